@@ -1,0 +1,1 @@
+"""Ways out: local mailbox, SendGrid, SMTP, Slack. A channel builds, posts, parses."""

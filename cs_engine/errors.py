@@ -1,0 +1,69 @@
+"""The few exceptions that cross rooms. Each says what is wrong and how to mend it; callers never match text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cs_engine.language.problems import Problem
+
+
+class CsEngineError(Exception):
+    """Something is wrong."""
+
+    exit_code = 1
+
+    def __init__(self, message: str = "", mend: str = "") -> None:
+        self.message = message or (type(self).__doc__ or "").split("\n")[0]
+        self.mend = mend
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+
+
+class WrongUse(CsEngineError):
+    """The command was called with something that cannot be."""
+
+    exit_code = 2
+
+
+class NotAProject(WrongUse):
+    """This folder is no cs-engine project: it has no playbooks/project.yaml."""
+
+
+class SettingsError(CsEngineError):
+    """A setting is missing or wrong."""
+
+
+class TickTooEarly(WrongUse):
+    """`now` lies before the last tick; time only goes forward."""
+
+    def __init__(self, now: datetime, last: datetime) -> None:
+        self.now, self.last = now, last
+        super().__init__(
+            f"--now {now.isoformat()} lies before the last tick, {last.isoformat()}; what was decided cannot be decided again",
+            f"run at {last.isoformat()} or later, or use another CS_ENGINE_DATABASE_URL",
+        )
+
+
+class TickBusy(CsEngineError):
+    """Another run holds the tick."""
+
+
+class ProblemsFound(CsEngineError):
+    """The project has problems."""
+
+    def __init__(self, problems: Sequence[Problem], sources: Mapping[str, str]) -> None:
+        self.problems, self.sources = problems, sources
+        super().__init__(f"{len(problems)} problem(s) found", "cs-engine check")
+
+
+class SyncStopped(CsEngineError):
+    """A source has too many bad rows, or lacks a column: nothing of it was taken."""
+
+
+class LostRace(CsEngineError):
+    """Another run changed these rows first; load them and decide again."""

@@ -1,0 +1,70 @@
+"""The states of an enrolment (one passage of one subject through one playbook), and the moves between them.
+
+    entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | step_removed | failed)
+
+The pointer is (step, otherwise done?). A passage that stands at a sending step waits for its messages: `step_ended_at` is
+written by the state when the last of them settles.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cs_engine.instants import Micros
+
+ACTIVE = "active"
+FINISHED = "finished"
+
+
+class NewEnrolment(NamedTuple):
+    """A row as the passage begins, before its first step."""
+
+    id: str
+    playbook: str
+    digest: str
+    subject_id: str
+    account_id: str
+    key: str
+    """The value of `once_per`; '' without one."""
+    passage: int
+    step: str
+    entered_at: Micros
+
+
+class Standing(NamedTuple):
+    """An active enrolment as the state holds it."""
+
+    id: str
+    subject_id: str
+    account_id: str
+    step: str
+    otherwise_done: bool
+    since: Micros
+    """When it came to stand at this step: the end of the step before."""
+    step_ended_at: Micros | None
+    """At a sending step: the now of the tick that settled its last message; None while any is open."""
+    revision: int
+    """Counts the moves; the guard of the next one."""
+
+
+class Move(NamedTuple):
+    """Applied as UPDATE … WHERE id = :id AND revision = :revision; sets revision + 1 and clears step_ended_at."""
+
+    id: str
+    revision: int
+    state: str
+    step: str
+    otherwise_done: bool
+    since: Micros
+    finished_reason: str
+    """'' while active."""
+
+
+def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False) -> Move:
+    """Stands at `step` since `since`."""
+    return Move(who.id, who.revision, ACTIVE, step, otherwise_done, since, "")
+
+
+def finished(who: Standing, reason: str, at: Micros) -> Move:
+    """The passage ends: goal | done | exit | step_removed | failed."""
+    return Move(who.id, who.revision, FINISHED, who.step, who.otherwise_done, at, reason)

@@ -1,0 +1,102 @@
+"""The states of a message, and the moves between them.
+
+    planned ──claimed──▶ dispatching ──accepted──▶ accepted
+       │  ▲                  │ ├──rejected──▶ rejected(code)
+       │  └──retried─────────┤ └──lost sight──▶ uncertain ──▶ accepted | rejected | skipped | planned
+       ├──held──▶ held(until, reason) ──claimed──▶ …
+       └──skipped──▶ skipped(reason)
+
+`planned = accepted + skipped + rejected + uncertain + held + pending` over all messages; pending is planned + dispatching.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from cs_engine.instants import Micros
+
+
+class State(StrEnum):
+    PLANNED = "planned"
+    HELD = "held"
+    DISPATCHING = "dispatching"
+    ACCEPTED = "accepted"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    UNCERTAIN = "uncertain"
+
+    @property
+    def settled(self) -> bool:
+        """A settled message has ended: nothing more happens to it, and its step may end."""
+        return self in (State.ACCEPTED, State.SKIPPED, State.REJECTED)
+
+
+class NewMessage(NamedTuple):
+    """A row of the outbox as it is planned. No address, no text: those are found when it is claimed."""
+
+    id: str
+    enrolment_id: str
+    playbook: str
+    digest: str
+    step: str
+    kind: str
+    """email | notice | cta | cta_update"""
+    channel: str
+    """email | slack"""
+    template: str
+    topic: str
+    account_id: str
+    subject_id: str
+    recipient: str
+    """A contact id (email), a staff e-mail (slack, or mail to staff)."""
+    cta_id: str
+    """'' unless kind is cta."""
+    priority: int
+    """The playbook's."""
+    planned_at: Micros
+    """The tick's now."""
+
+
+class Move(NamedTuple):
+    """One message moves from `was` to `state`. Applied as UPDATE … WHERE id = :id AND state = :was."""
+
+    id: str
+    was: State
+    state: State
+    reason: str
+    """Why, as a slug for skipped and held (`suppressed`, `quiet_hours`), a code for rejected; '' else."""
+    until: Micros | None = None
+    """Held: not before this instant. Retried: when to try again."""
+    provider_id: str = ""
+
+
+def held(id: str, was: State, reason: str, until: Micros) -> Move:
+    return Move(id, was, State.HELD, reason, until)
+
+
+def skipped(id: str, was: State, reason: str) -> Move:
+    return Move(id, was, State.SKIPPED, reason)
+
+
+def accepted(id: str, provider_id: str) -> Move:
+    return Move(id, State.DISPATCHING, State.ACCEPTED, "", None, provider_id)
+
+
+def rejected(id: str, code: str) -> Move:
+    return Move(id, State.DISPATCHING, State.REJECTED, code)
+
+
+def retried(id: str, reason: str, until: Micros) -> Move:
+    """Proven not accepted (no connection, 429, a 5xx that says so): planned again, not before `until`."""
+    return Move(id, State.DISPATCHING, State.PLANNED, reason, until)
+
+
+def lost_sight(id: str, reason: str) -> Move:
+    """The request left and no answer came, or the process died while it was on its way."""
+    return Move(id, State.DISPATCHING, State.UNCERTAIN, reason)
+
+
+def resolved(id: str, state: State, reason: str, provider_id: str = "") -> Move:
+    """An uncertain message is settled (accepted, rejected, skipped) or, never having left, planned again."""
+    return Move(id, State.UNCERTAIN, state, reason, None, provider_id)

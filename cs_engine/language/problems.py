@@ -1,0 +1,120 @@
+"""Problems in what authors wrote: placed, coded, with a mend. All of a pass are reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a piece of text stands. `file` is relative to the project, `line` and `column` count from 1 (columns in characters)."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+    length: int = 1
+
+    def at(self, offset: int, length: int = 1) -> Place:
+        """A place `offset` characters further on the same line."""
+        return Place(self.file, self.line, self.column + offset, max(1, length))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong. `code` is a letter and three digits (see docs/problems.md); `mend` says what to write instead, or ''."""
+
+    place: Place
+    code: str
+    message: str
+    mend: str = ""
+    level: Level = Level.ERROR
+
+    def as_json(self) -> dict[str, str | int]:
+        """The object of `cs-engine check --format json`."""
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "code": self.code,
+            "level": self.level.value,
+            "message": self.message,
+            "mend": self.mend,
+        }
+
+    def render(self, source: str | None = None) -> str:
+        """`file:line:column level CODE message; mend`, then the source line with a caret when `source` (the file's text) is given."""
+        place = self.place
+        head = f"{place.file}:{place.line}:{place.column} {self.level.value} {self.code} {self.message}"
+        if self.mend:
+            head += f"; {self.mend}"
+        lines = source.split("\n") if source is not None else []
+        if not 0 < place.line <= len(lines):
+            return head
+        text = lines[place.line - 1].rstrip("\r").replace("\t", " ")
+        room = max(1, min(place.length, len(text) - place.column + 1))
+        # A full-width character takes two columns in a terminal.
+        pad = "".join("\u3000" if _wide(c) else " " for c in text[: place.column - 1])
+        caret = "".join("\uff3e" if _wide(c) else "^" for c in text[place.column - 1 : place.column - 1 + room]) or "^"
+        number = f"{place.line:>5}"
+        return f"{head}\n{number} | {text}\n      | {pad}{caret}"
+
+
+def _wide(character: str) -> bool:
+    from unicodedata import east_asian_width
+
+    return east_asian_width(character) in "WF"
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects the problems of one pass."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, place: Place, code: str, message: str, mend: str = "", level: Level = Level.ERROR) -> None:
+        problem = Problem(place, code, message, mend, level)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def warn(self, place: Place, code: str, message: str, mend: str = "") -> None:
+        self.add(place, code, message, mend, Level.WARNING)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            if problem not in self.found:
+                self.found.append(problem)
+
+    def errors(self) -> list[Problem]:
+        return [p for p in self.found if p.level is Level.ERROR]
+
+    def in_file(self, file: str) -> list[Problem]:
+        return [p for p in self.found if p.place.file == file]
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(sorted(self.found, key=lambda p: (p.place, p.code, p.message)))
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+
+def render_all(problems: Iterable[Problem], sources: Mapping[str, str]) -> str:
+    """All problems as text, each with its source line; `sources` maps a file to its text."""
+    return "\n".join(problem.render(sources.get(problem.place.file)) for problem in problems)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """`did you mean "x"?` for the nearest known word, or ''."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
+    if not near:
+        return ""
+    original = next(k for k in known if k.lower() == near[0])
+    return f'did you mean "{original}"?'

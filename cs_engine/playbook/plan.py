@@ -1,0 +1,178 @@
+"""The frozen plan of a playbook: a list of steps with edges. One plan, many readers: run, why, draw, preview.
+
+Blocks are flattened. Every edge but one runs forward in `Plan.steps`, so one pass in that order moves everybody as far as
+they can go; the one that runs back, from the end of an `otherwise` block to its wait (`after: keep_waiting`), parks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cs_engine.language.expression import Duration, Expression, Grain
+from cs_engine.language.problems import Place
+
+Scalar = str | int | float | bool | None
+Localised = Mapping[str, str]
+"""Locale -> text; '' is the locale of last resort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Where one goes next. `to` is a step id, or None for the end of the playbook."""
+
+    to: str | None
+    otherwise_done: bool = False
+    """Set on the edge that runs back to a wait whose `otherwise` has been run."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom a message goes to. `role` is champion | operators | everyone | csm | csm.manager | a staff role | subject; `condition` is over contact.*."""
+
+    role: str | None = None
+    condition: Expression | None = None
+
+    def __str__(self) -> str:
+        return self.condition.text if self.condition else str(self.role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What all steps have. `only_if` false: passed by, with the reason in the journal."""
+
+    id: str
+    place: Place = field(compare=False)
+    next: Edge
+    only_if: Expression | None = None
+    watched_by: tuple[str, ...] = ()
+    """The waits in whose `otherwise` block this step lies, outermost first: once one is met, its block is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email(Step):
+    template: str
+    """Name below templates/email/, or a path of the project when written ./beside."""
+    to: People
+    sender: str | None = None
+    """`from`: csm | csm.manager | a staff role | a staff e-mail; None: as project.yaml says."""
+    uncertain: Literal["ask", "drop", "resend"] = "ask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Step):
+    """A milestone notice: a mail to the customer and a line to the CSM's channel."""
+
+    milestone: str
+    template: str
+    to: People
+    sender: str | None = None
+    uncertain: Literal["ask", "drop", "resend"] = "ask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cta(Step):
+    template: str
+    """Name below templates/slack/."""
+    to: People
+    priority: Literal["low", "normal", "high"] = "normal"
+    due: Duration | None = None
+    close_when: Expression | None = None
+    """None: closed when the enclosing wait is met, else at goal or exit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Step):
+    duration: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitUntil(Step):
+    until: Expression
+    at_most: Duration | None = None
+    otherwise: str | None = None
+    """First step of the block that runs once when `at_most` has passed."""
+    after: Literal["continue", "keep_waiting", "stop"] = "continue"
+    """After `at_most` (and the block, when there is one)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch(Step):
+    """`if/then/else`. `next` is where the block goes on; `then` and `otherwise` are first steps, or `next` when empty."""
+
+    condition: Expression
+    then: Edge
+    otherwise: Edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(Step):
+    """The passage ends here, done."""
+
+
+AnyStep = Email | Notice | Cta | Wait | WaitUntil | Branch | Stop
+Sending = Email | Notice | Cta
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Every so many minutes, or a cron line in the project's zone."""
+
+    text: str
+    every_minutes: int | None = None
+    cron: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A playbook, checked and frozen. `digest` names this version: it covers the YAML, its segments and milestones."""
+
+    playbook: str
+    digest: str
+    file: str
+    title: Localised
+    owner: str
+    subject: Grain
+    topic: str
+    touch: str
+    phase: str | None
+    audience: Expression | None
+    enter: Expression | None
+    """None: true for everyone in the audience."""
+    once_per: Expression | None
+    existing: Literal["skip", "include"] | None
+    goal: Expression | None
+    exit: Expression | None
+    schedule: Schedule
+    priority: int
+    vars: Mapping[str, Scalar]
+    steps: tuple[AnyStep, ...]
+
+    @property
+    def first(self) -> AnyStep:
+        return self.steps[0]
+
+    def step(self, step_id: str) -> AnyStep | None:
+        """The step of that id, or None when this plan has none."""
+        return next((s for s in self.steps if s.id == step_id), None)
+
+    def conditions(self) -> list[Expression]:
+        """Every condition of the plan, for one set-wise evaluation: those of people in `to:` too."""
+        found = [c for c in (self.audience, self.enter, self.goal, self.exit) if c is not None]
+        for step in self.steps:
+            if step.only_if is not None:
+                found.append(step.only_if)
+            match step:
+                case Email() | Notice() | Cta():
+                    if step.to.condition is not None:
+                        found.append(step.to.condition)
+                    if isinstance(step, Cta) and step.close_when is not None:
+                        found.append(step.close_when)
+                case WaitUntil():
+                    found.append(step.until)
+                case Branch():
+                    found.append(step.condition)
+                case Wait() | Stop():
+                    pass
+        return found

@@ -1,0 +1,1 @@
+"""One tick, a file a phase: observe, advance, enrol, deliver, feedback. Owns the ports."""

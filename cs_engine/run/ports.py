@@ -1,0 +1,440 @@
+"""What a tick needs from the outside, said by the one who needs it. Adapters live in state/, sources/ and channels/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cs_engine.instants import Micros
+from cs_engine.journey import enrolment, message
+from cs_engine.language.expression import Expression, Grain
+
+Rows = NDArray[np.int64]
+"""Row numbers in a facts table; -1 where there is none."""
+Mask = NDArray[np.bool_]
+
+# --- usage ---------------------------------------------------------------------------------------------------------
+
+
+class SourceReport(NamedTuple):
+    """What became of one source in a sync."""
+
+    source: str
+    read: int
+    kept: int
+    bad: int
+    examples: tuple[str, ...]
+    """Bad rows, as `file:line reason`, at most ten; no personal data."""
+
+
+class Overlay(NamedTuple):
+    """What only our tables know, laid over the facts: aligned lists."""
+
+    latched: Mapping[str, tuple[list[str], list[Micros]]]
+    """Milestone -> (accounts that have reached it, when)."""
+    account_numbers: Mapping[str, tuple[list[str], list[float]]]
+    """Name (open_ctas, emails_30d) -> (accounts, value); 0 for the rest."""
+    contact_numbers: Mapping[str, tuple[list[str], list[float]]]
+
+
+class Facts(Protocol):
+    """All facts of one tick: two tables, one row an account, one row a contact, at one `now`."""
+
+    now: datetime
+
+    def ids(self, grain: Grain) -> list[str]:
+        """The subjects, in row order."""
+
+    def rows(self, grain: Grain) -> Mapping[str, int]:
+        """Subject id -> row."""
+
+    def account_of_contact(self) -> Rows:
+        """For each contact's row its account's row."""
+
+    def mask(self, condition: Expression) -> Mask:
+        """Where the condition holds, over all rows of its grain. Conditions given to `Usage.facts` cost one query together."""
+
+    def texts(self, expression: Expression) -> list[str]:
+        """The expression's value as text over all rows of its grain; '' for blank. For `once_per`."""
+
+    def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
+        """For each name its plain Python values (str, float, int, bool, datetime, None) at those rows."""
+
+    def seen(self, expression: Expression, rows: Rows) -> list[str]:
+        """For each row a JSON object of the values of the names that the expression reads: what the journal keeps."""
+
+    def milestones(self) -> Mapping[str, Mask]:
+        """Milestone -> accounts that have reached it by now (latched or newly)."""
+
+    def close(self) -> None: ...
+
+
+class Usage(Protocol):
+    """The usage store that `sync` fills and every tick reads."""
+
+    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
+        """Reads all sources anew. Bad rows are reported; raises SyncStopped when they are too many, taking nothing."""
+
+    def synced(self) -> bool: ...
+
+    def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
+        """All accounts and contacts as last synced."""
+
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...
+
+
+# --- state -----------------------------------------------------------------------------------------------------------
+
+
+class AccountRow(NamedTuple):
+    id: str
+    name: str
+    locale: str
+    timezone: str
+    csm: str
+    """The CSM's e-mail; '' when nobody."""
+    created_at: Micros | None
+
+
+class ContactRow(NamedTuple):
+    id: str
+    account_id: str
+    email: str
+    email_hash: str
+    """Keyed hash of the normalised address; '' without one. What suppressions are held by."""
+    name: str
+    role: str
+    locale: str
+    timezone: str
+    created_at: Micros | None
+
+
+class PlaybookState(NamedTuple):
+    playbook: str
+    digest: str
+    """The live plan: what new entrants get."""
+    first_run_at: Micros
+    next_due_at: Micros
+
+
+class JournalLine(NamedTuple):
+    at: Micros
+    """The tick's now."""
+    playbook: str
+    account_id: str
+    subject_id: str
+    enrolment_id: str
+    step: str
+    event: str
+    """entered | advanced | finished | planned | held | skipped | accepted | rejected | uncertain | milestone | cta_opened | cta_closed | passed_over | …"""
+    reason: str
+    seen: str
+    """JSON of the values that the deciding condition named; '' when there was none."""
+
+
+class CtaFired(NamedTuple):
+    """A CTA fires: opens it, or updates the open one."""
+
+    id: str
+    account_id: str
+    playbook: str
+    step: str
+    enrolment_id: str
+    staff: str
+    priority: str
+    due_at: Micros | None
+    fired_at: Micros
+
+
+class OpenCta(NamedTuple):
+    id: str
+    account_id: str
+    playbook: str
+    step: str
+    enrolment_id: str
+    subject_id: str
+    digest: str
+    fired_at: Micros
+
+
+class Change(NamedTuple):
+    """What one batch of decisions does, in one transaction."""
+
+    enrolments: Sequence[enrolment.NewEnrolment] = ()
+    moves: Sequence[enrolment.Move] = ()
+    messages: Sequence[message.NewMessage] = ()
+    ctas: Sequence[CtaFired] = ()
+    journal: Sequence[JournalLine] = ()
+
+
+class Candidate(NamedTuple):
+    """A message about to be claimed, with what the claim's policy reads. From the state's own tables, in the claim's transaction."""
+
+    id: str
+    state: message.State
+    enrolment_id: str
+    playbook: str
+    digest: str
+    step: str
+    kind: str
+    channel: str
+    template: str
+    topic: str
+    account_id: str
+    subject_id: str
+    recipient: str
+    cta_id: str
+    planned_at: Micros
+    attempts: int
+    email: str
+    """Of the recipient when it is a contact; '' else or when it has none."""
+    contact_known: bool
+    """False when `recipient` is a contact id that no longer exists. True for staff."""
+    suppressed: bool
+    timezone: str
+    """The contact's, else the account's, else ''."""
+    locale: str
+    """The same."""
+    provider_ref: str
+    """For CTAs: where the message of the open CTA stands (Slack channel and ts), to update it; '' else."""
+
+
+Verdict = Callable[[Sequence[Candidate]], Sequence[message.Move | None]]
+"""The claim's policy: for each candidate a move (held, skipped), or None: dispatch it."""
+
+
+class Counts(NamedTuple):
+    """Over all messages ever."""
+
+    planned: int
+    accepted: int
+    skipped: int
+    rejected: int
+    uncertain: int
+    held: int
+    pending: int
+
+
+class Tick(NamedTuple):
+    now: Micros
+    previous: Micros | None
+    """The last tick before this one; None at the very first."""
+    repeat: bool
+    """A tick at this very now has been completed before."""
+
+
+class Store(Protocol):
+    """Our tables. Every method is one transaction of its own."""
+
+    def migrate(self) -> None:
+        """Makes or upgrades the schema."""
+
+    def begin_tick(self, now: Micros, holder: str) -> Tick:
+        """Takes the tick. Raises TickTooEarly before the last tick, TickBusy while another living holder has it."""
+
+    def end_tick(self, now: Micros, holder: str, next_due: Mapping[str, Micros]) -> None:
+        """The tick is complete: writes the playbooks' next due times and gives it back."""
+
+    def release_tick(self, holder: str) -> None:
+        """Gives the tick back without completing it (something was raised)."""
+
+    def last_tick(self) -> Micros | None: ...
+
+    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow]) -> None:
+        """Replaces accounts and contacts with what was synced; those that are gone are removed."""
+
+    def playbooks(self) -> dict[str, PlaybookState]: ...
+
+    def register_plan(self, playbook: str, digest: str, bundle: str, now: Micros) -> None:
+        """Makes `digest` the live plan of the playbook. `bundle` is the source to compile it from again."""
+
+    def occupied(self) -> list[tuple[str, str, int]]:
+        """(playbook, digest, people) of every plan somebody is active in."""
+
+    def bundle(self, digest: str) -> str: ...
+
+    def standing(self, playbook: str, digest: str, before: Micros) -> list[enrolment.Standing]:
+        """Active enrolments of that plan that have not moved at `before` or later."""
+
+    def passages(self, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
+        """(subject, key, number of the last passage, active?, last change) of every subject and key that ever entered."""
+
+    def passed_over(self, playbook: str) -> set[tuple[str, str]]:
+        """(subject, key) of those who matched already at the first run and were not taken."""
+
+    def put_passed_over(self, playbook: str, add: Iterable[tuple[str, str]], drop: Iterable[tuple[str, str]]) -> None: ...
+
+    def commit(self, change: Change, now: Micros) -> None:
+        """All of it or nothing. An enrolment or message that is there already is left as it is; LostRace when a move's guard fails."""
+
+    def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
+        """Milestone -> (accounts, reached_at) of all latched."""
+
+    def known_milestones(self) -> set[str]:
+        """Milestones that have been evaluated before; what is true at a milestone's first evaluation is history."""
+
+    def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
+        """Latches it for those accounts (again is nothing) and makes the milestone known."""
+
+    def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
+        """(account, contact, n) of customer mails accepted since."""
+
+    def skip_left(self, now: Micros) -> int:
+        """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's."""
+
+    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
+        """One batch, highest priority and oldest first: candidates are judged, moved or set dispatching with a lease, committed, returned."""
+
+    def expired_leases(self, wall: Micros) -> list[Candidate]:
+        """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""
+
+    def settle(self, moves: Sequence[message.Move], now: Micros) -> int:
+        """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled."""
+
+    def uncertain(self) -> list[Candidate]: ...
+
+    def open_ctas(self) -> list[OpenCta]: ...
+
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
+        """(cta id, reason); journalled."""
+
+    def counts(self) -> Counts: ...
+
+    def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
+        """True when it was not suppressed before."""
+
+    def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]: ...
+
+    def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]: ...
+
+    def messages_of(self, account_id: str, playbook: str) -> list[MessageView]: ...
+
+
+class Claim(NamedTuple):
+    dispatching: list[Candidate]
+    moved: list[message.Move]
+    """What the verdict held or skipped."""
+    more: bool
+    """Whether candidates are left that can be claimed now."""
+
+
+class EnrolmentView(NamedTuple):
+    id: str
+    digest: str
+    subject_id: str
+    key: str
+    passage: int
+    state: str
+    step: str
+    otherwise_done: bool
+    since: Micros
+    entered_at: Micros
+    finished_at: Micros | None
+    finished_reason: str
+
+
+class MessageView(NamedTuple):
+    id: str
+    enrolment_id: str
+    step: str
+    kind: str
+    recipient: str
+    state: str
+    reason: str
+    until: Micros | None
+    planned_at: Micros
+    settled_at: Micros | None
+
+
+# --- content and channels --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody a mail comes from or goes to."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An e-mail, rendered and addressed."""
+
+    id: str
+    sender: Person
+    reply_to: Person | None
+    to: Person
+    subject: str
+    text: str
+    html: str
+    headers: Mapping[str, str]
+    """List-Unsubscribe and its like."""
+    topic: str
+    playbook: str
+    step: str
+    cc: tuple[Person, ...] = ()
+    at: datetime | None = None
+    """The Date header: delivery's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A Slack message, rendered and addressed."""
+
+    id: str
+    channel: str
+    """Slack channel or user id."""
+    text: str
+    """The fall-back text of notifications."""
+    blocks: Sequence[Mapping[str, Any]]
+    update: str = ""
+    """ts of the message to edit instead of posting anew."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a channel built: ready to leave."""
+
+    id: str
+    body: bytes
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """What posting needs beside the body: envelope addresses for SMTP, the method for Slack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one parcel."""
+
+    id: str
+    kind: Literal["accepted", "rejected", "retry", "uncertain"]
+    code: str = ""
+    """For rejected, retry and uncertain: a slug or the vendor's code; never text with personal data."""
+    provider_id: str = ""
+    retry_after: float | None = None
+    """Seconds, when the provider said so."""
+
+
+M = TypeVar("M", contravariant=True)
+
+
+class Channel(Protocol[M]):
+    """A way out. `build` is pure and may run in another process; `send` keeps a pool of connections."""
+
+    name: str
+
+    def build(self, outgoing: M) -> Parcel: ...
+
+    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """Posts all, many at a time; one outcome a parcel, in order. Never raises for a single parcel's sake."""
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
+        """What is known of messages whose fate is not: `accepted`, or `retry` when it surely never left; left out when unknown."""
+
+    def close(self) -> None: ...

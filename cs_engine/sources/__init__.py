@@ -1,0 +1,1 @@
+"""Where usage comes from, and the evaluation of facts over it (DuckDB)."""

@@ -1,0 +1,1 @@
+"""Our tables, on SQLite or PostgreSQL."""

@@ -1,0 +1,20 @@
+"""What the sources have: names and types of columns. Read by sources/, used to check names and types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cs_engine.language.expression import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """Columns of accounts and contacts under the names that authors use (`id`, `plan`, …), and of each event source."""
+
+    account: Mapping[str, Type] = field(default_factory=dict)
+    contact: Mapping[str, Type] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    """Source (`usage`, …) -> its columns: account, contact, event, at, and whatever else it has."""
+    blanks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """`account.renewal_at` -> (rows without a value, rows), for those that have any; empty before the first sync."""

@@ -1,0 +1,90 @@
+"""What metrics.yaml, segments.yaml and journey.yaml may say. Shapes only; expressions are still text here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _localised(value: Any) -> Any:
+    return {"": value} if isinstance(value, str) else value
+
+
+LocalisedText = Annotated[dict[str, str], BeforeValidator(_localised)]
+"""Plain text, or {en: …, ja: …}; plain text is the locale ''."""
+
+
+class Strict(BaseModel):
+    """No unknown keys, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class WindowMetric(Strict):
+    """A count over usage (or another event source) in a window that ends now, or `ago` before."""
+
+    count: Literal["*"] | None = Field(None, description="Counts events.")
+    count_distinct: str | None = Field(None, description="Counts distinct values of a column; `contact` is the person.")
+    sum: str | None = Field(None, description="Adds up a numeric column.")
+    days_since_last: Literal["*"] | None = Field(None, description="Whole calendar days since the last event.")
+    active_days: Literal["*"] | None = Field(None, description="Distinct days with an event, in the project's zone.")
+    active_weeks: Literal["*"] | None = Field(None, description="Distinct 7-day weeks, counted back from today, with an event.")
+    from_: str = Field("usage", alias="from", description="The source of events: usage, or another named in project.yaml.")
+    where: str | None = Field(None, description="Which events count: a condition over the event's columns.")
+    in_: str | None = Field(None, alias="in", description="The window: `7 days` is today so far and the six days before.")
+    ago: str | None = Field(None, description="Moves the window back: `52 weeks`.")
+    title: LocalisedText | None = None
+
+
+MetricSpec = WindowMetric | str
+"""A window, or an expression over other metrics and attributes."""
+
+
+class SegmentSpec(Strict):
+    """A named condition over an account."""
+
+    when: str
+    title: LocalisedText | None = None
+
+
+class MilestoneSpec(Strict):
+    id: str
+    title: LocalisedText
+    when: str = Field(description="The condition that makes it reached. Reached once, it stays so.")
+    role: str | None = Field(None, description="Who does it: champion | operators.")
+    guide: str | None = None
+    video: str | None = None
+    expected: str | None = Field(None, description="How long it should take from sign-up: `3 days`.")
+    notice: str | None = Field(None, description="Template of the milestone notice.")
+    share: bool = True
+    confirm: bool = False
+
+
+class PhaseSpec(Strict):
+    phase: str
+    title: LocalisedText | None = None
+    milestones: tuple[MilestoneSpec, ...] = ()
+
+
+class JourneySpec(Strict):
+    """journey.yaml: phases and their milestones, in order."""
+
+    phases: tuple[PhaseSpec, ...] = ()
+
+    def milestones(self) -> dict[str, MilestoneSpec]:
+        return {m.id: m for phase in self.phases for m in phase.milestones}
+
+
+class HealthComponent(Strict):
+    metric: str = Field(description="An expression that gives a number.")
+    weight: float = Field(gt=0)
+    points: tuple[tuple[float, float], ...] = Field(min_length=2, description="[value, score] pairs by rising value, joined by lines; flat beyond the ends.")
+
+
+class HealthSpec(Strict):
+    """Health: weighted components mapped to 0–100 by points, bands, overrides."""
+
+    components: dict[str, HealthComponent]
+    bands: dict[str, float] = Field(description="Band -> lowest score in it: {green: 70, yellow: 40, red: 0}.")
+    overrides: dict[str, str] = Field(default_factory=dict, description="Condition -> band that it forces; the first that holds wins.")
