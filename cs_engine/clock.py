@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Protocol
 
+
 class Clock(Protocol):
     """Tells the time, aware, in UTC."""
 

@@ -53,7 +53,9 @@ class Sources(Strict):
     accounts: AccountsSource
     contacts: ContactsSource
     usage: EventsSource
-    more: dict[str, EventsSource] = Field(default_factory=dict, description="Further event sources, by the name that a metric's `from` uses.")
+    more: dict[str, EventsSource] = Field(
+        default_factory=dict, description="Further event sources, by the name that a metric's `from` uses."
+    )
     most_bad_rows: str = Field("1%", description="A source with a larger share of bad rows stops the sync.")
 
 

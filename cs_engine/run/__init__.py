@@ -1,1 +1,1 @@
-"""One tick, a file a phase: observe, advance, enrol, deliver, feedback. Owns the ports."""
+"""One tick, a file a phase: observe, advance, enrol, deliver, feedback."""

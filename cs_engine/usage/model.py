@@ -79,7 +79,9 @@ class JourneySpec(Strict):
 class HealthComponent(Strict):
     metric: str = Field(description="An expression that gives a number.")
     weight: float = Field(gt=0)
-    points: tuple[tuple[float, float], ...] = Field(min_length=2, description="[value, score] pairs by rising value, joined by lines; flat beyond the ends.")
+    points: tuple[tuple[float, float], ...] = Field(
+        min_length=2, description="[value, score] pairs by rising value, joined by lines; flat beyond the ends."
+    )
 
 
 class HealthSpec(Strict):

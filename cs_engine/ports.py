@@ -1,4 +1,4 @@
-"""What a tick needs from the outside, said by the one who needs it. Adapters live in state/, sources/ and channels/."""
+"""What a tick needs from the outside, said in its own words. Beneath both sides: run/ calls, state/, sources/ and channels/ answer."""
 
 from __future__ import annotations
 
@@ -421,15 +421,15 @@ class Outcome:
     """Seconds, when the provider said so."""
 
 
-M = TypeVar("M", contravariant=True)
+M_contra = TypeVar("M_contra", contravariant=True)
 
 
-class Channel(Protocol[M]):
+class Channel(Protocol[M_contra]):
     """A way out. `build` is pure and may run in another process; `send` keeps a pool of connections."""
 
     name: str
 
-    def build(self, outgoing: M) -> Parcel: ...
+    def build(self, outgoing: M_contra) -> Parcel: ...
 
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """Posts all, many at a time; one outcome a parcel, in order. Never raises for a single parcel's sake."""
