@@ -131,7 +131,8 @@ class JournalLine(NamedTuple):
     enrolment_id: str
     step: str
     event: str
-    """entered | advanced | finished | planned | held | skipped | accepted | rejected | uncertain | milestone | cta_opened | cta_closed | passed_over | …"""
+    """entered | advanced | finished | planned | held | skipped | accepted | rejected | uncertain | milestone
+    | cta_opened | cta_closed | passed_over | …"""
     reason: str
     seen: str
     """JSON of the values that the deciding condition named; '' when there was none."""
@@ -288,7 +289,7 @@ class Store(Protocol):
         """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's."""
 
     def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
-        """One batch, highest priority and oldest first: candidates are judged, moved or set dispatching with a lease, committed, returned."""
+        """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned."""
 
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""

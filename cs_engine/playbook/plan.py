@@ -29,7 +29,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Whom a message goes to. `role` is champion | operators | everyone | csm | csm.manager | a staff role | subject; `condition` is over contact.*."""
+    """Whom a message goes to.
+
+    `role` is champion | operators | everyone | csm | csm.manager | a staff role | subject; `condition` is over contact.*.
+    """
 
     role: str | None = None
     condition: Expression | None = None
