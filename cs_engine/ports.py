@@ -189,13 +189,15 @@ class Candidate(NamedTuple):
     account_id: str
     subject_id: str
     recipient: str
+    recipient_kind: str
+    """contact | staff | channel"""
     cta_id: str
     planned_at: Micros
     attempts: int
     email: str
     """Of the recipient when it is a contact; '' else or when it has none."""
     contact_known: bool
-    """False when `recipient` is a contact id that no longer exists. True for staff."""
+    """False when the recipient is a contact that no longer exists. True for staff and channels."""
     suppressed: bool
     timezone: str
     """The contact's, else the account's, else ''."""

@@ -49,7 +49,9 @@ class NewMessage(NamedTuple):
     account_id: str
     subject_id: str
     recipient: str
-    """A contact id (email), a staff e-mail (slack, or mail to staff)."""
+    """A contact id, a staff e-mail, or the name of a Slack channel."""
+    recipient_kind: str
+    """contact | staff | channel: which of the three `recipient` is."""
     cta_id: str
     """'' unless kind is cta."""
     priority: int

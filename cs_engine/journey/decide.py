@@ -1,0 +1,231 @@
+"""Where a cohort goes: the rules of LANGUAGE.md's tick, for all who stand at a step at once.
+
+`walk` reads a plan and columns and gives columns back. Nobody moves more than once a tick, and nobody passes more than one
+sending step in it: a passage stands there until its last message has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cs_engine.instants import Micros
+from cs_engine.language.expression import Duration, Expression
+from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Stop, Wait, WaitUntil
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+NO_TIME: Micros = -(2**62)
+"""Stands for `None` in a column of instants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Aligned columns of passages that stand at the same step, or are about to enter (`arriving`)."""
+
+    step: str
+    row: Ints
+    """The subject's row in the facts; -1 when it is not there any more."""
+    since: Ints
+    """Instants: when they came to stand here."""
+    ended: Ints
+    """Instants: when the step's last message settled; NO_TIME while one is open."""
+    otherwise_done: Mask
+    arriving: bool = False
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a decision may read. Masks are over the rows of the plan's subjects."""
+
+    now: Micros
+    holds: Callable[[Expression], Mask]
+    reaches: Callable[[Sending], Mask]
+    """Whether a sending step has anybody to go to."""
+    after: Callable[[Ints, Duration], Ints]
+    """Instants plus a duration, in the project's zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Members left, or passed by, a step for the same reason: a line of the journal each."""
+
+    step: str
+    members: Ints
+    reason: str
+    """goal | exit | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | then | else | stop | end"""
+    because: Expression | None = None
+    """The condition that decided."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """Where each member of a cohort rests now, and what that causes. Columns are aligned with the cohort."""
+
+    step: NDArray[np.object_]
+    since: Ints
+    otherwise_done: Mask
+    finished: NDArray[np.object_]
+    """'' while active, else goal | done | exit."""
+    moved: Mask
+    sends: list[tuple[Sending, Ints]] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+
+
+def walk(plan: Plan, cohort: Cohort, view: View) -> Walk:
+    """Moves a cohort on: goal, then exit, then its step and on through what is due, until a wait or a message."""
+    return _Walker(plan, cohort, view).run()
+
+
+class _Walker:
+    """One walk: members wait in a queue per step; every edge runs forward, so one pass over the steps is enough."""
+
+    def __init__(self, plan: Plan, cohort: Cohort, view: View) -> None:
+        self.plan, self.cohort, self.view = plan, cohort, view
+        size = len(cohort)
+        self.out = Walk(
+            step=np.full(size, cohort.step, dtype=object),
+            since=cohort.since.copy(),
+            otherwise_done=cohort.otherwise_done.copy(),
+            finished=np.full(size, "", dtype=object),
+            moved=np.full(size, cohort.arriving),
+        )
+        self.arriving = np.full(size, cohort.arriving)
+        self.position = {step.id: i for i, step in enumerate(plan.steps)}
+        self.queue: list[list[Ints]] = [[] for _ in plan.steps]
+
+    def run(self) -> Walk:
+        members = np.arange(len(self.cohort), dtype=np.int64)
+        gone = self.cohort.row < 0
+        self._finish(members[gone], self.cohort.step, "exit", "subject_gone")
+        members = members[~gone]
+        for reason, condition in (("goal", self.plan.goal), ("exit", self.plan.exit)):
+            if condition is not None and len(members):
+                met = self._holds(condition, members)
+                self._finish(members[met], self.cohort.step, reason, reason, condition)
+                members = members[~met]
+        start = self.position[self.cohort.step]
+        self.queue[start].append(self._leave_met_blocks(start, members))
+        for position in range(len(self.plan.steps)):
+            arrived = self.queue[position]
+            if arrived:
+                self._at(position, arrived[0] if len(arrived) == 1 else np.concatenate(arrived))
+        return self.out
+
+    def _leave_met_blocks(self, start: int, members: Ints) -> Ints:
+        """While in an `otherwise` the wait stays watched: once it is met, the rest of the block is left."""
+        if self.cohort.arriving:
+            return members
+        for wait_id in self.plan.steps[start].watched_by:
+            wait = self.plan.steps[self.position[wait_id]]
+            if isinstance(wait, WaitUntil) and len(members):
+                met = self._holds(wait.until, members)
+                self._go(members[met], wait.id, wait.next, "met", wait.until, since=self.view.now)
+                members = members[~met]
+        return members
+
+    def _at(self, position: int, members: Ints) -> None:
+        step = self.plan.steps[position]
+        if step.only_if is not None:
+            fresh = self.arriving[members]
+            passing = fresh & ~self._holds(step.only_if, members)
+            self._go(members[passing], step.id, step.next, "if", step.only_if)
+            members = members[~passing]
+        if not len(members):
+            return
+        match step:
+            case Email() | Notice() | Cta():
+                self._send(step, members)
+            case Wait():
+                over = self.view.after(self.out.since[members], step.duration) <= self.view.now
+                self._go(members[over], step.id, step.next, "waited", since=self.view.now)
+                self._rest(members[~over], step.id)
+            case WaitUntil():
+                self._wait_until(step, members)
+            case Branch():
+                yes = self._holds(step.condition, members)
+                self._go(members[yes], step.id, step.then, "then", step.condition)
+                self._go(members[~yes], step.id, step.otherwise, "else", step.condition)
+            case Stop():
+                self._finish(members, step.id, "done", "stop")
+            case _:
+                assert_never(step)
+
+    def _send(self, step: Sending, members: Ints) -> None:
+        fresh = self.arriving[members]
+        standing = members[~fresh]
+        ended = self.cohort.ended[standing] != NO_TIME
+        # The next wait counts from when the last message really ended, not from when it was planned.
+        self._go(standing[ended], step.id, step.next, "sent", since=self.cohort.ended[standing[ended]])
+        self._rest(standing[~ended], step.id)
+        arrived = members[fresh]
+        if not len(arrived):
+            return
+        reached = self.view.reaches(step)[self.cohort.row[arrived]]
+        self._go(arrived[~reached], step.id, step.next, "nobody")
+        sending = arrived[reached]
+        if len(sending):
+            self.out.since[sending] = self.view.now
+            self._rest(sending, step.id)
+            self.out.sends.append((step, sending))
+
+    def _wait_until(self, step: WaitUntil, members: Ints) -> None:
+        met = self._holds(step.until, members)
+        self._go(members[met], step.id, step.next, "met", step.until, since=self.view.now)
+        members = members[~met]
+        if step.at_most is None or not len(members):
+            self._rest(members, step.id)
+            return
+        late = ~self.out.otherwise_done[members] & (self.view.after(self.out.since[members], step.at_most) <= self.view.now)
+        self._rest(members[~late], step.id)
+        late_ones = members[late]
+        if step.otherwise is not None:
+            self._go(late_ones, step.id, Edge(step.otherwise), "otherwise", step.until, since=self.view.now)
+        elif step.after == "continue":
+            self._go(late_ones, step.id, step.next, "at_most", step.until, since=self.view.now)
+        elif step.after == "stop":
+            self._finish(late_ones, step.id, "done", "at_most", step.until)
+        else:
+            self._go(late_ones, step.id, Edge(step.id, otherwise_done=True), "at_most", step.until, since=self.view.now)
+
+    def _holds(self, condition: Expression, members: Ints) -> Mask:
+        return self.view.holds(condition)[self.cohort.row[members]]
+
+    def _go(
+        self, members: Ints, step: str, edge: Edge, reason: str, because: Expression | None = None, since: Ints | Micros | None = None
+    ) -> None:
+        if not len(members):
+            return
+        if edge.to is None:
+            self._finish(members, step, "done", reason, because)
+            return
+        self.out.passed.append(Passed(step, members, reason, because))
+        self.out.moved[members] = True
+        self.arriving[members] = True
+        self.out.otherwise_done[members] = edge.otherwise_done
+        if since is not None:
+            self.out.since[members] = since
+        if edge.otherwise_done:  # the one edge that runs back: it parks at its wait
+            self._rest(members, edge.to)
+        else:
+            self.queue[self.position[edge.to]].append(members)
+
+    def _rest(self, members: Ints, step: str) -> None:
+        self.out.step[members] = step
+
+    def _finish(self, members: Ints, step: str, reason: str, why: str, because: Expression | None = None) -> None:
+        if not len(members):
+            return
+        self.out.passed.append(Passed(step, members, why, because))
+        self.out.moved[members] = True
+        self.out.step[members] = step
+        self.out.since[members] = self.view.now
+        self.out.finished[members] = reason
