@@ -1,0 +1,304 @@
+"""What a playbook file may say: every key with its meaning and default. Shapes only; conditions and durations are still text here.
+
+The descriptions are read by people: editors show them (schema.py) and docs/reference.md is made of them (reference.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, StrictInt, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from cs_engine.language.problems import did_you_mean
+from cs_engine.usage.model import LocalisedText, Strict
+
+ID_PATTERN = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
+"""Ids are keys in the database and names in Prefect: small letters, digits, hyphens."""
+
+DURATION_PATTERN = r"^[0-9]+ +(minutes?|hours?|days?|weeks?|business days?)$"
+
+
+def wrong(code: str, message: str, mend: str = "", key: str = "") -> PydanticCustomError:
+    """A problem in our own words. `key` puts it at that key of the mapping that is being read."""
+    # Braces in the template are pydantic's own placeholders, so the words travel in the context.
+    return PydanticCustomError("worded", "{message}", {"code": code, "message": message, "mend": mend, "key": key})
+
+
+def _condition(value: Any) -> Any:
+    """A condition is plain text; YAML reads some of what people write as something else."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(str(key) if inner is None else f"{key}: {inner}" for key, inner in value.items())
+        raise wrong("P101", "a condition is plain text, not a mapping", f"leave the braces out: {inner}")
+    if isinstance(value, bool):
+        raise wrong("P101", f"a condition is a comparison, not {str(value).lower()}", "leave the key out where it should always hold")
+    if isinstance(value, list):
+        raise wrong("P101", "a condition is one text, not a list", "join its parts with `and` or `or`")
+    return value
+
+
+def _enter(value: Any) -> Any:
+    if isinstance(value, Mapping) and "event" in value:
+        raise wrong("P104", "`enter: {event: …}` is part of the language but not built yet", "write a condition")
+    if value == "manual":
+        raise wrong("P104", "`enter: manual` is part of the language but not built yet", "write a condition")
+    return _condition(value)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise wrong("P101", f"{value} of what?", f"write a unit: `{value} days`, `{value} hours`, `{value} business days`")
+    return value
+
+
+Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
+Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": "string"})]
+Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"})]
+DurationText = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+Scalar = str | StrictInt | float | StrictBool | None
+Uncertain = Literal["ask", "drop", "resend"]
+
+
+class Keyed(Strict):
+    """A mapping of the playbook language."""
+
+    model_config = ConfigDict(populate_by_name=False)
+
+    CALLED: ClassVar[str] = "a playbook"
+    """How problems speak of it."""
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Keys of the language that are not built yet."""
+    SYNONYMS: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """What people write instead -> (the key, why)."""
+
+
+class AnyStepSpec(Keyed):
+    LATER = frozenset({"at", "if_late", "repeat", "while"})
+
+    if_: Condition | None = Field(
+        None, alias="if", description="Only for those of whom it holds; others pass the step by. With `then` it is a block of its own."
+    )
+
+
+class SendingSpec(AnyStepSpec):
+    LATER = AnyStepSpec.LATER | {"cc", "approve", "expires", "ask"}
+
+
+class EmailSpec(SendingSpec):
+    """Sends a mail."""
+
+    CALLED = "an email step"
+    SYNONYMS = {"template": ("email", "It names the template")}
+
+    id: Id = Field(description="Names the step; unique in the playbook. Who is in flight is keyed by it, so it never changes.")
+    email: str = Field(min_length=1, description="The template: templates/email/<name>.md, or ./name beside the playbook.")
+    to: str | None = Field(
+        None,
+        description="champion | operators | everyone | csm | csm.manager | a staff role of team.yaml | a condition over contact.*. "
+        "Default: the subject if it is a contact, else the champion.",
+    )
+    from_: str | None = Field(
+        None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail. Default: `sender` of project.yaml."
+    )
+    uncertain: Uncertain = Field(
+        "ask",
+        description="When nobody can say whether it arrived: `ask` leaves it to a person, `drop` gives it up, `resend` risks it twice.",
+    )
+
+
+class NoticeSpec(SendingSpec):
+    """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
+
+    CALLED = "a notice step"
+    SYNONYMS = {"milestone": ("notice", "It names the milestone"), "template": ("notice", "Its milestone names the template")}
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    notice: str = Field(min_length=1, description="The milestone of journey.yaml; its `notice` there names the template.")
+    to: str | None = Field(
+        None, description="champion | operators | everyone | a condition over contact.*. Default: the subject if a contact, else the champion."
+    )
+    from_: str | None = Field(None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail.")
+    uncertain: Uncertain = Field("ask", description="As for an email.")
+
+
+class CtaSpec(SendingSpec):
+    """Calls a CSM to action. Firing again updates the one that is open."""
+
+    CALLED = "a cta step"
+    SYNONYMS = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    cta: str = Field(min_length=1, description="The template: templates/slack/<name>.yaml, or ./name beside the playbook.")
+    to: str | None = Field(None, description="csm | csm.manager | a staff role. Default: csm.")
+    from_: str | None = Field(None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail.")
+    priority: Literal["low", "normal", "high"] = Field("normal", description="How urgent it is for the CSM.")
+    due: DurationText | None = Field(None, description="When it should be done by: `2 business days` after it fires.")
+    close_when: Condition | None = Field(
+        None, description="Closes it by itself once this holds. Default: when the enclosing wait is met, or at goal or exit."
+    )
+
+
+class WaitSpec(AnyStepSpec):
+    """Waits that long."""
+
+    CALLED = "a wait step"
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    wait: DurationText = Field(description="How long: `2 days`, `2 business days`, `4 hours`, `3 weeks`.")
+
+
+class WaitUntilSpec(AnyStepSpec):
+    """Waits until a condition holds, or for so long at most."""
+
+    CALLED = "a wait_until step"
+    SYNONYMS = {"timeout": ("at_most", ""), "then": ("otherwise", ""), "else": ("otherwise", "")}
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    wait_until: Condition = Field(description="Goes on as soon as this holds.")
+    at_most: DurationText | None = Field(None, description="After that long `otherwise` runs once, then `after` decides.")
+    otherwise: tuple[Step, ...] = Field((), description="Steps to run once when `at_most` has passed; left as soon as the wait is met.")
+    after: Literal["continue", "keep_waiting", "stop"] | None = Field(
+        None, description="After `at_most` and `otherwise`: go on, stay at the wait, or end the passage. Required beside `otherwise`."
+    )
+
+
+class IfSpec(AnyStepSpec):
+    """Runs one of two blocks of steps."""
+
+    CALLED = "an if block"
+    SYNONYMS = {"otherwise": ("else", ""), "elif": ("else", "Put another if block in it"), "elseif": ("else", "Put another if block in it")}
+
+    id: Id | None = Field(None, description="Names the block; needed only to find it in the journal.")
+    if_: Condition = Field(alias="if", description="What decides.")
+    then: tuple[Step, ...] = Field(description="The steps where it holds.")
+    else_: tuple[Step, ...] = Field((), alias="else", description="The steps where it does not.")
+
+
+class StopSpec(AnyStepSpec):
+    """Ends the passage, done."""
+
+    CALLED = "a stop step"
+
+    id: Id | None = Field(None, description="Names the step.")
+    stop: Literal[True] | None = Field(description="Nothing to say: `- stop`, or `- if: …` with `stop:` below.")
+
+
+KINDS: Mapping[str, type[AnyStepSpec]] = {
+    "email": EmailSpec,
+    "notice": NoticeSpec,
+    "cta": CtaSpec,
+    "wait": WaitSpec,
+    "wait_until": WaitUntilSpec,
+    "then": IfSpec,
+    "stop": StopSpec,
+}
+"""The key that makes a step what it is -> its model."""
+
+LATER_KINDS = frozenset({"split", "set", "enrol", "webhook"})
+
+
+def tag(kind: str) -> str:
+    """The kind as a part of pydantic's locations; no key of a file can be mistaken for it."""
+    return f"<{kind}>"
+
+
+def _kind(value: Any) -> str:
+    """Which model reads a step: by its kind's key, or by the key that is most like one."""
+    if not isinstance(value, Mapping):
+        return tag(next(kind for kind, spec in KINDS.items() if isinstance(value, spec)))
+    found = kinds_in(value)
+    return tag(found[0] if found else _meant(value))
+
+
+def kinds_in(step: Mapping[str, Any]) -> list[str]:
+    """The kinds whose key the step has; an `else` alone means a block too."""
+    found = [kind for kind in KINDS if kind in step]
+    if not found and "else" in step:
+        return ["then"]
+    # `wait_until … then:` and the like are one kind with a key too many, not two kinds.
+    return [kind for kind in found if kind != "then"] if "wait_until" in found else found
+
+
+def _meant(step: Mapping[str, Any]) -> str:
+    """The kind whose key seems misspelt, or ''."""
+    from difflib import get_close_matches
+
+    common = {"id", "if", "to", "from", "priority", "due", "after", "at_most", "otherwise"}
+    for key in step:
+        if key in common:
+            continue
+        near = get_close_matches(str(key).lower(), KINDS, n=1, cutoff=0.6)
+        if near:
+            return near[0]
+        if did_you_mean(str(key), ["template"]):
+            return "email"
+    return ""
+
+
+def _step(value: Any) -> Any:
+    """A step does exactly one thing; says so before its model looks at it."""
+    if value == "stop":
+        return {"stop": None}
+    if not isinstance(value, Mapping):
+        raise wrong("P101", f"a step is a mapping, not {value!r}" if value is not None else "this step is empty", "write `- wait: 2 days`")
+    later = [key for key in value if key in LATER_KINDS]
+    if later:
+        raise wrong("P104", f"`{later[0]}` is part of the language but not built yet", key=later[0])
+    found = kinds_in(value)
+    if len(found) > 1:
+        one, two = found[0], found[1]
+        raise wrong("P106", f"a step does one thing, this one has `{one}` and `{two}`", "make it two steps", key=two)
+    if not found and not _meant(value):
+        kinds = ", ".join(kind if kind != "then" else "if with then" for kind in KINDS)
+        raise wrong("P106", "this step does nothing", f"give it one of: {kinds}")
+    return value
+
+
+Step = Annotated[
+    Annotated[EmailSpec, Tag("<email>")]
+    | Annotated[NoticeSpec, Tag("<notice>")]
+    | Annotated[CtaSpec, Tag("<cta>")]
+    | Annotated[WaitSpec, Tag("<wait>")]
+    | Annotated[WaitUntilSpec, Tag("<wait_until>")]
+    | Annotated[IfSpec, Tag("<then>")]
+    | Annotated[StopSpec, Tag("<stop>")],
+    Discriminator(_kind),
+    BeforeValidator(_step),
+]
+
+
+class PlaybookSpec(Keyed):
+    """One playbook, one file."""
+
+    CALLED = "a playbook"
+    LATER = frozenset({"reenter", "hold", "holdout", "while"})
+    SYNONYMS = {"name": ("playbook", "It names the playbook"), "id": ("playbook", "It names the playbook"), "when": ("enter", "")}
+
+    playbook: Id = Field(description="Names the playbook: small letters, digits, hyphens. Unique in the project; it never changes.")
+    title: LocalisedText = Field(default_factory=dict, description="For people: text, or {en: …, ja: …}. Default: the id.")
+    owner: str = Field("", description="Who answers for it: an e-mail or a team.")
+    subject: Literal["account", "contact"] = Field("account", description="Who passes through it.")
+    touch: Literal["tech", "low", "high"] = Field("tech", description="How much of a human there is in it.")
+    phase: str | None = Field(None, description="The phase of journey.yaml that it serves.")
+    topic: str = Field(
+        "general", description="Mail topic for preferences. `transactional` has no cap, hold, holdout or unsubscribe.", min_length=1
+    )
+    audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
+    enter: Enter | None = Field(None, description="Begins a passage when it holds. Default: at once for the whole audience.")
+    once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")
+    existing: Literal["skip", "include"] | None = Field(
+        None, description="Those who match already at the first run: left out, or taken. None given: left out, and their number is told."
+    )
+    goal: Condition | None = Field(None, description="Success: leave at once. Goal beats exit.")
+    exit: Condition | None = Field(None, description="Leave, without success.")
+    schedule: str = Field(
+        "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."
+    )
+    priority: Annotated[StrictInt, Field(ge=0, le=100)] = Field(50, description="Who wins under a cap; higher first.")
+    vars: dict[str, Scalar] = Field(default_factory=dict, description="Values for templates and conditions, as `vars.name`.")
+    steps: tuple[Step, ...] = Field(min_length=1, description="What happens, in this order.")
+
+
+for _model in (WaitUntilSpec, IfSpec, PlaybookSpec):
+    _model.model_rebuild()
