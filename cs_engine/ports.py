@@ -193,6 +193,8 @@ class Candidate(NamedTuple):
     """contact | staff | channel"""
     cta_id: str
     planned_at: Micros
+    moved_at: Micros
+    """The now of the tick in which its state last changed."""
     attempts: int
     email: str
     """Of the recipient when it is a contact; '' else or when it has none."""
