@@ -1,0 +1,143 @@
+"""Lengths of time as authors write them: a whole number and one unit.
+
+Minutes and hours are absolute. Days and weeks are calendar days in a zone: the same time of day, so a day can have 23 or
+25 hours. Business days are Monday to Friday.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
+
+from cs_engine.instants import Micros
+from cs_engine.language.expression import Duration
+from cs_engine.language.problems import Place, Problems
+
+UNITS = ("minutes", "hours", "days", "weeks", "business days")
+MAX_DAYS = 36_525
+"""A century: what is longer is a slip of the keyboard."""
+
+_SINGULAR = {unit.removesuffix("s"): unit for unit in UNITS}
+_DAYS_OF = {"minutes": 1 / 1440, "hours": 1 / 24, "days": 1, "weeks": 7, "business days": 7 / 5}
+_SHAPE = re.compile(r"([0-9]{1,9})\s+((?:business\s+)?[a-z]+)")
+_LOOSE = re.compile(r"(?:P|PT)?([0-9]+|[a-z]+)\s*-?\s*(\D*)", re.IGNORECASE)
+_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_KANJI = {ord(kanji): str(number) for number, kanji in enumerate("〇一二三四五六七八九")}
+_LOOSE_UNITS = {
+    "minutes": {"m", "min", "mins", "minute", "minutes", "分", "分間"},
+    "hours": {"h", "hr", "hrs", "hour", "hours", "時間"},
+    "days": {"d", "day", "days", "日", "日間"},
+    "weeks": {"w", "wk", "wks", "week", "weeks", "週", "週間"},
+    "business days": {"bd", "business day", "business days", "working day", "working days", "workday", "workdays", "weekdays", "営業日"},
+}
+_MONTHS = {"month", "months", "mo", "mos", "ヶ月", "か月", "カ月", "ヵ月", "ケ月", "月"}
+_YEARS = {"year", "years", "y", "yr", "yrs", "年", "年間"}
+
+
+@lru_cache(maxsize=512)
+def parse(text: str) -> Duration | None:
+    """`3 days`, `1 day`, `2 business days`, `4 hours`, `52 weeks`, `30 minutes`, or None."""
+    found = _SHAPE.fullmatch(text.strip())
+    if not found:
+        return None
+    amount, unit = int(found[1]), " ".join(found[2].split())
+    if amount == 1:
+        unit = _SINGULAR.get(unit, unit)
+    if unit not in UNITS or amount * _DAYS_OF[unit] > MAX_DAYS:
+        return None
+    return Duration(amount, unit)
+
+
+def check(text: object, place: Place, problems: Problems) -> Duration | None:
+    """The duration, or None and a problem with its mend. `text` is what YAML gave: a bare number gets its mend too."""
+    duration = parse(text) if isinstance(text, str) else None
+    if duration is None:
+        problems.add(place, "X290", f"{str(text)[:40]!r} is no length of time", mend(str(text)))
+    return duration
+
+
+def mend(text: str) -> str:
+    """What to write instead of a text that is no duration."""
+    advice = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52 weeks, 30 minutes"
+    plain = normalize("NFKC", text).strip().lower().translate(_KANJI)
+    found = _LOOSE.fullmatch(plain)
+    if not found or len(plain) > 40:
+        return advice
+    amount = int(found[1][:9]) if found[1].isdigit() else _WORDS.get(found[1])
+    if amount is None:
+        return advice
+    unit = " ".join(found[2].split())
+    if not unit:
+        return f"write a unit: {Duration(amount, 'days')}, or {Duration(amount, 'hours')}"
+    if unit in _MONTHS:
+        return f"months differ in length: write {amount * 30} days"
+    if unit in _YEARS:
+        return f"write {amount * 52} weeks or {amount * 365} days"
+    for known, spellings in _LOOSE_UNITS.items():
+        if unit in spellings:
+            return f"write {Duration(amount, known)}" if amount * _DAYS_OF[known] <= MAX_DAYS else "that is more than a hundred years"
+    return advice
+
+
+def micros(duration: Duration) -> Micros | None:
+    """The length in microseconds where it is the same everywhere: minutes and hours. None for days, which differ by zone."""
+    minutes = {"minutes": 1, "hours": 60}.get(duration.unit)
+    return None if minutes is None else duration.amount * minutes * 60_000_000
+
+
+def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1) -> datetime:
+    """`at` (aware) moved by `times` durations (negative: back), as an aware UTC datetime.
+
+    A local time that summer time skips moves on by the gap (02:30 -> 03:30); one that comes twice is the first of the two.
+    Business days from a Saturday or Sunday count from Friday going forward and from Monday going back.
+    """
+    exact = micros(duration)
+    if exact is not None:
+        return (at + timedelta(microseconds=exact * times)).astimezone(UTC)
+    amount = duration.amount * times
+    local = at.astimezone(zone)
+    match duration.unit:
+        case "business days":
+            days = _business_shift(local.isoweekday(), amount)
+        case "weeks":
+            days = amount * 7
+        case _:
+            days = amount
+    if not days:
+        return at.astimezone(UTC)
+    return (local.replace(tzinfo=None, fold=0) + timedelta(days=days)).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _business_shift(weekday: int, amount: int) -> int:
+    """Calendar days from a weekday (1 Monday .. 7 Sunday) to the business day `amount` further (negative: back)."""
+    if amount >= 0:
+        start = min(weekday, 5)
+        return amount + 2 * ((start - 1 + amount) // 5) - (weekday - start) if amount else 0
+    start = 1 if weekday > 5 else weekday
+    to_start = 8 - weekday if weekday > 5 else 0
+    return amount - 2 * ((5 - start - amount) // 5) + to_start
+
+
+def to_sql(duration: Duration) -> str | None:
+    """A DuckDB INTERVAL, or None for business days, which no interval can say (see `shifted_sql`)."""
+    unit = {"minutes": "MINUTE", "hours": "HOUR", "days": "DAY", "weeks": "WEEK"}.get(duration.unit)
+    return None if unit is None else f"INTERVAL {duration.amount} {unit}"
+
+
+def shifted_sql(instant: str, duration: Duration, sign: int) -> str:
+    """DuckDB SQL of an instant moved by a duration, as `add` does it, in the session's zone. `sign` is 1 or -1."""
+    if interval := to_sql(duration):
+        return f"({instant} {'+' if sign > 0 else '-'} {interval})"
+    if not duration.amount:
+        return instant
+    day = f"isodow(CAST({instant} AS DATE))"
+    n = duration.amount
+    if sign > 0:
+        days = f"{n} + 2 * ((least({day}, 5) - 1 + {n}) // 5) - ({day} - least({day}, 5))"
+    else:
+        start = f"(CASE WHEN {day} > 5 THEN 1 ELSE {day} END)"
+        days = f"-{n} - 2 * ((5 - {start} + {n}) // 5) + (CASE WHEN {day} > 5 THEN 8 - {day} ELSE 0 END)"
+    return f"({instant} + to_days(CAST({days} AS INTEGER)))"
