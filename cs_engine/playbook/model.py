@@ -116,7 +116,8 @@ class NoticeSpec(SendingSpec):
     id: Id = Field(description="Names the step; unique in the playbook.")
     notice: str = Field(min_length=1, description="The milestone of journey.yaml; its `notice` there names the template.")
     to: str | None = Field(
-        None, description="champion | operators | everyone | a condition over contact.*. Default: the subject if a contact, else the champion."
+        None,
+        description="champion | operators | everyone | a condition over contact.*. Default: the subject if a contact, else the champion.",
     )
     from_: str | None = Field(None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail.")
     uncertain: Uncertain = Field("ask", description="As for an email.")
@@ -126,12 +127,12 @@ class CtaSpec(SendingSpec):
     """Calls a CSM to action. Firing again updates the one that is open."""
 
     CALLED = "a cta step"
+    LATER = SendingSpec.LATER | {"from"}
     SYNONYMS = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")
     cta: str = Field(min_length=1, description="The template: templates/slack/<name>.yaml, or ./name beside the playbook.")
     to: str | None = Field(None, description="csm | csm.manager | a staff role. Default: csm.")
-    from_: str | None = Field(None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail.")
     priority: Literal["low", "normal", "high"] = Field("normal", description="How urgent it is for the CSM.")
     due: DurationText | None = Field(None, description="When it should be done by: `2 business days` after it fires.")
     close_when: Condition | None = Field(
@@ -181,7 +182,9 @@ class StopSpec(AnyStepSpec):
     CALLED = "a stop step"
 
     id: Id | None = Field(None, description="Names the step.")
-    stop: Literal[True] | None = Field(description="Nothing to say: `- stop`, or `- if: …` with `stop:` below.")
+    stop: Annotated[Literal[True] | None, WithJsonSchema({"enum": [None, True]})] = Field(
+        description="Nothing to say: `- stop`, or `- if: …` with `stop:` below."
+    )
 
 
 KINDS: Mapping[str, type[AnyStepSpec]] = {

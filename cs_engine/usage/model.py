@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 
 def _localised(value: Any) -> Any:
     return {"": value} if isinstance(value, str) else value
 
 
-LocalisedText = Annotated[dict[str, str], BeforeValidator(_localised)]
+LocalisedText = Annotated[
+    dict[str, str],
+    BeforeValidator(_localised),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
+]
 """Plain text, or {en: …, ja: …}; plain text is the locale ''."""
 
 

@@ -1,0 +1,143 @@
+"""A plan for people's eyes: as a Mermaid flowchart, and as a few lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Stop, Wait, WaitUntil
+
+_LONGEST = 80
+_END = "done"
+
+
+def mermaid(plan: Plan) -> str:
+    """The plan as a Mermaid `flowchart TD`. Authors' words stand in quoted labels as character references: none of it is read as Mermaid or HTML."""
+    nodes = {step.id: f"s{number}" for number, step in enumerate(plan.steps)}
+    lines = ["flowchart TD", f"    start([{_quoted(_entry(plan))}])", f"    {_END}([{_quoted('done')}])"]
+    lines += [f"    {nodes[step.id]}{_shape(step)}" for step in plan.steps]
+    lines.append(f"    start --> {nodes[plan.first.id]}")
+    for step in plan.steps:
+        for label, edge in edges(step):
+            target = nodes[edge.to] if edge.to is not None else _END
+            arrow = "-.->" if edge.otherwise_done else "-->"
+            lines.append(f"    {nodes[step.id]} {arrow}{f'|{_quoted(label)}|' if label else ''} {target}")
+    for number, (reason, condition) in enumerate((("goal", plan.goal), ("exit", plan.exit))):
+        if condition is not None:
+            lines.append(f"    leave{number}[/{_quoted(f'{reason}, at any time: {condition.text}')}/] -.-> {_END}")
+    return "\n".join(lines) + "\n"
+
+
+def edges(step: AnyStep) -> Iterator[tuple[str, Edge]]:
+    """Where one goes from a step, and what the way is called; '' for the plain one."""
+    match step:
+        case Branch():
+            yield "then", step.then
+            yield "else", step.otherwise
+            return
+        case Stop():
+            yield ("", Edge(None))
+        case WaitUntil() if step.at_most is not None:
+            yield "met", step.next
+            yield f"after {step.at_most}", _late(step)
+        case WaitUntil():
+            yield "met", step.next
+        case _:
+            yield "", step.next
+    if isinstance(step, Stop) and step.only_if is not None:
+        yield "not for the others", step.next
+
+
+def _late(step: WaitUntil) -> Edge:
+    """Where those go for whom `at_most` has passed."""
+    if step.otherwise is not None:
+        return Edge(step.otherwise)
+    match step.after:
+        case "continue":
+            return step.next
+        case "stop":
+            return Edge(None)
+        case _:
+            return Edge(step.id, otherwise_done=True)
+
+
+def _shape(step: AnyStep) -> str:
+    label = _quoted(f"{step.id}\n{what(step)}")
+    match step:
+        case Wait() | WaitUntil():
+            return f"([{label}])"
+        case Branch():
+            return f"{{{label}}}"
+        case Stop():
+            return f"(({label}))"
+        case Cta():
+            return f"[/{label}/]"
+        case _:
+            return f"[{label}]"
+
+
+def what(step: AnyStep) -> str:
+    """What a step does, in a line."""
+    match step:
+        case Email():
+            said = f"mail {step.template} to {step.to}"
+        case Notice():
+            said = f"notice of {step.milestone} to {step.to}"
+        case Cta():
+            said = f"CTA {step.template} to {step.to}" + (f", due in {step.due}" if step.due else "")
+        case Wait():
+            said = f"wait {step.duration}"
+        case WaitUntil():
+            said = f"wait until {step.until.text}" + (f", at most {step.at_most}" if step.at_most else "")
+        case Branch():
+            said = f"if {step.condition.text}"
+        case Stop():
+            said = "stop"
+    return said if step.only_if is None else f"{said}, if {step.only_if.text}"
+
+
+def _entry(plan: Plan) -> str:
+    parts = [condition.text for condition in (plan.audience, plan.enter) if condition is not None]
+    return f"{plan.playbook}\n{' and '.join(parts) or 'everyone'}"
+
+
+def _quoted(text: str) -> str:
+    """A label: line by line, cut to a readable length, every character that Mermaid or HTML could read as its own a reference."""
+    lines = [line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…" for line in text.split("\n")]
+    return '"' + "<br/>".join("".join(map(_reference, line)) for line in lines) + '"'
+
+
+def _reference(character: str) -> str:
+    if character.isalnum() or character in " .,'_-/…":
+        return character
+    if not character.isprintable():
+        return " "
+    # Mermaid's own form of a character reference: `#34;` is a quote.
+    return f"#{ord(character)};"
+
+
+def explain(plan: Plan) -> str:
+    """The plan in words, a line a step; steps of a wait's `otherwise` are set in."""
+    title = plan.title.get("") or plan.title.get("en") or next(iter(plan.title.values()), "")
+    head = [f"{plan.playbook}{f': {title}' if title and title != plan.playbook else ''}"]
+    head.append(f"  for each {plan.subject.value}, {plan.schedule.text}, priority {plan.priority}, topic {plan.topic}")
+    for word, condition in (
+        ("audience", plan.audience),
+        ("enter", plan.enter),
+        ("once per", plan.once_per),
+        ("goal", plan.goal),
+        ("exit", plan.exit),
+    ):
+        if condition is not None:
+            head.append(f"  {word}: {condition.text}")
+    return "\n".join([*head, "  steps:", *(_line(plan, number, step) for number, step in enumerate(plan.steps))]) + "\n"
+
+
+def _line(plan: Plan, number: int, step: AnyStep) -> str:
+    after = plan.steps[number + 1].id if number + 1 < len(plan.steps) else None
+    ways = [f"{label} → {_target(edge)}" for label, edge in edges(step) if label or edge.to != after]
+    indent = "  " * len(step.watched_by)
+    return f"    {indent}{step.id}: {what(step)}" + (f" ({'; '.join(way.removeprefix(' ') for way in ways)})" if ways else "")
+
+
+def _target(edge: Edge) -> str:
+    return f"back to {edge.to}" if edge.otherwise_done else edge.to or "end"
