@@ -1,0 +1,135 @@
+"""Types of columns: what a raw column becomes when it is taken in.
+
+Text of CSV is typed by all its values, not by a sample: a column is a number, a time or yes/no when every value of it is one.
+Plain dates are the beginning of that day in the project's zone; so are times without zone in columns that nobody mapped.
+A leading zero keeps text text (`007` is a name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from cs_engine.language.expression import Type
+from cs_engine.sources.sql import listed, quoted
+
+_WHOLE = r"-?(0|[1-9][0-9]{0,17})"
+_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+_ZONED = _CLOCK + r" ?([Zz]|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
+
+_WHOLE_KINDS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+_NUMBER_KINDS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
+_ZONED_KIND = "TIMESTAMP WITH TIME ZONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is taken in: SQL over the raw table, and the type that authors see."""
+
+    sql: str
+    type: Type
+
+
+def clean_text(name: str, kind: str) -> str:
+    """The column as trimmed text, NULL where blank."""
+    raw = quoted(name) if kind == "VARCHAR" else f"CAST({quoted(name)} AS VARCHAR)"
+    return f"nullif(trim({raw}), '')"
+
+
+def instant(name: str, kind: str) -> str:
+    """The column as TIMESTAMPTZ; NULL where blank, and where it is no time or has no zone (see `instant_fault`)."""
+    if kind == _ZONED_KIND:
+        return quoted(name)
+    if kind == "DATE":
+        return f"CAST({quoted(name)} AS TIMESTAMPTZ)"
+    if kind == "VARCHAR":
+        value = clean_text(name, kind)
+        return f"CASE WHEN regexp_full_match({value}, '{_ZONED}|{_DATE}') THEN TRY_CAST({value} AS TIMESTAMPTZ) END"
+    return "CAST(NULL AS TIMESTAMPTZ)"
+
+
+def instant_fault(name: str, kind: str) -> str:
+    """SQL of what is wrong with a time, as text without its value; NULL where nothing is (blank is nothing wrong)."""
+    if kind in (_ZONED_KIND, "DATE"):
+        return "NULL"
+    if kind.startswith("TIMESTAMP"):
+        return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{_word(name)} has no zone' END"
+    value = clean_text(name, kind)
+    return (
+        f"CASE WHEN {value} IS NULL OR {instant(name, kind)} IS NOT NULL THEN NULL "
+        f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN '{_word(name)} has no zone' ELSE '{_word(name)} is no time' END"
+    )
+
+
+def _word(name: str) -> str:
+    return name.replace("'", "''")
+
+
+def infer(db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], where: str = "true") -> dict[str, Column]:
+    """How each of the columns is taken in, by its values in the rows where `where` holds."""
+    texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
+    found = {name: _by_kind(name, kind) for name, kind in columns.items() if kind != "VARCHAR"}
+    if texts:
+        row = db.execute(f"SELECT {listed(_census(name) for name in texts)} FROM {quoted(table)} WHERE {where}").fetchone()
+        assert row is not None
+        found |= {name: _by_census(name, row[i]) for i, name in enumerate(texts)}
+    return {name: found[name] for name in columns}
+
+
+def _by_kind(name: str, kind: str) -> Column:
+    column = quoted(name)
+    if kind == "BOOLEAN":
+        return Column(column, Type.BOOLEAN)
+    if kind in _WHOLE_KINDS:
+        return Column(f"CAST({column} AS BIGINT)", Type.NUMBER)
+    if kind in _NUMBER_KINDS or kind.startswith("DECIMAL"):
+        return Column(f"CAST({column} AS DOUBLE)", Type.NUMBER)
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return Column(f"CAST({column} AS TIMESTAMPTZ)", Type.INSTANT)
+    return Column(clean_text(name, kind), Type.TEXT)
+
+
+def _census(name: str) -> str:
+    """How many values there are, and how many are of each form."""
+    value = clean_text(name, "VARCHAR")
+    forms = {
+        "n": f"count({value})",
+        "yes_no": _count(f"lower({value}) IN ('true', 'false')"),
+        "whole": _count(f"regexp_full_match({value}, '{_WHOLE}')"),
+        "number": _count(f"regexp_full_match({value}, '{_NUMBER}')"),
+        "time": _count(f"regexp_full_match({value}, '{_ZONED}|{_CLOCK}|{_DATE}') AND TRY_CAST({value} AS TIMESTAMPTZ) IS NOT NULL"),
+    }
+    return "{" + listed(f"'{form}': {sql}" for form, sql in forms.items()) + "}"
+
+
+def _count(condition: str) -> str:
+    return f"count(*) FILTER ({condition})"
+
+
+def _by_census(name: str, census: Mapping[str, int]) -> Column:
+    value, n = clean_text(name, "VARCHAR"), census["n"]
+    if n == 0:
+        # Nothing is known of it yet: conditions over it are not refused, they are not true.
+        return Column(value, Type.UNKNOWN)
+    if census["yes_no"] == n:
+        return Column(f"CAST({value} AS BOOLEAN)", Type.BOOLEAN)
+    if census["whole"] == n:
+        return Column(f"CAST({value} AS BIGINT)", Type.NUMBER)
+    if census["number"] == n:
+        return Column(f"CAST({value} AS DOUBLE)", Type.NUMBER)
+    if census["time"] == n:
+        return Column(f"CAST({value} AS TIMESTAMPTZ)", Type.INSTANT)
+    return Column(value, Type.TEXT)
+
+
+def blanks(db: duckdb.DuckDBPyConnection, prefix: str, relation: str, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """`<prefix>.<name>` -> (rows without a value, rows), for those that have any."""
+    wanted = list(names)
+    row = db.execute(f"SELECT count(*), {listed(f'count({quoted(name)})' for name in wanted)} FROM {relation}").fetchone()
+    assert row is not None
+    total = int(row[0])
+    return {f"{prefix}.{name}": (total - int(n), total) for name, n in zip(wanted, row[1:], strict=True) if n < total}

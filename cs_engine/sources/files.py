@@ -1,0 +1,163 @@
+"""Source files as they lie on disk: CSV (plain or .gz, any line of its own fault) and Parquet."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from cs_engine.errors import SyncStopped
+
+_HEAD = 1 << 16
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    path: Path
+    label: str
+    """The path relative to the project: how reports call it."""
+    header: tuple[str, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFile:
+    path: Path
+    label: str
+
+
+SourceFile = CsvFile | ParquetFile
+
+
+class Record(NamedTuple):
+    """One record of a CSV file: either values, one a column of the header, or what is wrong with it."""
+
+    line: int
+    values: list[str]
+    bad: str
+
+
+def find(project: Path, pattern: str) -> list[SourceFile]:
+    """The files that `file:` names, in order of name. Raises SyncStopped when there is none."""
+    pattern_path = Path(pattern)
+    if pattern_path.is_absolute():
+        base, relative = Path(pattern_path.anchor), str(pattern_path.relative_to(pattern_path.anchor))
+    else:
+        base, relative = project, pattern
+    found = sorted(base.glob(relative)) if any(c in relative for c in "*?[") else [base / relative]
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise SyncStopped(f"{pattern}: no such file", f"put it at {base / relative}, or correct `file:` under sources in playbooks/project.yaml")
+    return [_opened(path, _label(path, project)) for path in files]
+
+
+def _label(path: Path, project: Path) -> str:
+    try:
+        return str(path.relative_to(project))
+    except ValueError:
+        return str(path)
+
+
+def _opened(path: Path, label: str) -> SourceFile:
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return ParquetFile(path, label)
+    with _bytes(path) as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise SyncStopped(f"{label}: the file is empty", "write it with a header line")
+    text = _decoded_head(head, label).removeprefix("\ufeff")
+    first = text.split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    header = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+    return CsvFile(path, label, _checked_header(header, label), delimiter)
+
+
+def _checked_header(header: list[str], label: str) -> tuple[str, ...]:
+    names = tuple(name.replace("\0", "").strip() for name in header)
+    seen: set[str] = set()
+    for name in names:
+        if name and name.lower() in seen:
+            raise SyncStopped(f'{label}:1 two columns are named "{name}"', "rename or drop one of them")
+        seen.add(name.lower())
+    return names
+
+
+def _bytes(path: Path) -> BinaryIO:
+    """The file's bytes, unpacked."""
+    if path.suffix.lower() == ".gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _decoded_head(head: bytes, label: str) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return codecs.getincrementaldecoder("utf-16")().decode(head)
+    for encoding in ("utf-8", "cp932"):
+        try:
+            # The incremental decoder forgives a character cut in two at the end.
+            return codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+    raise SyncStopped(f"{label}: the text is neither UTF-8 nor Shift_JIS", "save the file as UTF-8")
+
+
+def _encoding(path: Path, label: str) -> str:
+    """utf-8, utf-16 or cp932: the first that the whole file is. A file that is none but mostly UTF-8 has bad rows."""
+    with _bytes(path) as file:
+        head = file.read(_HEAD)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    for encoding in ("utf-8", "cp932"):
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            with _bytes(path) as file:
+                while chunk := file.read(1 << 20):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    _decoded_head(head, label)
+    return "utf-8"
+
+
+def records(file: CsvFile) -> Iterator[Record]:
+    """Every record under the header with the line on which it begins; broken ones as such. Slow and exact.
+
+    Raises SyncStopped where a quote opens and never closes: what follows cannot be told apart.
+    """
+    width = len(file.header)
+    encoding = _encoding(file.path, file.label)
+    with io.TextIOWrapper(_bytes(file.path), encoding=encoding, errors="replace", newline="") as text:
+        reader = csv.reader(text, delimiter=file.delimiter, strict=True)
+        next(reader, None)
+        while True:
+            line = reader.line_num + 1
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "end of data" in str(error):
+                    raise SyncStopped(f"{file.label}:{line} a quote opens here and never closes", "close or double the quote") from None
+                yield Record(line, [], "has broken quotes" if "expected after" in str(error) else "cannot be read as CSV")
+                continue
+            if values:
+                yield Record(line, values, _fault(values, width))
+
+
+def _fault(values: list[str], width: int) -> str:
+    if len(values) != width:
+        return f"has {len(values)} columns, the header has {width}"
+    joined = "".join(values)
+    if "\0" in joined:
+        return "holds a NUL byte"
+    if "\ufffd" in joined:
+        return "holds bytes that are no text"
+    return ""

@@ -1,0 +1,115 @@
+"""Source files -> one DuckDB table of raw rows, each with its file and line.
+
+CSV is read by DuckDB's own reader, which is fast but gives up at the first broken record and knows no lines. Where it gives up,
+or lines are asked for, the file is read record by record instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import duckdb
+import numpy as np
+
+from cs_engine.sources.files import CsvFile, ParquetFile, Record, SourceFile, records
+from cs_engine.sources.sql import listed, quoted, text
+
+_CHUNK = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A table of raw rows: the sources' own columns, and #file, #line (of the record), #fault (NULL, or why it is broken)."""
+
+    table: str
+    columns: dict[str, str]
+    """Column of the source -> its type in DuckDB; VARCHAR throughout where it was CSV."""
+    files: tuple[SourceFile, ...]
+    exact_lines: bool
+    """False: #line is the number of the record, as long as no field spans lines."""
+
+
+def stage(db: duckdb.DuckDBPyConnection, table: str, files: Sequence[SourceFile], *, exact_lines: bool = False, most: int | None = None) -> Staged:
+    """Reads all files into `table`, replacing it. Files may differ in their columns: they are matched by name. `most`: of each file only so many rows."""
+    columns = _columns(db, files)
+    db.execute(
+        f"CREATE OR REPLACE TABLE {quoted(table)} "
+        f'("#file" SMALLINT, "#line" BIGINT, "#fault" VARCHAR, {listed(f"{quoted(n)} {t}" for n, t in columns.items())})'
+    )
+    exact = True
+    limit = f" LIMIT {most}" if most is not None else ""
+    for number, file in enumerate(files):
+        if isinstance(file, ParquetFile):
+            _read_parquet(db, table, number, file, limit)
+        elif exact_lines or not _read_fast(db, table, number, file, limit):
+            _read_carefully(db, table, number, file, most)
+        else:
+            exact = False
+    return Staged(table, columns, tuple(files), exact)
+
+
+def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    spelt: dict[str, str] = {}
+    for file in files:
+        if isinstance(file, CsvFile):
+            mine = {name: "VARCHAR" for name in file.header if name}
+        else:
+            described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()
+            mine = {str(row[0]): str(row[1]) for row in described}
+        for name, kind in mine.items():
+            known = spelt.setdefault(name.lower(), name)
+            if columns.setdefault(known, kind) != kind:
+                columns[known] = "VARCHAR"
+    return columns
+
+
+def _read_parquet(db: duckdb.DuckDBPyConnection, table: str, number: int, file: ParquetFile, limit: str) -> None:
+    db.execute(
+        f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", file_row_number + 1 AS "#line", '
+        f"* EXCLUDE (file_row_number) FROM read_parquet({text(file.path)}, file_row_number = true){limit}"
+    )
+
+
+def _read_fast(db: duckdb.DuckDBPyConnection, table: str, number: int, file: CsvFile, limit: str) -> bool:
+    """Whether DuckDB's reader could read it. When not, nothing of it was taken."""
+    shape = listed(f"{text(f'c{i}')}: 'VARCHAR'" for i in range(len(file.header)))
+    taken = listed(f"c{i} AS {quoted(name)}" for i, name in enumerate(file.header) if name)
+    try:
+        db.execute(
+            f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", row_number() OVER () + 1 AS "#line", {taken} '
+            f"FROM read_csv({text(file.path)}, header = true, auto_detect = false, delim = {text(file.delimiter)}, "
+            f"""quote = '"', escape = '"', columns = {{{shape}}}){limit}"""
+        )
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _read_carefully(db: duckdb.DuckDBPyConnection, table: str, number: int, file: CsvFile, most: int | None) -> None:
+    taken = listed(f"c{i} AS {quoted(name)}" for i, name in enumerate(file.header) if name)
+    width = len(file.header)
+    for chunk in _chunks(islice(records(file), most)):
+        arrays: dict[str, np.ndarray[tuple[int], np.dtype[np.object_]] | np.ndarray[tuple[int], np.dtype[np.int64]]] = {
+            "line": np.fromiter((record.line for record in chunk), np.int64, len(chunk)),
+            "fault": _texts(record.bad for record in chunk),
+        }
+        for i in range(width):
+            arrays[f"c{i}"] = _texts("" if record.bad else record.values[i] for record in chunk)
+        db.register("chunk", arrays)
+        db.execute(
+            f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", line AS "#line", '
+            f"""nullif(fault, '') AS "#fault", {taken} FROM chunk"""
+        )
+        db.unregister("chunk")
+
+
+def _texts(values: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    return np.fromiter(values, np.object_)
+
+
+def _chunks(rows: Iterator[Record]) -> Iterator[list[Record]]:
+    while chunk := list(islice(rows, _CHUNK)):
+        yield chunk

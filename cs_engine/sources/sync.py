@@ -1,0 +1,306 @@
+"""Sources -> one new set of normalised Parquet files. All of it or nothing.
+
+Every source is staged, checked row by row, typed, renamed to the names that authors use, and written. Rows that cannot be are
+counted and named by file and line; when they are too many, the sync stops and the set before stays in force.
+
+Events carry the numbers of their account and contact (#account, #contact), their day in the project's zone (#day), and lie in
+order of time: facts at any `now` then read whole numbers, and of them only the days that their windows reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cs_engine.errors import SyncStopped
+from cs_engine.language.expression import Type
+from cs_engine.language.problems import did_you_mean
+from cs_engine.playbook.config import AccountsSource, ContactsSource, EventsSource, ProjectConfig
+from cs_engine.ports import SourceReport
+from cs_engine.sources import columns as cols
+from cs_engine.sources.files import find
+from cs_engine.sources.snapshot import Shelf, UsageSet
+from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.staging import Staged, stage
+from cs_engine.usage.attributes import Attributes
+
+MEMORY_LIMIT = "640MB"
+"""DuckDB's own share in a sync; what does not fit is spilled beside the set."""
+_MOST_EXAMPLES = 10
+
+AnySource = AccountsSource | ContactsSource | EventsSource
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Names of a source that mean something to us."""
+
+    required: frozenset[str]
+    times: frozenset[str]
+    keys: frozenset[str]
+    """A row without one of these is bad."""
+
+
+_ACCOUNTS = _Room(frozenset({"id", "signed_up_at"}), frozenset({"signed_up_at", "learned_at"}), frozenset({"id"}))
+_CONTACTS = _Room(frozenset({"id", "account", "email"}), frozenset({"created_at", "learned_at"}), frozenset({"id", "account"}))
+_EVENTS = _Room(frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A table of typed rows, the bad ones still among them with their #fault."""
+
+    table: str
+    columns: dict[str, Type]
+    report: SourceReport
+
+
+def sync(
+    project: Path, config: ProjectConfig, on_progress: Callable[[str], None] | None = None
+) -> tuple[UsageSet, list[SourceReport]]:
+    """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do."""
+    tell = on_progress or (lambda _: None)
+    shelf = Shelf.of(project)
+    folder = shelf.begin()
+    try:
+        with working_database(folder / "staging.duckdb", config.timezone) as db:
+            attributes, reports = _Reading(project, config, db, folder, tell).all()
+        for left in folder.glob("staging*"):
+            left.unlink()
+        return shelf.publish(folder, config, attributes), reports
+    except BaseException:
+        shelf.discard(folder)
+        raise
+
+
+def working_database(path: Path | str, timezone: str) -> duckdb.DuckDBPyConnection:
+    """A DuckDB for reading sources, in the project's zone, bounded in memory."""
+    db = duckdb.connect(str(path))
+    db.execute(f"SET TimeZone = {text(timezone)}")
+    db.execute(f"SET memory_limit = {text(MEMORY_LIMIT)}")
+    db.execute("SET enable_progress_bar = false")
+    return db
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One sync under way."""
+
+    project: Path
+    config: ProjectConfig
+    db: duckdb.DuckDBPyConnection
+    folder: Path
+    tell: Callable[[str], None]
+
+    def all(self) -> tuple[Attributes, list[SourceReport]]:
+        sources = self.config.sources
+        accounts = self._checked("accounts", sources.accounts, _ACCOUNTS)
+        self._number("accounts", accounts)
+        contacts = self._checked("contacts", sources.contacts, _CONTACTS)
+        self._number("contacts", contacts, '"#account", ')
+        events = {"usage": sources.usage, **sources.more}
+        read = {name: self._events(name, source) for name, source in events.items()}
+        blanks = cols.blanks(self.db, "account", "accounts", accounts.columns)
+        blanks |= cols.blanks(self.db, "contact", "contacts", contacts.columns)
+        attributes = Attributes(accounts.columns, contacts.columns, {name: checked.columns for name, checked in read.items()}, blanks)
+        return attributes, [accounts.report, contacts.report, *(checked.report for checked in read.values())]
+
+    def _checked(self, name: str, source: AnySource, room: _Room) -> Checked:
+        """Stages and checks one source; a second time, record by record, when rows are bad and their lines are not known."""
+        self.tell(f"reading {name} from {source.file}")
+        files = find(self.project, source.file)
+        staged = stage(self.db, f"raw_{name}", files)
+        checked = self._check(name, staged, source, room)
+        if checked.report.bad and not staged.exact_lines:
+            staged = stage(self.db, f"raw_{name}", files, exact_lines=True)
+            checked = self._check(name, staged, source, room)
+        self.db.execute(f"DROP TABLE {quoted(staged.table)}")
+        self._stop_if_bad(checked.report)
+        return checked
+
+    def _check(self, name: str, staged: Staged, source: AnySource, room: _Room) -> Checked:
+        mapped = mapping(name, staged, source, room)
+        taken = typed(self.db, staged, mapped, room)
+        faults = ['"#fault"', *(_fault(mapped[key], staged.columns, key, room) for key in mapped if key in room.keys | room.times)]
+        joined = ""
+        if "account" in mapped:
+            # Renamed, so that no column of the source can mean one of the accounts'.
+            joined = f'LEFT JOIN (SELECT id AS "#key", "#no" AS "#account" FROM accounts) AS a ON a."#key" = {taken["account"].sql}'
+            faults.append(f"CASE WHEN a.\"#key\" IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
+        if "id" in mapped and not isinstance(source, EventsSource):
+            faults.append(
+                f"CASE WHEN row_number() OVER (PARTITION BY {taken['id'].sql} ORDER BY raw.\"#file\", raw.\"#line\") > 1 "
+                f"THEN '{_word(mapped['id'])} stood in an earlier row already' END"
+            )
+        shown = listed(f"{column.sql} AS {quoted(key)}" for key, column in taken.items())
+        numbers = ', a."#account"' if joined else ""
+        table = f"checked_{name}"
+        self.db.execute(
+            f'CREATE OR REPLACE TABLE {quoted(table)} AS SELECT raw."#file", raw."#line", coalesce({listed(faults)}) AS "#fault"'
+            f"{numbers}, {shown} FROM {quoted(staged.table)} AS raw {joined}"
+        )
+        return Checked(table, {key: column.type for key, column in taken.items()}, self._report(name, table, staged))
+
+    def _report(self, name: str, table: str, staged: Staged) -> SourceReport:
+        row = self.db.execute(f'SELECT count(*), count("#fault") FROM {quoted(table)}').fetchone()
+        assert row is not None
+        read, bad = int(row[0]), int(row[1])
+        found = self.db.execute(
+            f'SELECT "#file", "#line", "#fault" FROM {quoted(table)} WHERE "#fault" IS NOT NULL ORDER BY 1, 2 LIMIT {_MOST_EXAMPLES}'
+        ).fetchall()
+        examples = tuple(f"{staged.files[file].label}:{line} {fault}" for file, line, fault in found)
+        return SourceReport(name, read, read - bad, bad, examples)
+
+    def _stop_if_bad(self, report: SourceReport) -> None:
+        limit = share(self.config.sources.most_bad_rows)
+        if report.bad > limit * report.read:
+            lines = "".join(f"\n    {example}" for example in report.examples)
+            raise SyncStopped(
+                f"{report.source}: {report.bad:,} of {report.read:,} rows are bad ({report.bad / report.read:.1%}, "
+                f"the limit is {self.config.sources.most_bad_rows}); nothing was taken{lines}",
+                "correct the rows at their source, or raise sources.most_bad_rows in playbooks/project.yaml",
+            )
+
+    def _number(self, name: str, checked: Checked, also: str = "") -> None:
+        """The good rows, numbered from 0 in the order of the source, as table and as Parquet."""
+        names = listed(quoted(key) for key in checked.columns)
+        self.db.execute(
+            f'CREATE OR REPLACE TABLE {quoted(name)} AS SELECT CAST(row_number() OVER (ORDER BY "#file", "#line") - 1 AS INTEGER) AS "#no", '
+            f'{also}{names} FROM {quoted(checked.table)} WHERE "#fault" IS NULL ORDER BY 1'
+        )
+        self.db.execute(f"DROP TABLE {quoted(checked.table)}")
+        self._write(f'SELECT * FROM {quoted(name)} ORDER BY "#no"', f"{name}.parquet")
+
+    def _events(self, name: str, source: EventsSource) -> Checked:
+        checked = self._checked(f"events_{name}" if name in ("accounts", "contacts") else name, source, _EVENTS)
+        has_contact = "contact" in checked.columns
+        if has_contact:
+            self._number_strangers(checked.table)
+        kept = [key for key in checked.columns if key != "id"]
+        contact = 'coalesce(c."#no", s."#no")' if has_contact else "CAST(NULL AS INTEGER)"
+        joins = "LEFT JOIN contacts AS c ON c.id = t.contact LEFT JOIN strangers AS s ON s.id = t.contact" if has_contact else ""
+        once = f'AND {self._first_of_id(checked)}' if "id" in checked.columns else ""
+        self._write(
+            f'SELECT t."#account", {contact} AS "#contact", CAST(t."at" AS DATE) AS "#day", {listed(f"t.{quoted(k)}" for k in kept)} '
+            f'FROM {quoted(checked.table)} AS t {joins} WHERE t."#fault" IS NULL {once} ORDER BY t."at"',
+            f"events-{name}.parquet",
+        )
+        self.db.execute(f"DROP TABLE {quoted(checked.table)}")
+        return Checked("", {key: checked.columns[key] for key in kept}, checked.report._replace(source=name))
+
+    def _number_strangers(self, table: str) -> None:
+        """People who act but are not among the contacts count as people; their numbers follow those of the contacts."""
+        self.db.execute(
+            f"CREATE OR REPLACE TABLE strangers AS SELECT id, CAST((SELECT count(*) FROM contacts) + row_number() OVER (ORDER BY id) - 1 "
+            f'AS INTEGER) AS "#no" FROM (SELECT DISTINCT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL '
+            f"AND contact NOT IN (SELECT id FROM contacts))"
+        )
+
+    def _first_of_id(self, checked: Checked) -> str:
+        """SQL that keeps the first row of each event id."""
+        table = quoted(checked.table)
+        row = self.db.execute(f'SELECT count(*) = count(DISTINCT id) FROM {table} WHERE "#fault" IS NULL').fetchone()
+        if row is not None and row[0]:
+            return "true"
+        self.db.execute(
+            f'CREATE OR REPLACE TABLE repeats AS SELECT "#file", "#line" FROM {table} WHERE "#fault" IS NULL '
+            f'QUALIFY row_number() OVER (PARTITION BY id ORDER BY "#file", "#line") > 1'
+        )
+        return '(t."#file", t."#line") NOT IN (SELECT "#file", "#line" FROM repeats)'
+
+    def _write(self, select: str, file: str) -> None:
+        self.db.execute(f"COPY ({select}) TO {text(self.folder / file)} (FORMAT parquet, COMPRESSION snappy)")
+
+
+def mapping(name: str, staged: Staged, source: AnySource, room: _Room) -> dict[str, str]:
+    """Name that authors use -> column of the source. Raises SyncStopped where one is missing that must be there."""
+    found: dict[str, str] = {}
+    for key in type(source).model_fields:
+        column = getattr(source, key)
+        if key == "file" or column is None:
+            continue
+        if column in staged.columns:
+            found[key] = column
+        elif key in room.required or key in source.model_fields_set:
+            where = f"sources.{name}" if name in ("accounts", "contacts", "usage") else f"sources.more.{name}"
+            hint = did_you_mean(column, staged.columns) or f"it has {listed(staged.columns)}"
+            raise SyncStopped(
+                f'{staged.files[0].label}: there is no column "{column}"; {hint}',
+                f"name the right column as `{key}:` under {where} in playbooks/project.yaml",
+            )
+    return found
+
+
+def typed(db: duckdb.DuckDBPyConnection, staged: Staged, mapped: Mapping[str, str], room: _Room, where: str = "true") -> dict[str, cols.Column]:
+    """How each column is taken in under the name that authors use: mapped ones first, then all others under their own."""
+    taken: dict[str, cols.Column] = {}
+    for key, column in mapped.items():
+        kind = staged.columns[column]
+        if key in room.times:
+            taken[key] = cols.Column(cols.instant(column, kind), Type.INSTANT)
+        else:
+            taken[key] = cols.Column(cols.clean_text(column, kind), Type.TEXT)
+    for key in sorted(_standard(room) - taken.keys()):
+        blank = "TIMESTAMPTZ" if key in room.times else "VARCHAR"
+        taken[key] = cols.Column(f"CAST(NULL AS {blank})", Type.INSTANT if key in room.times else Type.TEXT)
+    used = {column.lower() for column in mapped.values()} | {key.lower() for key in taken}
+    further = {column: kind for column, kind in staged.columns.items() if column.lower() not in used}
+    return taken | cols.infer(db, staged.table, further, where)
+
+
+def _standard(room: _Room) -> set[str]:
+    """Names that accounts and contacts always have, blank where the source has no such column."""
+    if room is _ACCOUNTS:
+        return {"name", "csm", "locale", "timezone"}
+    if room is _CONTACTS:
+        return {"name", "role", "locale", "timezone", "created_at"}
+    return set()
+
+
+def _fault(column: str, kinds: Mapping[str, str], key: str, room: _Room) -> str:
+    """SQL of what is wrong with one mapped value; NULL where nothing is."""
+    kind = kinds[column]
+    parts = []
+    if key in room.keys:
+        parts.append(f"CASE WHEN {cols.clean_text(column, kind)} IS NULL THEN 'no {_word(column)}' END")
+        if kind == "VARCHAR":
+            parts.append(f"CASE WHEN contains({quoted(column)}, chr(0)) THEN '{_word(column)} holds a NUL byte' END")
+    if key in room.times:
+        parts.append(cols.instant_fault(column, kind))
+    return f"coalesce({listed(parts)})" if len(parts) > 1 else parts[0]
+
+
+def _word(column: str) -> str:
+    return column.replace("'", "''")
+
+
+def share(words: str) -> float:
+    """`1%` as 0.01. Raises SyncStopped for what is no share."""
+    try:
+        value = float(words.strip().removesuffix("%").strip()) / (100 if words.strip().endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise SyncStopped(f'sources.most_bad_rows: "{words}" is no share', "write 1%, for example")
+    return value
+
+
+def describe(project: Path, config: ProjectConfig, sample: int = 20_000) -> Attributes:
+    """What the sources have, without a sync: types by the first rows of each. Raises SyncStopped for files or columns that are missing."""
+    sources = config.sources
+    with working_database(":memory:", config.timezone) as db:
+        seen: dict[str, dict[str, Type]] = {}
+        plan: Sequence[tuple[str, AnySource, _Room]] = [
+            ("accounts", sources.accounts, _ACCOUNTS),
+            ("contacts", sources.contacts, _CONTACTS),
+            *((name, source, _EVENTS) for name, source in {"usage": sources.usage, **sources.more}.items()),
+        ]
+        for i, (name, source, room) in enumerate(plan):
+            staged = stage(db, f"raw_{i}", find(project, source.file), most=sample)
+            taken = typed(db, staged, mapping(name, staged, source, room), room, '"#fault" IS NULL')
+            seen[f"{i}"] = {key: column.type for key, column in taken.items() if not (room is _EVENTS and key == "id")}
+        events = {plan[i][0]: seen[f"{i}"] for i in range(2, len(plan))}
+        return Attributes(seen["0"], seen["1"], events)
