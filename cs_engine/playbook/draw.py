@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Stop, Wait, WaitUntil
 
@@ -11,7 +12,7 @@ _END = "done"
 
 
 def mermaid(plan: Plan) -> str:
-    """The plan as a Mermaid `flowchart TD`. Authors' words stand in quoted labels as character references: none of it is read as Mermaid or HTML."""
+    """The plan as a Mermaid `flowchart TD`. Authors' words stand in quoted labels, never read as Mermaid or HTML."""
     nodes = {step.id: f"s{number}" for number, step in enumerate(plan.steps)}
     lines = ["flowchart TD", f"    start([{_quoted(_entry(plan))}])", f"    {_END}([{_quoted('done')}])"]
     lines += [f"    {nodes[step.id]}{_shape(step)}" for step in plan.steps]
@@ -77,22 +78,28 @@ def _shape(step: AnyStep) -> str:
 
 def what(step: AnyStep) -> str:
     """What a step does, in a line."""
+    said = _does(step)
+    return said if step.only_if is None else f"{said}, if {step.only_if.text}"
+
+
+def _does(step: AnyStep) -> str:
     match step:
         case Email():
-            said = f"mail {step.template} to {step.to}"
+            return f"mail {step.template} to {step.to}"
         case Notice():
-            said = f"notice of {step.milestone} to {step.to}"
+            return f"notice of {step.milestone} to {step.to}"
         case Cta():
-            said = f"CTA {step.template} to {step.to}" + (f", due in {step.due}" if step.due else "")
+            return f"CTA {step.template} to {step.to}" + (f", due in {step.due}" if step.due else "")
         case Wait():
-            said = f"wait {step.duration}"
+            return f"wait {step.duration}"
         case WaitUntil():
-            said = f"wait until {step.until.text}" + (f", at most {step.at_most}" if step.at_most else "")
+            return f"wait until {step.until.text}" + (f", at most {step.at_most}" if step.at_most else "")
         case Branch():
-            said = f"if {step.condition.text}"
+            return f"if {step.condition.text}"
         case Stop():
-            said = "stop"
-    return said if step.only_if is None else f"{said}, if {step.only_if.text}"
+            return "stop"
+        case _:
+            assert_never(step)
 
 
 def _entry(plan: Plan) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from cs_engine.usage.model import MetricSpec, SegmentSpec
 
 Metrics = dict[str, MetricSpec]

@@ -8,7 +8,7 @@ from typing import Protocol, TypedDict, assert_never
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook import model, plan
-from cs_engine.playbook.people import Directory
+from cs_engine.playbook.people import Directory, Kind
 from cs_engine.playbook.plan import AnyStep, Edge
 from cs_engine.playbook.shape import Path, Placed
 
@@ -135,13 +135,13 @@ class Flattener:
 
     def _sending(self, step: model.EmailSpec | model.NoticeSpec | model.CtaSpec, path: Path, common: Common) -> plan.Sending:
         reader = self.reader
-        kind = "email" if isinstance(step, model.EmailSpec) else "notice" if isinstance(step, model.NoticeSpec) else "cta"
+        kinds: dict[type, Kind] = {model.EmailSpec: "email", model.NoticeSpec: "notice", model.CtaSpec: "cta"}
 
         def condition(text: str) -> Expression:
             return reader.contact_condition((*path, "to"), text)
 
         to = reader.directory.recipients(
-            step.to, kind, reader.contact_subject, reader.document.place((*path, "to")), condition, reader.problems
+            step.to, kinds[type(step)], reader.contact_subject, reader.document.place((*path, "to")), condition, reader.problems
         )
         sender = None if isinstance(step, model.CtaSpec) else self._sender(step.from_, (*path, "from"))
         match step:

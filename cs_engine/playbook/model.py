@@ -58,6 +58,8 @@ Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"
 DurationText = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
 Scalar = str | StrictInt | float | StrictBool | None
 Uncertain = Literal["ask", "drop", "resend"]
+Synonyms = Mapping[str, tuple[str, str]]
+"""What people write instead -> (the key, why)."""
 
 
 class Keyed(Strict):
@@ -69,8 +71,7 @@ class Keyed(Strict):
     """How problems speak of it."""
     LATER: ClassVar[frozenset[str]] = frozenset()
     """Keys of the language that are not built yet."""
-    SYNONYMS: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """What people write instead -> (the key, why)."""
+    SYNONYMS: ClassVar[Synonyms] = {}
 
 
 class AnyStepSpec(Keyed):
@@ -89,7 +90,7 @@ class EmailSpec(SendingSpec):
     """Sends a mail."""
 
     CALLED = "an email step"
-    SYNONYMS = {"template": ("email", "It names the template")}
+    SYNONYMS: ClassVar[Synonyms] = {"template": ("email", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook. Who is in flight is keyed by it, so it never changes.")
     email: str = Field(min_length=1, description="The template: templates/email/<name>.md, or ./name beside the playbook.")
@@ -111,7 +112,10 @@ class NoticeSpec(SendingSpec):
     """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     CALLED = "a notice step"
-    SYNONYMS = {"milestone": ("notice", "It names the milestone"), "template": ("notice", "Its milestone names the template")}
+    SYNONYMS: ClassVar[Synonyms] = {
+        "milestone": ("notice", "It names the milestone"),
+        "template": ("notice", "Its milestone names the template"),
+    }
 
     id: Id = Field(description="Names the step; unique in the playbook.")
     notice: str = Field(min_length=1, description="The milestone of journey.yaml; its `notice` there names the template.")
@@ -128,7 +132,7 @@ class CtaSpec(SendingSpec):
 
     CALLED = "a cta step"
     LATER = SendingSpec.LATER | {"from"}
-    SYNONYMS = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
+    SYNONYMS: ClassVar[Synonyms] = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")
     cta: str = Field(min_length=1, description="The template: templates/slack/<name>.yaml, or ./name beside the playbook.")
@@ -153,7 +157,7 @@ class WaitUntilSpec(AnyStepSpec):
     """Waits until a condition holds, or for so long at most."""
 
     CALLED = "a wait_until step"
-    SYNONYMS = {"timeout": ("at_most", ""), "then": ("otherwise", ""), "else": ("otherwise", "")}
+    SYNONYMS: ClassVar[Synonyms] = {"timeout": ("at_most", ""), "then": ("otherwise", ""), "else": ("otherwise", "")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")
     wait_until: Condition = Field(description="Goes on as soon as this holds.")
@@ -168,7 +172,11 @@ class IfSpec(AnyStepSpec):
     """Runs one of two blocks of steps."""
 
     CALLED = "an if block"
-    SYNONYMS = {"otherwise": ("else", ""), "elif": ("else", "Put another if block in it"), "elseif": ("else", "Put another if block in it")}
+    SYNONYMS: ClassVar[Synonyms] = {
+        "otherwise": ("else", ""),
+        "elif": ("else", "Put another if block in it"),
+        "elseif": ("else", "Put another if block in it"),
+    }
 
     id: Id | None = Field(None, description="Names the block; needed only to find it in the journal.")
     if_: Condition = Field(alias="if", description="What decides.")
@@ -276,7 +284,11 @@ class PlaybookSpec(Keyed):
 
     CALLED = "a playbook"
     LATER = frozenset({"reenter", "hold", "holdout", "while"})
-    SYNONYMS = {"name": ("playbook", "It names the playbook"), "id": ("playbook", "It names the playbook"), "when": ("enter", "")}
+    SYNONYMS: ClassVar[Synonyms] = {
+        "name": ("playbook", "It names the playbook"),
+        "id": ("playbook", "It names the playbook"),
+        "when": ("enter", ""),
+    }
 
     playbook: Id = Field(description="Names the playbook: small letters, digits, hyphens. Unique in the project; it never changes.")
     title: LocalisedText = Field(default_factory=dict, description="For people: text, or {en: …, ja: …}. Default: the id.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.plan import Schedule
@@ -34,7 +34,7 @@ def _is_cron(line: str) -> bool:
     if len(line.split()) != 5:
         return False
     try:
-        next(CronSim(line, datetime(2000, 1, 1)))  # noqa: DTZ001: only whether the line can be read
+        next(CronSim(line, datetime(2000, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration):
         return False
     return True

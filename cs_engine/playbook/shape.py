@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin
 
@@ -51,18 +51,19 @@ class Placed(Protocol):
     def key_place(self, path: Path) -> Place: ...
 
 
-def read(document: Placed, model: type[M], problems: Problems, called: str) -> M | None:
+def read(document: Placed, model: Callable[..., M], problems: Problems, called: str) -> M | None:
     """The file's data as `model`; None when its shape is wrong, with every problem of the file added. `called`: "project.yaml"."""
     try:
-        return _adapter(model).validate_python(document.data)
+        checked: M = _adapter(model).validate_python(document.data)
     except ValidationError as invalid:
         for fault in _faults(invalid.errors(include_url=False), document.data, model):
             _say(fault, document, problems, called)
         return None
+    return checked
 
 
 @cache
-def _adapter(model: type[M]) -> TypeAdapter[M]:
+def _adapter(model: Any) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
 
