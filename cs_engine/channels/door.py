@@ -1,0 +1,62 @@
+"""Whether the vendor takes anything now, for all parcels alike. Pure: the caller says what time it is."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from cs_engine.ports import Outcome
+
+_LONGEST_BACKOFF = 60.0
+_DEAD_AFTER = 3
+"""Failures to connect, one after another, after which the rest of the batch is spared the wait."""
+
+
+class Door:
+    """Open until a vendor limits us (shut for as long as it says, over batches) or refuses all of a batch (a bad key, no connection).
+
+    Times are seconds of any clock that only goes forward. A parcel that comes while the door is shut is a `retry`: it never left.
+    """
+
+    def __init__(self) -> None:
+        self._limited_until = -math.inf
+        self._limits = 0
+        self._failed_connections = 0
+        self._shut_for = ""
+
+    def new_batch(self) -> None:
+        """What was refused to the last batch is tried again; a limit that still lasts stays."""
+        self._shut_for, self._failed_connections = "", 0
+
+    def closed(self, id: str, now: float) -> Outcome | None:
+        """The outcome of a parcel that would be sent at `now`; None when the door is open."""
+        if self._shut_for:
+            return Outcome(id, "retry", self._shut_for)
+        if now < self._limited_until:
+            return Outcome(id, "retry", "rate_limited", retry_after=round(self._limited_until - now, 3))
+        return None
+
+    def limited(self, id: str, now: float, wait: float | None) -> Outcome:
+        """The vendor answered 429, to come again in `wait` seconds; when it does not say, we wait longer each time, with jitter."""
+        if wait is None and now < self._limited_until:
+            wait = self._limited_until - now  # one of those that were on their way when the first was answered
+        elif wait is None:
+            self._limits += 1
+            wait = min(_LONGEST_BACKOFF, 2.0**self._limits) * random.uniform(0.5, 1)  # noqa: S311  jitter, not a secret
+        self._limited_until = max(self._limited_until, now + wait)
+        return Outcome(id, "retry", "rate_limited", retry_after=round(wait, 3))
+
+    def shut(self, code: str) -> bool:
+        """Nothing more of this batch is tried. True the first time: say it aloud once."""
+        first, self._shut_for = not self._shut_for, self._shut_for or code
+        return first
+
+    def unreachable(self) -> None:
+        """A connection could not be made."""
+        self._failed_connections += 1
+        if self._failed_connections >= _DEAD_AFTER:
+            self.shut("no_connection")
+
+    def answered(self) -> None:
+        """The vendor took a parcel: it is there and it does not limit us."""
+        self._failed_connections = self._limits = 0

@@ -1,0 +1,115 @@
+"""One pooled HTTP client behind plain calls: an event loop in a thread of its own, started at the first call and kept.
+
+And what a failed request proves: whether it can have been taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from cs_engine.errors import SettingsError
+from cs_engine.ports import Outcome
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+_CONNECT_WITHIN = 10.0
+_IDLE_FOR = 10.0
+"""Seconds an unused connection is kept: less than servers do, for a request sent into a closing connection would be `uncertain`."""
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Pool:
+    """A client of at most `connections` connections. Thread-safe; after `close` the next `run` opens it anew."""
+
+    def __init__(self, name: str, connections: int, answer_within: float, headers: Mapping[str, str] | None = None) -> None:
+        """`answer_within`: seconds that a server may be silent once the request has left. `headers` go with every request."""
+        self._name, self._connections, self._answer_within, self._headers = name, connections, answer_within, dict(headers or {})
+        self._lock = threading.Lock()
+        self._running: tuple[asyncio.AbstractEventLoop, threading.Thread, aiohttp.ClientSession] | None = None
+
+    def run(self, work: Callable[[aiohttp.ClientSession], Coroutine[Any, Any, T]]) -> T:
+        """Runs `work` to its end in the pool's loop and returns what it returns. An interrupt here cancels it there."""
+        with self._lock:
+            if self._running is None:
+                self._running = self._start()
+            loop, _, session = self._running
+        future = asyncio.run_coroutine_threadsafe(work(session), loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """Closes the connections and ends the thread. A second time it does nothing."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is None:
+            return
+        loop, thread, session = running
+        asyncio.run_coroutine_threadsafe(session.close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread, aiohttp.ClientSession]:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name=f"cs-engine-{self._name}", daemon=True)
+        thread.start()
+        return loop, thread, asyncio.run_coroutine_threadsafe(self._open(), loop).result()
+
+    async def _open(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        return aiohttp.ClientSession(
+            # The connector verifies with aiohttp's one context: loading the CA bundle costs 60 ms, once.
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_FOR),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            # Connecting and reading are timed apart, so that a failure tells whether the request had left.
+            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_WITHIN, sock_read=self._answer_within, total=None),
+        )
+
+
+def lost(id: str, error: Exception) -> Outcome:
+    """What a request that failed without an answer proves: `retry` when it surely never left, else `uncertain`."""
+    import aiohttp
+
+    # No address, no connection, no TLS: nothing was said yet.
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        return Outcome(id, "retry", "no_connection")
+    if isinstance(error, TimeoutError):
+        return Outcome(id, "uncertain", "timeout")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Outcome(id, "uncertain", "connection_lost")
+    # A failure nobody foresaw must not cost the others of the batch their outcomes; its text may name people, its type does not.
+    return Outcome(id, "uncertain", type(error).__name__)
+
+
+def seconds(value: str | None) -> float | None:
+    """A Retry-After header in seconds; None when absent or a date, or beyond a day."""
+    return float(value) if value and re.fullmatch(r"\d{1,5}(\.\d+)?", value) else None
+
+
+def checked_url(url: str, setting: str) -> str:
+    """The base URL without its closing slash. Raises SettingsError unless it is https://, or http:// to this machine."""
+    parts = urlsplit(url.strip())
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)):
+        raise SettingsError(f"{setting} is no https:// address: the key would travel in the clear", f"set {setting} to https://…")
+    return url.strip().rstrip("/")
+
+
+def checked_key(key: str, setting: str) -> str:
+    """The key without blanks around it. Raises SettingsError, never showing it, when it is empty or cannot stand in a header."""
+    key = key.strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise SettingsError(f"{setting} is empty" if not key else f"{setting} holds characters that no key has", f"set {setting} anew")
+    return key

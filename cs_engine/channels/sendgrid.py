@@ -1,0 +1,226 @@
+"""E-mail through SendGrid's v3 API: the payload by the vendor's Mail helper, posted through one pooled client.
+
+The vendor's own client opens a connection for every mail and has no time-out; its helper, which knows the payload, costs 30 µs.
+SendGrid has no idempotency key: what may have been taken is never sent again here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from cs_engine.channels.addressing import ascii_domain, copies, one_line, unaddressable, whole
+from cs_engine.channels.door import Door
+from cs_engine.channels.mime import MESSAGE_ID
+from cs_engine.channels.pool import Pool, checked_key, checked_url, lost, seconds
+from cs_engine.errors import SettingsError
+from cs_engine.ports import Letter, Outcome, Parcel
+
+if TYPE_CHECKING:
+    import aiohttp
+
+log = logging.getLogger(__name__)
+
+CUSTOM_ARG = "cs_message_id"
+"""Comes back as a top-level key of the vendor's events."""
+
+_ANSWER_WITHIN = 30.0
+_LARGE_BODY = 1 << 20
+_LONGEST_CATEGORY = 255
+_NOT_OURS = frozenset(
+    {"x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding"}
+    | {"to", "from", "subject", "reply-to", "cc", "bcc"}
+)
+"""Headers that the vendor refuses."""
+
+
+class _Answer(NamedTuple):
+    """What a status means for the message, and whether it means the same for the rest of the batch."""
+
+    kind: Literal["accepted", "rejected", "retry", "uncertain"]
+    code: str = ""
+    all_alike: bool = False
+    mend: str = ""
+
+
+# Only what is proven not to have been taken is a retry. A 4xx proves it; whether the message or the set-up is at fault
+# decides between rejected and retry. A 5xx proves nothing, 503 included: the mail may lie in a queue behind it.
+_ANSWERS: Mapping[int, _Answer] = {
+    202: _Answer("accepted"),
+    401: _Answer("retry", "auth", True, "set SENDGRID_API_KEY to a key that is alive"),
+    403: _Answer("retry", "auth", False, "give the API key the permission Mail Send, and verify the senders' addresses or domain"),
+    404: _Answer(
+        "retry", "endpoint", True, "set SENDGRID_BASE_URL to the API's address, https://api.sendgrid.com or https://api.eu.sendgrid.com"
+    ),
+    405: _Answer(
+        "retry", "endpoint", True, "set SENDGRID_BASE_URL to the API's address, https://api.sendgrid.com or https://api.eu.sendgrid.com"
+    ),
+    408: _Answer("retry", "request_timeout"),
+    429: _Answer("retry", "rate_limited"),
+}
+
+
+def _meaning(status: int) -> _Answer:
+    if (known := _ANSWERS.get(status)) is not None:
+        return known
+    if 300 <= status < 400:
+        return _Answer("retry", "endpoint", True, "SENDGRID_BASE_URL answers with a redirect; set it to where that leads")
+    return _Answer("rejected" if 400 <= status < 500 else "uncertain", str(status))
+
+
+class SendgridChannel:
+    """`build` takes a Letter. One recipient a request, so that an address the vendor refuses harms nobody else."""
+
+    name = "sendgrid"
+
+    def __init__(
+        self, api_key: str, base_url: str = "https://api.sendgrid.com", *, concurrency: int = 32, answer_within: float = _ANSWER_WITHIN
+    ) -> None:
+        """`concurrency`: requests, and connections, at once. `answer_within`: seconds until a silent request is `uncertain`.
+
+        Raises SettingsError for a key or address that cannot be one.
+        """
+        if concurrency < 1:
+            raise SettingsError("SendGrid's concurrency is less than 1")
+        key = checked_key(api_key, "SENDGRID_API_KEY")
+        self._url = checked_url(base_url, "SENDGRID_BASE_URL") + "/v3/mail/send"
+        self._concurrency = concurrency
+        self._pool = Pool(self.name, concurrency, answer_within, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+        self._door = Door()
+
+    @staticmethod
+    def build(outgoing: Letter) -> Parcel:
+        """The request's body. Pure. Opens and clicks are not tracked; categories are playbook and topic: no personal data."""
+        return unaddressable(outgoing) or Parcel(
+            outgoing.id, json.dumps(_payload(outgoing), ensure_ascii=False, separators=(",", ":")).encode()
+        )
+
+    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """Posts all, `concurrency` at a time; one outcome a parcel, in order.
+
+        A 429 or a refused key speaks for those that come after it: they are returned as `retry` without being sent.
+        """
+        return self._pool.run(lambda session: self._post_all(session, parcels)) if parcels else []
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002  the protocol's
+        """Nothing: SendGrid cannot be asked by our id (its logs know recipients and subjects only). Its event webhook tells."""
+        return {}
+
+    def close(self) -> None:
+        self._pool.close()
+
+    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
+        self._door.new_batch()
+        outcomes: list[Outcome | None] = [None] * len(parcels)
+        queue = iter(enumerate(parcels))
+        workers = min(self._concurrency, len(parcels))
+        # Workers draw from one iterator: no semaphore, no task a mail.
+        await asyncio.gather(*(self._work(session, queue, outcomes) for _ in range(workers)))
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _work(self, session: aiohttp.ClientSession, queue: Iterator[tuple[int, Parcel]], outcomes: list[Outcome | None]) -> None:
+        clock = asyncio.get_running_loop().time
+        for index, parcel in queue:
+            if (refused := parcel.meta.get("refused")) is not None:
+                outcomes[index] = Outcome(parcel.id, "rejected", refused)
+            else:
+                outcomes[index] = self._door.closed(parcel.id, clock()) or await self._post(session, parcel)
+
+    async def _post(self, session: aiohttp.ClientSession, parcel: Parcel) -> Outcome:
+        body = parcel.body if len(parcel.body) < _LARGE_BODY else io.BytesIO(parcel.body)
+        try:
+            async with session.post(self._url, data=body, allow_redirects=False) as response:
+                return await self._read(parcel.id, response)
+        except Exception as error:  # noqa: BLE001  see `lost`: nothing may cost the others their outcomes
+            outcome = lost(parcel.id, error)
+        if outcome.code == "no_connection":
+            self._door.unreachable()
+        return outcome
+
+    async def _read(self, id: str, response: aiohttp.ClientResponse) -> Outcome:
+        answer = _meaning(response.status)
+        if answer.kind == "accepted":
+            self._door.answered()
+            return Outcome(id, "accepted", provider_id=response.headers.get("X-Message-Id", ""))
+        if response.status == 429:
+            return self._door.limited(id, asyncio.get_running_loop().time(), _wait(response.headers))
+        if answer.mend:
+            first = self._door.shut(answer.code) if answer.all_alike else True
+            if first:
+                log.error("SendGrid answered %d: nothing was taken and it will be tried again. mend: %s", response.status, answer.mend)
+        code = await _code(response) if answer.kind == "rejected" else answer.code
+        return Outcome(id, answer.kind, code)
+
+
+def _payload(letter: Letter) -> dict[str, Any]:
+    helper = _helper()
+    mail = helper.Mail(
+        from_email=helper.From(ascii_domain(letter.sender.email), one_line(letter.sender.name) or None),
+        to_emails=helper.To(ascii_domain(letter.to.email), one_line(letter.to.name) or None),
+        subject=one_line(letter.subject) or " ",
+        plain_text_content=whole(letter.text) or " ",
+        html_content=whole(letter.html) or " ",
+    )
+    for person in copies(letter):
+        mail.add_cc(helper.Cc(ascii_domain(person.email), one_line(person.name) or None))
+    if letter.reply_to is not None:
+        mail.reply_to = helper.ReplyTo(ascii_domain(one_line(letter.reply_to.email)), one_line(letter.reply_to.name) or None)
+    for name, value in letter.headers.items():
+        if name.lower() not in _NOT_OURS:
+            mail.add_header(helper.Header(one_line(name), one_line(value)))
+    mail.add_header(helper.Header(MESSAGE_ID, letter.id))
+    mail.add_custom_arg(helper.CustomArg(CUSTOM_ARG, letter.id))
+    for category in dict.fromkeys(one_line(word)[:_LONGEST_CATEGORY] for word in (letter.topic, letter.playbook) if word):
+        mail.add_category(helper.Category(category))
+    mail.tracking_settings = _no_tracking()
+    payload: dict[str, Any] = mail.get()
+    return payload
+
+
+@cache
+def _helper() -> Any:
+    from sendgrid.helpers import mail  # type: ignore[import-untyped]  # the vendor ships no types
+
+    return mail
+
+
+@cache
+def _no_tracking() -> Any:
+    # CNIL 2026: open pixels generally need consent. Said in every request, for the account's own default may be on.
+    helper = _helper()
+    return helper.TrackingSettings(
+        click_tracking=helper.ClickTracking(False, False),
+        open_tracking=helper.OpenTracking(False),
+        subscription_tracking=helper.SubscriptionTracking(False),
+    )
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds until we may come again, as a 429's headers say; None when they do not."""
+    if (wait := seconds(headers.get("Retry-After"))) is not None:
+        return wait
+    reset, date = headers.get("X-RateLimit-Reset", ""), headers.get("Date", "")
+    if not re.fullmatch(r"\d{9,11}", reset):
+        return None
+    try:
+        # Against the vendor's clock, not ours, which may be wrong.
+        return max(0.0, int(reset) - parsedate_to_datetime(date).timestamp())
+    except ValueError:
+        return None
+
+
+async def _code(response: aiohttp.ClientResponse) -> str:
+    """`400:personalizations.0.to.0.email`: the status, and the field that the vendor names. Its message may hold an address: not kept."""
+    try:
+        field = json.loads(await response.read())["errors"][0]["field"]
+    except Exception:  # noqa: BLE001  the status has said enough: whatever the body is, the mail was refused
+        field = None
+    named = isinstance(field, str) and field != "null" and re.fullmatch(r"[A-Za-z0-9_.\[\]-]{1,100}", field)
+    return f"{response.status}:{field}" if named else str(response.status)
