@@ -64,6 +64,8 @@ class Passed:
     """goal | exit | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | then | else | stop | end"""
     because: Expression | None = None
     """The condition that decided."""
+    finished: str = ""
+    """goal | exit | done when this ended the passage."""
 
 
 @dataclass(slots=True)
@@ -224,7 +226,7 @@ class _Walker:
     def _finish(self, members: Ints, step: str, reason: str, why: str, because: Expression | None = None) -> None:
         if not len(members):
             return
-        self.out.passed.append(Passed(step, members, why, because))
+        self.out.passed.append(Passed(step, members, why, because, finished=reason))
         self.out.moved[members] = True
         self.out.step[members] = step
         self.out.since[members] = self.view.now

@@ -58,7 +58,8 @@ class Request:
     channel: str
     topic: str
     template: str
-    to_contact: bool
+    recipient_kind: str
+    """contact | staff | channel"""
     known: bool
     """Whether the recipient still exists."""
     address: bool
@@ -85,14 +86,15 @@ def judge(requests: Sequence[Request], rules: Rules, at: datetime) -> list[messa
 def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -> message.Move | None:
     if not request.known:
         return message.skipped(request.id, request.state, "recipient_gone")
-    if request.channel == "email" and request.to_contact:
+    to_customer = request.channel == "email" and request.recipient_kind == "contact"
+    if to_customer:
         if not request.address:
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
     if not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
-        return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(hours=1)))
-    if opens is not None and request.channel == "email" and request.to_contact and request.topic != "transactional":
+        return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
+    if opens is not None and to_customer and request.topic != "transactional":
         return message.held(request.id, request.state, "quiet_hours", opens)
     return None
 

@@ -1,0 +1,190 @@
+"""Plan -> Prefect flow. The only file that imports prefect.
+
+Prefect executes and shows; our database is the truth, so a run that is doubled, killed or late does no harm. Only ids, times and
+counts reach Prefect: no parameter, result, log line or exception carries a customer's data.
+"""
+# ruff: noqa: E402 - settings must be in the environment before prefect is imported
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+SERVER_SETTINGS: Mapping[str, str] = {
+    # Flows of ten tasks, one after the other, lock Prefect's SQLite unless the recorder writes in batches.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+    # Its database grows with every task run; vacuum is off by default.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+}
+"""What a Prefect server should be started with; `cs-engine doctor` names them for a server of the user's own."""
+
+_OURS: Mapping[str, str] = {
+    **SERVER_SETTINGS,
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_TASKS_REFRESH_CACHE": "false",
+}
+for _name, _value in _OURS.items():
+    os.environ.setdefault(_name, _value)
+
+from prefect import Flow, State, Task, flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.states import Completed, Failed
+
+from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.project import Project
+from cs_engine.run.context import Engine
+from cs_engine.run.report import TickReport
+from cs_engine.run.tick import ENTER, run_tick
+from cs_engine.wiring import assemble_from_settings, load_project
+
+Work = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPlaybook:
+    """A playbook as Prefect sees it: a flow that runs it alone, and a named task a step, which `tick` runs too."""
+
+    flow: Flow[..., State[None]]
+    tasks: Mapping[str, Task[..., None]]
+    """Step id (and `enter`) -> the task that handles all who stand there."""
+
+
+def compile_playbook(plan: Plan) -> CompiledPlaybook:
+    """One flow a playbook, named as it, with one named task a step."""
+    tasks = {name: _task(f"{plan.playbook}/{name}") for name in (ENTER, *(step.id for step in plan.steps))}
+    title = plan.title.get("en") or plan.title.get("") or plan.playbook
+
+    @flow(name=plan.playbook, description=title, version=plan.digest, **_FLOW)
+    def playbook(now: str | None = None) -> State[None]:
+        return _run(now, None, (plan.playbook,), {plan.playbook: tasks})
+
+    return CompiledPlaybook(playbook, tasks)
+
+
+_FLOW: dict[str, Any] = {"persist_result": False, "retries": 0, "validate_parameters": False, "log_prints": False}
+
+
+def _task(name: str) -> Task[..., None]:
+    @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE, retries=0, log_prints=False)
+    def step(work: Work) -> None:
+        work()
+
+    return step
+
+
+def attribute(playbook: str) -> str:
+    """The name of a playbook's flow in flows/playbooks.py."""
+    return playbook.replace("-", "_")
+
+
+def playbook_flows(project: Project | None = None) -> dict[str, Flow[..., State[None]]]:
+    """Attribute name -> flow, for every playbook of the project (default: the one that the settings name)."""
+    project = project or load_project()
+    return {attribute(plan.playbook): compile_playbook(plan).flow for plan in project.plans.values()}
+
+
+@flow(name="tick", description="All due playbooks, one facts query.", **_FLOW)
+def tick(now: str | None = None, until: str | None = None, playbooks: list[str] | None = None) -> State[None]:
+    """One tick over all due playbooks. `now` and `until` (the next tick of a span): ISO 8601 with an offset; default: the clock's."""
+    return _run(now, until, tuple(playbooks or ()), {})
+
+
+_engine: Engine | None = None
+_last: TickReport | None = None
+
+
+@contextmanager
+def engine_in_use(engine: Engine) -> Iterator[None]:
+    """Flows called inside run on this engine, instead of assembling their own; quick, for many ticks in one process."""
+    global _engine  # noqa: PLW0603 - flows are module attributes and can be given nothing but JSON
+    before, _engine = _engine, engine
+    try:
+        # The heartbeat thread costs a second a flow when it is joined; nobody watches a flow of this process.
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield
+    finally:
+        _engine = before
+
+
+def tick_through_prefect(engine: Engine, now: datetime, until: datetime | None, playbooks: tuple[str, ...]) -> TickReport:
+    """Runs the flow `tick` (or the one playbook's own) and gives its report. Call inside `engine_in_use`."""
+    global _last  # noqa: PLW0603 - see above
+    _last = None
+    del engine  # it is in use already; the parameter keeps callers honest
+    chosen = (
+        compiled(_in_use().project.plans[playbooks[0]]).flow if len(playbooks) == 1 and playbooks[0] in _in_use().project.plans else None
+    )
+    if chosen is not None and until is None:
+        state = chosen(now=now.isoformat(), return_state=True)
+    else:
+        state = tick(now=now.isoformat(), until=until.isoformat() if until else None, playbooks=list(playbooks), return_state=True)
+    if _last is None:
+        state.result()  # raises what the flow raised
+    assert _last is not None
+    return _last
+
+
+def _in_use() -> Engine:
+    assert _engine is not None, "call inside engine_in_use"
+    return _engine
+
+
+_compiled: dict[str, CompiledPlaybook] = {}
+
+
+def compiled(plan: Plan) -> CompiledPlaybook:
+    """The compiled playbook, made once a version."""
+    if plan.digest not in _compiled:
+        _compiled[plan.digest] = compile_playbook(plan)
+    return _compiled[plan.digest]
+
+
+def _run(now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Mapping[str, Task[..., None]]]) -> State[None]:
+    global _last  # noqa: PLW0603 - the report goes to the caller beside Prefect, not through it
+    if _engine is not None:
+        return _run_on(_engine, now, until, only, tasks)
+    with assemble_from_settings() as engine:
+        return _run_on(engine, now, until, only, tasks)
+
+
+def _run_on(
+    engine: Engine, now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Mapping[str, Task[..., None]]]
+) -> State[None]:
+    global _last  # noqa: PLW0603 - see above
+    at = datetime.fromisoformat(now) if now else engine.wall.now()
+    horizon = datetime.fromisoformat(until) if until else None
+    extra: dict[str, Task[..., None]] = {}
+
+    def do(playbook: str, step: str, work: Work) -> None:
+        known = tasks.get(playbook, {})
+        live = engine.project.plans.get(playbook)
+        if not known and live is not None:
+            known = compiled(live).tasks
+        # Steps of versions that people are still inside, and the tick's own phases, get their task when they are met.
+        name = f"{playbook}/{step}" if playbook else step
+        unit = known.get(step) or extra.setdefault(name, _task(name))
+        unit(work)
+
+    report = run_tick(engine, at.astimezone(UTC), only, do, horizon)
+    _last = report
+    if report.failures:
+        return Failed(message=f"{len(report.failures)} failure(s): {'; '.join(report.failures)}"[:2000])
+    return Completed(message=_summary(report))
+
+
+def _summary(report: TickReport) -> str:
+    entered = sum(p.entered for p in report.playbooks.values())
+    advanced = sum(p.advanced for p in report.playbooks.values())
+    return f"{len(report.playbooks)} playbooks, {entered} entered, {advanced} advanced, {report.delivery['accepted']} messages accepted"

@@ -1,0 +1,165 @@
+"""Those inside move on. One batch is one cohort: all who stand at one step of one plan; one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+
+from cs_engine.errors import LostRace
+from cs_engine.journey import enrolment, identity
+from cs_engine.journey.decide import NO_TIME, Cohort, Walk, walk
+from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.message import NewMessage
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.plan import Cta, Notice, Plan, Sending
+from cs_engine.ports import Change, CtaFired, JournalLine, Rows
+from cs_engine.run.context import TickContext
+
+MOST_AT_ONCE = 20_000
+"""Passages a transaction: bounds memory and the time that others wait for the database."""
+
+_MOST_RACES = 5
+
+
+def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
+    """(step, who stands there), in the plan's order: nobody who has moved in this tick already."""
+    everyone = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
+    order = {step.id: i for i, step in enumerate(plan.steps)}
+    everyone.sort(key=lambda s: order.get(s.step, len(order)))
+    return [(step, list(group)) for step, group in groupby(everyone, key=attrgetter("step"))]
+
+
+def advance(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> None:
+    """Moves all who stand at `step`. A batch that loses a race to a twin run is loaded and decided again."""
+    report = tick.of(plan.playbook)
+    for batch in _batches(members):
+        for attempt in range(_MOST_RACES):
+            moved, change = _decide(tick, plan, step, batch)
+            if not moved:
+                break
+            try:
+                tick.engine.store.commit(change, tick.at)
+            except LostRace:
+                if attempt == _MOST_RACES - 1:
+                    raise
+                known = {who.id for who in batch}
+                fresh = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
+                batch = [who for who in fresh if who.id in known and who.step == step]
+                continue
+            report.advanced += moved
+            report.planned += len(change.messages)
+            report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
+            break
+
+
+def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> tuple[int, Change]:
+    if plan.step(step) is None:
+        gone = [enrolment.finished(who, "step_removed", tick.at) for who in members]
+        return len(gone), Change(moves=gone, journal=[_line(tick, plan, who, step, "finished", "step_removed") for who in members])
+    cohort = Cohort(
+        step=step,
+        row=tick.rows_of(plan.subject, [who.subject_id for who in members]),
+        since=np.fromiter((who.since for who in members), np.int64, len(members)),
+        ended=np.fromiter((NO_TIME if who.step_ended_at is None else who.step_ended_at for who in members), np.int64, len(members)),
+        otherwise_done=np.fromiter((who.otherwise_done for who in members), np.bool_, len(members)),
+    )
+    result = walk(plan, cohort, tick.view(plan))
+    moves = moves_of(result, members)
+    messages, ctas = effects_of(tick, plan, result, cohort.row, members)
+    return len(moves), Change(moves=moves, messages=messages, ctas=ctas, journal=journal_of(tick, plan, result, cohort.row, members))
+
+
+def moves_of(result: Walk, members: Sequence[Standing]) -> list[enrolment.Move]:
+    """The guarded moves of those who moved."""
+    steps, since, done, finished = result.step.tolist(), result.since.tolist(), result.otherwise_done.tolist(), result.finished.tolist()
+    return [
+        enrolment.finished(members[i], finished[i], since[i]) if finished[i] else enrolment.parked(members[i], steps[i], since[i], done[i])
+        for i in np.flatnonzero(result.moved).tolist()
+    ]
+
+
+def effects_of(
+    tick: TickContext, plan: Plan, result: Walk, rows: Rows, members: Sequence[Standing]
+) -> tuple[list[NewMessage], list[CtaFired]]:
+    """The outbox rows that the walk causes, recipients resolved."""
+    messages: list[NewMessage] = []
+    ctas: list[CtaFired] = []
+    for step, sending in result.sends:
+        who = [members[i] for i in sending.tolist()]
+        messages += _messages(tick, plan, step, who, rows[sending], ctas)
+    return messages, ctas
+
+
+def _messages(
+    tick: TickContext, plan: Plan, step: Sending, who: Sequence[Standing], rows: Rows, ctas: list[CtaFired]
+) -> Iterator[NewMessage]:
+    found = tick.directory.recipients(step, plan.subject, rows)
+    kind, channel = ("cta", "slack") if isinstance(step, Cta) else ("notice" if isinstance(step, Notice) else "email", "email")
+    for position, recipient in zip(found.member.tolist(), found.who, strict=True):
+        passage = who[position]
+        cta = identity.cta_id(passage.account_id, plan.playbook, step.id) if isinstance(step, Cta) else ""
+        if isinstance(step, Cta):
+            due = int(tick.view(plan).after(np.array([tick.at]), step.due)[0]) if step.due else None
+            ctas.append(
+                CtaFired(
+                    cta,
+                    passage.account_id,
+                    plan.playbook,
+                    step.id,
+                    passage.id,
+                    recipient if found.kind == "staff" else "",
+                    step.priority,
+                    due,
+                    tick.at,
+                )  # fmt: skip
+            )
+        yield _message(tick, plan, step.id, kind, channel, step.template, passage, recipient, found.kind, cta)
+    if isinstance(step, Notice):
+        yield from _notice_lines(tick, plan, step, who, rows)
+
+
+def _notice_lines(tick: TickContext, plan: Plan, step: Notice, who: Sequence[Standing], rows: Rows) -> Iterator[NewMessage]:
+    """A milestone notice also puts a line into the CSM's channel."""
+    accounts = rows if plan.subject is Grain.ACCOUNT else tick.facts.account_of_contact()[rows]
+    for passage, csm in zip(who, tick.directory.csm_of(accounts).tolist(), strict=True):
+        recipient, kind = (csm, "staff") if csm else (tick.engine.project.config.slack.channel, "channel")
+        yield _message(tick, plan, step.id, "notice", "slack", MILESTONE_LINE, passage, recipient, kind, "")
+
+
+MILESTONE_LINE = "milestone"
+"""The Slack template of a milestone notice's line: templates/slack/milestone.yaml."""
+
+
+def _message(
+    tick: TickContext, plan: Plan, step: str, kind: str, channel: str, template: str,
+    passage: Standing, recipient: str, recipient_kind: str, cta: str,
+) -> NewMessage:  # fmt: skip
+    return NewMessage(
+        identity.message_id(passage.id, step, channel, recipient), passage.id, plan.playbook, plan.digest, step, kind, channel, template,
+        plan.topic, passage.account_id, passage.subject_id, recipient, recipient_kind, cta, plan.priority, tick.at,
+    )  # fmt: skip
+
+
+def journal_of(tick: TickContext, plan: Plan, result: Walk, rows: Rows, members: Sequence[Standing]) -> list[JournalLine]:
+    """A line a member and step that it left, with the values that the deciding condition named."""
+    lines: list[JournalLine] = []
+    for passed in result.passed:
+        known = passed.because is not None and passed.because.names
+        seen = tick.facts.seen(passed.because, rows[passed.members]) if passed.because is not None and known else None
+        event = "finished" if passed.finished else "advanced"
+        reason = passed.reason if passed.finished in ("", passed.reason) else f"{passed.finished}: {passed.reason}"
+        for i, member in enumerate(passed.members.tolist()):
+            lines.append(_line(tick, plan, members[member], passed.step, event, reason, seen[i] if seen else ""))
+    return lines
+
+
+def _line(tick: TickContext, plan: Plan, who: Standing, step: str, event: str, reason: str, seen: str = "") -> JournalLine:
+    return JournalLine(tick.at, plan.playbook, who.account_id, who.subject_id, who.id, step, event, reason, seen)
+
+
+def _batches(members: Sequence[Standing]) -> Iterator[Sequence[Standing]]:
+    for start in range(0, len(members), MOST_AT_ONCE):
+        yield members[start : start + MOST_AT_ONCE]

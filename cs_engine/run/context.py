@@ -1,0 +1,91 @@
+"""What the phases of one tick share: the assembled engine, one `now`, its facts, and the report they write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from cs_engine.clock import Clock
+from cs_engine.instants import Micros, to_micros
+from cs_engine.journey.decide import Ints, View
+from cs_engine.language.durations import add_to_micros
+from cs_engine.language.expression import Duration, Grain
+from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.project import Project
+from cs_engine.ports import Facts, Store, Usage
+from cs_engine.run.outbox import Outbox
+from cs_engine.run.people import Directory
+from cs_engine.run.report import PlaybookReport, TickReport
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything a tick is given. Running, simulating and testing differ in the store, the outbox and the clocks."""
+
+    project: Project
+    store: Store
+    usage: Usage
+    outbox: Outbox
+    holder: str
+    """Names this process: who holds the tick and the messages on their way."""
+    delivery_clock: Callable[[datetime], Clock]
+    """Delivery's clock for a tick at that `now`: it ticks in a run and stands still in a simulation."""
+    wall: Clock
+    """Real time, for leases."""
+
+
+@dataclass(slots=True)
+class TickContext:
+    """One tick under way."""
+
+    engine: Engine
+    now: datetime
+    facts: Facts
+    directory: Directory
+    plans: dict[str, Plan]
+    """Live and occupied plans by digest."""
+    due: list[str]
+    """Playbooks that are due, by priority, the highest first."""
+    first_run: frozenset[str]
+    clock: Clock
+    report: TickReport
+    horizon: datetime | None = None
+    """The next tick of a span: delivery's clock runs on to it."""
+    next_due: dict[str, Micros] = field(default_factory=dict)
+
+    @property
+    def at(self) -> Micros:
+        return to_micros(self.now)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.engine.project.config.timezone)
+
+    def of(self, playbook: str) -> PlaybookReport:
+        """The playbook's part of the report."""
+        reports = self.report.playbooks
+        if playbook not in reports:
+            live = self.engine.project.plans.get(playbook)
+            reports[playbook] = PlaybookReport(playbook, live.digest if live else "")
+        return reports[playbook]
+
+    def view(self, plan: Plan) -> View:
+        """What a walk of this plan reads."""
+        return View(
+            now=self.at,
+            holds=self.facts.mask,
+            reaches=lambda step: self.directory.reaches(step, plan.subject),
+            after=self._after,
+        )
+
+    def rows_of(self, grain: Grain, subjects: list[str]) -> Ints:
+        """Their rows in the facts, -1 for who is not there."""
+        index: Mapping[str, int] = self.facts.rows(grain)
+        return np.fromiter((index.get(s, -1) for s in subjects), np.int64, len(subjects))
+
+    def _after(self, instants: Ints, duration: Duration) -> Ints:
+        return add_to_micros(instants, duration, self.zone)

@@ -1,0 +1,45 @@
+"""Calls to action close by themselves once what they call for is no longer needed."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from cs_engine.language.expression import Expression
+from cs_engine.playbook.plan import Cta, Plan, WaitUntil
+from cs_engine.ports import OpenCta
+from cs_engine.run.context import TickContext
+
+
+def close_ctas(tick: TickContext) -> None:
+    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject met goal or exit."""
+    closing: list[tuple[str, str]] = []
+    for digest, same in groupby(sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id)), key=lambda c: c.digest):
+        plan = tick.plans.get(digest)
+        if plan is not None:
+            closing += _closing(tick, plan, list(same))
+    if closing:
+        tick.engine.store.close_ctas(closing, tick.at)
+
+
+def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[str, str]]:
+    rows = tick.rows_of(plan.subject, [c.subject_id for c in ctas]).tolist()
+    found = []
+    for cta, row in zip(ctas, rows, strict=True):
+        if row < 0:
+            found.append((cta.id, "subject_gone"))
+            continue
+        reason = next((reason for reason, condition in _reasons(plan, cta.step) if tick.facts.mask(condition)[row]), None)
+        if reason is not None:
+            found.append((cta.id, reason))
+    return found
+
+
+def _reasons(plan: Plan, step_id: str) -> list[tuple[str, Expression]]:
+    step = plan.step(step_id)
+    reasons = [(name, condition) for name, condition in (("goal", plan.goal), ("exit", plan.exit)) if condition is not None]
+    if not isinstance(step, Cta):
+        return reasons
+    if step.close_when is not None:
+        return [("condition_cleared", step.close_when), *reasons]
+    waits = [wait for wait_id in step.watched_by if isinstance(wait := plan.step(wait_id), WaitUntil)]
+    return [*(("wait_met", wait.until) for wait in waits[-1:]), *reasons]

@@ -1,0 +1,118 @@
+"""Those who match begin a passage, and its first steps run in the same tick."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cs_engine.journey import enrolment, identity
+from cs_engine.journey.decide import NO_TIME, Cohort, Ints, walk
+from cs_engine.journey.enrolment import NewEnrolment, Standing
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.plan import Plan
+from cs_engine.ports import Change, JournalLine, Mask
+from cs_engine.run.advance import MOST_AT_ONCE, effects_of, journal_of, moves_of
+from cs_engine.run.context import TickContext
+
+
+def enrol(tick: TickContext, plan: Plan) -> None:
+    """Enrols who meets `audience` and `enter`, meets neither goal nor exit, and has no passage under `once_per`.
+
+    At the playbook's first run those who match already are passed over unless it says `existing: include`.
+    """
+    report = tick.of(plan.playbook)
+    matching = _matching(tick, plan)
+    report.matched = int(matching.sum())
+    rows = np.flatnonzero(matching & ~_either(tick, plan))
+    keys = _keys(tick, plan)
+    if plan.existing != "include":
+        rows = _pass_over(tick, plan, rows, matching, keys)
+    entrants = _without_passage(tick, plan, rows, keys)
+    for start in range(0, len(entrants), MOST_AT_ONCE):
+        _enter(tick, plan, entrants[start : start + MOST_AT_ONCE], keys)
+
+
+def _matching(tick: TickContext, plan: Plan) -> Mask:
+    mask = np.ones(len(tick.facts.ids(plan.subject)), dtype=bool)
+    for condition in (plan.audience, plan.enter):
+        if condition is not None:
+            mask &= tick.facts.mask(condition)
+    return mask
+
+
+def _either(tick: TickContext, plan: Plan) -> Mask:
+    mask = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
+    for condition in (plan.goal, plan.exit):
+        if condition is not None:
+            mask |= tick.facts.mask(condition)
+    return mask
+
+
+def _keys(tick: TickContext, plan: Plan) -> list[str]:
+    """The value of `once_per` for every row."""
+    return tick.facts.texts(plan.once_per) if plan.once_per is not None else [""] * len(tick.facts.ids(plan.subject))
+
+
+def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: list[str]) -> Ints:
+    """Who matched at the first run stays out until the condition has been false in between."""
+    store, ids = tick.engine.store, tick.facts.ids(plan.subject)
+    if plan.playbook in tick.first_run:
+        over = {(ids[row], keys[row]) for row in np.flatnonzero(matching).tolist()}
+        store.put_passed_over(plan.playbook, over, ())
+        tick.of(plan.playbook).passed_over = len(over)
+        return rows[:0]
+    over = store.passed_over(plan.playbook)
+    if not over:
+        return rows
+    index = tick.facts.rows(plan.subject)
+    back = {(subject, key) for subject, key in over if (row := index.get(subject)) is None or not matching[row]}
+    if back:
+        store.put_passed_over(plan.playbook, (), back)
+    still = over - back
+    return rows[[(ids[row], keys[row]) not in still for row in rows.tolist()]] if len(rows) else rows
+
+
+def _without_passage(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> Ints:
+    """Once per playbook, subject and key; and one active passage a playbook and subject."""
+    if not len(rows):
+        return rows
+    passages = tick.engine.store.passages(plan.playbook)
+    had = {(subject, key) for subject, key, _, _, _ in passages}
+    busy = {subject for subject, _, _, active, _ in passages if active}
+    ids = tick.facts.ids(plan.subject)
+    return rows[[(ids[row], keys[row]) not in had and ids[row] not in busy for row in rows.tolist()]]
+
+
+def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
+    ids = tick.facts.ids(plan.subject)
+    if plan.subject is Grain.CONTACT:
+        account_ids, of = tick.facts.ids(Grain.ACCOUNT), tick.facts.account_of_contact()
+        accounts = [account_ids[a] for a in of[rows].tolist()]
+    else:
+        accounts = [ids[row] for row in rows.tolist()]
+    at, first = tick.at, plan.first.id
+    who = [
+        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], 1), ids[row], account, first, False, at, None, 0)
+        for row, account in zip(rows.tolist(), accounts, strict=True)
+    ]
+    size = len(rows)
+    cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
+    result = walk(plan, cohort, tick.view(plan))
+    steps, since, done, finished = result.step.tolist(), result.since.tolist(), result.otherwise_done.tolist(), result.finished.tolist()
+    new = [
+        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], 1, steps[i], at)
+        for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
+    ]
+    # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
+    differs = [i for i in range(size) if finished[i] or done[i] or since[i] != at]
+    moved = {m.id: m for m in moves_of(result, who)}
+    messages, ctas = effects_of(tick, plan, result, rows, who)
+    condition = plan.enter or plan.audience
+    seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
+    journal = [JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", "", seen[i]) for i, w in enumerate(who)]
+    journal += journal_of(tick, plan, result, rows, who)
+    change = Change(new, [moved[who[i].id] for i in differs], messages, ctas, journal)
+    tick.engine.store.commit(change, at)
+    report = tick.of(plan.playbook)
+    report.entered += size
+    report.planned += len(messages)
+    report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)

@@ -1,0 +1,192 @@
+"""From claimed rows to jobs: who, from whom, and the values that each template reads. Set-wise, a query a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from cs_engine.content.template import EmailTemplate, SlackTemplate
+from cs_engine.instants import from_micros
+from cs_engine.journey.policy import Rules, zone_or
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.config import Staff
+from cs_engine.playbook.plan import Cta, Email, Localised, Notice, Plan
+from cs_engine.ports import Candidate, Person
+from cs_engine.run.context import TickContext
+from cs_engine.run.outbox import Job
+from cs_engine.run.rules import rules_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Candidates of one step, template and locale: they share the plan, the names read, and most of the context."""
+
+    plan: Plan
+    step: Email | Notice | Cta
+    channel: str
+    template: EmailTemplate | SlackTemplate
+    locale: str
+    candidates: Sequence[Candidate]
+
+
+class Letters:
+    """Makes jobs of candidates, within one tick."""
+
+    def __init__(self, tick: TickContext) -> None:
+        self._tick = tick
+        self._config = tick.engine.project.config
+        self._library = tick.engine.outbox.press.library
+        self.rules: Rules = rules_of(self._config, self._library)
+
+    def jobs(self, candidates: Sequence[Candidate]) -> tuple[list[Job], dict[str, str]]:
+        """Jobs, and for those that cannot be made one the code why."""
+        jobs: list[Job] = []
+        without: dict[str, str] = {}
+        ordered = sorted(candidates, key=_group_key)
+        for (digest, step_id, channel, name, raw_locale), same in groupby(ordered, key=_group_key):
+            members = list(same)
+            plan = self._tick.plans.get(digest)
+            step = plan.step(step_id) if plan is not None else None
+            locale = self.rules.locale_of(raw_locale)
+            template = self._library.email(name, locale) if channel == "email" else self._library.slack(name, locale)
+            if plan is None or not isinstance(step, Email | Notice | Cta):
+                without.update((c.id, "no_plan") for c in members)
+            elif template is None:
+                without.update((c.id, "no_template") for c in members)
+            else:
+                self._make(_Group(plan, step, channel, template, locale, members), jobs, without)
+        return jobs, without
+
+    def _make(self, group: _Group, jobs: list[Job], without: dict[str, str]) -> None:
+        tick, plan = self._tick, group.plan
+        subject_rows = tick.rows_of(plan.subject, [c.subject_id for c in group.candidates])
+        to_contacts = group.candidates[0].recipient_kind == "contact"
+        own = [c.recipient if to_contacts else (c.subject_id if plan.subject is Grain.CONTACT else "") for c in group.candidates]
+        contact_rows = tick.rows_of(Grain.CONTACT, own)
+        account_rows = tick.rows_of(Grain.ACCOUNT, [c.account_id for c in group.candidates])
+        there = (subject_rows >= 0) & ((contact_rows >= 0) | (not to_contacts)) & (account_rows >= 0)
+        for i in np.flatnonzero(~there).tolist():
+            without[group.candidates[i].id] = "subject_gone"
+        kept = np.flatnonzero(there)
+        if not len(kept):
+            return
+        candidates = [group.candidates[i] for i in kept.tolist()]
+        contexts = self._values(group, subject_rows[kept], contact_rows[kept])
+        csms = tick.directory.csm_of(account_rows[kept]).tolist()
+        names = self._names(contact_rows[kept]) if to_contacts else [""] * len(kept)
+        shared = self._shared(group)
+        for candidate, context, csm, name in zip(candidates, contexts, csms, names, strict=True):
+            jobs.append(self._job(group, candidate, {**shared, **context}, csm, name))
+
+    def _values(self, group: _Group, subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
+        """For each candidate the nested values of the columns that the template names."""
+        facts, grain = self._tick.facts, group.plan.subject
+        needs = group.template.needs
+        of_contact = sorted(n for n in needs if n.startswith("contact.")) if (contact_rows >= 0).all() else []
+        if group.channel == "email" and of_contact:  # how a contact is addressed takes all that is known of the name
+            of_contact = sorted({*of_contact, *self._library.names_of_contact(facts_columns(self._tick))})
+        of_subject = sorted(n for n in needs if n not in of_contact and n.split(".")[0] not in _OURS)
+        contexts: list[dict[str, Any]] = [{"contact": {}, "account": {}, "champion": {}} for _ in range(len(subject_rows))]
+        for names, rows, table in ((of_subject, subject_rows, grain), (of_contact, contact_rows, Grain.CONTACT)):
+            if not names:
+                continue
+            for name, column in zip(names, facts.columns(table, names, rows), strict=True):
+                prefix, _, attribute = name.partition(".")
+                for context, value in zip(contexts, column, strict=True):
+                    if attribute:
+                        context[prefix][attribute] = value
+                    else:
+                        context[name] = value
+        return contexts
+
+    def _names(self, contact_rows: Any) -> list[str]:
+        (names,) = self._tick.facts.columns(Grain.CONTACT, ["contact.name"], contact_rows)
+        return [name or "" for name in names]
+
+    def _shared(self, group: _Group) -> dict[str, Any]:
+        plan, locale, config = group.plan, group.locale, self._config
+        milestone = group.step.milestone if isinstance(group.step, Notice) else ""
+        spec = self._tick.engine.project.journey.milestones().get(milestone)
+        return {
+            "vars": dict(plan.vars),
+            "playbook": {"id": plan.playbook, "title": in_locale(plan.title, locale)},
+            "company": {
+                "name": in_locale(config.company.name, locale),
+                "postal_address": in_locale(config.company.postal_address or {}, locale),
+                "contact": config.company.contact or "",
+            },
+            "milestone": {"id": milestone, "title": in_locale(spec.title, locale) if spec else ""},
+            "unsubscribe_url": "" if plan.topic == "transactional" else (config.unsubscribe or ""),
+            "locale": locale,
+        }
+
+    def _job(self, group: _Group, candidate: Candidate, context: dict[str, Any], csm: str, name: str) -> Job:
+        directory, locale = self._tick.directory, group.locale
+        now = self._tick.clock.now()
+        zone = zone_or(candidate.timezone, self._config.timezone)
+        context["now"] = now.astimezone(zone)
+        context["timezone"] = zone.key
+        context["csm"] = _staff(directory.staff.get(csm), locale)
+        step = group.step
+        common = {
+            "id": candidate.id, "channel": candidate.channel, "template": candidate.template, "locale": locale, "context": context,
+            "playbook": candidate.playbook, "step": candidate.step, "topic": candidate.topic, "at": now,
+        }  # fmt: skip
+        if group.channel == "slack":
+            if isinstance(step, Cta):
+                due = None if step.due is None else self._tick.view(group.plan).after(np.array([candidate.planned_at]), step.due)[0]
+                context["cta"] = {
+                    "title": in_locale(group.plan.title, locale),
+                    "priority": step.priority,
+                    "due": from_micros(int(due)).astimezone(zone) if due is not None else None,
+                }
+            return Job(
+                **common,
+                slack_channel=self._slack_channel(candidate),
+                update=candidate.provider_ref,
+                closed=candidate.note,
+            )
+        sender = directory.sender(None if isinstance(step, Cta) else step.sender, csm)
+        context["sender"] = _staff(sender, locale)
+        person = Person(sender.email, in_locale(sender.name, locale)) if sender else Person("")
+        staff = directory.staff.get(candidate.recipient)
+        to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
+        unsubscribe = context["unsubscribe_url"]
+        headers = {"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe and candidate.recipient_kind == "contact" else {}
+        return Job(**common, sender=person, reply_to=person, to=to, headers=headers)
+
+    def _slack_channel(self, candidate: Candidate) -> str:
+        if candidate.recipient_kind == "channel":
+            return candidate.recipient
+        staff = self._tick.directory.staff.get(candidate.recipient)
+        return (staff.slack if staff else None) or self._config.slack.channel
+
+
+_OURS = frozenset(
+    {"contact", "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
+)
+"""Names that are not columns of the subject's facts."""
+
+
+def _group_key(c: Candidate) -> tuple[str, str, str, str, str]:
+    return (c.digest, c.step, c.channel, c.template, c.locale)
+
+
+def in_locale(texts: Localised, locale: str) -> str:
+    """The text in that locale, else the one for all, else English, else any."""
+    return texts.get(locale) or texts.get("") or texts.get("en") or next(iter(texts.values()), "")
+
+
+def _staff(person: Staff | None, locale: str) -> dict[str, str]:
+    if person is None:
+        return {"name": "", "email": "", "signature": ""}
+    return {"name": in_locale(person.name, locale), "email": person.email, "signature": in_locale(person.signature or {}, locale)}
+
+
+def facts_columns(tick: TickContext) -> Mapping[str, Any]:
+    """The contact's columns that there are."""
+    return {f"contact.{name}": kind for name, kind in tick.engine.project.attributes.contact.items()}

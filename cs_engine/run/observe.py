@@ -1,0 +1,115 @@
+"""A tick begins: plans, facts at `now`, milestones recognised, and who is due."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from cs_engine.instants import Micros, to_micros
+from cs_engine.journey.schedule import next_due
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.load import compile_bundle
+from cs_engine.playbook.plan import Plan
+from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
+from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.people import Directory
+from cs_engine.run.report import TickReport
+
+
+def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None = None) -> TickContext:
+    """Takes the tick and evaluates all facts once. `only`: these playbooks, due or not; empty: all that are due.
+
+    Raises TickTooEarly or TickBusy.
+    """
+    at = to_micros(now)
+    store, project = engine.store, engine.project
+    begun = store.begin_tick(at, engine.holder)
+    report = TickReport(now, repeat=begun.repeat)
+    states = store.playbooks()
+    for plan in project.plans.values():
+        if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
+            store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
+    plans = _plans(engine, report)
+    conditions = [condition for plan in plans.values() for condition in plan.conditions()]
+    conditions += list(project.people.values())
+    facts = engine.usage.facts(now, conditions, _overlay(engine, at))
+    tick = TickContext(
+        engine=engine,
+        now=now,
+        facts=facts,
+        directory=Directory(project, facts),
+        plans=plans,
+        due=_due(engine, states, at, only),
+        first_run=frozenset(p for p in project.plans if p not in states or states[p].first_run_at == at),
+        clock=engine.delivery_clock(now),
+        horizon=horizon,
+        report=report,
+    )
+    tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
+    _recognise_milestones(tick, facts)
+    return tick
+
+
+def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:
+    """Live plans, and those somebody is still inside, by digest."""
+    plans = {plan.digest: plan for plan in engine.project.plans.values()}
+    for playbook, digest, _people in engine.store.occupied():
+        if digest in plans:
+            continue
+        plan, problems = compile_bundle(engine.store.bundle(digest), engine.project)
+        if plan is None:
+            report.failures.append(f"{playbook}: the version {digest} that people are inside no longer compiles: {problems[0].message}")
+        else:
+            plans[digest] = plan
+    return plans
+
+
+def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Collection[str]) -> list[str]:
+    plans = engine.project.plans
+    occupied_only = {playbook for playbook, _, _ in engine.store.occupied()} - set(plans)
+    known = [*plans, *sorted(occupied_only)]
+    if only:
+        chosen = [p for p in known if p in only]
+    else:
+        chosen = [p for p in known if p not in states or states[p].next_due_at <= at]
+    return sorted(chosen, key=lambda p: (-plans[p].priority if p in plans else 0, p))
+
+
+def _overlay(engine: Engine, at: Micros) -> Overlay:
+    open_ctas = Counter(cta.account_id for cta in engine.store.open_ctas())
+    month = 30 * timedelta(days=1) // timedelta(microseconds=1)
+    accounts: Counter[str] = Counter()
+    contacts: Counter[str] = Counter()
+    for account, contact, sent in zip(*engine.store.emails_since(at - month), strict=True):
+        accounts[account] += sent
+        contacts[contact] += sent
+    return Overlay(
+        latched=engine.store.milestones(),
+        account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
+        contact_numbers={"emails_30d": _columns(contacts)},
+    )
+
+
+def _columns(counter: Counter[str]) -> tuple[list[str], list[float]]:
+    return list(counter), [float(n) for n in counter.values()]
+
+
+def _recognise_milestones(tick: TickContext, facts: Facts) -> None:
+    """Latches what is newly reached. True at a milestone's first evaluation is history, and sends nothing."""
+    store = tick.engine.store
+    latched, known = store.milestones(), store.known_milestones()
+    ids = facts.ids(Grain.ACCOUNT)
+    for milestone, mask in facts.milestones().items():
+        before = set(latched.get(milestone, ([], []))[0])
+        new = [ids[row] for row in np.flatnonzero(mask).tolist() if ids[row] not in before]
+        history = milestone not in known
+        if not new and not history:
+            continue
+        reason = "history" if history else milestone
+        lines = [JournalLine(tick.at, "", account, account, "", milestone, "milestone", reason, "") for account in new]
+        store.latch(milestone, new, tick.at, history, lines)
+        if not history:
+            tick.report.milestones[milestone] += len(new)

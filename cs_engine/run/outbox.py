@@ -1,0 +1,155 @@
+"""From a job to a parcel to an outcome: rendering and building on all cores, sending through the channels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from cs_engine.content.library import Library
+from cs_engine.content.render import RenderFailed
+from cs_engine.ports import Channel, Letter, Outcome, Parcel, Person, Post
+
+WORTH_A_POOL = 400
+"""Jobs below which starting processes costs more than it saves."""
+
+_CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One message to be rendered and built: plain values only, so that it can go to another process."""
+
+    id: str
+    channel: str
+    """email | slack"""
+    template: str
+    locale: str
+    context: Mapping[str, Any]
+    playbook: str
+    step: str
+    topic: str
+    at: datetime
+    sender: Person = Person("")
+    reply_to: Person | None = None
+    to: Person = Person("")
+    headers: Mapping[str, str] = field(default_factory=dict)
+    slack_channel: str = ""
+    update: str = ""
+    closed: str = ""
+    """Why the CTA was closed, for the message that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job that could not be rendered or built; the others go on."""
+
+    id: str
+    code: str
+
+
+Build = Callable[[Any], Parcel]
+
+
+class Press:
+    """Renders and builds, one process's worth."""
+
+    def __init__(self, root: Path, locale: str, builders: Mapping[str, Build]) -> None:
+        self.library = Library(root, locale)
+        self._builders = builders
+
+    def make(self, job: Job) -> Parcel | Failed:
+        """A parcel, or why there is none. Never raises for one job's sake."""
+        try:
+            outgoing = self._letter(job) if job.channel == "email" else self._post(job)
+            return self._builders[job.channel](outgoing)
+        except RenderFailed as failure:
+            return Failed(job.id, failure.code)
+        except Exception as error:  # noqa: BLE001 - whatever a template or a name does, it must not stop the others
+            return Failed(job.id, f"build:{type(error).__name__}")
+
+    def _letter(self, job: Job) -> Letter:
+        template = self.library.email(job.template, job.locale)
+        if template is None:
+            raise RenderFailed("no_template", job.template)
+        mail = template.render(job.context)
+        return Letter(
+            id=job.id, sender=job.sender, reply_to=job.reply_to, to=job.to, subject=mail.subject, text=mail.text, html=mail.html,
+            headers=job.headers, topic=job.topic, playbook=job.playbook, step=job.step, at=job.at,
+        )  # fmt: skip
+
+    def _post(self, job: Job) -> Post:
+        template = self.library.slack(job.template, job.locale)
+        if template is None:
+            raise RenderFailed("no_template", job.template)
+        text, blocks = template.render(job.context)
+        if job.closed:
+            note = {"type": "context", "elements": [{"type": "mrkdwn", "text": f":white_check_mark: Closed by itself: {job.closed}"}]}
+            blocks = [note, *blocks]
+        return Post(
+            id=job.id, channel=job.slack_channel, text=text, blocks=blocks, update=job.update,
+            metadata={"playbook": job.playbook, "step": job.step},
+        )  # fmt: skip
+
+
+class Outbox:
+    """Makes parcels and sends them. Processes are started when there is enough to do, and kept."""
+
+    def __init__(
+        self, root: Path, locale: str, channels: Mapping[str, Channel[Any]], builders: Mapping[str, Build], processes: int | None = None
+    ) -> None:
+        self._arguments = (root, locale, dict(builders))
+        self.press = Press(*self._arguments)
+        self._channels = channels
+        self._processes = (
+            processes
+            if processes is not None
+            else len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+        self._pool: ProcessPoolExecutor | None = None
+
+    def make(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
+        """A parcel or a failure for each job, in order."""
+        if len(jobs) < WORTH_A_POOL and self._pool is None or self._processes < 2:
+            return [self.press.make(job) for job in jobs]
+        if self._pool is None:
+            # Forked workers would inherit this process's threads and connections.
+            self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _start_worker, self._arguments)
+        chunks = [jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
+        return [made for part in self._pool.map(_make_chunk, chunks) for made in part]
+
+    def send(self, channel: str, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """Posts all; one outcome a parcel, in order."""
+        return self._channels[channel].send(parcels)
+
+    def lookup(self, channel: str, ids: Sequence[str]) -> Mapping[str, Outcome]:
+        """What the channel knows of messages whose fate is not known."""
+        return self._channels[channel].lookup(ids)
+
+    def close(self) -> None:
+        """Ends the processes and closes the channels."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        for channel in self._channels.values():
+            channel.close()
+
+
+_press: Press | None = None
+
+
+def _start_worker(root: Path, locale: str, builders: Mapping[str, Build]) -> None:
+    global _press  # noqa: PLW0603 - one press a worker process
+    _press = Press(root, locale, builders)
+
+
+def _make_chunk(jobs: Sequence[Job]) -> list[Parcel | Failed]:
+    assert _press is not None
+    return [_press.make(job) for job in jobs]

@@ -1,0 +1,167 @@
+"""Whom a step goes to, for all who stand at it at once: roles and conditions resolved against one tick's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cs_engine.language.expression import Expression, Grain
+from cs_engine.playbook.config import Staff
+from cs_engine.playbook.plan import Cta, People, Sending
+from cs_engine.playbook.project import Project
+from cs_engine.ports import Facts, Mask, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Aligned: which member of the cohort, and who. `kind` is contact | staff | channel for all."""
+
+    member: Rows
+    who: list[str]
+    kind: str
+
+
+class Directory:
+    """The people of one tick: contacts by account, and the staff."""
+
+    def __init__(self, project: Project, facts: Facts) -> None:
+        self._project, self._facts = project, facts
+        self.staff: dict[str, Staff] = {person.email: person for person in project.team.staff}
+
+    def reaches(self, step: Sending, grain: Grain) -> Mask:
+        """Over the grain's rows: whether `step` has anybody to go to."""
+        rows = np.arange(len(self._facts.ids(grain)), dtype=np.int64)
+        if isinstance(step, Cta) or (step.to.role == "subject" and grain is Grain.CONTACT):
+            return np.ones(len(rows), dtype=bool)
+        accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()
+        if self._is_of_contacts(step.to):
+            mask = np.zeros(len(rows), dtype=bool)
+            mask[self._contact_rows(step.to, accounts)[0]] = True
+            return mask
+        return np.asarray(self._staff(str(step.to.role), accounts) != "", dtype=bool)
+
+    def recipients(self, step: Sending, grain: Grain, rows: Rows) -> Recipients:
+        """For subjects at `rows` whom the step goes to. A CTA without a CSM goes to the project's Slack channel."""
+        accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()[rows]
+        if step.to.role == "subject" and grain is Grain.CONTACT:
+            ids = self._facts.ids(Grain.CONTACT)
+            return Recipients(np.arange(len(rows), dtype=np.int64), [ids[row] for row in rows.tolist()], "contact")
+        if self._is_of_contacts(step.to):
+            member, chosen = self._contact_rows(step.to, accounts)
+            ids = self._facts.ids(Grain.CONTACT)
+            return Recipients(member, [ids[row] for row in chosen.tolist()], "contact")
+        found = self._staff(str(step.to.role), accounts)
+        if not isinstance(step, Cta):
+            member = np.flatnonzero(found != "")
+            return Recipients(member, found[member].tolist(), "staff")
+        # An alert that nobody gets is worse than one in the team's channel.
+        channel = self._project.config.slack.channel
+        if (found == "").all():
+            return Recipients(np.arange(len(rows), dtype=np.int64), [channel] * len(rows), "channel")
+        substitute = self._project.config.sender.fallback
+        return Recipients(np.arange(len(rows), dtype=np.int64), [who or substitute for who in found.tolist()], "staff")
+
+    def csm_of(self, accounts: Rows) -> NDArray[np.object_]:
+        """The CSM's e-mail for accounts at those rows, '' where there is none in the team."""
+        return self._staff("csm", accounts)
+
+    def sender(self, wanted: str | None, csm: str) -> Staff | None:
+        """Whom a mail comes from: as the step says, else as the project says, else the project's fall-back."""
+        config = self._project.config.sender
+        role = wanted or config.from_
+        email = {"csm": csm, "csm.manager": self._manager_of(csm)}.get(role, role if "@" in role else self._by_role.get(role, ""))
+        return self.staff.get(email) or self.staff.get(config.fallback)
+
+    @staticmethod
+    def _is_of_contacts(to: People) -> bool:
+        return to.condition is not None or to.role in ("champion", "operators", "everyone", "subject")
+
+    def _contact_rows(self, to: People, accounts: Rows) -> tuple[Rows, Rows]:
+        """(position in `accounts`, contact row) of everybody `to` names; an empty role falls back as project.yaml says."""
+        role = "champion" if to.role == "subject" else to.role
+        if role == "champion":
+            champions = self._champions[accounts]
+            member = np.flatnonzero(champions >= 0)
+            chosen = champions[member]
+        else:
+            mask = self._facts.mask(to.condition) if to.condition is not None else self._role_mask(str(role))
+            member, chosen = self._of_accounts(accounts, mask)
+        fallback = self._project.config.people.fallback.get(str(role)) if to.condition is None else None
+        if fallback and fallback != role:
+            empty = np.ones(len(accounts), dtype=bool)
+            empty[member] = False
+            if empty.any():
+                positions = np.flatnonzero(empty)
+                if fallback == "champion":
+                    champions = self._champions[accounts[positions]]
+                    more, instead = np.flatnonzero(champions >= 0), champions[champions >= 0]
+                else:
+                    more, instead = self._of_accounts(accounts[positions], self._role_mask(fallback))
+                member, chosen = np.concatenate([member, positions[more]]), np.concatenate([chosen, instead])
+        return member, chosen
+
+    def _role_mask(self, role: str) -> Mask:
+        expression: Expression | None = self._project.people.get(role)
+        if expression is not None:
+            return self._facts.mask(expression)
+        return np.ones(len(self._facts.ids(Grain.CONTACT)), dtype=bool)
+
+    @cached_property
+    def _champions(self) -> Rows:
+        """For each account's row its champion's row among the contacts, -1 for none."""
+        return self._rows_of("champion.id")
+
+    def _rows_of(self, name: str) -> Rows:
+        index = self._facts.rows(Grain.CONTACT)
+        everyone = np.arange(len(self._facts.ids(Grain.ACCOUNT)), dtype=np.int64)
+        (values,) = self._facts.columns(Grain.ACCOUNT, [name], everyone)
+        return np.fromiter((index.get(v, -1) if v is not None else -1 for v in values), np.int64, len(values))
+
+    @cached_property
+    def _by_account(self) -> tuple[Rows, Rows]:
+        """Contacts sorted by account, and where each account's begin: a compressed sparse row index."""
+        of = self._facts.account_of_contact()
+        order = np.argsort(of, kind="stable").astype(np.int64)
+        starts = np.searchsorted(of[order], np.arange(len(self._facts.ids(Grain.ACCOUNT)) + 1)).astype(np.int64)
+        return order, starts
+
+    def _of_accounts(self, accounts: Rows, mask: Mask) -> tuple[Rows, Rows]:
+        """(position in `accounts`, contact row) of every contact of theirs in the mask."""
+        order, starts = self._by_account
+        counts = starts[accounts + 1] - starts[accounts]
+        position = np.repeat(np.arange(len(accounts), dtype=np.int64), counts)
+        within = np.arange(len(position), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+        contact = order[starts[accounts][position] + within]
+        chosen = mask[contact]
+        return position[chosen], contact[chosen]
+
+    def _staff(self, role: str, accounts: Rows) -> NDArray[np.object_]:
+        if role in ("csm", "csm.manager"):
+            emails = self._csm[accounts]
+            if role == "csm.manager":
+                return np.array([self._manager_of(e) for e in emails], dtype=object)
+            return emails
+        return np.full(len(accounts), role if role in self.staff else self._by_role.get(role, ""), dtype=object)
+
+    def _manager_of(self, email: str) -> str:
+        person = self.staff.get(email)
+        return person.manager if person is not None and person.manager in self.staff and person.manager else ""
+
+    @cached_property
+    def _csm(self) -> NDArray[np.object_]:
+        everyone = np.arange(len(self._facts.ids(Grain.ACCOUNT)), dtype=np.int64)
+        (values,) = self._facts.columns(Grain.ACCOUNT, ["account.csm"], everyone)
+        known = self.staff
+        return np.array([v if v in known else "" for v in values] or [], dtype=object)
+
+    @cached_property
+    def _by_role(self) -> Mapping[str, str]:
+        """Staff role -> the first who has it."""
+        roles: dict[str, str] = {}
+        for person in self._project.team.staff:
+            roles.setdefault(person.role, person.email)
+        return roles

@@ -1,0 +1,66 @@
+"""What a tick did, in counts: the objects of `run --format json`. No customer is named here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cs_engine.instants import from_micros, to_micros
+
+
+@dataclass(slots=True)
+class PlaybookReport:
+    """One playbook in one tick."""
+
+    playbook: str
+    version: str
+    """The live plan's digest."""
+    matched: int = 0
+    """Subjects that meet audience and enter now."""
+    entered: int = 0
+    advanced: int = 0
+    """Passages that moved at least one step."""
+    finished: Counter[str] = field(default_factory=Counter)
+    planned: int = 0
+    held: int = 0
+    skipped: int = 0
+    passed_over: int = 0
+    """Matched already at the playbook's first run, and not taken (see `existing`)."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "playbook": self.playbook,
+            "version": self.version,
+            "matched": self.matched,
+            "entered": self.entered,
+            "advanced": self.advanced,
+            "finished": dict(sorted(self.finished.items())),
+            "messages": {"planned": self.planned, "held": self.held, "skipped": self.skipped},
+            "passed_over": self.passed_over,
+        }
+
+
+@dataclass(slots=True)
+class TickReport:
+    """One tick. `delivery`'s held, uncertain and pending are stocks; the rest counts this run."""
+
+    now: datetime
+    repeat: bool = False
+    playbooks: dict[str, PlaybookReport] = field(default_factory=dict)
+    milestones: Counter[str] = field(default_factory=Counter)
+    """Newly reached, by milestone."""
+    delivery: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    """What went wrong and was survived: a slug, never a customer's data."""
+
+    def as_json(self) -> dict[str, Any]:
+        states = ("accepted", "held", "skipped", "rejected", "uncertain", "pending")
+        return {
+            "now": from_micros(to_micros(self.now)).isoformat().replace("+00:00", "Z"),
+            "playbooks": [report.as_json() for report in self.playbooks.values()],
+            "delivery": {state: self.delivery[state] for state in states},
+            "milestones": dict(sorted(self.milestones.items())),
+            "failures": list(self.failures),
+        }

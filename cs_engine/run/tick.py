@@ -1,0 +1,117 @@
+"""One tick, phase by phase. Who executes the units (Prefect's tasks, or this process at once) is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from cs_engine.errors import CsEngineError, LostRace, TickBusy, TickTooEarly
+from cs_engine.instants import to_micros
+from cs_engine.playbook.plan import Plan
+from cs_engine.run.advance import advance, standing
+from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.ctas import close_ctas
+from cs_engine.run.deliver import deliver, stocks
+from cs_engine.run.enrol import enrol
+from cs_engine.run.feedback import settle_doubts
+from cs_engine.run.observe import observe
+from cs_engine.run.report import TickReport
+
+ENTER = "enter"
+"""The unit in which new passages begin."""
+
+
+class UnitFailed(Exception):
+    """A unit of a tick failed; the others went on. Carries no customer's data."""
+
+
+class Do(Protocol):
+    """Executes one unit. `playbook` and `step` name it; both '' for the tick's own phases. Raises UnitFailed."""
+
+    def __call__(self, playbook: str, step: str, work: Callable[[], None]) -> None: ...
+
+
+def at_once(playbook: str, step: str, work: Callable[[], None]) -> None:  # noqa: ARG001 - a name for those who show it
+    """Executes the unit here and now."""
+    work()
+
+
+def run_tick(engine: Engine, now: datetime, only: Collection[str] = (), do: Do = at_once, horizon: datetime | None = None) -> TickReport:
+    """Observe, advance, enrol, deliver, feedback, in LANGUAGE order; a playbook that fails does not stop the others.
+
+    `now` is aware. With a `horizon` (the next tick of a span) delivery's clock runs on to it, so that mail held until a moment
+    in between goes at that moment. Run twice at the same `now` it does nothing new; dying anywhere and run again it loses nothing.
+    Raises TickTooEarly, TickBusy.
+    """
+    box: list[TickContext] = []
+    try:
+        do("", "observe", partial(_observe, engine, now, only, horizon, box))
+        if not box:
+            raise CsEngineError("the tick could not begin: its facts could not be read", "cs-engine doctor")
+        tick = box[0]
+        try:
+            _phases(tick, do)
+        finally:
+            tick.facts.close()
+        engine.store.end_tick(tick.at, engine.holder, tick.next_due)
+    except (TickTooEarly, TickBusy):
+        raise
+    except BaseException:
+        engine.store.release_tick(engine.holder)
+        raise
+    return tick.report
+
+
+def _observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None, box: list[TickContext]) -> None:
+    box.append(observe(engine, now, only, horizon))
+
+
+def _phases(tick: TickContext, do: Do) -> None:
+    plans: dict[str, list[Plan]] = {}
+    for plan in tick.plans.values():
+        plans.setdefault(plan.playbook, []).append(plan)
+    for playbook in tick.due:
+        for plan in plans.get(playbook, []):
+            for step, members in standing(tick, plan):
+                _unit(tick, do, playbook, step, partial(advance, tick, plan, step, members))
+    for playbook in tick.due:
+        live = tick.engine.project.plans.get(playbook)
+        if live is not None:
+            _unit(tick, do, playbook, ENTER, partial(_enrol, tick, live))
+    _unit(tick, do, "", "close CTAs", partial(close_ctas, tick))
+    _unit(tick, do, "", "deliver", partial(deliver, tick))
+    _unit(tick, do, "", "feedback", partial(settle_doubts, tick))
+    stocks(tick)
+
+
+def _enrol(tick: TickContext, plan: Plan) -> None:
+    try:
+        enrol(tick, plan)
+    except LostRace:  # a twin run took them first; what is left is decided again
+        enrol(tick, plan)
+
+
+def _unit(tick: TickContext, do: Do, playbook: str, step: str, work: Callable[[], None]) -> None:
+    """Executes a unit; a failure is counted and said, without the data it may carry."""
+    name = f"{playbook}/{step}" if playbook else step
+
+    def scrubbed() -> None:
+        try:
+            work()
+        except CsEngineError as error:
+            raise UnitFailed(f"{name}: {error.message}") from None
+        except Exception as error:  # noqa: BLE001 - one playbook's failure is not the others'
+            raise UnitFailed(f"{name}: {type(error).__name__}") from None
+
+    try:
+        do(playbook, step, scrubbed)
+    except UnitFailed as failure:
+        tick.report.failures.append(str(failure))
+
+
+def moments(start: datetime, end: datetime, every: timedelta) -> list[datetime]:
+    """The nows of a span, both ends included when they fall on it."""
+    count = (to_micros(end) - to_micros(start)) // (every // timedelta(microseconds=1)) + 1
+    return [start + every * i for i in range(max(0, count))]

@@ -1,0 +1,1 @@
+"""Prefect entry points, thin: what `prefect.yaml` names."""
