@@ -47,7 +47,7 @@ class Door:
         return Outcome(id, "retry", "rate_limited", retry_after=round(wait, 3))
 
     def shut(self, code: str) -> bool:
-        """Nothing more of this batch is tried. True the first time: say it aloud once."""
+        """Nothing more of this batch is tried. True the first time: then it is worth a line in the log."""
         first, self._shut_for = not self._shut_for, self._shut_for or code
         return first
 

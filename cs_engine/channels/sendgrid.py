@@ -94,6 +94,8 @@ class SendgridChannel:
         self._concurrency = concurrency
         self._pool = Pool(self.name, concurrency, answer_within, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
         self._door = Door()
+        self._said: set[int] = set()
+        """Statuses already complained of in this batch."""
 
     @staticmethod
     def build(outgoing: Letter) -> Parcel:
@@ -118,6 +120,7 @@ class SendgridChannel:
 
     async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
         self._door.new_batch()
+        self._said.clear()
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue = iter(enumerate(parcels))
         workers = min(self._concurrency, len(parcels))
@@ -152,8 +155,10 @@ class SendgridChannel:
         if response.status == 429:
             return self._door.limited(id, asyncio.get_running_loop().time(), _wait(response.headers))
         if answer.mend:
-            first = self._door.shut(answer.code) if answer.all_alike else True
-            if first:
+            if answer.all_alike:
+                self._door.shut(answer.code)
+            if response.status not in self._said:
+                self._said.add(response.status)
                 log.error("SendGrid answered %d: nothing was taken and it will be tried again. mend: %s", response.status, answer.mend)
         code = await _code(response) if answer.kind == "rejected" else answer.code
         return Outcome(id, answer.kind, code)
