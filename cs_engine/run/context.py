@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cs_engine.clock import Clock
-from cs_engine.instants import Micros, to_micros
+from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey.decide import Ints, View
-from cs_engine.language.durations import add_to_micros
+from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
@@ -88,4 +88,10 @@ class TickContext:
         return np.fromiter((index.get(s, -1) for s in subjects), np.int64, len(subjects))
 
     def _after(self, instants: Ints, duration: Duration) -> Ints:
-        return add_to_micros(instants, duration, self.zone)
+        exact = durations.micros(duration)
+        if exact is not None:
+            return instants + exact
+        # Days depend on the zone's calendar. Instants are nows of ticks, so few of many are distinct.
+        distinct, where = np.unique(instants, return_inverse=True)
+        moved = [to_micros(durations.add(from_micros(at), duration, self.zone)) for at in distinct.tolist()]
+        return np.array(moved, dtype=np.int64)[where]

@@ -1,0 +1,94 @@
+"""The command line. Each command lives in a file of its own and is imported when it is called: `check` pays for no Prefect."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from cs_engine.errors import CsEngineError, ProblemsFound
+
+COMMANDS = {
+    "init": "Make a new project that passes check and run as it is.",
+    "check": "Every problem with file, line, column, code and a mend.",
+    "schema": "Write the JSON schemas for editors.",
+    "list": "Playbooks, segments, metrics, milestones: what each is, who uses it.",
+    "sync": "Read accounts, contacts and usage from the sources.",
+    "run": "One tick through Prefect, or a span of ticks.",
+    "preview": "The e-mail or alert as that customer or CSM would get it.",
+    "why": "Why a playbook did, or did not, do what it did for an account.",
+    "draw": "A playbook as a diagram (Mermaid).",
+    "deploy": "Write the deployments to prefect.yaml.",
+    "suppress": "Never mail this address again.",
+    "doctor": "Settings, database, Prefect, templates, keys: what is wrong and how to mend it.",
+}
+
+
+class _Lazy(click.Group):
+    """Knows its commands by name, and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"cs_engine.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from cs_engine.language.problems import did_you_mean
+
+            near = did_you_mean(name, list(COMMANDS))
+            ctx.fail(f"no such command {name!r}{'; ' + near if near else ''}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="\b\nStart here:\n  cs-engine init demo && cd demo && cs-engine check && cs-engine run",
+)
+@click.version_option(package_name="cs-engine", prog_name="cs-engine")
+def app() -> None:
+    """Playbooks in YAML, compiled to Prefect flows that watch product usage and send step e-mails, milestone notices and Slack CTAs."""
+
+
+def main() -> None:
+    """The console script. Exit 0 done, 1 problems found, 2 wrong use; never a bare traceback."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        click.echo("stopped; nothing is lost: run it again", err=True)
+        sys.exit(130)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except ProblemsFound as found:
+        from cs_engine.language.problems import render_all
+
+        click.echo(render_all(found.problems, found.sources), err=True)
+        sys.exit(found.exit_code)
+    except CsEngineError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("CS_ENGINE_DEBUG"):
+            raise
+        click.echo(f"error: {type(error).__name__} inside cs-engine\n  mend: run it with CS_ENGINE_DEBUG=1 and report what it shows", err=True)
+        sys.exit(1)

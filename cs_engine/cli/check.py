@@ -1,0 +1,28 @@
+"""`cs-engine check`."""
+
+from __future__ import annotations
+
+import click
+
+from cs_engine.cli.show import as_json, format_option
+
+
+@click.command("check", epilog="\b\nExamples:\n  cs-engine check\n  cs-engine check --format json | jq '.[].code'")
+@format_option
+def command(form: str) -> None:
+    """Every problem with file, line, column, code and a mend; exit 1 if any is an error."""
+    from cs_engine.language.problems import Level, render_all
+    from cs_engine.wiring import check_project
+
+    project, problems = check_project()
+    errors = [p for p in problems if p.level is Level.ERROR]
+    if form == "json":
+        click.echo(as_json([p.as_json() for p in problems]))
+    else:
+        if problems:
+            click.echo(render_all(problems, project.sources))
+            click.echo("")
+        warnings = len(problems) - len(errors)
+        done = f"{len(project.plans)} playbooks checked: {len(errors)} error(s), {warnings} warning(s)."
+        click.echo(done + (" Mend the errors, then check again." if errors else " Next: cs-engine run --dry-run"))
+    raise click.exceptions.Exit(1 if errors else 0)

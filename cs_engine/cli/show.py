@@ -1,0 +1,88 @@
+"""How commands speak: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Moment(click.ParamType):
+    """An instant: ISO 8601 with an offset; a plain date is midnight UTC."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            at = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time; write it as 2012-08-13T17:00Z", param, ctx)
+        if at.tzinfo is None:
+            if len(str(value)) > len("2012-08-13"):
+                self.fail(f"{value!r} has no zone; add Z or an offset: {value}Z", param, ctx)
+            at = at.replace(tzinfo=UTC)
+        return at.astimezone(UTC)
+
+
+class Span(click.ParamType):
+    """A length of time: 1d, 6h, 15m, or `1 day`."""
+
+    name = "SPAN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        import re
+        from datetime import timedelta
+
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"\s*(\d+)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)\s*", str(value))
+        unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+        if not match or int(match[1]) == 0:
+            self.fail(f"{value!r} is no length of time; write it as 1d, 6h or 15m", param, ctx)
+        return timedelta(**{unit[match[2][0]]: int(match[1])})
+
+
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress, no tables; problems still go to standard error.")
+format_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """A progress display on standard error; nothing is shown when quiet."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet,
+    )
+    with bar:
+        yield bar
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """A line for people, on standard error, so that standard output stays clean for pipes."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def as_json(value: Any) -> str:
+    """JSON for tools: readable, stable, Japanese as it is."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)

@@ -1,0 +1,188 @@
+"""Settings -> assembled engine. The only place that names adapters."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from cs_engine import settings as settings_module
+from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
+from cs_engine.errors import SettingsError
+from cs_engine.language.problems import Level, Problem
+from cs_engine.playbook.project import Project
+from cs_engine.settings import Settings
+
+if TYPE_CHECKING:
+    from cs_engine.ports import Channel, SourceReport, Store, Usage
+    from cs_engine.run.context import Engine
+
+
+def load_project(settings: Settings | None = None) -> Project:
+    """The project with its plans and problems. Raises NotAProject."""
+    from cs_engine.playbook import load
+    from cs_engine.sources.describe import describe
+
+    settings = settings or settings_module.load()
+    return load.load(settings.root, lambda config: describe(settings.root, settings.work_folder, config))
+
+
+def check_project() -> tuple[Project, list[Problem]]:
+    """The project and every problem of its playbooks and templates, sorted by place."""
+    from cs_engine.run.checks import template_problems
+
+    project = load_project()
+    problems = {*project.problems, *template_problems(project)}
+    return project, sorted(problems, key=lambda p: (p.level is not Level.ERROR, p.place, p.code))
+
+
+def email_hasher(settings: Settings) -> Callable[[str], list[str]]:
+    """Keyed hashes of a normalised address, one a key, newest first. Suppressions are held by them alone."""
+    keys = [key.encode() for key in settings.secret_keys()]
+
+    def hashes(address: str) -> list[str]:
+        normal = address.strip().lower().encode()
+        return [hmac.new(key, normal, hashlib.sha256).hexdigest() for key in keys]
+
+    return hashes
+
+
+def open_usage(settings: Settings, project: Project) -> Usage:
+    """The usage store below .cs-engine/usage/."""
+    from cs_engine.sources.duckdb_usage import DuckDBUsage
+
+    hashes = email_hasher(settings)
+    return DuckDBUsage(settings.root, settings.work_folder, project.config, project.catalogue, lambda address: hashes(address)[0])
+
+
+def open_store(settings: Settings, url: str | None = None) -> Store:
+    """Our tables, migrated."""
+    from cs_engine.state.store import open_store as open_sql
+
+    store = open_sql(url or settings.database_url)
+    store.migrate()
+    return store
+
+
+@dataclass(slots=True)
+class Assembled:
+    """An engine and what surrounds it."""
+
+    engine: Engine
+    settings: Settings
+
+    @property
+    def project(self) -> Project:
+        return self.engine.project
+
+    @property
+    def usage(self) -> Usage:
+        return self.engine.usage
+
+    def refresh(self) -> list[SourceReport]:
+        """Syncs when the sources have changed since the last sync, or were never read."""
+        from cs_engine.run.sync import refresh
+
+        return refresh(self.engine)
+
+
+@contextmanager
+def assemble(settings: Settings | None = None) -> Iterator[Assembled]:
+    """The engine that runs: its store, channels and clocks are the real ones."""
+    settings = settings or settings_module.load()
+    project = load_project(settings)
+    with _engine(settings, project, open_store(settings), settings.root, OffsetClock, None) as engine:
+        yield Assembled(engine, settings)
+
+
+@contextmanager
+def scratch(settings: Settings | None = None) -> Iterator[Assembled]:
+    """The same engine on a copy of the state and a mailbox that vanishes: it decides and renders all, and changes nothing."""
+    from cs_engine.state.store import copy_store
+
+    settings = settings or settings_module.load()
+    project = load_project(settings)
+    with TemporaryDirectory(prefix="cs-engine-") as folder:
+        store = open_store(settings, f"sqlite:///{folder}/state.db")
+        copy_store(settings.database_url, store)
+        with _engine(settings, project, store, Path(folder), FixedClock, "mailbox") as engine:
+            yield Assembled(engine, settings)
+
+
+@contextmanager
+def _engine(
+    settings: Settings, project: Project, store: Store, mail_root: Path, clock: Callable[[datetime], Clock], channel: str | None
+) -> Iterator[Engine]:
+    from cs_engine.run.context import Engine
+    from cs_engine.run.outbox import Outbox
+
+    channels = _channels(settings, project, mail_root, channel)
+    builders = {name: type(c).build for name, c in channels.items()}
+    outbox = Outbox(project.root, project.config.locale, channels, builders)
+    try:
+        yield Engine(
+            project=project,
+            store=store,
+            usage=open_usage(settings, project),
+            outbox=outbox,
+            holder=_holder(),
+            delivery_clock=clock,
+            wall=SystemClock(),
+        )
+    finally:
+        outbox.close()
+        store.close()
+
+
+def _channels(settings: Settings, project: Project, mail_root: Path, forced: str | None) -> dict[str, Channel[Any]]:
+    email = forced or settings.cs_engine_email or project.config.channels.email
+    slack = forced or settings.cs_engine_slack or project.config.channels.slack
+    return {"email": _email(email, settings, project, mail_root), "slack": _slack(slack, settings, mail_root)}
+
+
+def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
+    if name == "mailbox":
+        from cs_engine.channels.mailbox import EmailMailbox
+
+        return EmailMailbox(mail_root)
+    from cs_engine.channels.lawful import require_lawful
+
+    require_lawful(project.config.company.postal_address, project.config.unsubscribe)
+    if name == "smtp":
+        from cs_engine.channels.smtp import SmtpChannel
+
+        return SmtpChannel(_secret(settings.smtp_url, "SMTP_URL", "smtp"))
+    from cs_engine.channels.sendgrid import SendgridChannel
+
+    return SendgridChannel(_secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid"), settings.sendgrid_base_url)
+
+
+def _slack(name: str, settings: Settings, mail_root: Path) -> Channel[Any]:
+    if name == "mailbox":
+        from cs_engine.channels.mailbox import SlackMailbox
+
+        return SlackMailbox(mail_root)
+    from cs_engine.channels.slack import SlackChannel
+
+    return SlackChannel(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"), settings.slack_base_url)
+
+
+def _secret(value: Any, name: str, channel: str) -> str:
+    if value is None:
+        raise SettingsError(f"the channel {channel} needs {name}", f"set {name} in the environment or in .env, or use the mailbox")
+    return str(value.get_secret_value())
+
+
+def _holder() -> str:
+    """host:pid:starttime of this process: who holds the tick, and the messages on their way."""
+    from cs_engine.state.holder import this_process
+
+    return this_process()
+
+
