@@ -295,6 +295,9 @@ class Store(Protocol):
     def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
         """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned."""
 
+    def next_until(self) -> Micros | None:
+        """The earliest instant that a planned or held message waits for."""
+
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""
 
@@ -318,6 +321,8 @@ class Store(Protocol):
     def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]: ...
 
     def messages_of(self, account_id: str, playbook: str) -> list[MessageView]: ...
+
+    def close(self) -> None: ...
 
 
 class Claim(NamedTuple):

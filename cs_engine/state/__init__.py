@@ -1,1 +1,24 @@
-"""Our tables, on SQLite or PostgreSQL."""
+"""Our tables, on SQLite or PostgreSQL: the truth about who stands where and what was sent.
+
+    accounts               customers as last synced
+    contacts               people at customers as last synced; the only table with addresses
+    plans                  every version of a playbook that was ever live, by digest, with its source
+    playbooks              each playbook's live version, first run and next due time
+    enrolments             one row a passage of a subject through a playbook: where it stands, since when
+    passed_over            who matched a playbook already at its first run and was not taken
+    messages               the outbox: one row a message, from planned to settled
+    ctas                   calls to action, open or closed, and where their Slack message stands
+    milestones             what accounts have reached, latched
+    milestone_definitions  milestones that have been evaluated before
+    suppressions           keyed hashes of addresses that must never be mailed again
+    journal                every move of everything above with its reason, append-only
+    ticks, tick_holder     ticks begun and completed; who runs the one that is running
+
+One module a table holds its SQL; `store` puts them together, one transaction a method; `database` is where SQLite and PostgreSQL
+differ. Instants are microseconds since 1970 in UTC. Every change of state is guarded by the state or revision it was decided on.
+"""
+
+from cs_engine.state.holder import this_process
+from cs_engine.state.store import SqlStore, open_store
+
+__all__ = ["SqlStore", "open_store", "this_process"]

@@ -1,0 +1,97 @@
+"""Claims: which messages delivery may take, judged and set dispatching under a lease in one transaction. On the table of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cs_engine.instants import Micros
+from cs_engine.journey.message import State, skipped
+from cs_engine.ports import Candidate, Claim, Verdict
+from cs_engine.state import messages
+from cs_engine.state.database import Tx
+from cs_engine.state.holder import is_dead
+
+LEASE: Micros = 5 * 60 * 1_000_000
+"""How long a claimed message may be on its way before its fate is uncertain."""
+
+_CANDIDATE = f"""
+SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.channel, m.template, m.topic, m.account_id, m.subject_id,
+       m.recipient, m.recipient_kind, m.cta_id, m.planned_at, m.moved_at, m.attempts,
+       coalesce(c.email, ''),
+       c.id IS NOT NULL OR m.recipient_kind <> 'contact',
+       s.email_hash IS NOT NULL,
+       coalesce(nullif(c.timezone, ''), a.timezone, ''),
+       coalesce(nullif(c.locale, ''), a.locale, ''),
+       coalesce(t.provider_ref, ''),
+       CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT} END
+FROM messages m
+LEFT JOIN enrolments e ON e.id = m.enrolment_id
+LEFT JOIN contacts c ON c.id = m.recipient AND m.recipient_kind = 'contact'
+LEFT JOIN accounts a ON a.id = m.account_id
+LEFT JOIN suppressions s ON s.email_hash = c.email_hash AND c.email_hash <> ''
+LEFT JOIN ctas t ON t.id = m.cta_id
+WHERE m.settled_at IS NULL AND """
+_LEFT = len(Candidate._fields)
+_STATE, _FLAGS = Candidate._fields.index("state"), (Candidate._fields.index("contact_known"), Candidate._fields.index("suppressed"))
+
+
+def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
+    """One batch. What has left its step is skipped before the verdict is asked."""
+    rows = tx.rows(
+        _CANDIDATE + "m.state IN ('planned', 'held') AND (m.until IS NULL OR m.until <= :at) "
+        "ORDER BY m.priority DESC, m.planned_at, m.id LIMIT :limit"
+        # Two workers take disjoint batches instead of waiting for each other.
+         + ("" if tx.embedded else " FOR UPDATE OF m SKIP LOCKED"),
+        at=delivery_now,
+        limit=limit + 1,
+    )
+    batch = rows[:limit]
+    left = [(c, skipped(c.id, c.state, row[_LEFT])) for row in batch if row[_LEFT] is not None and (c := _candidate(row))]
+    here = [_candidate(row) for row in batch if row[_LEFT] is None]
+    judged = list(zip(here, verdict(here), strict=True)) if here else []
+    moved = left + [(candidate, move) for candidate, move in judged if move is not None]
+    dispatching = [candidate for candidate, move in judged if move is None]
+    messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
+    _dispatch(tx, dispatching, holder, wall + LEASE, now)
+    taken = [c._replace(state=State.DISPATCHING, moved_at=now, attempts=c.attempts + 1) for c in dispatching]
+    return Claim(taken, [move for _, move in moved], len(rows) > limit)
+
+
+def expired(tx: Tx, wall: Micros) -> list[Candidate]:
+    """Dispatching under a lease that has ended, or by a process known to be dead."""
+    holders = tx.rows("SELECT DISTINCT holder FROM messages WHERE settled_at IS NULL AND state = 'dispatching'")
+    rows = tx.rows(
+        f"{_CANDIDATE} m.state = 'dispatching' AND (m.lease_until <= :wall OR m.holder IN {tx.listed('dead')}) ORDER BY m.planned_at, m.id",
+        wall=wall,
+        dead=tx.ids(holder for (holder,) in holders if is_dead(holder)),
+    )
+    return [_candidate(row) for row in rows]
+
+
+def uncertain(tx: Tx) -> list[Candidate]:
+    return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'uncertain' ORDER BY m.planned_at, m.id")]
+
+
+def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micros, now: Micros) -> None:
+    if taken:
+        tx.run(
+            f"UPDATE messages SET state = 'dispatching', reason = '', until = NULL, attempts = attempts + 1, holder = :holder, "
+            f"lease_until = :lease_until, moved_at = :now WHERE id IN {tx.listed('ids')}",
+            holder=holder,
+            lease_until=lease_until,
+            now=now,
+            ids=tx.ids(candidate.id for candidate in taken),
+        )
+
+
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    values = list(row[:_LEFT])
+    values[_STATE] = State(values[_STATE])
+    for flag in _FLAGS:
+        values[flag] = bool(values[flag])
+    return Candidate(*values)
+
+
+def _subject(c: Candidate) -> messages.Subject:
+    return messages.Subject(c.id, c.playbook, c.account_id, c.subject_id, c.enrolment_id, c.step, c.kind, c.cta_id)

@@ -1,0 +1,104 @@
+"""Enrolments: one row a passage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cs_engine.errors import LostRace
+from cs_engine.instants import Micros
+from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Standing
+from cs_engine.ports import EnrolmentView
+from cs_engine.state import schema
+from cs_engine.state.database import Tx
+
+_NEW = (*NewEnrolment._fields, "since", "moved_at")
+
+
+def enrol(tx: Tx, new: Sequence[NewEnrolment], now: Micros) -> set[str]:
+    """Begins the passages and answers the ids of those it left out, because they are there or their subject is inside already."""
+    # In the order of ids: these are random, and the index is written page after page.
+    rows = sorted((*row, row.entered_at, now) for row in {row.id: row for row in new}.values())
+    return tx.insert_new(schema.enrolments, _NEW, rows)
+
+
+def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
+    """Applies the moves. Raises LostRace when one finds another revision than it was decided on."""
+    in_order = sorted(moves)
+    ended = [m for m in in_order if m.state == FINISHED]
+    parked = [m for m in in_order if m.state != FINISHED]
+    # Two statements, so that those who stay active leave the indexes on `state` alone.
+    moved = tx.update_each(
+        schema.enrolments,
+        ("step", "otherwise_done", "since", "moved_at"),
+        "revision = revision + 1, step_ended_at = NULL",
+        ("id", "revision"),
+        [(m.step, m.otherwise_done, m.since, now, m.id, m.revision) for m in parked],
+    ) + tx.update_each(
+        schema.enrolments,
+        ("step", "otherwise_done", "since", "moved_at", "finished_at", "finished_reason"),
+        "state = 'finished', revision = revision + 1, step_ended_at = NULL",
+        ("id", "revision"),
+        [(m.step, m.otherwise_done, m.since, now, m.since, m.finished_reason, m.id, m.revision) for m in ended],
+    )
+    if moved != len(moves):
+        raise LostRace
+
+
+def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standing]:
+    rows = tx.rows(
+        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision FROM enrolments "
+        "WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
+        playbook=playbook,
+        digest=digest,
+        before=before,
+    )
+    return [
+        Standing(id, subject, account, step, bool(otherwise_done), since, step_ended_at, revision)
+        for id, subject, account, step, otherwise_done, since, step_ended_at, revision in rows
+    ]
+
+
+def passages(tx: Tx, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
+    """The last passage of each subject and key: (subject, key, number, active?, last change)."""
+    rows = tx.rows(
+        "SELECT subject_id, key, passage, state = 'active', moved_at FROM enrolments WHERE playbook = :playbook ORDER BY passage",
+        playbook=playbook,
+    )
+    last = {(subject, key): (passage, bool(active), at) for subject, key, passage, active, at in rows}
+    return [(subject, key, *rest) for (subject, key), rest in last.items()]
+
+
+def occupied(tx: Tx) -> list[tuple[str, str, int]]:
+    rows = tx.rows(
+        "SELECT playbook, digest, count(*) FROM enrolments WHERE state = 'active' GROUP BY playbook, digest ORDER BY playbook, digest"
+    )
+    return [(playbook, digest, people) for playbook, digest, people in rows]
+
+
+def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:
+    """Writes step_ended_at to those of `ids` who stand at a step that has messages, all of them settled."""
+    found = sorted(set(ids))
+    if not found:
+        return
+    bound, listed = tx.ids(found), tx.listed("ids")
+    if tx.lock_rows:
+        # Two workers may settle the last two messages of one step at once: the later one has to see the earlier one's.
+        tx.rows(f"SELECT 1 FROM enrolments WHERE id IN {listed} ORDER BY id{tx.lock_rows}", ids=bound)
+    of_step = "SELECT 1 FROM messages m WHERE m.enrolment_id = enrolments.id AND m.step = enrolments.step AND m.kind <> 'cta_update'"
+    tx.run(
+        f"UPDATE enrolments SET step_ended_at = :now WHERE id IN {listed} AND state = 'active' AND step_ended_at IS NULL "
+        f"AND EXISTS ({of_step}) AND NOT EXISTS ({of_step} AND m.settled_at IS NULL)",
+        ids=bound,
+        now=now,
+    )
+
+
+def of_account(tx: Tx, account_id: str, playbook: str) -> list[EnrolmentView]:
+    rows = tx.rows(
+        "SELECT id, digest, subject_id, key, passage, state, step, otherwise_done, since, entered_at, finished_at, finished_reason "
+        "FROM enrolments WHERE playbook = :playbook AND account_id = :account ORDER BY entered_at, id",
+        playbook=playbook,
+        account=account_id,
+    )
+    views = (EnrolmentView(*row) for row in rows)
+    return [view._replace(otherwise_done=bool(view.otherwise_done)) for view in views]

@@ -1,0 +1,29 @@
+"""The journal: every move of everything, with its reason and the values that decided. Lines are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from cs_engine.ports import JournalLine
+from cs_engine.state import schema
+from cs_engine.state.database import Tx
+
+_by_account = attrgetter("account_id")
+
+
+def append(tx: Tx, lines: Sequence[JournalLine]) -> None:
+    # By account, so that the index is written page after page; the sort keeps an account's lines in their order.
+    tx.append(schema.journal, JournalLine._fields, sorted(lines, key=_by_account))
+
+
+def latest(tx: Tx, account_id: str, playbook: str, limit: int) -> list[JournalLine]:
+    """The account's latest lines, oldest first."""
+    rows = tx.rows(
+        f"SELECT {', '.join(JournalLine._fields)} FROM journal WHERE account_id = :account AND playbook = :playbook "
+        "ORDER BY line DESC LIMIT :limit",
+        account=account_id,
+        playbook=playbook,
+        limit=limit,
+    )
+    return [JournalLine(*row) for row in reversed(rows)]

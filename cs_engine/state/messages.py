@@ -1,0 +1,136 @@
+"""Messages, the outbox: planned with the decision that caused them, moved on by delivery. Every move is guarded by the state it
+leaves, and writes a journal line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cs_engine.instants import Micros
+from cs_engine.journey.message import Move, NewMessage, State
+from cs_engine.ports import Counts, JournalLine, MessageView
+from cs_engine.state import ctas, enrolments, journal, schema
+from cs_engine.state.database import Tx
+
+HAS_LEFT = "(e.id IS NULL OR e.state <> 'active' OR e.step <> {messages}.step) AND {messages}.kind <> 'cta_update'"
+"""Its enrolment finished or stands elsewhere. An update of a CTA is meant for just then."""
+WHY_LEFT = "CASE WHEN e.state = 'finished' THEN e.finished_reason ELSE 'left_step' END"
+
+
+_NEW = (*NewMessage._fields, "moved_at")
+
+
+class Subject(NamedTuple):
+    """What a journal line and the end of a step need to know of a message."""
+
+    id: str
+    playbook: str
+    account_id: str
+    subject_id: str
+    enrolment_id: str
+    step: str
+    kind: str
+    cta_id: str
+
+
+def plan(tx: Tx, new: Sequence[NewMessage]) -> None:
+    """Plans them; those whose id is there are left as they are."""
+    tx.upsert(schema.messages, _NEW, sorted((*row, row.planned_at) for row in new), "ON CONFLICT DO NOTHING")
+
+
+def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> int:
+    """Applies the moves whose message is still in the state that they leave; how many were."""
+    rows = tx.rows(
+        f"SELECT state, {', '.join(Subject._fields)} FROM messages WHERE id IN {tx.listed('ids')} ORDER BY id{tx.lock_rows}",
+        ids=tx.ids(move.id for move in moves),
+    )
+    there = {(row[1], row[0]): Subject(*row[1:]) for row in rows}
+    # Popped: of two moves of one message in one call, the first counts.
+    held_good = [(subject, move) for move in moves if (subject := there.pop((move.id, move.was.value), None))]
+    apply(tx, held_good, now)
+    return len(held_good)
+
+
+def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:
+    """Writes moves that are known to hold (their rows are locked): the message, its CTA, its step's end, the journal."""
+    tx.update_each(
+        schema.messages,
+        ("state", "reason", "until", "provider_id", "moved_at", "settled_at"),
+        "holder = '', lease_until = NULL",
+        ("id",),
+        [(m.state.value, m.reason, m.until, m.provider_id, now, now if m.state.settled else None, m.id) for _, m in moves],
+    )
+    ctas.delivered(tx, [(s.cta_id, m.provider_id) for s, m in moves if s.kind == "cta" and m.state is State.ACCEPTED and m.provider_id])
+    enrolments.end_steps(tx, (s.enrolment_id for s, m in moves if m.state.settled), now)
+    journal.append(tx, [_line(subject, move, now) for subject, move in moves])
+
+
+def skip_left(tx: Tx, now: Micros) -> int:
+    """Skips what is planned or held for somebody who has finished or left the step."""
+    left = tx.rows(
+        f"UPDATE messages SET state = 'skipped', until = NULL, moved_at = :now, settled_at = :now, "
+        f"reason = coalesce((SELECT {WHY_LEFT} FROM enrolments e WHERE e.id = messages.enrolment_id), 'left_step') "
+        f"WHERE settled_at IS NULL AND state IN ('planned', 'held') AND id IN (SELECT m.id FROM messages m "
+        f"LEFT JOIN enrolments e ON e.id = m.enrolment_id "
+        f"WHERE m.settled_at IS NULL AND m.state IN ('planned', 'held') AND {HAS_LEFT.format(messages='m')}) "
+        f"RETURNING playbook, account_id, subject_id, enrolment_id, step, reason",
+        now=now,
+    )
+    lines = [
+        JournalLine(now, playbook, account, subject, enrolment, step, "skipped", reason, "")
+        for playbook, account, subject, enrolment, step, reason in left
+    ]
+    journal.append(tx, lines)
+    return len(left)
+
+
+def counts(tx: Tx) -> Counts:
+    rows = tx.rows(
+        "SELECT state, count(*) FROM messages WHERE settled_at IS NULL GROUP BY state "
+        "UNION ALL SELECT state, count(*) FROM messages WHERE settled_at IS NOT NULL GROUP BY state"
+    )
+    n = dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
+    return Counts(
+        planned=sum(n.values()),
+        accepted=n[State.ACCEPTED],
+        skipped=n[State.SKIPPED],
+        rejected=n[State.REJECTED],
+        uncertain=n[State.UNCERTAIN],
+        held=n[State.HELD],
+        pending=n[State.PLANNED] + n[State.DISPATCHING],
+    )
+
+
+def emails_since(tx: Tx, since: Micros) -> tuple[list[str], list[str], list[int]]:
+    """(account, contact, n) of mails to customers accepted at `since` or later."""
+    rows = tx.rows(
+        "SELECT account_id, recipient, count(*) FROM messages WHERE settled_at IS NOT NULL AND state = 'accepted' "
+        "AND settled_at >= :since AND recipient_kind = 'contact' GROUP BY account_id, recipient",
+        since=since,
+    )
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+def next_until(tx: Tx) -> Micros | None:
+    """The earliest instant that a planned or held message waits for."""
+    row = tx.row("SELECT min(until) FROM messages WHERE settled_at IS NULL AND state IN ('planned', 'held')")
+    return row[0] if row else None
+
+
+def of_account(tx: Tx, account_id: str, playbook: str) -> list[MessageView]:
+    rows = tx.rows(
+        "SELECT m.id, m.enrolment_id, m.step, m.kind, m.recipient, m.state, m.reason, m.until, m.planned_at, m.settled_at "
+        "FROM enrolments e JOIN messages m ON m.enrolment_id = e.id "
+        "WHERE e.playbook = :playbook AND e.account_id = :account ORDER BY m.planned_at, m.id",
+        playbook=playbook,
+        account=account_id,
+    )
+    return [MessageView(*row) for row in rows]
+
+
+def _line(subject: Subject, move: Move, now: Micros) -> JournalLine:
+    event = "retried" if move.state is State.PLANNED else move.state.value
+    return JournalLine(
+        now, subject.playbook, subject.account_id, subject.subject_id, subject.enrolment_id, subject.step, event, move.reason, ""
+    )

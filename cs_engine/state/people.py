@@ -1,0 +1,44 @@
+"""Accounts and contacts, as last synced: two tables that are always replaced together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, Table
+
+from cs_engine.ports import AccountRow, ContactRow
+from cs_engine.state import schema
+from cs_engine.state.database import Rows, Tx
+
+
+def replace(tx: Tx, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow]) -> None:
+    """Makes the tables hold just these rows. Rows that are as they were are not written; an id given twice is the last one's."""
+    _replace(tx, schema.accounts, AccountRow._fields, list({row.id: row for row in accounts}.values()))
+    _replace(tx, schema.contacts, ContactRow._fields, list({row.id: row for row in contacts}.values()))
+
+
+def _replace(tx: Tx, table: Table, columns: Sequence[str], rows: Rows) -> None:
+    staged = _staging(table, columns)
+    staged.create(tx.connection)
+    tx.append(staged, columns, rows)
+    given, names = staged.name, ", ".join(columns)
+    rest = columns[1:]
+    old, new = ", ".join(f"{table.name}.{c}" for c in rest), ", ".join(f"excluded.{c}" for c in rest)
+    # WHERE true: without it SQLite would read ON as the start of a join.
+    tx.run(
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {given} WHERE true "
+        f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in rest)} WHERE ({old}) {tx.differs} ({new})"
+    )
+    tx.run(f"DELETE FROM {table.name} WHERE NOT EXISTS (SELECT 1 FROM {given} WHERE {given}.id = {table.name}.id)")
+    staged.drop(tx.connection)
+
+
+def _staging(table: Table, columns: Sequence[str]) -> Table:
+    return Table(
+        f"staged_{table.name}",
+        MetaData(),
+        *(Column(c, table.c[c].type, nullable=table.c[c].nullable) for c in columns),
+        PrimaryKeyConstraint("id"),
+        prefixes=["TEMPORARY"],
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,241 @@
+"""The tables as the code sees them. Migrations make them; a test holds the two in step. Instants are BIGINT microseconds.
+
+Rules that a wrong program cannot break are here as constraints. There are foreign keys only from playbooks to plans: on the big
+tables each would cost a lookup a row, and ids that derive from what they name cannot point astray.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+HEAD = "0001"
+"""The newest migration."""
+
+metadata = MetaData()
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=None if default is None else text(f"'{default}'"))
+
+
+def _key(name: str = "id") -> Column[str]:
+    return Column(name, Text, primary_key=True, nullable=False)
+
+
+def _at(name: str, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+accounts = Table(
+    "accounts", metadata, _key(), _text("name"), _text("locale"), _text("timezone"), _text("csm"), _at("created_at", nullable=True)
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    _key(),
+    _text("account_id"),
+    _text("email"),
+    _text("email_hash"),
+    _text("name"),
+    _text("role"),
+    _text("locale"),
+    _text("timezone"),
+    _at("created_at", nullable=True),
+)
+
+plans = Table("plans", metadata, _key("digest"), _text("playbook"), _text("bundle"), _at("registered_at"))
+
+playbooks = Table(
+    "playbooks",
+    metadata,
+    _key("playbook"),
+    Column("digest", Text, ForeignKey("plans.digest"), nullable=False),
+    _at("first_run_at"),
+    _at("next_due_at"),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    _key(),
+    _text("playbook"),
+    _text("digest"),
+    _text("subject_id"),
+    _text("account_id"),
+    _text("key"),
+    Column("passage", Integer, nullable=False),
+    _text("step"),
+    _at("entered_at"),
+    _at("since"),
+    _at("moved_at"),
+    _text("state", "active"),
+    Column("otherwise_done", Boolean, nullable=False, server_default=text("false")),
+    _at("step_ended_at", nullable=True),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
+    _text("finished_reason", ""),
+    _at("finished_at", nullable=True),
+    CheckConstraint("state IN ('active', 'finished')", "enrolments_state_known"),
+    CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", "enrolments_finished_when"),
+)
+Index(
+    "enrolments_one_active",
+    enrolments.c.playbook,
+    enrolments.c.subject_id,
+    enrolments.c.key,
+    unique=True,
+    sqlite_where=text("state = 'active'"),
+    postgresql_where=text("state = 'active'"),
+)
+Index("enrolments_standing", enrolments.c.playbook, enrolments.c.state, enrolments.c.digest)
+
+messages = Table(
+    "messages",
+    metadata,
+    _key(),
+    _text("enrolment_id"),
+    _text("playbook"),
+    _text("digest"),
+    _text("step"),
+    _text("kind"),
+    _text("channel"),
+    _text("template"),
+    _text("topic"),
+    _text("account_id"),
+    _text("subject_id"),
+    _text("recipient"),
+    _text("recipient_kind"),
+    _text("cta_id"),
+    Column("priority", Integer, nullable=False),
+    _at("planned_at"),
+    _at("moved_at"),
+    _text("state", "planned"),
+    _text("reason", ""),
+    _at("until", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _text("holder", ""),
+    _at("lease_until", nullable=True),
+    _text("provider_id", ""),
+    _at("settled_at", nullable=True),
+    CheckConstraint(
+        "state IN ('planned', 'held', 'dispatching', 'uncertain', 'accepted', 'skipped', 'rejected')",
+        "messages_state_known",
+    ),
+    CheckConstraint("(settled_at IS NOT NULL) = (state IN ('accepted', 'skipped', 'rejected'))", "messages_settled_when"),
+    CheckConstraint("(state = 'dispatching') = (lease_until IS NOT NULL)", "messages_leased_while_dispatching"),
+    CheckConstraint("state <> 'held' OR until IS NOT NULL", "messages_held_until"),
+)
+# In the order of claims, and wide enough that those held are passed over without touching the table.
+Index(
+    "messages_open",
+    messages.c.priority.desc(),
+    messages.c.planned_at,
+    messages.c.id,
+    messages.c.until,
+    messages.c.state,
+    sqlite_where=text("settled_at IS NULL"),
+    postgresql_where=text("settled_at IS NULL"),
+)
+Index(
+    "messages_settled",
+    messages.c.state,
+    messages.c.settled_at,
+    messages.c.account_id,
+    messages.c.recipient,
+    messages.c.recipient_kind,
+    sqlite_where=text("settled_at IS NOT NULL"),
+    postgresql_where=text("settled_at IS NOT NULL"),
+)
+Index("messages_of_step", messages.c.enrolment_id, messages.c.step)
+
+ctas = Table(
+    "ctas",
+    metadata,
+    _key(),
+    _text("account_id"),
+    _text("playbook"),
+    _text("step"),
+    _text("enrolment_id"),
+    _text("staff"),
+    _text("priority"),
+    _at("due_at", nullable=True),
+    _at("fired_at"),
+    _at("opened_at"),
+    _text("state", "open"),
+    _text("provider_ref", ""),
+    _at("closed_at", nullable=True),
+    _text("closed_reason", ""),
+    CheckConstraint("state IN ('open', 'snoozed', 'closed')", "ctas_state_known"),
+    CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", "ctas_closed_when"),
+)
+Index("ctas_open", ctas.c.account_id, sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"))
+
+milestones = Table(
+    "milestones",
+    metadata,
+    _text("account_id"),
+    _text("milestone"),
+    _at("reached_at"),
+    Column("history", Boolean, nullable=False),
+    PrimaryKeyConstraint("milestone", "account_id"),
+)
+
+milestone_definitions = Table("milestone_definitions", metadata, _key("milestone"), _at("known_at"))
+
+passed_over = Table(
+    "passed_over",
+    metadata,
+    _text("subject_id"),
+    _text("playbook"),
+    _text("key"),
+    PrimaryKeyConstraint("playbook", "subject_id", "key"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("line", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _at("at"),
+    _text("playbook"),
+    _text("account_id"),
+    _text("subject_id"),
+    _text("enrolment_id"),
+    _text("step"),
+    _text("event"),
+    _text("reason"),
+    _text("seen"),
+)
+Index("journal_of_account", journal.c.account_id, journal.c.playbook, journal.c.line)
+
+suppressions = Table("suppressions", metadata, _key("email_hash"), _text("reason"), _at("suppressed_at"))
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("now", BigInteger, primary_key=True, autoincrement=False),
+    _text("holder"),
+    _at("began_at"),
+    _at("completed_at", nullable=True),
+)
+
+tick_holder = Table(
+    "tick_holder",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    _text("holder", ""),
+    Column("lease_until", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("only = 1", "tick_holder_one_row"),
+)

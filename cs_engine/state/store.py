@@ -1,0 +1,263 @@
+"""The store: each method one transaction over the table modules. What goes in and comes out are values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from types import TracebackType
+
+from cs_engine.clock import Clock, SystemClock
+from cs_engine.instants import Micros, to_micros
+from cs_engine.journey import enrolment, message
+from cs_engine.ports import (
+    AccountRow,
+    Candidate,
+    Change,
+    Claim,
+    ContactRow,
+    Counts,
+    EnrolmentView,
+    JournalLine,
+    MessageView,
+    OpenCta,
+    PlaybookState,
+    Tick,
+    Verdict,
+)
+from cs_engine.state import (
+    claims,
+    copying,
+    ctas,
+    doctor,
+    enrolments,
+    journal,
+    messages,
+    milestones,
+    passed_over,
+    people,
+    plans,
+    suppressions,
+    ticks,
+)
+from cs_engine.state.database import Database, Tx
+from cs_engine.state.migrations import migrate
+
+
+def open_store(url: str, clock: Clock | None = None) -> SqlStore:
+    """The store at `url`, its folders made, its schema as it is: call `migrate` next. Raises SettingsError for a URL that cannot be."""
+    store = SqlStore(url, clock)
+    store.make_folder()
+    return store
+
+
+def copy_store(url: str, target: SqlStore) -> None:
+    """Fills the migrated, empty `target` with what is at `url`, where nobody then holds the tick. Nothing at `url` is changed, or made."""
+    with closing(Database(url)) as source:
+        copying.copy(source, target.database)
+
+
+class SqlStore:
+    """The `Store` of cs_engine.ports on SQLite (`sqlite:///file`, `sqlite://` in memory) or PostgreSQL (`postgresql+psycopg://`)."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        """`clock` is real wall time, which leases run by."""
+        self.database = Database(url)
+        """For this package alone."""
+        self._clock = clock or SystemClock()
+        self._holds: tuple[str, Micros] | None = None
+        """The holder of the tick that this store began, and when its lease is to be renewed."""
+
+    def make_folder(self) -> None:
+        self.database.make_folder()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> SqlStore:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def migrate(self) -> None:
+        migrate(self.database)
+
+    def doctor_facts(self) -> doctor.DoctorFacts:
+        """What `cs-engine doctor` says of the database."""
+        with self.database.read() as tx:
+            return doctor.facts(tx)
+
+    # --- ticks
+
+    def begin_tick(self, now: Micros, holder: str) -> Tick:
+        wall = self._wall()
+        with self.database.write() as tx:
+            tick = ticks.begin(tx, now, holder, wall)
+        self._holds = (holder, wall + ticks.LEASE // 4)
+        return tick
+
+    def end_tick(self, now: Micros, holder: str, next_due: Mapping[str, Micros]) -> None:
+        self._holds = None
+        with self.database.write() as tx:
+            ticks.end(tx, now, holder, self._wall())
+            plans.set_due(tx, next_due)
+
+    def release_tick(self, holder: str) -> None:
+        self._holds = None
+        with self.database.write() as tx:
+            ticks.release(tx, holder)
+
+    def last_tick(self) -> Micros | None:
+        with self.database.read() as tx:
+            return ticks.last(tx)
+
+    # --- people, plans
+
+    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow]) -> None:
+        with self.database.write() as tx:
+            people.replace(tx, accounts, contacts)
+
+    def playbooks(self) -> dict[str, PlaybookState]:
+        with self.database.read() as tx:
+            return plans.playbooks(tx)
+
+    def register_plan(self, playbook: str, digest: str, bundle: str, now: Micros) -> None:
+        with self.database.write() as tx:
+            plans.register(tx, playbook, digest, bundle, now)
+
+    def bundle(self, digest: str) -> str:
+        with self.database.read() as tx:
+            return plans.bundle(tx, digest)
+
+    # --- enrolments
+
+    def occupied(self) -> list[tuple[str, str, int]]:
+        with self.database.read() as tx:
+            return enrolments.occupied(tx)
+
+    def standing(self, playbook: str, digest: str, before: Micros) -> list[enrolment.Standing]:
+        with self.database.read() as tx:
+            return enrolments.standing(tx, playbook, digest, before)
+
+    def passages(self, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
+        with self.database.read() as tx:
+            return enrolments.passages(tx, playbook)
+
+    def passed_over(self, playbook: str) -> set[tuple[str, str]]:
+        with self.database.read() as tx:
+            return passed_over.of(tx, playbook)
+
+    def put_passed_over(self, playbook: str, add: Iterable[tuple[str, str]], drop: Iterable[tuple[str, str]]) -> None:
+        with self.database.write() as tx:
+            passed_over.put(tx, playbook, add, drop)
+
+    def commit(self, change: Change, now: Micros) -> None:
+        with self.database.write() as tx:
+            self._renew(tx)
+            there = enrolments.enrol(tx, change.enrolments, now)
+            kept = _without(change, there) if there else change
+            enrolments.move(tx, kept.moves, now)
+            messages.plan(tx, kept.messages)
+            ctas.fire(tx, kept.ctas)
+            journal.append(tx, kept.journal)
+
+    # --- milestones
+
+    def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
+        with self.database.read() as tx:
+            return milestones.reached(tx)
+
+    def known_milestones(self) -> set[str]:
+        with self.database.read() as tx:
+            return milestones.known(tx)
+
+    def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            milestones.latch(tx, milestone, accounts, now, history, journal)
+
+    # --- delivery
+
+    def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
+        with self.database.read() as tx:
+            return messages.emails_since(tx, since)
+
+    def skip_left(self, now: Micros) -> int:
+        with self.database.write() as tx:
+            return messages.skip_left(tx, now)
+
+    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
+        with self.database.write() as tx:
+            self._renew(tx)
+            return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict)
+
+    def next_until(self) -> Micros | None:
+        with self.database.read() as tx:
+            return messages.next_until(tx)
+
+    def expired_leases(self, wall: Micros) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.expired(tx, wall)
+
+    def settle(self, moves: Sequence[message.Move], now: Micros) -> int:
+        with self.database.write() as tx:
+            return messages.settle(tx, moves, now)
+
+    def uncertain(self) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.uncertain(tx)
+
+    def counts(self) -> Counts:
+        with self.database.read() as tx:
+            return messages.counts(tx)
+
+    # --- CTAs, suppressions
+
+    def open_ctas(self) -> list[OpenCta]:
+        with self.database.read() as tx:
+            return ctas.opened(tx)
+
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
+        with self.database.write() as tx:
+            ctas.close(tx, closing, now)
+
+    def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
+        with self.database.write() as tx:
+            return suppressions.add(tx, email_hash, reason, at)
+
+    # --- for people who ask why
+
+    def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]:
+        with self.database.read() as tx:
+            return journal.latest(tx, account_id, playbook, limit)
+
+    def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]:
+        with self.database.read() as tx:
+            return enrolments.of_account(tx, account_id, playbook)
+
+    def messages_of(self, account_id: str, playbook: str) -> list[MessageView]:
+        with self.database.read() as tx:
+            return messages.of_account(tx, account_id, playbook)
+
+    def _renew(self, tx: Tx) -> None:
+        # A long tick says now and then that it lives, with what it writes anyway.
+        if self._holds is None:
+            return
+        holder, due = self._holds
+        wall = self._wall()
+        if wall >= due:
+            ticks.renew(tx, holder, wall)
+            self._holds = (holder, wall + ticks.LEASE // 4)
+
+    def _wall(self) -> Micros:
+        return to_micros(self._clock.now())
+
+
+def _without(change: Change, enrolments_there: set[str]) -> Change:
+    """The change without what hangs on enrolments that a twin began before: its decision stands."""
+    return Change(
+        (),
+        [m for m in change.moves if m.id not in enrolments_there],
+        [m for m in change.messages if m.enrolment_id not in enrolments_there],
+        [c for c in change.ctas if c.enrolment_id not in enrolments_there],
+        [line for line in change.journal if line.enrolment_id not in enrolments_there],
+    )
