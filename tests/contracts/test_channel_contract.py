@@ -1,0 +1,216 @@
+"""What every channel promises, over all of them: the mailbox's folder, and SendGrid, SMTP and Slack against real servers."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cs_engine.channels.mailbox import MailboxEmail, MailboxSlack, mails
+from cs_engine.channels.sendgrid import SendgridChannel
+from cs_engine.channels.slack import SlackChannel
+from cs_engine.channels.smtp import SmtpChannel
+from cs_engine.ports import Channel, Letter, Parcel, Person, Post
+from tests.doubles.sendgrid import API_KEY, SendgridDouble, refusal
+from tests.doubles.slack import TOKEN, SlackDouble
+from tests.doubles.smtp import SmtpDouble
+
+EMAIL = ["mailbox", "sendgrid", "smtp"]
+SLACK = ["slack", "mailbox-slack"]
+POISON = "poison@customer.example"
+
+LETTER = Letter(
+    id="msg_1",
+    sender=Person("csm@vendor.example", "Mika Sato"),
+    reply_to=Person("mika@vendor.example", "Mika Sato"),
+    to=Person("ann@customer.example", "Ann"),
+    subject="Welcome",
+    text="Hello Ann\n",
+    html="<p>Hello Ann</p>\n",
+    headers={"List-Unsubscribe": "<mailto:unsubscribe@vendor.example?subject=unsubscribe>"},
+    topic="onboarding",
+    playbook="onboarding-self-serve",
+    step="welcome",
+    at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
+)
+POST = Post(
+    id="msg_1", channel="C0SUCCESS", text="Acme went quiet", blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": "Acme"}}]
+)
+
+
+@dataclass
+class Received:
+    """One message as its receiver sees it."""
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    header_names: list[str]
+
+
+@dataclass
+class Bench:
+    """A channel and its other end."""
+
+    channel: Channel[Any]
+    make: Callable[[int], Any]
+    """The outgoing message of that number."""
+    poison: Any
+    """A message that the receiver refuses."""
+    received: Callable[[], list[Received]]
+
+    def parcels(self, *outgoing: Any) -> list[Parcel]:
+        return [self.channel.build(one) for one in outgoing]
+
+
+def _letter(number: int) -> Letter:
+    return replace(LETTER, id=f"msg_{number}", to=Person(f"ann{number}@customer.example", "Ann"), subject=f"Welcome {number}")
+
+
+def _post(number: int) -> Post:
+    return replace(POST, id=f"msg_{number}", text=f"Welcome {number}")
+
+
+def _mime(raw: bytes, to: str) -> Received:
+    message = message_from_bytes(raw, policy=policy.default)
+    part = message.get_body(("plain",))
+    assert part is not None
+    return Received(str(message["X-CS-Message-Id"]), to, str(message["Subject"]), part.get_content(), [name.lower() for name in message])
+
+
+def _of_sendgrid(payload: dict[str, Any]) -> Received:
+    to = payload["personalizations"][0]["to"][0]["email"]
+    names = [name.lower() for name in payload["headers"]]
+    return Received(payload["custom_args"]["cs_message_id"], to, payload["subject"], payload["content"][0]["value"], names)
+
+
+def _of_slack(post: dict[str, Any]) -> Received:
+    return Received(post["metadata"]["event_payload"]["cs_message_id"], post["channel"], post["text"], post["text"], [])
+
+
+@pytest.fixture(params=[*EMAIL, *SLACK])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    poison = replace(LETTER, id="msg_poison", to=Person(POISON))
+    match request.param:
+        case "mailbox":
+            box = MailboxEmail(tmp_path)
+            read = lambda: [_mime(mail.path.read_bytes(), mail.to) for mail in mails(tmp_path)]  # noqa: E731
+            yield Bench(box, _letter, replace(poison, to=Person("no address")), read)
+            box.close()
+        case "mailbox-slack":
+            slack_box = MailboxSlack(tmp_path)
+            read = lambda: [Received(m.id, m.to, m.subject, json.loads(m.path.read_text())["text"], []) for m in mails(tmp_path)]  # noqa: E731
+            yield Bench(slack_box, _post, replace(POST, id="../../poison"), read)
+            slack_box.close()
+        case "sendgrid":
+            with SendgridDouble() as sendgrid:
+                sendgrid.on_key(POISON, refusal(400, "personalizations.0.to.0.email"))
+                channel = SendgridChannel(API_KEY, sendgrid.base_url)
+                yield Bench(channel, _letter, poison, lambda: [_of_sendgrid(mail.payload) for mail in sendgrid.accepted])
+                channel.close()
+                assert sendgrid.problems == []
+        case "smtp":
+            with SmtpDouble() as smtp:
+                smtp.on_key(POISON, "refuse")
+                smtp_channel = SmtpChannel(smtp.url)
+                yield Bench(smtp_channel, _letter, poison, lambda: [_mime(mail.raw, mail.recipients[0]) for mail in smtp.accepted])
+                smtp_channel.close()
+        case "slack":
+            with SlackDouble() as slack:
+                slack_channel = SlackChannel(TOKEN, slack.base_url, pace=0)
+                read = lambda: [_of_slack(post) for posts in slack.messages.values() for post in posts]  # noqa: E731
+                yield Bench(slack_channel, _post, replace(POST, id="msg_poison", channel="C0NOWHERE"), read)
+                slack_channel.close()
+                assert slack.problems == []
+
+
+def test_outcomes_come_in_the_order_of_the_parcels(bench: Bench) -> None:
+    outcomes = bench.channel.send(bench.parcels(*map(bench.make, range(70))))
+    assert [outcome.id for outcome in outcomes] == [f"msg_{number}" for number in range(70)]
+    assert {outcome.kind for outcome in outcomes} == {"accepted"}
+    assert all(outcome.provider_id for outcome in outcomes)
+    assert sorted(message.id for message in bench.received()) == sorted(outcome.id for outcome in outcomes)
+
+
+def test_one_poisoned_parcel_harms_nobody_else(bench: Bench) -> None:
+    outgoing = [bench.make(number) for number in range(20)]
+    outcomes = bench.channel.send(bench.parcels(*outgoing[:10], bench.poison, *outgoing[10:]))
+    assert [outcome.kind for outcome in outcomes] == ["accepted"] * 10 + ["rejected"] + ["accepted"] * 10
+    assert outcomes[10].code
+    assert "customer" not in outcomes[10].code
+    assert len(bench.received()) == 20
+
+
+def test_a_hostile_subject_or_name_begins_no_header(bench: Bench) -> None:
+    hostile = "Hello\r\nBcc: everyone@evil.example\n\nbody\x00\x0b\u2028x"
+    outgoing = bench.make(1)
+    if isinstance(outgoing, Letter):
+        sender, to = replace(outgoing.sender, name=hostile), replace(outgoing.to, name=hostile)
+        headers = {**outgoing.headers, "X-Campaign": hostile}
+        outgoing = replace(outgoing, subject=hostile, sender=sender, to=to, headers=headers)
+    else:
+        outgoing = replace(outgoing, text=hostile)
+    assert [outcome.kind for outcome in bench.channel.send(bench.parcels(outgoing))] == ["accepted"]
+    received = bench.received()[0]
+    assert "bcc" not in received.header_names
+    assert "\n" not in received.subject or isinstance(outgoing, Post)
+    assert received.subject.startswith("Hello")
+
+
+def test_japanese_arrives_as_it_was_written(bench: Bench) -> None:
+    subject, text = "山田様 契約 #42 の更新について 🎉", "株式会社○○ 経営企画部 部長 山田様\n\nいつもお世話になっております。〜①㈱髙﨑\n"
+    outgoing = bench.make(1)
+    if isinstance(outgoing, Letter):
+        outgoing = replace(outgoing, subject=subject, text=text, html=f"<p>{text}</p>", to=replace(outgoing.to, name="山田 太郎"))
+    else:
+        outgoing = replace(outgoing, text=subject + "\n" + text)
+    bench.channel.send(bench.parcels(outgoing))
+    received = bench.received()[0]
+    assert received.subject.startswith(subject)
+    assert text.strip() in received.text
+
+
+@pytest.mark.parametrize("unit", ["a", "語", "word "])
+def test_ten_thousand_characters_arrive_whole(bench: Bench, unit: str) -> None:
+    text = (unit * 10_000)[:10_000].strip()
+    outgoing = bench.make(1)
+    outgoing = replace(outgoing, text=text, html=text, subject=text[:900]) if isinstance(outgoing, Letter) else replace(outgoing, text=text)
+    assert [outcome.kind for outcome in bench.channel.send(bench.parcels(outgoing))] == ["accepted"]
+    assert bench.received()[0].text.strip() == text
+
+
+def test_text_that_is_no_text_is_mended_not_fatal(bench: Bench) -> None:
+    outgoing = replace(bench.make(1), text="half a pair \ud83d and a NUL \x00")
+    assert [outcome.kind for outcome in bench.channel.send(bench.parcels(outgoing))] == ["accepted"]
+    assert bench.received()[0].text.startswith("half a pair ?")
+
+
+def test_an_empty_batch_has_no_outcomes(bench: Bench) -> None:
+    assert bench.channel.send([]) == []
+    assert bench.channel.lookup([]) == {}
+
+
+def test_it_can_be_closed_twice_and_used_in_batches(bench: Bench) -> None:
+    for number in range(3):
+        assert [outcome.kind for outcome in bench.channel.send(bench.parcels(bench.make(number)))] == ["accepted"]
+    bench.channel.close()
+    bench.channel.close()
+
+
+def test_build_is_pure_and_can_be_done_by_another_process(bench: Bench) -> None:
+    build = pickle.loads(pickle.dumps(bench.channel.build))
+    assert build(bench.make(1)) == build(bench.make(1)) == bench.channel.build(bench.make(1))
+
+
+def test_no_secret_shows_in_its_representation(bench: Bench) -> None:
+    shown = repr(bench.channel) + str(bench.channel)
+    assert API_KEY not in shown
+    assert TOKEN not in shown

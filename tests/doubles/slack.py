@@ -1,0 +1,154 @@
+"""Slack's Web API, strict: Block Kit's limits, authorisation, one message a second and channel; what it takes stands in a history."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+from slack_sdk.errors import SlackObjectFormationError
+from slack_sdk.models.blocks import Block
+
+from tests.doubles.http import Answer, HttpDouble
+
+TOKEN = "xoxb-double-token"
+
+
+class SlackDouble(HttpDouble):
+    """Channels exist by id and name; a user's id (U…) opens a direct message. Script it by channel or by number of the post.
+
+    `pace`: seconds that must lie between two posts to a channel, else 429; 0 turns it off.
+    """
+
+    def __init__(self, token: str = TOKEN, channels: dict[str, str] | None = None, pace: float = 0.0) -> None:
+        super().__init__()
+        self._token, self._pace = token, pace
+        self.channels = channels or {"C0SUCCESS": "customer-success", "C0NOTICES": "notices"}
+        """Id -> name."""
+        self.messages: dict[str, list[dict[str, Any]]] = {}
+        """Channel id -> messages, oldest first."""
+        self.problems: list[str] = []
+        self._last_post: dict[str, float] = {}
+        self._clock = 1_700_000_000
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/"
+
+    def ids(self) -> list[str]:
+        """Our message ids of all that was posted, channel by channel."""
+        with self.lock:
+            return [m["metadata"]["event_payload"]["cs_message_id"] for posts in self.messages.values() for m in posts]
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [web.post("/api/{method}", self._method), web.get("/api/{method}", self._method)]
+
+    async def _method(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if request.headers.get("Authorization") != f"Bearer {self._token}":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        in_json = request.content_type == "application/json"
+        said = json.loads(body) if in_json else {**request.query, **await request.post()}
+        method = request.match_info["method"]
+        if method in {"chat.postMessage", "chat.update"}:
+            return await self._chat(request, method, said)
+        reading = {"conversations.history": self._history, "conversations.list": self._list, "conversations.open": self._open}.get(method)
+        return web.json_response(reading(said) if reading else {"ok": False, "error": "unknown_method"})
+
+    async def _chat(self, request: web.Request, method: str, said: dict[str, Any]) -> web.Response:
+        channel = self._channel_id(str(said.get("channel", "")))
+        if request.content_type != "application/json":
+            return web.json_response({"ok": False, "error": "invalid_json"})
+        if problems := list(_refused_blocks(said)):
+            with self.lock:
+                self.requests += 1
+                self.problems += problems
+            return web.json_response({"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": problems}})
+        answer = self._scripted(str(said["channel"]))
+        if answer is not None and not answer.take:
+            return await self._give(request, answer)
+        if channel is None:
+            return web.json_response({"ok": False, "error": "channel_not_found"})
+        if method == "chat.postMessage" and self._too_fast(channel):
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "1"})
+        done = self._post(channel, said) if method == "chat.postMessage" else self._update(channel, said)
+        return web.json_response(done) if answer is None else await self._give(request, answer)
+
+    def _too_fast(self, channel: str) -> bool:
+        now = time.monotonic()
+        with self.lock:
+            # A tenth for the way here: what left a second apart may arrive a little closer.
+            fast = now - self._last_post.get(channel, float("-inf")) < self._pace * 0.9
+            self._last_post[channel] = now
+        return fast
+
+    def _post(self, channel: str, said: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            self._clock += 1
+            ts = f"{self._clock}.000100"
+            self.messages.setdefault(channel, []).append({**said, "ts": ts, "channel": channel})
+        return {"ok": True, "channel": channel, "ts": ts}
+
+    def _update(self, channel: str, said: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            for message in self.messages.get(channel, []):
+                if message["ts"] == said.get("ts"):
+                    message.update(said, channel=channel, edited=True)
+                    return {"ok": True, "channel": channel, "ts": said["ts"]}
+        return {"ok": False, "error": "message_not_found"}
+
+    def _history(self, said: dict[str, Any]) -> dict[str, Any]:
+        if said["channel"] not in self.channels and not said["channel"].startswith("D"):
+            return {"ok": False, "error": "channel_not_found"}
+        if str(said.get("include_all_metadata", "")).lower() not in {"1", "true"}:
+            return {"ok": True, "messages": []}
+        with self.lock:
+            posts = self.messages.get(said["channel"], [])[::-1]
+        start, limit = int(said.get("cursor") or 0), int(said.get("limit") or 100)
+        following = str(start + limit) if len(posts) > start + limit else ""
+        return {"ok": True, "messages": posts[start : start + limit], "response_metadata": {"next_cursor": following}}
+
+    def _list(self, said: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        return {"ok": True, "channels": [{"id": id, "name": name} for id, name in self.channels.items()]}
+
+    def _open(self, said: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": True, "channel": {"id": "D" + said["users"][1:]}}
+
+    def _channel_id(self, channel: str) -> str | None:
+        if channel.startswith("#"):
+            return next((id for id, name in self.channels.items() if name == channel[1:]), None)
+        if channel.startswith("U"):
+            return "D" + channel[1:]
+        return channel if channel in self.channels or channel.startswith("D") else None
+
+
+def _refused_blocks(said: dict[str, Any]) -> Iterator[str]:
+    """Why Slack would not take the message: the SDK's own models, and documented limits that they lack."""
+    blocks = said.get("blocks") or []
+    if not said.get("text"):
+        yield "no fall-back text"
+    if len(blocks) > 50:
+        yield "more than 50 blocks"
+    if len(json.dumps(blocks, ensure_ascii=False)) + len(said.get("text", "")) > 13_000:
+        yield "more than 13,000 characters in all"
+    for block in blocks:
+        try:
+            parsed = Block.parse(block)
+            if parsed is None or parsed.type != block.get("type"):
+                yield f"unknown block {block.get('type')}"
+                continue
+            parsed.validate_json()
+        except (SlackObjectFormationError, TypeError) as error:
+            yield str(error)
+        for element in block.get("elements", []) if block.get("type") == "actions" else []:
+            if len(element.get("value", "")) > 2_000 or len(element.get("action_id", "")) > 255:
+                yield "a button's value or action_id is too long"
+            if len(element.get("text", {}).get("text", "")) > 75:
+                yield "a button's text is too long"
+
+
+def no(error: str, status: int = 200, **headers: str) -> Answer:
+    """Slack's `ok: false`. Header names are written with underscores."""
+    return Answer(status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body={"ok": False, "error": error})
