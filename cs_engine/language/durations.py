@@ -35,6 +35,7 @@ _LOOSE_UNITS = {
 }
 _MONTHS = {"month", "months", "mo", "mos", "ヶ月", "か月", "カ月", "ヵ月", "ケ月", "月"}
 _YEARS = {"year", "years", "y", "yr", "yrs", "年", "年間"}
+_ALL_UNITS = frozenset().union(*_LOOSE_UNITS.values(), _MONTHS, _YEARS)
 
 
 @lru_cache(maxsize=512)
@@ -49,6 +50,12 @@ def parse(text: str) -> Duration | None:
     if unit not in UNITS or amount * _DAYS_OF[unit] > MAX_DAYS:
         return None
     return Duration(amount, unit)
+
+
+def is_like(text: str) -> bool:
+    """Whether this is a number and a unit of time in some spelling: `3d`, `1.5 hours`, `3日`."""
+    found = re.fullmatch(r"[0-9.]+\s*(\D+)", normalize("NFKC", text).strip().lower())
+    return found is not None and " ".join(found[1].split()) in _ALL_UNITS
 
 
 def check(text: object, place: Place, problems: Problems) -> Duration | None:

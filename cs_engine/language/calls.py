@@ -1,0 +1,92 @@
+"""Calls of functions: known, built, with the arguments that they take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cs_engine.language.expression import Type
+from cs_engine.language.functions import FUNCTIONS, MENDS, NOT_BUILT, SAME, SUBJECTS, Function
+from cs_engine.language.problems import did_you_mean
+from cs_engine.language.tokens import Kind
+from cs_engine.language.values import Value, double
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from cs_engine.language.compiler import Compiler
+
+
+class Calls:
+    """The rule for calls of one compiler."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+
+    def value(self, node: exp.Expr) -> Value:
+        token = self.compiler.token(node)
+        name = token.text.lower()
+        if name in SUBJECTS:
+            return self._subject(node, name)
+        if function := FUNCTIONS.get(name):
+            return self._call(node, name, function)
+        value = Value("NULL", None, token.start, token.end, token.text, broken=True)
+        if name in NOT_BUILT:
+            self.compiler.report.add(token.start, token.end, "X216", f"{name}() is not built yet")
+        else:
+            mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS])
+            self.compiler.report.add(token.start, token.end, "X215", f"there is no function {token.text}()", mend)
+        return value
+
+    def _subject(self, node: exp.Expr, name: str) -> Value:
+        """`reached('habit')`, `in_segment('enterprise')`."""
+        what = SUBJECTS[name]
+        known = self.compiler.scope.milestones if what == "milestone" else self.compiler.scope.segments
+        arguments = node.expressions
+        if len(arguments) != 1:
+            return self.compiler.refuse(node, "X217", f"{name}() takes one {what}", f"write {name}('…')")
+        start, end = self.compiler.span(arguments[0])
+        words = self.compiler.report.text[start:end]
+        token = self.compiler.token(arguments[0]) if arguments[0].key == "column" else None
+        if token is None or token.kind is not Kind.TEXT:
+            mend = (
+                f"write {name}('{words}')"
+                if words in known
+                else f"write {name}('…') with one of journey.yaml"
+                if what == "milestone"
+                else ""
+            )
+            return self.compiler.refuse(arguments[0], "X207", f"{name}() takes the id of a {what} in single quotes", mend)
+        if token.value not in known:
+            message = f"there is no {what} '{token.value}'"
+            return self.compiler.refuse(arguments[0], "X218", message, did_you_mean(str(token.value), known))
+        prefix = "reached" if what == "milestone" else "segment"
+        return self.compiler.column(node, f"{prefix}:{token.value}", Type.BOOLEAN)
+
+    def _call(self, node: exp.Expr, name: str, function: Function) -> Value:
+        given, most = node.expressions, len(function.takes)
+        if len(given) < most - function.optional or (len(given) > most and not function.repeats):
+            needed = f"{most - function.optional} or {most}" if function.optional else f"{most} or more" if function.repeats else str(most)
+            return self.compiler.refuse(node, "X217", f"{name}() takes {needed} value(s), not {len(given)}")
+        arguments = [self.compiler.value(argument) for argument in given]
+        if SAME in function.takes:
+            arguments = self.compiler.alike(arguments)
+            result = next((a.type for a in arguments if a.type is not None), None)
+        else:
+            takes = [*function.takes, *function.takes[-1:] * len(given)]
+            arguments = [self._argument(a, wanted, name) for a, wanted in zip(arguments, takes, strict=False)]
+            result = Type(function.gives)
+        sqls = [a.sql for a in arguments]
+        sql = function.sql.format(*sqls, all=", ".join(sqls))
+        start, end = self.compiler.span(node)
+        made = self.compiler.made(sql, result, *arguments)
+        return replace(made, start=start, end=end, words=self.compiler.report.text[start:end])
+
+    def _argument(self, value: Value, wanted: Type | str, name: str) -> Value:
+        if wanted == "digits":
+            if not (isinstance(value.literal, int) and not isinstance(value.literal, bool) and 0 <= value.literal <= 10):
+                self.compiler.report.add(value.start, value.end, "X217", f"{name}() takes a number of digits from 0 to 10")
+                return replace(value, broken=True)
+            return value
+        value = self.compiler.want(value, Type(wanted), f"{name}()")
+        return replace(value, sql=double(value), is_double=True) if wanted is Type.NUMBER else value

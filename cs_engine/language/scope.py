@@ -1,0 +1,82 @@
+"""What the names of an expression stand for: given by whoever compiles one, for its place in the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cs_engine.language.expression import Grain, Type
+from cs_engine.language.problems import Place, Problems
+
+PlaceOf = Callable[[int, int], Place]
+"""(offset, length) in the text -> its place: `Document.within` for one path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that the expression may read."""
+
+    name: str
+    """Its name in the table, and in `Expression.names`."""
+    type: Type
+    sql: str = ""
+    """Its SQL, when that is not the quoted name."""
+
+    def to_sql(self) -> str:
+        return self.sql or quoted(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant of the playbook: `vars.x`."""
+
+    value: str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """A name that means something, but not here, or not yet."""
+
+    reason: str
+    mend: str = ""
+
+
+class Scope(Protocol):
+    """Resolves the names of one grain."""
+
+    @property
+    def grain(self) -> Grain: ...
+
+    @property
+    def milestones(self) -> Collection[str]:
+        """For reached('…'): the column is `reached:<milestone>`."""
+
+    @property
+    def segments(self) -> Collection[str]:
+        """For in_segment('…'): the column is `segment:<segment>`."""
+
+    def resolve(self, name: str) -> Column | Literal | NotHere | None:
+        """What `name` (dots included) stands for; None when nobody knows it."""
+
+    def names(self) -> Collection[str]:
+        """All names that resolve to something: for "did you mean"."""
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Adds the problems of one expression, by offset in its text."""
+
+    text: str
+    place_of: PlaceOf
+    problems: Problems
+    failed: bool = field(default=False)
+
+    def add(self, start: int, end: int, code: str, message: str, mend: str = "") -> None:
+        self.failed = True
+        self.problems.add(self.place_of(start, max(1, end - start)), code, message, mend)
+
+
+def quoted(name: str) -> str:
+    """A name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
