@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypedDict, assert_never
+from typing import TypedDict, assert_never
 
-from cs_engine.language.expression import Duration, Expression, Grain, Type
-from cs_engine.language.problems import Place, Problems
+from cs_engine.language.expression import Expression
+from cs_engine.language.problems import Place
 from cs_engine.playbook import model, plan
-from cs_engine.playbook.people import Directory, Kind
+from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import AnyStep, Edge
-from cs_engine.playbook.shape import Path, Placed
+from cs_engine.playbook.reader import Reader
+from cs_engine.playbook.shape import Path
 
 Ids = Mapping[Path, str]
 """The id of every step, by where it stands in the file."""
-
-NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
-"""Stands where a condition is wrong; its problem is known, and no plan comes of it."""
-
-
-class Reader(Protocol):
-    """Reads the texts of one playbook, and keeps what is wrong with them."""
-
-    document: Placed
-    problems: Problems
-    directory: Directory
-    contact_subject: bool
-
-    def condition(self, path: Path, text: str) -> Expression: ...
-
-    def contact_condition(self, path: Path, text: str) -> Expression: ...
-
-    def duration(self, path: Path, text: str) -> Duration: ...
-
-    def notice_template(self, path: Path, milestone: str) -> str: ...
-
-    def template(self, name: str) -> str: ...
 
 
 class Common(TypedDict):
@@ -69,30 +48,21 @@ def walk(steps: Sequence[model.AnyStepSpec], path: Path) -> Iterator[tuple[Path,
             yield from walk(block, (*here, key))
 
 
-def name_steps(spec: model.PlaybookSpec, document: Placed, problems: Problems) -> Ids:
-    """The id of every step: the author's, or `if-2`, `stop-1` where none is needed. Ids used twice are reported with both places."""
+def name_steps(spec: model.PlaybookSpec) -> Ids:
+    """The id of every step: the author's, or `if-2`, `stop-1` where none is needed."""
     ids: dict[Path, str] = {}
-    first: dict[str, Path] = {}
-    unnamed: list[tuple[Path, str]] = []
-    for path, step in walk(spec.steps, ("steps",)):
-        own: str | None = getattr(step, "id", None)
-        if own is None:
-            unnamed.append((path, "if" if isinstance(step, model.IfSpec) else "stop"))
-        elif own in first:
-            before = document.place((*first[own], "id"))
-            where = f"{before.file}:{before.line}:{before.column}"
-            problems.add(
-                document.place((*path, "id")), "P107", f'two steps have the id "{own}"; the first is at {where}', "give one a new id"
-            )
-        else:
-            first[own] = path
-            ids[path] = own
-    taken, counts = set(first), {"if": 0, "stop": 0}
-    for path, kind in unnamed:
-        counts[kind] += 1
-        while f"{kind}-{counts[kind]}" in taken:
+    steps = list(walk(spec.steps, ("steps",)))
+    taken = {own for _, step in steps if (own := getattr(step, "id", None)) is not None}
+    counts = {"if": 0, "stop": 0}
+    for path, step in steps:
+        name: str | None = getattr(step, "id", None)
+        if name is None:
+            kind = "if" if isinstance(step, model.IfSpec) else "stop"
             counts[kind] += 1
-        ids[path] = f"{kind}-{counts[kind]}"
+            while f"{kind}-{counts[kind]}" in taken:
+                counts[kind] += 1
+            name = f"{kind}-{counts[kind]}"
+        ids[path] = name
     return ids
 
 
@@ -148,7 +118,7 @@ class Flattener:
             case model.EmailSpec():
                 return plan.Email(template=reader.template(step.email), to=to, sender=sender, uncertain=step.uncertain, **common)
             case model.NoticeSpec():
-                template = reader.notice_template((*path, "notice"), step.notice)
+                template = reader.notice_template(step.notice)
                 return plan.Notice(milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **common)
             case model.CtaSpec():
                 return plan.Cta(

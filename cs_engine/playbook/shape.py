@@ -5,12 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from cs_engine.language.problems import Place, Problems, did_you_mean
+from cs_engine.language.problems import Problems, did_you_mean
+from cs_engine.language.yaml import Document
 from cs_engine.playbook.model import KINDS, Keyed, tag
 
 M = TypeVar("M")
@@ -40,18 +41,7 @@ _BOUNDS = {
 }
 
 
-class Placed(Protocol):
-    """Data that remembers where it stood."""
-
-    @property
-    def data(self) -> Any: ...
-
-    def place(self, path: Path) -> Place: ...
-
-    def key_place(self, path: Path) -> Place: ...
-
-
-def read(document: Placed, model: Callable[..., M], problems: Problems, called: str) -> M | None:
+def read(document: Document, model: Callable[..., M], problems: Problems, called: str) -> M | None:
     """The file's data as `model`; None when its shape is wrong, with every problem of the file added. `called`: "project.yaml"."""
     try:
         checked: M = _adapter(model).validate_python(document.data)
@@ -201,7 +191,7 @@ def _called(fault: _Fault, called: str) -> str:
     return f'"{where}" of {called}' if where else called
 
 
-def _say(fault: _Fault, document: Placed, problems: Problems, called: str) -> None:
+def _say(fault: _Fault, document: Document, problems: Problems, called: str) -> None:
     key = fault.path[-1] if fault.path else ""
     match fault.kind:
         case "worded":
@@ -231,7 +221,7 @@ def _say(fault: _Fault, document: Placed, problems: Problems, called: str) -> No
             problems.add(document.place(fault.path), "P105", f'"{key}" cannot be {shown(fault.value)}')
 
 
-def _unknown_key(fault: _Fault, document: Placed, problems: Problems, called: str) -> None:
+def _unknown_key(fault: _Fault, document: Document, problems: Problems, called: str) -> None:
     key, model, where = str(fault.path[-1]), fault.model, _called(fault, called)
     place = document.key_place(fault.path)
     if model is None:

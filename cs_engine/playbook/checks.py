@@ -1,0 +1,146 @@
+"""What a single playbook can get wrong beyond its shape: files, names and steps that are not there, and steps nobody comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cs_engine.language.problems import Place, Problems, did_you_mean
+from cs_engine.language.yaml import Document
+from cs_engine.playbook.draw import edges
+from cs_engine.playbook.model import LATER_KINDS
+from cs_engine.playbook.plan import AnyStep, Plan, Wait, WaitUntil
+from cs_engine.playbook.shape import Path, shown
+from cs_engine.playbook.templates import Kind, Templates
+from cs_engine.usage.model import MilestoneSpec
+
+ALWAYS_TOPICS = ("general", "transactional", "milestones")
+_TEMPLATES: Mapping[str, Kind] = {"email": "email", "cta": "slack"}
+_BLOCKS = ("then", "else", "otherwise")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a playbook may refer to."""
+
+    templates: Templates
+    topics: Collection[str]
+    """Of project.yaml; none: any topic will do."""
+    phases: Collection[str]
+    milestones: Mapping[str, MilestoneSpec]
+
+
+def raw_steps(data: Any, path: Path = ("steps",)) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every step of the file as YAML has it, whatever else is wrong with it."""
+    steps = data.get(path[-1]) if isinstance(data, Mapping) else None
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        if isinstance(step, Mapping):
+            yield (*path, index), step
+            for key in _BLOCKS:
+                yield from raw_steps(step, (*path, index, key))
+
+
+def check_names(document: Document, file: str, known: Known, problems: Problems) -> None:
+    """Topic, phase, templates, milestones and step ids of one playbook. Works on files of any shape, so that all is said at once."""
+    data = document.data
+    topic, phase = data.get("topic"), data.get("phase")
+    if isinstance(topic, str) and known.topics and topic not in (*known.topics, *ALWAYS_TOPICS):
+        mend = did_you_mean(topic, [*known.topics, *ALWAYS_TOPICS]) or "topics of project.yaml: " + ", ".join(known.topics)
+        problems.add(document.place(("topic",)), "P201", f"there is no topic {shown(topic)}", mend)
+    if isinstance(phase, str) and phase not in known.phases:
+        mend = did_you_mean(phase, known.phases) or "phases of journey.yaml: " + (", ".join(known.phases) or "none")
+        problems.add(document.place(("phase",)), "P202", f"there is no phase {shown(phase)}", mend)
+    first: dict[str, Place] = {}
+    for path, step in raw_steps(data):
+        if not LATER_KINDS.isdisjoint(step):
+            continue
+        _check_id(document, path, step, first, problems)
+        for key, kind in _TEMPLATES.items():
+            name = step.get(key)
+            if isinstance(name, str) and name and (missing := known.templates.find(kind, name, file)) is not None:
+                problems.add(document.place((*path, key)), "P203", f"there is no {_called(kind)} template {shown(name)}", missing)
+        if isinstance(step.get("notice"), str):
+            _check_notice(document.place((*path, "notice")), step["notice"], known, problems)
+
+
+def _called(kind: Kind) -> str:
+    return "e-mail" if kind == "email" else "Slack"
+
+
+def _check_id(document: Document, path: Path, step: Mapping[str, Any], first: dict[str, Place], problems: Problems) -> None:
+    own = step.get("id")
+    if not isinstance(own, str):
+        return
+    place = document.place((*path, "id"))
+    if own in first:
+        before = first[own]
+        where = f"{before.file}:{before.line}:{before.column}"
+        problems.add(place, "P107", f'two steps have the id "{own}"; the first stands at {where}', "give this one an id of its own")
+    first.setdefault(own, place)
+
+
+def _check_notice(place: Place, milestone: str, known: Known, problems: Problems) -> None:
+    spec = known.milestones.get(milestone)
+    if spec is None:
+        mend = did_you_mean(milestone, known.milestones) or "milestones of journey.yaml: " + (", ".join(known.milestones) or "none")
+        problems.add(place, "P205", f"there is no milestone {shown(milestone)}", mend)
+    elif spec.notice is None:
+        problems.add(place, "P205", f'the milestone "{milestone}" has no notice', "name its template in journey.yaml: `notice: …`")
+
+
+def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
+    """What only the flattened steps show."""
+    reached = _reachable(plan)
+    for step in plan.steps:
+        if step.id not in reached:
+            problems.add(step.place, "P111", f'nobody comes to the step "{step.id}": every way ends before it', "move it up, or delete it")
+        lasting = step.duration if isinstance(step, Wait) else step.at_most if isinstance(step, WaitUntil) else None
+        if lasting is not None and lasting.amount == 0:
+            problems.add(step.place, "P113", f'the step "{step.id}" waits for {lasting}', "leave it out, or say how long")
+    for leave in ("goal", "exit"):
+        condition = getattr(plan, leave)
+        if plan.enter is not None and condition is not None and _same(plan.enter.text, condition.text):
+            message = f"`{leave}` is the same as `enter`: nobody would ever enter"
+            problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+
+
+def _same(one: str, two: str) -> bool:
+    return "".join(one.split()).lower() == "".join(two.split()).lower()
+
+
+def _reachable(plan: Plan) -> set[str]:
+    steps: dict[str, AnyStep] = {step.id: step for step in plan.steps}
+    reached: set[str] = set()
+    waiting = [plan.first.id]
+    while waiting:
+        here = waiting.pop()
+        if here in reached:
+            continue
+        reached.add(here)
+        step = steps[here]
+        ways = [edge for _, edge in edges(step)]
+        if step.only_if is not None:
+            ways.append(step.next)
+        waiting += [edge.to for edge in ways if edge.to is not None]
+    return reached
+
+
+def check_blanks(document: Document, texts: Mapping[Path, str], blanks: Mapping[str, tuple[int, int]], problems: Problems) -> None:
+    """Warns where a condition names something that many have not: for them no comparison with it is true."""
+    for path, text in texts.items():
+        for name, (without, rows) in blanks.items():
+            found = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)
+            if found is None or not without or _minds_blanks(name, text):
+                continue
+            grain, _, column = name.partition(".")
+            message = f"{without:,} of {rows:,} {grain}s have no {column}"
+            mend = f"a comparison with a blank is never true; say what then with `coalesce({name}, …)`"
+            problems.warn(document.within(path, found.start(), len(name)), "P301", message, mend)
+
+
+def _minds_blanks(name: str, text: str) -> bool:
+    """Whether the author has thought of blanks."""
+    word = re.escape(name)
+    return re.search(rf"{word}\s+is\s+(not\s+)?null|(coalesce|ifnull)\s*\(\s*{word}", text, re.IGNORECASE) is not None

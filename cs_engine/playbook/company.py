@@ -1,0 +1,82 @@
+"""What project.yaml, team.yaml and journey.yaml can get wrong between them: people, zones, notices."""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from cs_engine.language.problems import Problems, did_you_mean
+from cs_engine.language.yaml import Document
+from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.model import ID_PATTERN
+from cs_engine.playbook.people import CUSTOMERS, Directory
+from cs_engine.playbook.shape import Path, shown, slug
+from cs_engine.playbook.templates import Templates
+from cs_engine.usage.model import JourneySpec
+
+
+def is_zone(name: str) -> bool:
+    """Whether it is the name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def check_zone(name: str | None, document: Document, path: Path, problems: Problems) -> None:
+    if name is not None and not is_zone(name):
+        mend = did_you_mean(name, available_timezones()) or "write one such as Asia/Tokyo, Europe/Berlin or UTC"
+        problems.add(document.place(path), "P206", f"there is no time zone {shown(name)}", mend)
+
+
+def check_project(config: ProjectConfig, team: Team, document: Document, problems: Problems) -> None:
+    """Zone, sender and fall-backs of project.yaml."""
+    directory = Directory.of(team)
+    check_zone(config.timezone, document, ("timezone",), problems)
+    directory.sender(config.sender.from_, document.place(("sender", "from")), problems)
+    if config.sender.fallback.lower() not in directory.emails:
+        mend = "write the e-mail of somebody who is in team.yaml"
+        problems.add(document.place(("sender", "fallback")), "P207", "the fallback sender is not in team.yaml", mend)
+    for role, instead in config.people.fallback.items():
+        for word, place in (
+            (role, document.key_place(("people", "fallback", role))),
+            (instead, document.place(("people", "fallback", role))),
+        ):
+            if word not in CUSTOMERS:
+                mend = did_you_mean(word, CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
+                problems.add(place, "P204", f"there is no role {shown(word)} among customers", mend)
+
+
+def check_team(team: Team, document: Document, problems: Problems) -> None:
+    """Managers and substitutes are in the team, nobody is in it twice, and no role has a name that means something else."""
+    emails = [person.email.lower() for person in team.staff]
+    for index, person in enumerate(team.staff):
+        here: Path = ("staff", index)
+        if emails.index(person.email.lower()) < index:
+            first = document.place(("staff", emails.index(person.email.lower()), "email"))
+            where = f"{first.file}:{first.line}:{first.column}"
+            problems.add(document.place((*here, "email")), "P207", f"this person is in the team twice, first at {where}", "keep one")
+        if person.role in (*CUSTOMERS, "csm.manager", "subject"):
+            problems.add(document.place((*here, "role")), "P207", f"{shown(person.role)} cannot be a staff role: it means somebody else")
+        for key, email in (("manager", person.manager), ("substitute", person.substitute)):
+            if email is not None and email.lower() not in emails:
+                mend = "write the e-mail of somebody who is in team.yaml"
+                problems.add(document.place((*here, key)), "P207", f"this {key} is not in the team", mend)
+        check_zone(person.timezone, document, (*here, "timezone"), problems)
+
+
+def check_journey(journey: JourneySpec, templates: Templates, document: Document, problems: Problems) -> None:
+    """Ids, roles and notices of milestones."""
+    for number, phase in enumerate(journey.phases):
+        for index, milestone in enumerate(phase.milestones):
+            here: Path = ("phases", number, "milestones", index)
+            if re.fullmatch(r"[\w-]+", milestone.id) and not re.fullmatch(ID_PATTERN, milestone.id):
+                mend = f"use small letters, digits, hyphens and underscores: {slug(milestone.id)}"
+                problems.add(document.place((*here, "id")), "P105", f'{shown(milestone.id)} cannot be "id"', mend)
+            if milestone.role not in (None, *CUSTOMERS):
+                mend = did_you_mean(str(milestone.role), CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
+                problems.add(document.place((*here, "role")), "P204", f"there is no role {shown(milestone.role)} among customers", mend)
+            if milestone.notice is not None and (missing := templates.find("email", milestone.notice, document.file)) is not None:
+                message = f"there is no e-mail template {shown(milestone.notice)}"
+                problems.add(document.place((*here, "notice")), "P203", message, missing)

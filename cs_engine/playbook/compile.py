@@ -1,0 +1,96 @@
+"""A playbook's document -> its frozen plan, with a digest that names the version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from cs_engine.language.expression import Expression, Grain
+from cs_engine.language.problems import Problems
+from cs_engine.language.yaml import Document
+from cs_engine.playbook import schedule
+from cs_engine.playbook.checks import raw_steps
+from cs_engine.playbook.definitions import Definitions, digest
+from cs_engine.playbook.flatten import Flattener, name_steps
+from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.plan import Edge, Notice, Plan
+from cs_engine.playbook.reader import Reader, Surroundings
+from cs_engine.playbook.shape import Path, read
+
+_LEADING = ("audience", "enter", "goal", "exit")
+_CONDITIONS = ("if", "wait_until", "close_when")
+_DURATIONS = ("wait", "at_most", "due")
+
+
+class Compiled(NamedTuple):
+    plan: Plan
+    definitions: Definitions
+    """Those that the plan uses."""
+    texts: Mapping[Path, str]
+    """Every condition as written, by its place in the file."""
+
+
+def compile_playbook(document: Document, around: Surroundings, problems: Problems) -> Compiled | None:
+    """The plan of a playbook's document; None when anything is wrong with it, with every problem added."""
+    own = Problems()
+    spec = read(document, PlaybookSpec, own, "a playbook")
+    compiled = None
+    if spec is None:
+        _read_texts(document, around, own)
+    else:
+        compiled = _compile(spec, document, around, own)
+    problems.extend(own)
+    return None if own.errors() else compiled
+
+
+def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, problems: Problems) -> Compiled:
+    reader = Reader(document, around, Grain(spec.subject), spec.vars, problems)
+
+    def optional(key: str, text: str | None) -> Expression | None:
+        return None if text is None else reader.condition((key,), text)
+
+    plan = Plan(
+        playbook=spec.playbook,
+        digest="",
+        file=document.file,
+        title=spec.title or {"": spec.playbook},
+        owner=spec.owner,
+        subject=reader.grain,
+        topic=spec.topic,
+        touch=spec.touch,
+        phase=spec.phase,
+        audience=optional("audience", spec.audience),
+        enter=optional("enter", spec.enter),
+        once_per=None if spec.once_per is None else reader.scalar(("once_per",), spec.once_per),
+        existing=spec.existing,
+        goal=optional("goal", spec.goal),
+        exit=optional("exit", spec.exit),
+        schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
+        priority=spec.priority,
+        vars=dict(spec.vars),
+        steps=tuple(Flattener(reader, name_steps(spec)).block(spec.steps, ("steps",), Edge(None))),
+    )
+    noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
+    used = around.definitions.used_by(reader.texts.values(), noticed)
+    return Compiled(replace(plan, digest=digest(document.data, used)), used, reader.texts)
+
+
+def _read_texts(document: Document, around: Surroundings, problems: Problems) -> None:
+    """Conditions and durations of a file whose shape is wrong: what is wrong with them is said in the same pass."""
+    data = document.data
+    given = data.get("vars")
+    values = {key: value for key, value in given.items() if not isinstance(value, dict | list)} if isinstance(given, dict) else {}
+    grain = Grain.CONTACT if data.get("subject") == "contact" else Grain.ACCOUNT
+    reader = Reader(document, around, grain, values, problems)
+    known = {problem.place for problem in problems}
+    mappings: list[tuple[Path, Mapping[str, Any]]] = [((), data), *raw_steps(data)]
+    for path, mapping in mappings:
+        for key, text in mapping.items():
+            here = (*path, key)
+            if not isinstance(text, str) or document.place(here) in known:
+                continue
+            if key in (_CONDITIONS if path else _LEADING):
+                reader.condition(here, text)
+            elif path and key in _DURATIONS:
+                reader.duration(here, text)

@@ -1,0 +1,293 @@
+"""A project folder -> a checked `Project`: every problem of every file in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from cs_engine.errors import NotAProject, ProblemsFound
+from cs_engine.language import expressions, yaml
+from cs_engine.language.expression import Expression
+from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
+from cs_engine.language.yaml import Document
+from cs_engine.playbook import company
+from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
+from cs_engine.playbook.checks import Known, check_blanks, check_names, check_plan, raw_steps
+from cs_engine.playbook.compile import Compiled, compile_playbook
+from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.files import Metrics, Segments
+from cs_engine.playbook.implied import PREFIX, compile_implied
+from cs_engine.playbook.people import Directory
+from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.project import Project, definitions_of
+from cs_engine.playbook.reader import Surroundings
+from cs_engine.playbook.shape import read
+from cs_engine.playbook.templates import Templates
+from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.catalogue import Catalogue, build
+from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
+from cs_engine.usage.section import Section
+
+__all__ = ["compile_bundle", "load", "load_config"]
+
+FOLDER = "playbooks"
+SIBLINGS = ("project", "team", "segments", "metrics", "journey", "health")
+M = TypeVar("M")
+
+
+def load(root: Path, attributes: Attributes) -> Project:
+    """The project at `root`, checked against the columns that its sources have.
+
+    A playbook with errors is left out of `plans` and does not stop the others. Raises NotAProject where there is none, and
+    ProblemsFound, with the problems of all files, where a file that all playbooks hang on cannot be read.
+    """
+    return _Loader(root).load(attributes)
+
+
+def load_config(root: Path) -> ProjectConfig:
+    """project.yaml alone: what must be known to look at the sources. Raises NotAProject, ProblemsFound."""
+    files = _Files(root)
+    config = files.shaped("project", ProjectConfig)
+    if config is None:
+        raise ProblemsFound(list(files.problems), files.texts)
+    return config
+
+
+@dataclass(slots=True)
+class _Files:
+    """Reads files of a project, and remembers their texts and problems."""
+
+    root: Path
+    problems: Problems = field(default_factory=Problems)
+    texts: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (self.root / FOLDER / "project.yaml").is_file():
+            raise NotAProject(
+                f"{self.root} is no cs-engine project: it has no {FOLDER}/project.yaml",
+                "go to a project's folder, set CS_ENGINE_PROJECT to one, or make one: cs-engine init DIR",
+            )
+
+    def document(self, path: Path) -> Document | None:
+        """The file as YAML; None when it cannot be read, with the problem added."""
+        file = path.relative_to(self.root).as_posix()
+        text = yaml.read_text(path, file, self.problems)
+        if text is None:
+            return None
+        self.texts[file] = text
+        found = yaml.parse(text, file, self.problems)
+        if found is not None:
+            self.documents[file] = found
+        return found
+
+    def shaped(self, name: str, model: Callable[..., M]) -> M | None:
+        """A file beside project.yaml as its model; None when it is wrong."""
+        document = self.document(self.root / FOLDER / f"{name}.yaml")
+        found = None if document is None else read(document, model, self.problems, f"{name}.yaml")
+        return None if self.faulty(f"{FOLDER}/{name}.yaml") else found
+
+    def shaped_or(self, name: str, model: Callable[..., M], default: M) -> M | None:
+        """The same; `default` where there is no such file."""
+        return self.shaped(name, model) if (self.root / FOLDER / f"{name}.yaml").exists() else default
+
+    def faulty(self, file: str) -> bool:
+        return any(problem.place.file == file for problem in self.problems.errors())
+
+    def playbooks(self) -> Iterator[Path]:
+        """Every YAML file below playbooks/ that may be a playbook, in order."""
+        folder = self.root / FOLDER
+        siblings = {folder / f"{name}.yaml" for name in SIBLINGS}
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            parts = path.relative_to(folder).parts
+            if path not in siblings and parts[0] != "tests" and not any(part.startswith(".") for part in parts):
+                yield path
+
+
+@dataclass(slots=True)
+class _Found:
+    """A playbook's file, and what became of it."""
+
+    document: Document
+    id: str
+    compiled: Compiled | None = None
+
+
+class _Loader:
+    """One pass over a project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.files = _Files(self.root)
+        self.problems = self.files.problems
+
+    def load(self, attributes: Attributes) -> Project:
+        files = self.files
+        config = files.shaped("project", ProjectConfig)
+        team = files.shaped_or("team", Team, Team())
+        metrics: Mapping[str, MetricSpec] | None = files.shaped_or("metrics", Metrics, Metrics())
+        raw_segments: Mapping[str, SegmentSpec | str] | None = files.shaped_or("segments", Segments, Segments())
+        journey = files.shaped_or("journey", JourneySpec, JourneySpec())
+        health = self._health()
+        playbooks = list(self._playbooks())
+        if (
+            config is None
+            or team is None
+            or metrics is None
+            or raw_segments is None
+            or journey is None
+            or files.faulty(f"{FOLDER}/health.yaml")
+        ):
+            self._check_shapes(playbooks)
+            raise ProblemsFound(list(self.problems), files.texts)
+        segments = {name: SegmentSpec(when=spec) if isinstance(spec, str) else spec for name, spec in raw_segments.items()}
+        templates = Templates.of(self.root)
+        self._check_company(config, team, journey, templates)
+        places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
+        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems)
+        around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey))
+        known = Known(templates, tuple(config.topics), tuple(phase.phase for phase in journey.phases), journey.milestones())
+        for found in playbooks:
+            self._compile(found, around, known, attributes)
+        self._check_between(playbooks)
+        playbooks += self._implied(playbooks, journey, around, catalogue)
+        plans, bundles, broken = self._sorted(playbooks, catalogue)
+        return Project(
+            root=self.root,
+            config=config,
+            team=team,
+            metrics=metrics,
+            segments=segments,
+            journey=journey,
+            health=health,
+            attributes=attributes,
+            catalogue=catalogue,
+            people=self._people(config, catalogue),
+            plans=plans,
+            bundles=bundles,
+            broken=broken,
+            problems=self.problems,
+            sources=files.texts,
+        )
+
+    def _health(self) -> HealthSpec | None:
+        """How health is scored; None where nobody said."""
+        return self.files.shaped("health", HealthSpec) if (self.root / FOLDER / "health.yaml").exists() else None
+
+    def _playbooks(self) -> Iterator[_Found]:
+        """Files with the key `playbook`, or that were meant to have it."""
+        for path in self.files.playbooks():
+            document = self.files.document(path)
+            if document is None:
+                continue
+            data = document.data
+            if "playbook" in data or "steps" in data or any(did_you_mean(key, ["playbook"]) for key in data):
+                own = data.get("playbook")
+                yield _Found(document, own if isinstance(own, str) else document.file)
+            elif "blocks" not in data:
+                self.problems.warn(
+                    Place(document.file), "P304", "not a playbook, so it is not read", "a playbook begins with `playbook: its-id`"
+                )
+
+    def _check_shapes(self, playbooks: list[_Found]) -> None:
+        """All that can be said of playbooks when what they hang on is not known."""
+        from cs_engine.playbook.model import PlaybookSpec
+
+        for found in playbooks:
+            read(found.document, PlaybookSpec, self.problems, "a playbook")
+
+    def _check_company(self, config: ProjectConfig, team: Team, journey: JourneySpec, templates: Templates) -> None:
+        documents, problems = self.files.documents, self.problems
+        company.check_project(config, team, documents[f"{FOLDER}/project.yaml"], problems)
+        if (document := documents.get(f"{FOLDER}/team.yaml")) is not None:
+            company.check_team(team, document, problems)
+        if (document := documents.get(f"{FOLDER}/journey.yaml")) is not None:
+            company.check_journey(journey, templates, document, problems)
+
+    def _people(self, config: ProjectConfig, catalogue: Catalogue) -> dict[str, Expression]:
+        """Who is champion and who operates: conditions over contacts."""
+        document = self.files.documents[f"{FOLDER}/project.yaml"]
+        found = {}
+        for role in ("champion", "operators"):
+            path = ("people", role)
+
+            def place(offset: int, length: int, path: tuple[str, str] = path) -> Place:
+                return document.within(path, offset, length)
+
+            condition = expressions.compile_condition(getattr(config.people, role), place, catalogue.people_scope(), self.problems)
+            if condition is not None:
+                found[role] = condition
+        return found
+
+    def _compile(self, found: _Found, around: Surroundings, known: Known, attributes: Attributes) -> None:
+        document, problems = found.document, self.problems
+        check_names(document, document.file, known, problems)
+        compiled = compile_playbook(document, around, problems)
+        if compiled is not None:
+            check_plan(compiled.plan, document, problems)
+            check_blanks(document, compiled.texts, attributes.blanks, problems)
+        if not self.files.faulty(document.file):
+            found.compiled = compiled
+
+    def _check_between(self, playbooks: list[_Found]) -> None:
+        """Ids and notices that two playbooks claim."""
+        first: dict[str, _Found] = {}
+        noticed: dict[str, Place] = {}
+        for found in playbooks:
+            place = found.document.place(("playbook",))
+            if found.id.startswith(PREFIX) and "playbook" in found.document.data:
+                self.problems.add(
+                    place, "P108", f'ids that begin with "{PREFIX}" belong to the notices of journey.yaml', "choose another id"
+                )
+                found.compiled = None
+            if (other := first.setdefault(found.id, found)) is not found:
+                where = _shown(other.document.place(("playbook",)))
+                self.problems.add(
+                    place, "P108", f'two playbooks have the id "{found.id}"; the first stands at {where}', "give one another id"
+                )
+                found.compiled = other.compiled = None
+            for path, step in raw_steps(found.document.data):
+                if isinstance(milestone := step.get("notice"), str):
+                    here = found.document.place((*path, "notice"))
+                    if (before := noticed.setdefault(milestone, here)) is not here:
+                        message = f'a second notice of the milestone "{milestone}"; the first stands at {_shown(before)}'
+                        self.problems.add(here, "P208", message, "a milestone is told once: keep one of them")
+                        found.compiled = None
+
+    def _implied(self, playbooks: list[_Found], journey: JourneySpec, around: Surroundings, catalogue: Catalogue) -> list[_Found]:
+        """The notices of journey.yaml that no playbook sends, not even a broken one: mended, it would send a second."""
+        file = f"{FOLDER}/journey.yaml"
+        told = {step.get("notice") for found in playbooks for _, step in raw_steps(found.document.data)}
+        implied = []
+        for number, phase in enumerate(journey.phases):
+            for index, milestone in enumerate(phase.milestones):
+                if milestone.notice is None or milestone.id in told or f"reached:{milestone.id}" in catalogue.broken:
+                    continue
+                place = self.files.documents[file].place(("phases", number, "milestones", index, "notice"))
+                made = compile_implied(milestone, phase.phase, file, place, around, self.problems)
+                if made is not None and not any(p.place == place for p in self.problems.errors()):
+                    implied.append(_Found(made[0], PREFIX + milestone.id, made[1]))
+        return implied
+
+    def _sorted(
+        self, playbooks: list[_Found], catalogue: Catalogue
+    ) -> tuple[dict[str, Plan], dict[str, str], dict[str, tuple[Problem, ...]]]:
+        """Those that can run, with their bundles, and those that cannot."""
+        plans: dict[str, Plan] = {}
+        bundles: dict[str, str] = {}
+        broken: dict[str, tuple[Problem, ...]] = {}
+        for found in playbooks:
+            compiled = found.compiled
+            if compiled is None or broken_names(compiled.plan, catalogue.broken):
+                errors = [p for p in self.problems.errors() if p.place.file == found.document.file]
+                broken[found.id] = (*broken.get(found.id, ()), *errors)
+            else:
+                plans[found.id] = compiled.plan
+                bundles[compiled.plan.digest] = bundle_of(found.document, compiled.definitions)
+        return plans, bundles, broken
+
+
+def _shown(place: Place) -> str:
+    return f"{place.file}:{place.line}:{place.column}"

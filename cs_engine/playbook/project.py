@@ -1,0 +1,60 @@
+"""A project as loaded: everything under its playbooks/, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cs_engine.language.expression import Expression, Grain
+from cs_engine.language.problems import Problem, Problems
+from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.definitions import Definitions, Milestone
+from cs_engine.playbook.model import Scalar
+from cs_engine.playbook.people import Directory
+from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.reader import Surroundings
+from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.catalogue import Catalogue, CatalogueScope
+from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What a project folder says. Its plans can run; what cannot is in `broken`, and why in `problems`."""
+
+    root: Path
+    config: ProjectConfig
+    team: Team
+    metrics: Mapping[str, MetricSpec]
+    segments: Mapping[str, SegmentSpec]
+    journey: JourneySpec
+    health: HealthSpec | None
+    attributes: Attributes
+    catalogue: Catalogue
+    people: Mapping[str, Expression]
+    """Role of project.yaml (champion, operators) -> the condition over contacts that says who has it."""
+    plans: Mapping[str, Plan]
+    """By playbook id, the built-in `milestone-…` too: only those without errors."""
+    bundles: Mapping[str, str]
+    """Digest of each plan -> the text from which `compile_bundle` makes it again."""
+    broken: Mapping[str, tuple[Problem, ...]]
+    """Playbook id (the file, where it has none) -> its errors; none when the error is in something that it uses."""
+    problems: Problems
+    sources: Mapping[str, str]
+    """Each file that was read -> its text, to show the line of a problem."""
+
+    def surroundings(self) -> Surroundings:
+        """What this project's playbooks are compiled against."""
+        return Surroundings(Directory.of(self.team), self._scope, definitions_of(self.segments, self.journey))
+
+    def _scope(self, grain: Grain, values: Mapping[str, Scalar]) -> CatalogueScope:
+        return self.catalogue.scope(grain, values)
+
+
+def definitions_of(segments: Mapping[str, SegmentSpec], journey: JourneySpec) -> Definitions:
+    """Segments and milestones as plans mean them."""
+    return Definitions(
+        {name: segment.when for name, segment in segments.items()},
+        {name: Milestone(milestone.when, milestone.notice) for name, milestone in journey.milestones().items()},
+    )

@@ -1,0 +1,85 @@
+"""Reads the conditions, durations and names of one playbook, against what surrounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from cs_engine.language import durations, expressions
+from cs_engine.language.expression import Duration, Expression, Grain, Type
+from cs_engine.language.problems import Problems
+from cs_engine.language.scope import Scope
+from cs_engine.language.yaml import Document
+from cs_engine.playbook.definitions import Definitions
+from cs_engine.playbook.model import Scalar
+from cs_engine.playbook.people import Directory
+from cs_engine.playbook.shape import Path
+from cs_engine.playbook.templates import resolved
+
+NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
+"""Stands where a condition is wrong; its problem is known, and no plan comes of it."""
+
+ScopeOf = Callable[[Grain, Mapping[str, Scalar]], Scope]
+"""What names stand for at that grain, with these `vars`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a playbook is compiled against."""
+
+    directory: Directory
+    scope_of: ScopeOf
+    definitions: Definitions
+    """Segments and milestones as this plan means them."""
+    rewrite: Callable[[str, Grain], str] = lambda text, _grain: text
+    """Puts older meanings into a condition; nothing to do for today's plans."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the texts of one playbook, and keeps what is wrong with them."""
+
+    document: Document
+    around: Surroundings
+    grain: Grain
+    vars: Mapping[str, Scalar]
+    problems: Problems
+    texts: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Directory:
+        return self.around.directory
+
+    @property
+    def contact_subject(self) -> bool:
+        return self.grain is Grain.CONTACT
+
+    def condition(self, path: Path, text: str) -> Expression:
+        """A condition over the subject."""
+        return self._expression(expressions.compile_condition, path, text, self.grain)
+
+    def contact_condition(self, path: Path, text: str) -> Expression:
+        """A condition over the contacts of an account, in `to`."""
+        return self._expression(expressions.compile_condition, path, text, Grain.CONTACT)
+
+    def scalar(self, path: Path, text: str) -> Expression:
+        """A value of the subject, in `once_per`."""
+        return self._expression(expressions.compile_scalar, path, text, self.grain)
+
+    def duration(self, path: Path, text: str) -> Duration:
+        return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
+
+    def template(self, name: str) -> str:
+        return resolved(name, self.document.file)
+
+    def notice_template(self, milestone: str) -> str:
+        """The template of a milestone's notice; '' when there is none, which the checks report."""
+        spec = self.around.definitions.milestones.get(milestone)
+        return resolved(spec.notice, "playbooks/journey.yaml") if spec is not None and spec.notice else ""
+
+    def _expression(self, compile_text: Callable[..., Expression | None], path: Path, text: str, grain: Grain) -> Expression:
+        self.texts[path] = text
+        meant = self.around.rewrite(text, grain)
+        found = compile_text(meant, partial(self.document.within, path), self.around.scope_of(grain, self.vars), self.problems)
+        return NEVER if found is None else replace(found, text=text)
