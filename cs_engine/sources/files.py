@@ -53,7 +53,9 @@ def find(project: Path, pattern: str) -> list[SourceFile]:
     found = sorted(base.glob(relative)) if any(c in relative for c in "*?[") else [base / relative]
     files = [path for path in found if path.is_file()]
     if not files:
-        raise SyncStopped(f"{pattern}: no such file", f"put it at {base / relative}, or correct `file:` under sources in playbooks/project.yaml")
+        raise SyncStopped(
+            f"{pattern}: no such file", f"put it at {base / relative}, or correct `file:` under sources in playbooks/project.yaml"
+        )
     return [_opened(path, _label(path, project)) for path in files]
 
 
@@ -91,7 +93,7 @@ def _checked_header(header: list[str], label: str) -> tuple[str, ...]:
 def _bytes(path: Path) -> BinaryIO:
     """The file's bytes, unpacked."""
     if path.suffix.lower() == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
+        return cast("BinaryIO", gzip.open(path, "rb"))
     return path.open("rb")
 
 

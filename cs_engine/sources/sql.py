@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cs_engine.language.scope import quoted
 
-def quoted(name: str) -> str:
-    """The name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+__all__ = ["listed", "quoted", "text"]
 
 
 def text(value: object) -> str:

@@ -31,8 +31,13 @@ class Staged:
     """False: #line is the number of the record, as long as no field spans lines."""
 
 
-def stage(db: duckdb.DuckDBPyConnection, table: str, files: Sequence[SourceFile], *, exact_lines: bool = False, most: int | None = None) -> Staged:
-    """Reads all files into `table`, replacing it. Files may differ in their columns: they are matched by name. `most`: of each file only so many rows."""
+def stage(
+    db: duckdb.DuckDBPyConnection, table: str, files: Sequence[SourceFile], *, exact_lines: bool = False, most: int | None = None
+) -> Staged:
+    """Reads all files into `table`, replacing it. Files may differ in their columns: they are matched by name.
+
+    `most`: of each file only so many rows.
+    """
     columns = _columns(db, files)
     db.execute(
         f"CREATE OR REPLACE TABLE {quoted(table)} "

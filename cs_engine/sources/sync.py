@@ -46,7 +46,9 @@ class _Room:
 
 _ACCOUNTS = _Room(frozenset({"id", "signed_up_at"}), frozenset({"signed_up_at", "learned_at"}), frozenset({"id"}))
 _CONTACTS = _Room(frozenset({"id", "account", "email"}), frozenset({"created_at", "learned_at"}), frozenset({"id", "account"}))
-_EVENTS = _Room(frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"}))
+_EVENTS = _Room(
+    frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,7 @@ class Checked:
     report: SourceReport
 
 
-def sync(
-    project: Path, config: ProjectConfig, on_progress: Callable[[str], None] | None = None
-) -> tuple[UsageSet, list[SourceReport]]:
+def sync(project: Path, config: ProjectConfig, on_progress: Callable[[str], None] | None = None) -> tuple[UsageSet, list[SourceReport]]:
     """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do."""
     tell = on_progress or (lambda _: None)
     shelf = Shelf.of(project)
@@ -132,7 +132,7 @@ class _Reading:
             faults.append(f"CASE WHEN a.\"#key\" IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
         if "id" in mapped and not isinstance(source, EventsSource):
             faults.append(
-                f"CASE WHEN row_number() OVER (PARTITION BY {taken['id'].sql} ORDER BY raw.\"#file\", raw.\"#line\") > 1 "
+                f'CASE WHEN row_number() OVER (PARTITION BY {taken["id"].sql} ORDER BY raw."#file", raw."#line") > 1 '
                 f"THEN '{_word(mapped['id'])} stood in an earlier row already' END"
             )
         shown = listed(f"{column.sql} AS {quoted(key)}" for key, column in taken.items())
@@ -168,7 +168,8 @@ class _Reading:
         """The good rows, numbered from 0 in the order of the source, as table and as Parquet."""
         names = listed(quoted(key) for key in checked.columns)
         self.db.execute(
-            f'CREATE OR REPLACE TABLE {quoted(name)} AS SELECT CAST(row_number() OVER (ORDER BY "#file", "#line") - 1 AS INTEGER) AS "#no", '
+            f"CREATE OR REPLACE TABLE {quoted(name)} AS "
+            f'SELECT CAST(row_number() OVER (ORDER BY "#file", "#line") - 1 AS INTEGER) AS "#no", '
             f'{also}{names} FROM {quoted(checked.table)} WHERE "#fault" IS NULL ORDER BY 1'
         )
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
@@ -182,7 +183,7 @@ class _Reading:
         kept = [key for key in checked.columns if key != "id"]
         contact = 'coalesce(c."#no", s."#no")' if has_contact else "CAST(NULL AS INTEGER)"
         joins = "LEFT JOIN contacts AS c ON c.id = t.contact LEFT JOIN strangers AS s ON s.id = t.contact" if has_contact else ""
-        once = f'AND {self._first_of_id(checked)}' if "id" in checked.columns else ""
+        once = f"AND {self._first_of_id(checked)}" if "id" in checked.columns else ""
         self._write(
             f'SELECT t."#account", {contact} AS "#contact", CAST(t."at" AS DATE) AS "#day", {listed(f"t.{quoted(k)}" for k in kept)} '
             f'FROM {quoted(checked.table)} AS t {joins} WHERE t."#fault" IS NULL {once} ORDER BY t."at"',
@@ -234,7 +235,9 @@ def mapping(name: str, staged: Staged, source: AnySource, room: _Room) -> dict[s
     return found
 
 
-def typed(db: duckdb.DuckDBPyConnection, staged: Staged, mapped: Mapping[str, str], room: _Room, where: str = "true") -> dict[str, cols.Column]:
+def typed(
+    db: duckdb.DuckDBPyConnection, staged: Staged, mapped: Mapping[str, str], room: _Room, where: str = "true"
+) -> dict[str, cols.Column]:
     """How each column is taken in under the name that authors use: mapped ones first, then all others under their own."""
     taken: dict[str, cols.Column] = {}
     for key, column in mapped.items():

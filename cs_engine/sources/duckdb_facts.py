@@ -1,0 +1,318 @@
+"""Facts of one tick in an in-memory DuckDB: filled from a synced set, asked set-wise, closed with the tick.
+
+Once the views over the set stand, the database reads no other file and its settings are locked: whatever a condition says, it
+cannot reach out. Expressions that fail on some value (an overflow, a cast) fail alone: they are blank in the rows that
+they fail in, and `failed` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import repeat
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from cs_engine.instants import from_micros
+from cs_engine.language.expression import Expression, Grain, Type
+from cs_engine.ports import Mask, Overlay, Rows
+from cs_engine.sources.snapshot import UsageSet
+from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.usage import facts_sql
+from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column
+from cs_engine.usage.windows_sql import Moment, view
+
+MEMORY_LIMIT = "600MB"
+
+
+class Failure(NamedTuple):
+    """Something that an author wrote fails on some of the values that it meets."""
+
+    text: str
+    """The expression or the name, as its author wrote it."""
+    reason: str
+    """What is wrong, without data."""
+
+
+class DuckdbFacts:
+    """All facts at one `now`. Tables begin with the subjects' ids alone and grow by the columns that are asked for."""
+
+    def __init__(
+        self, usage: UsageSet, catalogue: Catalogue, champions: Sequence[Expression], now: datetime, zone: str, overlay: Overlay
+    ) -> None:
+        self.now = now
+        self.failed: list[Failure] = []
+        self._catalogue = catalogue
+        self._champions = champions
+        self._moment = Moment(now, ZoneInfo(zone))
+        self._masks: dict[tuple[Grain, str], Mask] = {}
+        self._present: dict[Grain, set[str]] = {Grain.ACCOUNT: {"account.id"}, Grain.CONTACT: {"contact.id"}}
+        self._has_champions = False
+        self._db = _opened(usage, catalogue, self._moment, zone)
+        self._db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
+        self._db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
+        self._ids = {grain: self._read_ids(grain) for grain in Grain}
+        self._rows = {grain: {id: row for row, id in enumerate(ids)} for grain, ids in self._ids.items()}
+        self._put_overlay(overlay)
+
+    def close(self) -> None:
+        self._db.close()
+
+    # --- subjects
+
+    def ids(self, grain: Grain) -> list[str]:
+        return self._ids[grain]
+
+    def rows(self, grain: Grain) -> Mapping[str, int]:
+        return self._rows[grain]
+
+    def account_of_contact(self) -> Rows:
+        found = self._db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
+        return _by_row(found["#row"], found["#account_row"].astype(np.int64))
+
+    # --- conditions
+
+    def prepare(self, conditions: Iterable[Expression]) -> None:
+        """Evaluates all these conditions and the milestones: one query a grain."""
+        self._evaluate_all([*self._milestones().values(), *conditions])
+
+    def mask(self, condition: Expression) -> Mask:
+        key = (condition.grain, condition.sql)
+        if key not in self._masks:
+            self._evaluate(condition.grain, [condition])
+        return self._masks[key]
+
+    def milestones(self) -> Mapping[str, Mask]:
+        return {milestone: self.mask(reached) for milestone, reached in self._milestones().items()}
+
+    def _milestones(self) -> dict[str, Expression]:
+        found = {}
+        for milestone in self._catalogue.milestones:
+            column = milestone_column(milestone)
+            sql = quoted(column)
+            if column in self._catalogue.broken:
+                # What was reached stays reached, even while the definition is broken.
+                column = latch_column(milestone)
+                sql = f"{quoted(column)} IS NOT NULL"
+            found[milestone] = Expression(f"reached('{milestone}')", Grain.ACCOUNT, f"coalesce({sql}, false)", Type.BOOLEAN, (column,))
+        return found
+
+    def _evaluate_all(self, conditions: Sequence[Expression]) -> None:
+        for grain in Grain:
+            wanted = {c.sql: c for c in conditions if c.grain is grain and (grain, c.sql) not in self._masks}
+            if wanted:
+                self._evaluate(grain, list(wanted.values()))
+
+    def _evaluate(self, grain: Grain, conditions: list[Expression]) -> None:
+        known = [c for c in conditions if self._readable(c)]
+        for lost in (c for c in conditions if c not in known):
+            self._masks[grain, lost.sql] = np.zeros(len(self._ids[grain]), np.bool_)
+            self._fail(lost.text, "it reads a name that is not defined, or is defined wrongly")
+        self.need(grain, {name for c in known for name in c.names})
+        self._ask(grain, known)
+
+    def _readable(self, condition: Expression) -> bool:
+        try:
+            needed = self._catalogue.needs(condition.grain, condition.names)
+        except KeyError:
+            return False
+        return not needed & self._catalogue.broken
+
+    def _ask(self, grain: Grain, conditions: list[Expression]) -> None:
+        """All at once; when that fails, halves, down to the one that fails, which then is asked row by row."""
+        if not conditions:
+            return
+        shown = listed(f"{c.sql} AS m{i}" for i, c in enumerate(conditions))
+        try:
+            found = self._db.execute(f'SELECT "#row", {shown} FROM {grain.table}').fetchnumpy()
+        except duckdb.Error as error:
+            if len(conditions) > 1:
+                middle = len(conditions) // 2
+                self._ask(grain, conditions[:middle])
+                self._ask(grain, conditions[middle:])
+                return
+            self._masks[grain, conditions[0].sql] = self._row_by_row(grain, conditions[0], error)
+            return
+        for i, condition in enumerate(conditions):
+            self._masks[grain, condition.sql] = _by_row(found["#row"], np.ma.filled(found[f"m{i}"], False))
+
+    def _row_by_row(self, grain: Grain, condition: Expression, error: duckdb.Error) -> Mask:
+        """The condition where it can be told; false in the rows in which it fails."""
+        everywhere = np.zeros(len(self._ids[grain]), np.bool_)
+        try:
+            found = self._db.execute(f'SELECT "#row", TRY({condition.sql}) AS m FROM {grain.table}').fetchnumpy()
+        except duckdb.Error:
+            self._fail(condition.text, _reason(error))
+            return everywhere
+        failed = np.ma.getmaskarray(found["m"])
+        self._fail(condition.text, f"{_reason(error)} (in {int(failed.sum())} of {len(failed)} rows)")
+        return _by_row(found["#row"], np.ma.filled(found["m"], False))
+
+    # --- values
+
+    def texts(self, expression: Expression) -> list[str]:
+        self.need(expression.grain, expression.names)
+        shown = f"CAST(TRY({expression.sql}) AS VARCHAR)"
+        if expression.type is Type.INSTANT:
+            shown = _iso(f"TRY({expression.sql})")
+        found = self._db.execute(f"SELECT coalesce({shown}, '') FROM {expression.grain.table} ORDER BY \"#row\"").fetchall()
+        return [row[0] for row in found]
+
+    def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
+        columns = [self._catalogue.column_of(grain, name) for name in names]
+        if not columns:
+            return []
+        self.need(grain, columns)
+        instants = [self._catalogue.origin(grain, c).type is Type.INSTANT for c in columns]
+        shown = [f"epoch_us({quoted(c)})" if instant else quoted(c) for c, instant in zip(columns, instants, strict=True)]
+        found = self._at(grain, shown, rows)
+        return [
+            [None if value is None else from_micros(value) for value in column] if instant else list(column)
+            for column, instant in zip(zip(*found, strict=True) if found else repeat((), len(columns)), instants, strict=False)
+        ]
+
+    def seen(self, expression: Expression, rows: Rows) -> list[str]:
+        grain, names = expression.grain, expression.names
+        self.need(grain, names)
+        parts = []
+        for name in names:
+            instant = self._catalogue.origin(grain, name).type is Type.INSTANT
+            parts.append(f"{text(name)}, {_iso(quoted(name)) if instant else quoted(name)}")
+        return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
+
+    def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
+        """The values at those rows, in their order; blank for a row -1."""
+        self._db.register("wanted", {"at": np.arange(len(rows)), "row": np.asarray(rows, np.int64)})
+        found = self._db.execute(
+            f'SELECT {listed(shown)} FROM wanted LEFT JOIN {grain.table} AS f ON f."#row" = wanted."row" ORDER BY wanted."at"'
+        ).fetchall()
+        self._db.unregister("wanted")
+        return found
+
+    # --- building
+
+    def need(self, grain: Grain, columns: Iterable[str]) -> None:
+        """Makes sure that the table has these columns and all that they are made of."""
+        missing = set(columns) - self._present[grain]
+        if not missing:
+            return
+        if grain is Grain.CONTACT:
+            self.need(Grain.ACCOUNT, facts_sql.of_account(self._catalogue, missing))
+        elif not self._has_champions and facts_sql.need_champions(self._catalogue, missing):
+            self._find_champions()
+        try:
+            self._extend(grain, missing)
+        except duckdb.Error:
+            self._extend_one_by_one(grain, missing)
+
+    def _extend(self, grain: Grain, columns: Iterable[str], *, guarded: bool = False) -> None:
+        extension = facts_sql.extension(self._catalogue, grain, self._present[grain], columns, self._moment, guarded)
+        if extension is not None:
+            self._replace(grain, extension.sql)
+            self._present[grain].update(extension.columns)
+
+    def _extend_one_by_one(self, grain: Grain, columns: Iterable[str]) -> None:
+        """Each column by itself, so that the one that fails is known, and blank where it fails."""
+        needed = self._catalogue.needs(grain, columns)
+        order = [*sorted(needed - self._catalogue.derived[grain].keys()), *(n for n in self._catalogue.derived[grain] if n in needed)]
+        for name in order:
+            try:
+                self._extend(grain, [name])
+            except duckdb.Error as error:
+                said = name.replace("reached:", "milestone ").replace("segment:", "segment ")
+                self._fail(said, _reason(error))
+                self._extend_blank(grain, name)
+
+    def _extend_blank(self, grain: Grain, name: str) -> None:
+        try:
+            self._extend(grain, [name], guarded=True)
+        except duckdb.Error:
+            origin = self._catalogue.origin(grain, name)
+            kind = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}.get(origin.type, "VARCHAR")
+            self._replace(grain, f"SELECT *, CAST(NULL AS {kind}) AS {quoted(name)} FROM {grain.table}")
+            self._present[grain].add(name)
+
+    def _replace(self, grain: Grain, select: str) -> None:
+        self._db.execute(f"CREATE TABLE next_facts AS {select}")
+        self._db.execute(f"DROP TABLE {grain.table}")
+        self._db.execute(f"ALTER TABLE next_facts RENAME TO {grain.table}")
+
+    def _find_champions(self) -> None:
+        self.need(Grain.CONTACT, {"contact.created_at", *(name for c in self._champions for name in c.names)})
+        select = facts_sql.champions([c.sql for c in self._champions])
+        self._db.execute(f"CREATE TABLE {facts_sql.CHAMPIONS} AS {select}")
+        self._has_champions = True
+
+    def _put_overlay(self, overlay: Overlay) -> None:
+        """What only our tables know, scattered to rows. Subjects that are not there at now are left out."""
+        for grain, numbers in ((Grain.ACCOUNT, overlay.account_numbers), (Grain.CONTACT, overlay.contact_numbers)):
+            n = len(self._ids[grain])
+            table: dict[str, NDArray[Any]] = {"#row": np.arange(n)}
+            for name in COUNTED:
+                table[name] = self._scattered(grain, np.zeros(n), *numbers.get(name, ([], [])))
+            if grain is Grain.ACCOUNT:
+                for milestone in self._catalogue.milestones:
+                    never = np.full(n, np.datetime64("NaT", "us"))
+                    accounts, micros = overlay.latched.get(milestone, ([], []))
+                    table[latch_column(milestone)] = self._scattered(grain, never, accounts, np.asarray(micros, "datetime64[us]"))
+            latches = [name for name in table if name.startswith("latched:")]
+            plain = listed(quoted(name) for name in table if name not in latches)
+            zoned = "".join(f", timezone('UTC', {quoted(name)}) AS {quoted(name)}" for name in latches)
+            self._db.register("given", table)
+            self._db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
+            self._db.unregister("given")
+
+    def _scattered(self, grain: Grain, column: NDArray[Any], ids: Sequence[str], values: Sequence[float] | NDArray[Any]) -> NDArray[Any]:
+        rows = np.fromiter(map(self._rows[grain].get, ids, repeat(-1)), np.int64, len(ids))
+        there = rows >= 0
+        column[rows[there]] = np.asarray(values, column.dtype)[there]
+        return column
+
+    def _read_ids(self, grain: Grain) -> list[str]:
+        return [row[0] for row in self._db.execute(f'SELECT {quoted(f"{grain}.id")} FROM {grain.table} ORDER BY "#row"').fetchall()]
+
+    def _fail(self, what: str, reason: str) -> None:
+        failure = Failure(what, reason)
+        if failure not in self.failed:
+            self.failed.append(failure)
+
+
+def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) -> duckdb.DuckDBPyConnection:
+    db = duckdb.connect(":memory:")
+    db.execute(f"SET TimeZone = {text(zone)}; SET memory_limit = {text(MEMORY_LIMIT)}; SET enable_progress_bar = false")
+    db.execute(f"SET temp_directory = {text(usage.folder / 'spill')}")
+    db.execute(f"SET VARIABLE now = {moment.now_sql}; SET VARIABLE today = {moment.today_sql}")
+    db.execute(f"SET allowed_directories = [{text(usage.folder)}]; SET enable_external_access = false; SET lock_configuration = true")
+    db.execute(f"CREATE VIEW src_accounts AS SELECT * FROM read_parquet({text(usage.accounts)})")
+    db.execute(f"CREATE VIEW src_contacts AS SELECT * FROM read_parquet({text(usage.contacts)})")
+    for source in catalogue.attributes.events:
+        db.execute(f"CREATE VIEW {view(source)} AS SELECT * FROM read_parquet({text(usage.events(source))})")
+    return db
+
+
+def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Values in order of their rows: a join may have changed the order of the table."""
+    ordered = np.empty(len(values), values.dtype)
+    ordered[np.asarray(rows)] = values
+    return ordered
+
+
+def _iso(sql: str) -> str:
+    return f"strftime(timezone('UTC', {sql}), '%Y-%m-%dT%H:%M:%SZ')"
+
+
+_REASONS: Mapping[type[duckdb.Error], str] = {
+    duckdb.ConversionException: "a value cannot be converted",
+    duckdb.OutOfRangeException: "a number is too large",
+    duckdb.BinderException: "it does not fit the types of the columns",
+    duckdb.OutOfMemoryException: "it needs too much memory",
+}
+
+
+def _reason(error: duckdb.Error) -> str:
+    """What is wrong, without data: DuckDB's own text quotes values."""
+    return _REASONS.get(type(error), "it cannot be computed")

@@ -1,0 +1,78 @@
+"""The usage store over DuckDB and Parquet files of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cs_engine.errors import CsEngineError
+from cs_engine.language.expression import Expression
+from cs_engine.playbook.config import ProjectConfig
+from cs_engine.ports import AccountRow, ContactRow, Overlay, SourceReport
+from cs_engine.sources import sync as syncing
+from cs_engine.sources.champion import champions
+from cs_engine.sources.duckdb_facts import DuckdbFacts
+from cs_engine.sources.snapshot import Shelf, UsageSet
+from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.catalogue import Catalogue
+
+
+def describe(project: Path, config: ProjectConfig) -> Attributes:
+    """The columns of the sources and their types: as last synced, else read from the sources' first rows.
+
+    Raises SyncStopped where a file or a column is missing.
+    """
+    current = Shelf.of(project).current(config)
+    return current.attributes if current else syncing.describe(project, config)
+
+
+class DuckdbUsage:
+    """Implements `ports.Usage`. `hash_email` is the keyed hash that suppressions are held by."""
+
+    def __init__(self, project: Path, config: ProjectConfig, catalogue: Catalogue, hash_email: Callable[[str], str]) -> None:
+        self._project = project
+        self._config = config
+        self._catalogue = catalogue
+        self._hash_email = hash_email
+
+    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
+        _, reports = syncing.sync(self._project, self._config, on_progress)
+        return reports
+
+    def synced(self) -> bool:
+        return Shelf.of(self._project).current(self._config) is not None
+
+    def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
+        usage = self._current()
+        accounts = self._rows(usage.accounts, ("id", "name", "locale", "timezone", "csm"), "signed_up_at")
+        contacts = self._rows(usage.contacts, ("id", "account", "email", "name", "role", "locale", "timezone"), "created_at")
+        hashed = self._hash_email
+        return (
+            [AccountRow(*row) for row in accounts],
+            [ContactRow(id, account, email, hashed(email) if email else "", *rest) for id, account, email, *rest in contacts],
+        )
+
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
+        facts = DuckdbFacts(
+            self._current(), self._catalogue, champions(self._config.people, self._catalogue), now, self._config.timezone, overlay
+        )
+        try:
+            facts.prepare(conditions)
+        except BaseException:
+            facts.close()
+            raise
+        return facts
+
+    def _current(self) -> UsageSet:
+        found = Shelf.of(self._project).current(self._config)
+        if found is None:
+            raise CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
+        return found
+
+    def _rows(self, file: Path, texts: tuple[str, ...], since: str) -> list[tuple[Any, ...]]:
+        shown = listed(f"coalesce({quoted(name)}, '')" for name in texts)
+        with syncing.working_database(":memory:", "UTC") as db:
+            return db.execute(f'SELECT {shown}, epoch_us({quoted(since)}) FROM read_parquet({text(file)}) ORDER BY "#no"').fetchall()

@@ -1,0 +1,348 @@
+"""Definitions -> catalogue: metrics, segments, milestones and health, checked and put in order.
+
+They may refer to each other in any order without a cycle. A definition with a problem is reported once and left `broken`;
+what refers to it is broken too, and says nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+
+from cs_engine.language import durations
+from cs_engine.language.expression import Expression, Grain, Type
+from cs_engine.language.expressions import compile_condition, compile_scalar
+from cs_engine.language.problems import Place, Problems
+from cs_engine.language.scope import Column, Literal, NotHere, quoted
+from cs_engine.usage import health as health_columns
+from cs_engine.usage import windows as window_metrics
+from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.columns import Derived
+from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, MilestoneSpec, SegmentSpec, WindowMetric
+from cs_engine.usage.names import (
+    COUNTED,
+    NOT_BUILT,
+    Catalogue,
+    CatalogueScope,
+    latch_column,
+    milestone_column,
+    reached_at_column,
+    segment_column,
+)
+from cs_engine.usage.section import Section
+
+__all__ = ["Catalogue", "CatalogueScope", "Section", "build"]
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_ID = re.compile(r"\w[\w-]*")
+_HEADS = {"account", "contact", "champion", "vars", "event"}
+_RESERVED = {*COUNTED, *NOT_BUILT, health_columns.SCORE, health_columns.BAND, *_HEADS}
+
+
+def build(
+    metrics: Mapping[str, MetricSpec],
+    segments: Mapping[str, SegmentSpec],
+    journey: JourneySpec | None,
+    health: HealthSpec | None,
+    attributes: Attributes,
+    places: Mapping[str, Section],
+    problems: Problems,
+) -> Catalogue:
+    """Checks all definitions against each other and against the sources' columns.
+
+    `places` says where they stand, by `metrics`, `segments`, `journey`, `health`; one that is missing is placed in a file of that name.
+    """
+    sections = {name: places.get(name, Section(f"playbooks/{name}.yaml")) for name in ("metrics", "segments", "journey", "health")}
+    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems)
+    builder.check_names()
+    builder.compile_metrics()
+    builder.compile_segments()
+    builder.compile_milestones()
+    builder.compile_health()
+    return builder.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _EventScope:
+    """The columns of one event source, for `where`."""
+
+    source: str
+    columns: Mapping[str, Type]
+    grain: Grain = Grain.ACCOUNT
+    milestones: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        return list(self.columns)
+
+    def resolve(self, name: str) -> Column | NotHere | None:
+        if name in self.columns:
+            return Column(name, self.columns[name])
+        if name.partition(".")[0] in _HEADS and "." in name:
+            return NotHere("`where` reads the columns of events alone", f"events of {self.source} have {', '.join(self.columns)}")
+        return None
+
+
+@dataclass(slots=True)
+class _MetricScope:
+    """The catalogue's names while it is being built: a metric that is met before its turn is compiled first, for its type."""
+
+    inner: CatalogueScope
+    builder: _Builder
+
+    @property
+    def grain(self) -> Grain:
+        return self.inner.grain
+
+    @property
+    def milestones(self) -> tuple[str, ...]:
+        return tuple(self.builder.known_milestones())
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return tuple(self.builder.segments)
+
+    def names(self) -> list[str]:
+        return list(self.inner.names())
+
+    def resolve(self, name: str) -> Column | Literal | NotHere | None:
+        self.builder.compile_metric(name.removeprefix("account."))
+        return self.inner.resolve(name)
+
+
+@dataclass(slots=True)
+class _Builder:
+    metrics: Mapping[str, MetricSpec]
+    segments: Mapping[str, SegmentSpec]
+    journey: JourneySpec
+    health: HealthSpec | None
+    attributes: Attributes
+    sections: Mapping[str, Section]
+    problems: Problems
+    windows: dict[str, window_metrics.Window] = field(default_factory=dict)
+    types: dict[str, Type] = field(default_factory=dict)
+    account: dict[str, Derived] = field(default_factory=dict)
+    contact: dict[str, Derived] = field(default_factory=dict)
+    described: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Columns of the account's row."""
+    begun: set[str] = field(default_factory=set)
+
+    # --- names
+
+    def check_names(self) -> None:
+        section, spelt = self.sections["metrics"], dict[str, str]()
+        for name in self.metrics:
+            place = section.name(name)
+            if not _NAME.fullmatch(name):
+                self.problems.add(place, "M110", f'"{name}" is no name for a metric', "write small letters, digits and _, a letter first")
+                self.broken.add(name)
+            elif name in _RESERVED:
+                self.problems.add(place, "M111", f'"{name}" is a word of the language already', "choose another name")
+            elif name in self.attributes.account:
+                self.problems.add(
+                    place, "M112", f'accounts have a column "{name}" already: account.{name} would mean both', "choose another name"
+                )
+            spelt.setdefault(name.lower(), name)
+        self._check_ids("segments", ((name, self.sections["segments"].name(name)) for name in self.segments))
+        milestones = [
+            (spec.id, self.sections["journey"].place("phases", i, "milestones", j, "id"))
+            for i, phase in enumerate(self.journey.phases)
+            for j, spec in enumerate(phase.milestones)
+        ]
+        self._check_ids("milestones", milestones)
+        # Names are usable by others however wrong their definitions are.
+        self.types = {name: Type.UNKNOWN for name in self.metrics if name not in _RESERVED}
+        if self.health is not None:
+            self.types |= {health_columns.SCORE: Type.NUMBER, health_columns.BAND: Type.TEXT}
+
+    def _check_ids(self, kind: str, ids: Iterable[tuple[str, Place]]) -> None:
+        seen: dict[str, Place] = {}
+        for id, place in ids:
+            if not _ID.fullmatch(id):
+                self.problems.add(place, "M113", f'"{id}" is no id for one of the {kind}', "write letters, digits, _ and -")
+            elif id.lower() in seen:
+                first = seen[id.lower()]
+                self.problems.add(place, "M114", f'"{id}" is defined twice among the {kind}', f"the first is at {first.file}:{first.line}")
+            seen.setdefault(id.lower(), place)
+
+    def known_milestones(self) -> Mapping[str, MilestoneSpec]:
+        return self.journey.milestones()
+
+    # --- definitions
+
+    def compile_metrics(self) -> None:
+        for name in self.metrics:
+            self.compile_metric(name)
+
+    def compile_metric(self, name: str) -> None:
+        """Compiles the metric of that name, once; nothing for other names. Called again from within, it leaves the type unknown."""
+        spec = self.metrics.get(name)
+        if spec is None or name in self.begun or name in _RESERVED:
+            return
+        self.begun.add(name)
+        if isinstance(spec, str):
+            self._compile_expression(name, spec)
+        else:
+            self._compile_window(name, spec)
+
+    def _compile_expression(self, name: str, text: str) -> None:
+        place_of = self.sections["metrics"].text(name)
+        self.described[name] = text
+        for grain, columns in ((Grain.ACCOUNT, self.account), (Grain.CONTACT, self.contact)):
+            found = compile_scalar(text, place_of, self._scope(grain), self.problems)
+            if found is None:
+                self.broken.add(name)
+                return
+            columns[name] = Derived(found.sql, found.type, found.names)
+            self.types[name] = found.type
+
+    def _compile_window(self, name: str, spec: WindowMetric) -> None:
+        section = self.sections["metrics"]
+        self.types[name] = Type.NUMBER
+        window = window_metrics.check(name, spec, self.attributes.events, lambda *keys: section.place(name, *keys), self.problems)
+        if window is not None and spec.where is not None:
+            scope = _EventScope(window.source, self.attributes.events[window.source])
+            where = compile_condition(spec.where, section.text(name, "where"), scope, self.problems)
+            window = window.only(where) if where else None
+        if window is None:
+            self.broken.add(name)
+            return
+        self.windows[name] = window
+        self.described[name] = spec.title.get("en", next(iter(spec.title.values()))) if spec.title else window.describe()
+
+    def compile_segments(self) -> None:
+        for name, spec in self.segments.items():
+            self._condition(segment_column(name), spec.when, self.sections["segments"], (name, "when"))
+
+    def compile_milestones(self) -> None:
+        section = self.sections["journey"]
+        for i, phase in enumerate(self.journey.phases):
+            for j, spec in enumerate(phase.milestones):
+                path = ("phases", i, "milestones", j)
+                if spec.expected is not None:
+                    durations.check(spec.expected, section.place(*path, "expected"), self.problems)
+                self._milestone(spec, section, path)
+
+    def _milestone(self, spec: MilestoneSpec, section: Section, path: tuple[str | int, ...]) -> None:
+        reached = milestone_column(spec.id)
+        self._condition(reached, spec.when, section, (*path, "when"))
+        if reached not in self.account:
+            return
+        latch, now_true = latch_column(spec.id), self.account[reached]
+        self.account[reached] = Derived(f"({quoted(latch)} IS NOT NULL OR {now_true.sql})", Type.BOOLEAN, (latch, *now_true.needs))
+        self.account[reached_at_column(spec.id)] = Derived(
+            f"coalesce({quoted(latch)}, CASE WHEN {quoted(reached)} THEN getvariable('now') END)", Type.INSTANT, (latch, reached)
+        )
+
+    def _condition(self, column: str, text: str, section: Section, keys: tuple[str | int, ...]) -> None:
+        found = compile_condition(text, section.text(*keys), self._scope(Grain.ACCOUNT), self.problems)
+        if found is None:
+            self.broken.add(column)
+            return
+        self.account[column] = Derived(found.sql, Type.BOOLEAN, found.names)
+        self.described[column] = text
+
+    def compile_health(self) -> None:
+        if self.health is None:
+            return
+        section, scope = self.sections["health"], self._scope(Grain.ACCOUNT)
+        sound = health_columns.check(self.health, section, self.problems)
+        components: dict[str, Expression] = {}
+        for name, part in self.health.components.items():
+            found = compile_scalar(part.metric, section.text("components", name, "metric"), scope, self.problems)
+            if found is not None and found.type not in (Type.NUMBER, Type.UNKNOWN):
+                place = section.place("components", name, "metric")
+                self.problems.add(place, "M134", f"a component of health needs a number, this is {found.type.value}")
+            elif found is not None:
+                components[name] = found
+        overrides = [
+            (compile_condition(text, section.name_text("overrides", text), scope, self.problems), band)
+            for text, band in self.health.overrides.items()
+        ]
+        whole = [(condition, band) for condition, band in overrides if condition is not None]
+        if not sound or len(components) < len(self.health.components) or len(whole) < len(overrides):
+            self.broken |= {health_columns.SCORE, health_columns.BAND}
+            return
+        self.account |= health_columns.columns(self.health, components, whole)
+
+    def _scope(self, grain: Grain) -> _MetricScope:
+        # The catalogue so far shares our growing types; all else that a scope reads of it is settled before anything is compiled.
+        so_far = Catalogue(self.attributes, {}, {}, self.types, (), (), frozenset())
+        return _MetricScope(CatalogueScope(so_far, grain, {}), self)
+
+    # --- order
+
+    def finish(self) -> Catalogue:
+        order = self._order()
+        broken = frozenset(self.broken)
+        self.described[health_columns.SCORE] = "weighted mean of its components, 0 to 100"
+        self.described[health_columns.BAND] = "the band of health"
+        for milestone, spec in self.known_milestones().items():
+            self.described[milestone_column(milestone)] = spec.when
+        account = {name: self.account[name] for name in order if name in self.account and name not in broken}
+        contact = {name: self.contact[name] for name in order if name in self.contact and name not in broken}
+        whole = Catalogue(
+            attributes=self.attributes,
+            windows=self.windows,
+            derived={Grain.ACCOUNT: account, Grain.CONTACT: contact},
+            types={name: Type.UNKNOWN if name in broken else kind for name, kind in self.types.items()},
+            milestones=tuple(self.known_milestones()),
+            segments=tuple(self.segments),
+            broken=broken,
+            described={name: words for name, words in self.described.items() if words},
+        )
+        prefixed = {f"account.{name}" for name in broken if ":" not in name}
+        return replace(whole, broken=broken | prefixed)
+
+    def _order(self) -> list[str]:
+        """All derived columns, each after those that it needs. Cycles are reported and their members and users broken."""
+        graph = {name: set(derived.needs) for name, derived in self.account.items()}
+        order: list[str] = []
+        while not order and graph:
+            try:
+                order = list(TopologicalSorter(graph).static_order())
+            except CycleError as error:
+                # CycleError lists each member before the one that it is needed by; the first stands at both ends.
+                members = list(reversed(error.args[1]))[:-1]
+                self._report_cycle(members)
+                graph = {name: needs for name, needs in graph.items() if name not in members}
+        for name in order:
+            if name in graph and graph[name] & self.broken:
+                self.broken.add(name)
+        return order
+
+    def _report_cycle(self, members: list[str]) -> None:
+        self.broken |= set(members)
+        # `reached_at` only follows its milestone, and components of health their health.
+        shown = [member for member in members if not member.startswith("reached_at:")]
+        start = min(range(len(shown)), key=lambda i: shown[i])
+        ring = [_said(member) for member in (*shown[start:], *shown[:start], shown[start])]
+        self.problems.add(
+            self._place(shown[start]),
+            "M120",
+            f"these define each other in a circle: {' -> '.join(ring)}",
+            "let one of them do without the others",
+        )
+
+    def _place(self, column: str) -> Place:
+        kind, _, name = column.partition(":")
+        if kind == "segment":
+            return self.sections["segments"].place(name, "when")
+        if kind == "reached":
+            for i, phase in enumerate(self.journey.phases):
+                for j, spec in enumerate(phase.milestones):
+                    if spec.id == name:
+                        return self.sections["journey"].place("phases", i, "milestones", j, "when")
+        if kind in (health_columns.SCORE, health_columns.BAND):
+            return self.sections["health"].place("components", name) if name else self.sections["health"].place()
+        return self.sections["metrics"].place(column)
+
+
+def _said(column: str) -> str:
+    """A column as authors call it."""
+    kind, _, name = column.partition(":")
+    words = {"segment": f"in_segment('{name}')", "reached": f"reached('{name}')", "health": f"health component {name}"}
+    return words.get(kind, column) if name else column

@@ -1,0 +1,77 @@
+"""Where each column of a facts table comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cs_engine.language.expression import Type
+from cs_engine.usage.windows import Window
+
+
+class NameInfo(NamedTuple):
+    """A name that conditions and templates may use: what editors and `list` show."""
+
+    name: str
+    type: Type
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A column of the subject's own row in its source."""
+
+    column: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A column of the account's champion as of `now`; blank where there is none."""
+
+    column: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What only our own tables know, laid over the facts; 0 for the rest."""
+
+    name: str
+    type: Type = Type.NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """When the account reached a milestone, as our tables have it; blank when they do not."""
+
+    milestone: str
+    type: Type = Type.INSTANT
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A window metric over the subject's own events."""
+
+    window: Window
+    type: Type = Type.NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An expression over other columns of the same table."""
+
+    sql: str
+    type: Type
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfAccount:
+    """On the contact's table: a column of its account's row."""
+
+    column: str
+    type: Type
+
+
+Origin = Attribute | Champion | Counted | Latch | Measured | Derived | OfAccount

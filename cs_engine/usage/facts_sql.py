@@ -1,0 +1,161 @@
+"""The two facts tables of a tick as SQL: text only; somebody else runs it.
+
+It reads the views `src_accounts` and `src_contacts` (each with its number "#no", contacts with their account's "#account"), and
+`src_<source>` of each event source (see windows_sql). `account_facts` and `contact_facts` begin with those who are there at `now` and are
+extended, once or again, by the columns that are needed: nothing else is ever computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+
+from cs_engine.language.expression import Grain
+from cs_engine.language.scope import quoted
+from cs_engine.usage.columns import Attribute, Champion, Counted, Derived, Latch, Measured, OfAccount, Origin
+from cs_engine.usage.names import Catalogue
+from cs_engine.usage.windows import Kind, Window
+from cs_engine.usage.windows_sql import Moment, aggregates, column
+
+CHAMPIONS = "champions"
+"""Table: "#no" of an account, "#contact" the number of its champion."""
+
+
+def overlay(grain: Grain) -> str:
+    """The table of what only our own tables know, by "#row"; it has a column for every Counted and Latch."""
+    return f"{grain.value}_overlay"
+
+
+def accounts_there(catalogue: Catalogue, moment: Moment) -> str:
+    """SELECT of the accounts that are there at now: "#row", "#no", "account.id"."""
+    there = _there("a", "signed_up_at", "learned_at" in catalogue.attributes.account, moment)
+    return (
+        f'SELECT CAST(row_number() OVER (ORDER BY "#no") - 1 AS INTEGER) AS "#row", "#no", id AS "account.id" '
+        f"FROM src_accounts AS a WHERE {there} ORDER BY 1"
+    )
+
+
+def contacts_there(catalogue: Catalogue, moment: Moment) -> str:
+    """SELECT of the contacts that are there at now, and their accounts too: "#row", "#no", "#account", "#account_row", "contact.id"."""
+    there = _there("c", "created_at", "learned_at" in catalogue.attributes.contact, moment)
+    return (
+        f'SELECT CAST(row_number() OVER (ORDER BY c."#no") - 1 AS INTEGER) AS "#row", c."#no", c."#account", '
+        f'a."#row" AS "#account_row", c.id AS "contact.id" '
+        f'FROM src_contacts AS c JOIN account_facts AS a ON a."#no" = c."#account" WHERE {there} ORDER BY 1'
+    )
+
+
+def _there(alias: str, since: str, learned: bool, moment: Moment) -> str:
+    """Whether a row is there: nothing that came later, or was learned later, is. A blank time is no reason to hide it."""
+    times = [since, *(["learned_at"] if learned else [])]
+    return " AND ".join(f"coalesce({alias}.{time} <= {moment.now_sql}, true)" for time in times)
+
+
+def champions(ranks: Iterable[str]) -> str:
+    """SELECT of each account's champion: the earliest contact of those who meet the first of these conditions that anybody meets.
+
+    The conditions are SQL over the columns of `contact_facts`.
+    """
+    rank = " ".join(f"WHEN {sql} THEN {i}" for i, sql in enumerate(ranks))
+    return (
+        f'SELECT "#account" AS "#no", "#no" AS "#contact" FROM '
+        f'(SELECT *, CASE {rank} END AS "#rank" FROM contact_facts) WHERE "#rank" IS NOT NULL '
+        f'QUALIFY row_number() OVER (PARTITION BY "#account" ORDER BY "#rank", "contact.created_at" NULLS LAST, "contact.id") = 1'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """New columns for a facts table."""
+
+    sql: str
+    """A SELECT of the table's columns and the new ones, in any order of rows."""
+    columns: tuple[str, ...]
+
+
+def extension(
+    catalogue: Catalogue, grain: Grain, present: Set[str], columns: Iterable[str], moment: Moment, guarded: bool = False
+) -> Extension | None:
+    """What adds these columns, and what they need, to a facts table that has the `present` ones; None when nothing is missing.
+
+    Columns of the account must be on the account's table before (`of_account`), and `champions` be there where one needs it.
+    `guarded`: where an expression fails in a row, its value there is blank.
+    """
+    wanted = {name: catalogue.origin(grain, name) for name in sorted(catalogue.needs(grain, columns) - present)}
+    if not wanted:
+        return None
+    leaves = {name: origin for name, origin in wanted.items() if not isinstance(origin, Derived)}
+    sql = _leaves(catalogue, grain, leaves, moment, guarded) if leaves else f"SELECT * FROM {grain.table}"
+    have = set(present) | leaves.keys()
+    left = {name: origin for name, origin in wanted.items() if isinstance(origin, Derived)}
+    while left:
+        # One level at a time: a level reads what the levels below it made.
+        level = {name: origin for name, origin in left.items() if have.issuperset(origin.needs)}
+        made = ", ".join(f"{_guarded(origin.sql, guarded)} AS {quoted(name)}" for name, origin in level.items())
+        sql = f"SELECT *, {made} FROM ({sql})"
+        have |= level.keys()
+        left = {name: origin for name, origin in left.items() if name not in level}
+    return Extension(sql, tuple(wanted))
+
+
+def of_account(catalogue: Catalogue, columns: Iterable[str]) -> set[str]:
+    """The columns of the account's table that these columns of the contact's table read."""
+    origins = (catalogue.origin(Grain.CONTACT, name) for name in catalogue.needs(Grain.CONTACT, columns))
+    return {origin.column for origin in origins if isinstance(origin, OfAccount)}
+
+
+def need_champions(catalogue: Catalogue, columns: Iterable[str]) -> bool:
+    """Whether any of these columns of the account's table is the champion's."""
+    return any(isinstance(catalogue.origin(Grain.ACCOUNT, name), Champion) for name in catalogue.needs(Grain.ACCOUNT, columns))
+
+
+def _guarded(sql: str, guarded: bool) -> str:
+    return f"TRY({sql})" if guarded else sql
+
+
+def _leaves(catalogue: Catalogue, grain: Grain, leaves: Mapping[str, Origin], moment: Moment, guarded: bool) -> str:
+    """The facts table with columns that come from elsewhere joined to it."""
+    joins: dict[str, str] = {}
+    shown = []
+    windows = {name: origin.window for name, origin in leaves.items() if isinstance(origin, Measured)}
+    if any(isinstance(origin, Attribute) for origin in leaves.values()) or any(w.kind is Kind.DAYS_SINCE_LAST for w in windows.values()):
+        joins["s"] = f'LEFT JOIN src_{grain.value}s AS s ON s."#no" = f."#no"'
+    since = "s.signed_up_at" if grain is Grain.ACCOUNT else "s.created_at"
+    aliases = _join_windows(catalogue, list(windows.values()), grain, moment, guarded, joins)
+    for name, origin in leaves.items():
+        value = column(windows[name], aliases[name], since, moment) if name in windows else _leaf(grain, name, origin, joins)
+        shown.append(f"{value} AS {quoted(name)}")
+    return f"SELECT f.*, {', '.join(shown)} FROM {grain.table} AS f {' '.join(joins.values())}"
+
+
+def _leaf(grain: Grain, name: str, origin: Origin, joins: dict[str, str]) -> str:
+    """SQL of a column that lies in another table, which is joined."""
+    match origin:
+        case Attribute():
+            return f"s.{quoted(origin.column)}"
+        case Champion():
+            joins["ch"] = f'LEFT JOIN {CHAMPIONS} AS ch ON ch."#no" = f."#no"'
+            joins["cc"] = 'LEFT JOIN src_contacts AS cc ON cc."#no" = ch."#contact"'
+            return f"cc.{quoted(origin.column)}"
+        case Counted() | Latch():
+            joins["o"] = f'LEFT JOIN {overlay(grain)} AS o ON o."#row" = f."#row"'
+            return f"o.{quoted(name)}"
+        case OfAccount():
+            joins["a"] = 'LEFT JOIN account_facts AS a ON a."#row" = f."#account_row"'
+            return f"a.{quoted(origin.column)}"
+        case Measured() | Derived():
+            raise TypeError(f"{name} is computed, not joined")
+
+
+def _join_windows(
+    catalogue: Catalogue, windows: list[Window], grain: Grain, moment: Moment, guarded: bool, joins: dict[str, str]
+) -> dict[str, str]:
+    """Joins the aggregates of all windows; tells for each metric under which alias."""
+    if guarded:
+        windows = [w.guarded() for w in windows]
+    late = [source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns]
+    aliases: dict[str, str] = {}
+    for i, aggregate in enumerate(aggregates(windows, grain, moment, late)):
+        joins[f"w{i}"] = f'LEFT JOIN ({aggregate.sql}) AS w{i} ON w{i}."#no" = f."#no"'
+        aliases |= {window.name: f"w{i}" for window in aggregate.metrics}
+    return aliases

@@ -1,0 +1,185 @@
+"""The catalogue: every name that conditions may use, what it is, and which column it reads.
+
+A metric exists twice: over all events of an account, and over a contact's own. A bare name is the subject's; `account.<metric>`
+on a contact's row is its account's. Milestones, segments and health are the account's on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cs_engine.language.expression import Grain, Type
+from cs_engine.language.scope import Column, Literal, NotHere
+from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.columns import Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin
+from cs_engine.usage.windows import Window
+
+Scalar = str | int | float | bool | None
+
+COUNTED: Mapping[str, str] = {
+    "emails_30d": "customer mails that were accepted in the last 30 days",
+    "open_ctas": "CTAs that are open",
+}
+NOT_BUILT = {"nps", "unanswered_streak"}
+
+
+def milestone_column(milestone: str) -> str:
+    return f"reached:{milestone}"
+
+
+def reached_at_column(milestone: str) -> str:
+    return f"reached_at:{milestone}"
+
+
+def latch_column(milestone: str) -> str:
+    return f"latched:{milestone}"
+
+
+def segment_column(segment: str) -> str:
+    return f"segment:{segment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All checked definitions of a project. `cs_engine.usage.catalogue.build` makes it."""
+
+    attributes: Attributes
+    windows: Mapping[str, Window]
+    derived: Mapping[Grain, Mapping[str, Origin]]
+    """Columns that are expressions, each after those that it needs. On the contact's row the derived metrics alone."""
+    types: Mapping[str, Type]
+    """Of every metric, and of health where it is configured; UNKNOWN for those in `broken`."""
+    milestones: tuple[str, ...]
+    """In the order of the journey."""
+    segments: tuple[str, ...]
+    broken: frozenset[str]
+    """Columns of definitions with problems, and of all that need them: an expression that reads one must not be run."""
+    described: Mapping[str, str] = field(default_factory=dict)
+    """What each metric, milestone column and segment column is, in words."""
+
+    def scope(self, grain: Grain, vars: Mapping[str, Scalar] | None = None) -> CatalogueScope:
+        """What names stand for in a condition over that grain's row, in a playbook with those `vars`."""
+        return CatalogueScope(self, grain, vars or {})
+
+    def people_scope(self) -> CatalogueScope:
+        """For the conditions in project.yaml that say who is champion and who operates: attributes of contacts alone."""
+        return CatalogueScope(self, Grain.CONTACT, {}, people=True)
+
+    def names(self, grain: Grain) -> list[NameInfo]:
+        """Every name that resolves to a column there, for editors, `list` and templates."""
+        contact = [NameInfo(f"contact.{n}", t, "column of the contacts") for n, t in self.attributes.contact.items()]
+        champion = [NameInfo(f"champion.{n}", t, "the account's champion as of now") for n, t in self.attributes.contact.items()]
+        found = [NameInfo(f"account.{n}", t, "column of the accounts") for n, t in self.attributes.account.items()]
+        found += [*(contact if grain is Grain.CONTACT else []), *champion]
+        own = [NameInfo(name, kind, self.described.get(name, "")) for name, kind in self.types.items()]
+        own += [NameInfo(name, Type.NUMBER, words) for name, words in COUNTED.items()]
+        if grain is Grain.CONTACT:
+            own += [NameInfo(f"account.{info.name}", info.type, info.description) for info in own]
+        return found + own
+
+    def origin(self, grain: Grain, column: str) -> Origin:
+        """Where a column of that grain's facts comes from. Raises KeyError for a column that no name resolves to."""
+        if column in self.derived[grain]:
+            return self.derived[grain][column]
+        if column in self.windows:
+            return Measured(self.windows[column])
+        if column in COUNTED:
+            return Counted(column)
+        head, _, rest = column.partition(".")
+        own = self.attributes.account if grain is Grain.ACCOUNT else self.attributes.contact
+        if head == grain.value and rest in own:
+            return Attribute(rest, own[rest])
+        if grain is Grain.ACCOUNT:
+            return self._of_account_alone(column, head, rest)
+        inner = column if head != "account" or rest in self.attributes.account else rest
+        if not (head == "contact" and rest):
+            origin = self.origin(Grain.ACCOUNT, inner)
+            return OfAccount(inner, origin.type)
+        raise KeyError(column)
+
+    def _of_account_alone(self, column: str, head: str, rest: str) -> Origin:
+        if head == "champion" and rest in self.attributes.contact:
+            return Champion(rest, self.attributes.contact[rest])
+        latch, _, milestone = column.partition(":")
+        if latch == "latched" and milestone in self.milestones:
+            return Latch(milestone)
+        raise KeyError(column)
+
+    def needs(self, grain: Grain, columns: Iterable[str]) -> set[str]:
+        """These columns and all of the same row that they are made of."""
+        found: set[str] = set()
+        left = list(columns)
+        while left:
+            column = left.pop()
+            if column not in found:
+                found.add(column)
+                left.extend(getattr(self.origin(grain, column), "needs", ()))
+        return found
+
+    def column_of(self, grain: Grain, name: str) -> str:
+        """The column that a name of `names(grain)` reads (a column's own name is its name too). Raises KeyError for others."""
+        if grain is Grain.ACCOUNT and name.startswith("account.") and name.removeprefix("account.") not in self.attributes.account:
+            name = name.removeprefix("account.")
+        self.origin(grain, name)
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueScope:
+    """The catalogue's names on one grain's row."""
+
+    catalogue: Catalogue
+    grain: Grain
+    vars: Mapping[str, Scalar]
+    people: bool = False
+
+    @property
+    def milestones(self) -> Collection[str]:
+        return () if self.people else self.catalogue.milestones
+
+    @property
+    def segments(self) -> Collection[str]:
+        return () if self.people else self.catalogue.segments
+
+    def names(self) -> Collection[str]:
+        if self.people:
+            return [f"contact.{name}" for name in self.catalogue.attributes.contact]
+        return [*(info.name for info in self.catalogue.names(self.grain)), *(f"vars.{name}" for name in self.vars)]
+
+    def resolve(self, name: str) -> Column | Literal | NotHere | None:
+        head, dot, rest = name.partition(".")
+        if self.people and head != "contact":
+            return NotHere("who somebody is can hang on contact.* alone", "use columns of the contacts")
+        if not dot:
+            return self._metric(name, name)
+        match head:
+            case "vars":
+                return Literal(self.vars[rest]) if rest in self.vars else None
+            case "event":
+                return NotHere("event.* is part of the language but not built yet")
+            case "contact" if self.grain is Grain.ACCOUNT:
+                return NotHere(
+                    "contact.* is known where the subject is a contact, and inside `to:`", f"the account's champion is champion.{rest}"
+                )
+            case "contact" | "champion":
+                return self._column(name, self.catalogue.attributes.contact.get(rest))
+            case "account":
+                if rest in self.catalogue.attributes.account:
+                    return self._column(name, self.catalogue.attributes.account[rest])
+                return self._metric(rest, name if self.grain is Grain.CONTACT else rest)
+        return None
+
+    def _column(self, name: str, kind: Type | None) -> Column | None:
+        return None if kind is None else Column(name, kind)
+
+    def _metric(self, metric: str, column: str) -> Column | NotHere | None:
+        if metric in self.catalogue.types:
+            return Column(column, self.catalogue.types[metric])
+        if metric in COUNTED:
+            return Column(column, Type.NUMBER)
+        if metric in NOT_BUILT:
+            return NotHere(f"{metric} is part of the language but not built yet")
+        if metric in ("health", "health_band"):
+            return NotHere("no health is configured", "describe it in playbooks/health.yaml")
+        return None

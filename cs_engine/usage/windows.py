@@ -1,0 +1,164 @@
+"""Window metrics: counts over an event source in a span of days, checked and ready to become SQL.
+
+A window is made of calendar days in the project's zone. `in: 7 days` is today so far and the six days before. With `ago` the whole
+window moves back by that many days and is then whole days: `in: 7 days, ago: 7 days` ends where `in: 7 days` begins.
+`in: 4 hours` is the only window that cuts a day; it cannot be moved. Without `in` a window reaches back to the first event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from cs_engine.language import durations
+from cs_engine.language.expression import Expression, Type
+from cs_engine.language.problems import Place, Problems, did_you_mean
+from cs_engine.usage.model import WindowMetric
+
+
+class Kind(StrEnum):
+    """What a window metric does with the events in its window. The values are the keys of metrics.yaml."""
+
+    COUNT = "count"
+    COUNT_DISTINCT = "count_distinct"
+    SUM = "sum"
+    DAYS_SINCE_LAST = "days_since_last"
+    ACTIVE_DAYS = "active_days"
+    ACTIVE_WEEKS = "active_weeks"
+
+
+DESCRIPTIONS: Mapping[Kind, str] = {
+    Kind.COUNT: "events",
+    Kind.COUNT_DISTINCT: "distinct values",
+    Kind.SUM: "the sum",
+    Kind.DAYS_SINCE_LAST: "calendar days since the last event; since sign-up where there was none",
+    Kind.ACTIVE_DAYS: "days with an event",
+    Kind.ACTIVE_WEEKS: "weeks with an event, counted back from today",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A checked window metric."""
+
+    name: str
+    kind: Kind
+    source: str
+    column: str
+    """What is counted or added up; '' for the other kinds."""
+    where: str
+    """SQL over the event's columns; '' for all events."""
+    days: int | None
+    """Length in days; None without an end in the past."""
+    ago: int
+    hours: int | None = None
+
+    @property
+    def unbounded(self) -> bool:
+        return self.days is None and self.hours is None
+
+    def only(self, where: Expression) -> Window:
+        """The same window over fewer events."""
+        return replace(self, where=where.sql)
+
+    def guarded(self) -> Window:
+        """The same, where events for which `where` fails do not count."""
+        return replace(self, where=f"coalesce(TRY({self.where}), false)") if self.where else self
+
+    def describe(self) -> str:
+        """One English line for lists and editors."""
+        what = DESCRIPTIONS[self.kind] + (f" of {self.column}" if self.column else "")
+        span = f" in {self.hours} hours" if self.hours else f" in {self.days} days" if self.days else ""
+        return f"{what}{span}{f', {self.ago} days ago' if self.ago else ''}{f' ({self.source})' if self.source != 'usage' else ''}"
+
+
+class PlaceIn(Protocol):
+    """Where a key's value stands in the definition."""
+
+    def __call__(self, *keys: str) -> Place: ...
+
+
+def check(name: str, spec: WindowMetric, events: Mapping[str, Mapping[str, Type]], at: PlaceIn, problems: Problems) -> Window | None:
+    """The window, or None and at least one problem. Its `where` is the caller's to compile."""
+    kinds = [kind for kind in Kind if getattr(spec, kind.value) is not None]
+    if len(kinds) != 1:
+        words = ", ".join(kind.value for kind in Kind)
+        message = f"{kinds[0].value} and {kinds[1].value} cannot be one metric" if kinds else "it is not said what to count"
+        problems.add(at(), "M101", f'metric "{name}": {message}', f"write exactly one of {words}")
+        return None
+    kind = kinds[0]
+    columns = events.get(spec.from_)
+    if columns is None:
+        mend = did_you_mean(spec.from_, events) or f"known: {', '.join(sorted(events))}; project.yaml names further ones under sources.more"
+        problems.add(at("from"), "M102", f'there is no source "{spec.from_}"', mend)
+        return None
+    before = len(problems)
+    column = _column(kind, spec, columns, at, problems)
+    days, hours = _length(kind, spec, at, problems)
+    ago = _ago(kind, spec, hours, at, problems)
+    if len(problems) > before:
+        return None
+    return Window(name, kind, spec.from_, column, "", days, ago, hours)
+
+
+def _column(kind: Kind, spec: WindowMetric, columns: Mapping[str, Type], at: PlaceIn, problems: Problems) -> str:
+    if kind is Kind.COUNT_DISTINCT:
+        column, fits = str(spec.count_distinct), True
+    elif kind is Kind.SUM:
+        column = str(spec.sum)
+        fits = columns.get(column, Type.NUMBER) in (Type.NUMBER, Type.UNKNOWN)
+    else:
+        return ""
+    if column not in columns:
+        mend = did_you_mean(column, columns) or f"it has {', '.join(columns)}"
+        problems.add(at(kind.value), "M103", f'events of {spec.from_} have no column "{column}"', mend)
+    elif not fits:
+        problems.add(at(kind.value), "M104", f'"{column}" is {columns[column].value}, a sum needs numbers')
+    return column
+
+
+def _length(kind: Kind, spec: WindowMetric, at: PlaceIn, problems: Problems) -> tuple[int | None, int | None]:
+    """(days, hours) of the window; (None, None) without one."""
+    if spec.in_ is None:
+        return None, None
+    if kind is Kind.DAYS_SINCE_LAST:
+        problems.add(at("in"), "M105", "days_since_last looks back without an end", "leave `in` out")
+        return None, None
+    found = durations.check(spec.in_, at("in"), problems)
+    if found is None:
+        return None, None
+    if found.unit == "hours" and kind in (Kind.ACTIVE_DAYS, Kind.ACTIVE_WEEKS):
+        problems.add(at("in"), "M105", f"{kind.value} counts in whole days", "write days or weeks")
+        return None, None
+    if found.amount == 0:
+        problems.add(at("in"), "M105", "a window of no length counts nothing", "write 1 days for today")
+        return None, None
+    match found.unit:
+        case "hours":
+            return None, found.amount
+        case "days":
+            return found.amount, None
+        case "weeks":
+            return found.amount * 7, None
+    problems.add(at("in"), "M105", f"a window is counted in days, weeks or hours, not in {found.unit}")
+    return None, None
+
+
+def _ago(kind: Kind, spec: WindowMetric, hours: int | None, at: PlaceIn, problems: Problems) -> int:
+    if spec.ago is None:
+        return 0
+    if kind is Kind.DAYS_SINCE_LAST:
+        problems.add(at("ago"), "M106", "days_since_last counts from today", "leave `ago` out")
+        return 0
+    if hours is not None:
+        problems.add(at("ago"), "M106", "a window of hours cannot be moved back", "write `in` in days")
+        return 0
+    found = durations.check(spec.ago, at("ago"), problems)
+    if found is None:
+        return 0
+    if found.unit not in ("days", "weeks"):
+        problems.add(at("ago"), "M106", f"windows move by days or weeks, not by {found.unit}")
+        return 0
+    return found.amount * (7 if found.unit == "weeks" else 1)
