@@ -12,14 +12,15 @@ _INIT_PID_NAMESPACE = "pid:[4026531836]"
 """The machine's own, on every Linux; a container has another and sees other processes under the same numbers."""
 
 
-@lru_cache(maxsize=8)
-def _named(pid: int) -> str:
-    return f"{_host()}:{pid}:{_start(pid) or '?'}"
-
-
 def this_process() -> str:
     """The holder's name of the process that asks."""
-    return _named(os.getpid())
+    return name_of(os.getpid())
+
+
+@lru_cache(maxsize=8)
+def name_of(pid: int) -> str:
+    """The holder's name of a living process of this host."""
+    return f"{_host()}:{pid}:{_start(pid) or '?'}"
 
 
 def is_dead(holder: str) -> bool:

