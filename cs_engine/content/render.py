@@ -1,0 +1,61 @@
+"""Running a compiled template for one context, and what can go wrong then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Template
+from jinja2.exceptions import UndefinedError
+
+from cs_engine.content.links import UnsafeUrl
+from cs_engine.errors import CsEngineError
+
+MOST_OUTPUT = 500_000
+"""Characters one rendered part may have."""
+
+
+class RenderFailed(CsEngineError):
+    """A template failed for one context. Carries names of the template's own, never a value: it may be shown and stored."""
+
+    def __init__(self, code: str, template: str, name: str = "") -> None:
+        self.code = code
+        """undefined_variable | unsafe_url | too_long | template_failed"""
+        self.template = template
+        self.name = name
+        """The undefined variable as far as it is known, or the type of what was raised; '' else."""
+        super().__init__(f"template {template}: {code}" + (f" ({name})" if name else ""))
+
+    def __reduce__(self) -> tuple[type[RenderFailed], tuple[str, str, str]]:
+        return RenderFailed, (self.code, self.template, self.name)
+
+
+class TooLong(Exception):
+    """A part grew beyond MOST_OUTPUT."""
+
+
+def rendered(template: Template, context: Mapping[str, Any]) -> str:
+    """The template's output for a context. Raises what the template raises, and TooLong."""
+    pieces: list[str] = []
+    length = 0
+    for piece in template.root_render_func(template.new_context(context)):  # type: ignore[arg-type]
+        length += len(piece)
+        if length > MOST_OUTPUT:
+            raise TooLong
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def failure(error: Exception, template: str, needs: frozenset[str]) -> RenderFailed:
+    """What was raised, without what it says: the messages of Python's errors hold values of people."""
+    match error:
+        case UndefinedError():
+            name = error.message or ""
+            dotted = [n for n in needs if n == name or n.endswith("." + name)]
+            return RenderFailed("undefined_variable", template, dotted[0] if len(dotted) == 1 else name)
+        case UnsafeUrl():
+            return RenderFailed("unsafe_url", template)
+        case TooLong():
+            return RenderFailed("too_long", template)
+        case _:
+            return RenderFailed("template_failed", template, type(error).__name__)

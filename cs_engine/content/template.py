@@ -1,0 +1,83 @@
+"""Compiled templates: what is rendered for each recipient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from jinja2 import Template
+
+from cs_engine.content.blocks import MOST_TEXT, Blocks, shortened
+from cs_engine.content.render import failure, rendered
+
+MOST_SUBJECT = 250
+"""Characters of a rendered subject; the rest is cut."""
+
+_BREAKS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Marks that turn the direction of what follows, and halves of characters."""
+_GAPS = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
+
+
+class Rendered(NamedTuple):
+    subject: str
+    """One line, without control characters."""
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailTemplate:
+    """One mail in one locale."""
+
+    name: str
+    locale: str
+    needs: frozenset[str]
+    """The dotted names that a context must have, the layout's too."""
+    wants: frozenset[str]
+    """Names that are used where the project has them: parts of a person's name, time zones."""
+    subject: Template
+    html: Template
+    text: Template
+
+    def render(self, context: Mapping[str, Any]) -> Rendered:
+        """The mail for one recipient. `context` is nested dicts of plain values.
+
+        Blank (None) is written as nothing; a name that is missing raises RenderFailed, which says no value.
+        """
+        try:
+            return Rendered(
+                one_line(rendered(self.subject, context)),
+                rendered(self.html, context),
+                _GAPS.sub("\n\n", rendered(self.text, context)).strip() + "\n",
+            )
+        except Exception as error:  # noqa: BLE001 - a template is its author's program: whatever it raises is its own failure
+            # Without the cause: what Python's errors say holds values of people.
+            raise failure(error, self.name, self.needs) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SlackTemplate:
+    """One Slack message in one locale."""
+
+    name: str
+    locale: str
+    needs: frozenset[str]
+    wants: frozenset[str]
+    text: Template
+    blocks: Blocks
+
+    def render(self, context: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+        """The notification's text and the Block Kit blocks, within Slack's limits. Raises RenderFailed."""
+        try:
+            return shortened(rendered(self.text, context).strip(), MOST_TEXT), self.blocks.render(context)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise failure(error, self.name, self.needs) from None
+
+
+def one_line(subject: str) -> str:
+    """A subject that is one header line: no line ends, no control characters, at most MOST_SUBJECT characters."""
+    line = _UNSEEN.sub("", _BREAKS.sub(" ", subject)).strip()
+    return line if len(line) <= MOST_SUBJECT else line[: MOST_SUBJECT - 1] + "…"
