@@ -204,7 +204,9 @@ def _deliver(line: smtplib.SMTP, parcel: Parcel) -> tuple[Outcome, smtplib.SMTP 
         line.close()
         if not left:
             return Outcome(parcel.id, "retry", "no_connection"), None
-        return Outcome(parcel.id, "uncertain", "timeout" if isinstance(error, TimeoutError) else "connection_lost"), None
+        # smtplib says "disconnected" of every failed read, and keeps the time-out as its context.
+        silent = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+        return Outcome(parcel.id, "uncertain", "timeout" if silent else "connection_lost"), None
     if refused is None:
         return Outcome(parcel.id, "accepted", provider_id=parcel.id), line
     return refused, _again(line)

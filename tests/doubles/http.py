@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,7 +35,8 @@ class HttpDouble(Loopback):
     def __init__(self) -> None:
         super().__init__()
         self.requests = 0
-        self.connections = 0
+        self.on_connection: Callable[[int], object] = lambda _: None
+        """Told the client's port with every request."""
         self._always: Answer | None = None
         self._nth: dict[int, Answer] = {}
         self._keyed: dict[str, Answer] = {}
@@ -72,7 +73,9 @@ class HttpDouble(Loopback):
     async def _stop(self) -> None:
         await self._runner.cleanup()
 
-    def _scripted(self, key: str) -> Answer | None:
+    def _scripted(self, request: web.Request, key: str) -> Answer | None:
+        if request.transport is not None:
+            self.on_connection(request.transport.get_extra_info("peername")[1])
         with self.lock:
             self.requests += 1
             return self._keyed.get(key) or self._nth.get(self.requests) or self._always

@@ -50,7 +50,7 @@ class SendgridDouble(HttpDouble):
                 self.problems += found
             return await self._give(request, refusal(400, *found[0]))
         to = payload["personalizations"][0]["to"][0]["email"]
-        answer = self._scripted(to) or Answer(202)
+        answer = self._scripted(request, to) or Answer(202)
         if answer.take or (answer.status == 202 and answer.fate == "answer"):
             self._take(payload, to)
         if answer.status == 202 and answer.fate == "answer":

@@ -66,7 +66,7 @@ class SlackDouble(HttpDouble):
                 self.requests += 1
                 self.problems += problems
             return web.json_response({"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": problems}})
-        answer = self._scripted(str(said["channel"]))
+        answer = self._scripted(request, str(said["channel"]))
         if answer is not None and not answer.take:
             return await self._give(request, answer)
         if channel is None:

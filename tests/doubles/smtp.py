@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, Literal, NamedTuple
@@ -66,20 +67,22 @@ class SmtpDouble(Loopback):
 
     def _protocol(self) -> SMTP:
         self.connections += 1
-        protocol = SMTP(
-            self,
-            hostname="double.example",
-            enable_SMTPUTF8=False,
-            auth_required=self._auth,
-            auth_require_tls=False,
-            authenticator=self._authenticate,
-            loop=asyncio.get_running_loop(),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it warns of passwords in the clear, which stay on loopback here
+            protocol = SMTP(
+                self,
+                hostname="double.example",
+                enable_SMTPUTF8=False,
+                auth_required=self._auth,
+                auth_require_tls=False,
+                authenticator=self._authenticate,
+                loop=asyncio.get_running_loop(),
+            )
         self._protocols.append(protocol)
         return protocol
 
     def _authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=data == LoginPassword(USER.encode(), PASSWORD.encode()))
+        return AuthResult(success=data == LoginPassword(USER.encode(), PASSWORD.encode()), handled=False)
 
     async def handle_RCPT(self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
         match self._fates.get(address, "take"):
