@@ -82,6 +82,9 @@ class Usage(Protocol):
 
     def synced(self) -> bool: ...
 
+    def stale(self) -> bool:
+        """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
+
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         """All accounts and contacts as last synced."""
 
@@ -161,6 +164,8 @@ class OpenCta(NamedTuple):
     subject_id: str
     digest: str
     fired_at: Micros
+    staff: str
+    """Whose it is: an e-mail; '' when it went to a channel."""
 
 
 class Change(NamedTuple):
@@ -310,6 +315,9 @@ class Store(Protocol):
 
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
         """(cta id, reason); journalled."""
+
+    def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
+        """CTA -> why it was closed, of those that are."""
 
     def counts(self) -> Counts: ...
 

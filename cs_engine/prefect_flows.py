@@ -14,22 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-SERVER_SETTINGS: Mapping[str, str] = {
-    # Flows of ten tasks, one after the other, lock Prefect's SQLite unless the recorder writes in batches.
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
-    # Its database grows with every task run; vacuum is off by default.
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-}
-"""What a Prefect server should be started with; `cs-engine doctor` names them for a server of the user's own."""
+from cs_engine.server_settings import SERVER_SETTINGS
 
 _OURS: Mapping[str, str] = {
     **SERVER_SETTINGS,
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "PREFECT_TASKS_REFRESH_CACHE": "false",
@@ -47,7 +36,7 @@ from cs_engine.playbook.project import Project
 from cs_engine.run.context import Engine
 from cs_engine.run.report import TickReport
 from cs_engine.run.tick import ENTER, run_tick
-from cs_engine.wiring import assemble_from_settings, load_project
+from cs_engine.wiring import assemble, load_project
 
 Work = Callable[[], None]
 
@@ -118,27 +107,21 @@ def engine_in_use(engine: Engine) -> Iterator[None]:
         _engine = before
 
 
-def tick_through_prefect(engine: Engine, now: datetime, until: datetime | None, playbooks: tuple[str, ...]) -> TickReport:
-    """Runs the flow `tick` (or the one playbook's own) and gives its report. Call inside `engine_in_use`."""
+def tick_through_prefect(now: datetime, until: datetime | None, playbooks: tuple[str, ...]) -> TickReport:
+    """Runs the flow `tick`, or the one playbook's own, on the engine in use, and gives its report."""
     global _last  # noqa: PLW0603 - see above
+    assert _engine is not None, "call inside engine_in_use"
     _last = None
-    del engine  # it is in use already; the parameter keeps callers honest
-    chosen = (
-        compiled(_in_use().project.plans[playbooks[0]]).flow if len(playbooks) == 1 and playbooks[0] in _in_use().project.plans else None
-    )
-    if chosen is not None and until is None:
-        state = chosen(now=now.isoformat(), return_state=True)
+    alone = _engine.project.plans.get(playbooks[0]) if len(playbooks) == 1 and until is None else None
+    state: State[Any]
+    if alone is not None:
+        state = compiled(alone).flow(now=now.isoformat(), return_state=True)
     else:
         state = tick(now=now.isoformat(), until=until.isoformat() if until else None, playbooks=list(playbooks), return_state=True)
     if _last is None:
         state.result()  # raises what the flow raised
     assert _last is not None
     return _last
-
-
-def _in_use() -> Engine:
-    assert _engine is not None, "call inside engine_in_use"
-    return _engine
 
 
 _compiled: dict[str, CompiledPlaybook] = {}
@@ -152,17 +135,17 @@ def compiled(plan: Plan) -> CompiledPlaybook:
 
 
 def _run(now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Mapping[str, Task[..., None]]]) -> State[None]:
-    global _last  # noqa: PLW0603 - the report goes to the caller beside Prefect, not through it
     if _engine is not None:
         return _run_on(_engine, now, until, only, tasks)
-    with assemble_from_settings() as engine:
-        return _run_on(engine, now, until, only, tasks)
+    with assemble() as assembled:
+        assembled.refresh()
+        return _run_on(assembled.engine, now, until, only, tasks)
 
 
 def _run_on(
     engine: Engine, now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Mapping[str, Task[..., None]]]
 ) -> State[None]:
-    global _last  # noqa: PLW0603 - see above
+    global _last  # noqa: PLW0603 - the report goes to the caller beside Prefect, not through it
     at = datetime.fromisoformat(now) if now else engine.wall.now()
     horizon = datetime.fromisoformat(until) if until else None
     extra: dict[str, Task[..., None]] = {}

@@ -20,8 +20,9 @@ from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
 
 if TYPE_CHECKING:
-    from cs_engine.ports import Channel, SourceReport, Store, Usage
+    from cs_engine.ports import Channel, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
+    from cs_engine.state.store import SqlStore
 
 
 def load_project(settings: Settings | None = None) -> Project:
@@ -30,16 +31,25 @@ def load_project(settings: Settings | None = None) -> Project:
     from cs_engine.sources.describe import describe
 
     settings = settings or settings_module.load()
-    return load.load(settings.root, lambda config: describe(settings.root, settings.work_folder, config))
+    config = load.load_config(settings.root)
+    return load.load(settings.root, describe(settings.root, settings.work_folder, config))
 
 
 def check_project() -> tuple[Project, list[Problem]]:
     """The project and every problem of its playbooks and templates, sorted by place."""
     from cs_engine.run.checks import template_problems
 
-    project = load_project()
-    problems = {*project.problems, *template_problems(project)}
+    settings = settings_module.load()
+    project = load_project(settings)
+    problems = {*project.problems, *template_problems(project, locales(settings, project))}
     return project, sorted(problems, key=lambda p: (p.level is not Level.ERROR, p.place, p.code))
+
+
+def locales(settings: Settings, project: Project) -> list[str]:
+    """Locales of the people last synced, by which `check` knows which translations are needed; before that the project's own."""
+    usage = open_usage(settings, project)
+    spoken = usage.locales() if usage.synced() else []
+    return sorted({project.config.locale, *spoken})
 
 
 def email_hasher(settings: Settings) -> Callable[[str], list[str]]:
@@ -55,13 +65,13 @@ def email_hasher(settings: Settings) -> Callable[[str], list[str]]:
 
 def open_usage(settings: Settings, project: Project) -> Usage:
     """The usage store below .cs-engine/usage/."""
-    from cs_engine.sources.duckdb_usage import DuckDBUsage
+    from cs_engine.sources.duckdb_usage import DuckdbUsage
 
     hashes = email_hasher(settings)
-    return DuckDBUsage(settings.root, settings.work_folder, project.config, project.catalogue, lambda address: hashes(address)[0])
+    return DuckdbUsage(settings.root, settings.work_folder, project.config, project.catalogue, lambda address: hashes(address)[0])
 
 
-def open_store(settings: Settings, url: str | None = None) -> Store:
+def open_store(settings: Settings, url: str | None = None) -> SqlStore:
     """Our tables, migrated."""
     from cs_engine.state.store import open_store as open_sql
 
@@ -85,11 +95,16 @@ class Assembled:
     def usage(self) -> Usage:
         return self.engine.usage
 
-    def refresh(self) -> list[SourceReport]:
+    @property
+    def broken(self) -> list[str]:
+        """Playbooks that have errors: nobody enters them, those inside go on."""
+        return sorted(self.project.broken)
+
+    def refresh(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
         """Syncs when the sources have changed since the last sync, or were never read."""
         from cs_engine.run.sync import refresh
 
-        return refresh(self.engine)
+        return refresh(self.engine, on_progress)
 
 
 @contextmanager
@@ -117,13 +132,13 @@ def scratch(settings: Settings | None = None) -> Iterator[Assembled]:
 
 @contextmanager
 def _engine(
-    settings: Settings, project: Project, store: Store, mail_root: Path, clock: Callable[[datetime], Clock], channel: str | None
+    settings: Settings, project: Project, store: SqlStore, mail_root: Path, clock: Callable[[datetime], Clock], channel: str | None
 ) -> Iterator[Engine]:
     from cs_engine.run.context import Engine
     from cs_engine.run.outbox import Outbox
 
-    channels = _channels(settings, project, mail_root, channel)
-    builders = {name: type(c).build for name, c in channels.items()}
+    channels = open_channels(settings, project, mail_root, channel)
+    builders: dict[str, Callable[[Any], Parcel]] = {name: c.build for name, c in channels.items()}
     outbox = Outbox(project.root, project.config.locale, channels, builders)
     try:
         yield Engine(
@@ -140,18 +155,23 @@ def _engine(
         store.close()
 
 
-def _channels(settings: Settings, project: Project, mail_root: Path, forced: str | None) -> dict[str, Channel[Any]]:
-    email = forced or settings.cs_engine_email or project.config.channels.email
-    slack = forced or settings.cs_engine_slack or project.config.channels.slack
-    return {"email": _email(email, settings, project, mail_root), "slack": _slack(slack, settings, mail_root)}
+def channel_names(settings: Settings, project: Project) -> tuple[str, str]:
+    """The e-mail and the Slack channel in use: the environment wins over project.yaml."""
+    return settings.cs_engine_email or project.config.channels.email, settings.cs_engine_slack or project.config.channels.slack
+
+
+def open_channels(settings: Settings, project: Project, mail_root: Path, forced: str | None = None) -> dict[str, Channel[Any]]:
+    """Both ways out. Raises SettingsError when one lacks what it needs."""
+    email, slack = channel_names(settings, project)
+    return {"email": _email(forced or email, settings, project, mail_root), "slack": _slack(forced or slack, settings, mail_root)}
 
 
 def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
     if name == "mailbox":
-        from cs_engine.channels.mailbox import EmailMailbox
+        from cs_engine.channels.mailbox import MailboxEmail
 
-        return EmailMailbox(mail_root)
-    from cs_engine.channels.lawful import require_lawful
+        return MailboxEmail(mail_root)
+    from cs_engine.channels.addressing import require_lawful
 
     require_lawful(project.config.company.postal_address, project.config.unsubscribe)
     if name == "smtp":
@@ -165,9 +185,9 @@ def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> 
 
 def _slack(name: str, settings: Settings, mail_root: Path) -> Channel[Any]:
     if name == "mailbox":
-        from cs_engine.channels.mailbox import SlackMailbox
+        from cs_engine.channels.mailbox import MailboxSlack
 
-        return SlackMailbox(mail_root)
+        return MailboxSlack(mail_root)
     from cs_engine.channels.slack import SlackChannel
 
     return SlackChannel(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"), settings.slack_base_url)
@@ -184,5 +204,3 @@ def _holder() -> str:
     from cs_engine.state.holder import this_process
 
     return this_process()
-
-

@@ -90,5 +90,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("CS_ENGINE_DEBUG"):
             raise
-        click.echo(f"error: {type(error).__name__} inside cs-engine\n  mend: run it with CS_ENGINE_DEBUG=1 and report what it shows", err=True)
+        click.echo(
+            f"error: {type(error).__name__} inside cs-engine\n  mend: run it with CS_ENGINE_DEBUG=1 and report what it shows", err=True
+        )
         sys.exit(1)

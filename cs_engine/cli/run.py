@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from cs_engine.errors import TickTooEarly, WrongUse
 if TYPE_CHECKING:
     from cs_engine.run.context import Engine
     from cs_engine.run.report import TickReport
+    from cs_engine.wiring import Assembled
 
 _EPILOG = """\b
 Examples:
@@ -48,30 +49,83 @@ def command(
         raise click.UsageError("--now and --from exclude each other")
     from cs_engine.wiring import assemble, scratch
 
-    with progress(quiet) as bar:
+    with scratch() if dry_run else assemble() as assembled, progress(quiet) as bar:
         task = bar.add_task("Reading the project", total=None)
-        with (scratch() if dry_run else assemble()) as engine:
-            _known(engine, playbooks)
-            if not engine.usage.synced():
-                bar.update(task, description="Reading accounts, contacts and usage")
-            engine.refresh()
-            moments = _moments(engine, now, start, end, every)
-            bar.update(task, description="Deciding" if dry_run else "Starting Prefect (10 to 40 s)", total=len(moments), completed=0)
-            reports = []
-            for report in _reports(engine, moments, playbooks, dry_run):
-                reports.append(report)
-                bar.update(task, description=f"Tick {report.now:%Y-%m-%d %H:%M}", completed=len(reports))
-            broken = engine.broken
+        _known(assembled, playbooks)
+        if dry_run:
+            _need_usage(assembled)
+        else:
+            assembled.refresh(lambda text: bar.update(task, description=text))
+        moments = _moments(assembled.engine, now, start, end, every)
+        bar.update(task, description="Deciding" if dry_run else "Starting Prefect (10 to 40 s)", total=len(moments), completed=0)
+        reports: list[TickReport] = []
+        for report in _reports(assembled.engine, moments, end, playbooks, dry_run=dry_run):
+            reports.append(report)
+            bar.update(task, description=f"Tick {report.now:%Y-%m-%d %H:%M}", completed=len(reports))
+        broken, root = assembled.broken, assembled.project.root
     if form == "json":
         objects = [report.as_json() for report in reports]
         click.echo(as_json(objects if start else objects[0]))
     elif not quiet:
         from cs_engine.cli.summary import summary
 
-        summary(reports, engine.mailbox, dry_run=dry_run)
-    failures = [failure for report in reports for failure in report.failures]
-    for failure in dict.fromkeys(failures):
+        summary(reports, root, dry_run=dry_run)
+    failures = list(dict.fromkeys(failure for report in reports for failure in report.failures))
+    for failure in failures:
         say(f"failed, the rest went on: {failure}")
     for playbook in broken:
         say(f"{playbook} has errors and enrolled nobody; see: cs-engine check")
     raise click.exceptions.Exit(1 if failures or broken else 0)
+
+
+def _known(assembled: Assembled, playbooks: Sequence[str]) -> None:
+    from cs_engine.cli.find import the_plan
+
+    for playbook in playbooks:
+        the_plan(assembled.project, playbook)
+
+
+def _need_usage(assembled: Assembled) -> None:
+    if not assembled.usage.synced():
+        raise WrongUse("there is no usage yet, and a dry run reads none", "cs-engine sync")
+
+
+def _moments(engine: Engine, now: datetime | None, start: datetime | None, end: datetime | None, every: timedelta | None) -> list[datetime]:
+    """The nows to run. Of a span those before the last tick are left out: what was decided is not decided again."""
+    from cs_engine.instants import from_micros
+    from cs_engine.run.tick import moments
+
+    if start is None or end is None or every is None:
+        return [now or engine.wall.now()]
+    if end < start:
+        raise WrongUse("--to lies before --from")
+    wanted = moments(start, end, every)
+    last = engine.store.last_tick()
+    if last is None:
+        return wanted
+    left = [moment for moment in wanted if moment >= from_micros(last)]
+    if not left:
+        raise TickTooEarly(wanted[-1], from_micros(last))
+    if len(left) < len(wanted):
+        say(
+            f"{len(wanted) - len(left)} of {len(wanted)} ticks lie before the last one, {from_micros(last).isoformat()}: going on from there"
+        )
+    return left
+
+
+def _reports(
+    engine: Engine, moments: Sequence[datetime], end: datetime | None, playbooks: tuple[str, ...], *, dry_run: bool
+) -> Iterator[TickReport]:
+    """Tick after tick. In a span delivery's clock runs on to the next tick; after the last it stops."""
+    ends = [*moments[1:], None] if end is not None else [None]
+    if dry_run:
+        from cs_engine.run.tick import run_tick
+
+        for moment, horizon in zip(moments, ends, strict=True):
+            yield run_tick(engine, moment, playbooks, horizon=horizon)
+        return
+    from cs_engine.prefect_flows import engine_in_use, tick_through_prefect
+
+    with engine_in_use(engine):
+        for moment, horizon in zip(moments, ends, strict=True):
+            yield tick_through_prefect(moment, horizon, playbooks)

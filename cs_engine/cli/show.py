@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """An instant: ISO 8601 with an offset; a plain date is midnight UTC."""
 
     name = "TIME"
@@ -32,14 +32,13 @@ class Moment(click.ParamType):
         return at.astimezone(UTC)
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[timedelta]):
     """A length of time: 1d, 6h, 15m, or `1 day`."""
 
     name = "SPAN"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         import re
-        from datetime import timedelta
 
         if isinstance(value, timedelta):
             return value

@@ -34,25 +34,27 @@ def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
 
 def advance(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> None:
     """Moves all who stand at `step`. A batch that loses a race to a twin run is loaded and decided again."""
-    report = tick.of(plan.playbook)
     for batch in _batches(members):
-        for attempt in range(_MOST_RACES):
-            moved, change = _decide(tick, plan, step, batch)
-            if not moved:
-                break
-            try:
-                tick.engine.store.commit(change, tick.at)
-            except LostRace:
-                if attempt == _MOST_RACES - 1:
-                    raise
-                known = {who.id for who in batch}
-                fresh = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
-                batch = [who for who in fresh if who.id in known and who.step == step]
-                continue
-            report.advanced += moved
-            report.planned += len(change.messages)
-            report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
-            break
+        _advance_batch(tick, plan, step, batch, _MOST_RACES)
+
+
+def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], races: int) -> None:
+    moved, change = _decide(tick, plan, step, members)
+    if not moved:
+        return
+    try:
+        tick.engine.store.commit(change, tick.at)
+    except LostRace:
+        if not races:
+            raise
+        known = {who.id for who in members}
+        fresh = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
+        _advance_batch(tick, plan, step, [who for who in fresh if who.id in known and who.step == step], races - 1)
+        return
+    report = tick.of(plan.playbook)
+    report.advanced += moved
+    report.planned += len(change.messages)
+    report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
 
 
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> tuple[int, Change]:
@@ -89,13 +91,14 @@ def effects_of(
     ctas: list[CtaFired] = []
     for step, sending in result.sends:
         who = [members[i] for i in sending.tolist()]
-        messages += _messages(tick, plan, step, who, rows[sending], ctas)
+        messages += messages_for(tick, plan, step, who, rows[sending], ctas)
     return messages, ctas
 
 
-def _messages(
+def messages_for(
     tick: TickContext, plan: Plan, step: Sending, who: Sequence[Standing], rows: Rows, ctas: list[CtaFired]
 ) -> Iterator[NewMessage]:
+    """The messages of one step for those who stand at it, and the CTAs that fire, added to `ctas`."""
     found = tick.directory.recipients(step, plan.subject, rows)
     kind, channel = ("cta", "slack") if isinstance(step, Cta) else ("notice" if isinstance(step, Notice) else "email", "email")
     for position, recipient in zip(found.member.tolist(), found.who, strict=True):
@@ -103,19 +106,8 @@ def _messages(
         cta = identity.cta_id(passage.account_id, plan.playbook, step.id) if isinstance(step, Cta) else ""
         if isinstance(step, Cta):
             due = int(tick.view(plan).after(np.array([tick.at]), step.due)[0]) if step.due else None
-            ctas.append(
-                CtaFired(
-                    cta,
-                    passage.account_id,
-                    plan.playbook,
-                    step.id,
-                    passage.id,
-                    recipient if found.kind == "staff" else "",
-                    step.priority,
-                    due,
-                    tick.at,
-                )  # fmt: skip
-            )
+            staff = recipient if found.kind == "staff" else ""
+            ctas.append(CtaFired(cta, passage.account_id, plan.playbook, step.id, passage.id, staff, step.priority, due, tick.at))
         yield _message(tick, plan, step.id, kind, channel, step.template, passage, recipient, found.kind, cta)
     if isinstance(step, Notice):
         yield from _notice_lines(tick, plan, step, who, rows)

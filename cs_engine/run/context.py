@@ -50,9 +50,10 @@ class TickContext:
     """Live and occupied plans by digest."""
     due: list[str]
     """Playbooks that are due, by priority, the highest first."""
-    first_run: frozenset[str]
     clock: Clock
     report: TickReport
+    first_run: frozenset[str] = frozenset()
+    """Playbooks that run for the first time in this tick."""
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)

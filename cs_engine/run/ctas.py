@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from cs_engine.journey import identity
+from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.plan import Cta, Plan, WaitUntil
-from cs_engine.ports import OpenCta
+from cs_engine.ports import Change, OpenCta
 from cs_engine.run.context import TickContext
 
 
@@ -18,7 +20,24 @@ def close_ctas(tick: TickContext) -> None:
         if plan is not None:
             closing += _closing(tick, plan, list(same))
     if closing:
+        why = dict(closing)
+        # Planned first: should the process die in between, the closing is found again and the same messages with it.
+        updates = [_update(tick, cta) for cta in tick.engine.store.open_ctas() if cta.id in why]
+        tick.engine.store.commit(Change(messages=updates), tick.at)
         tick.engine.store.close_ctas(closing, tick.at)
+
+
+def _update(tick: TickContext, cta: OpenCta) -> NewMessage:
+    """Tells the CSM, in the place of the alert, that it is closed."""
+    plan = tick.plans[cta.digest]
+    step = plan.step(cta.step)
+    assert isinstance(step, Cta)
+    recipient, kind = (cta.staff, "staff") if cta.staff else (tick.engine.project.config.slack.channel, "channel")
+    return NewMessage(
+        identity.message_id(cta.enrolment_id, cta.step, "slack", recipient, repeat=-1), cta.enrolment_id, cta.playbook, cta.digest,
+        cta.step, "cta_update", "slack", step.template, plan.topic, cta.account_id, cta.subject_id, recipient, kind, cta.id,
+        plan.priority, tick.at,
+    )  # fmt: skip
 
 
 def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[str, str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from cs_engine.content.template import EmailTemplate, SlackTemplate
+from cs_engine.content.mail import EmailTemplate
+from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import from_micros
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import Grain
@@ -40,12 +41,20 @@ class Letters:
         self._tick = tick
         self._config = tick.engine.project.config
         self._library = tick.engine.outbox.press.library
+        self._closed: Mapping[str, str] = {}
         self.rules: Rules = rules_of(self._config, self._library)
+        attributes = tick.engine.project.attributes
+        self._known = frozenset(
+            {f"contact.{name}" for name in attributes.contact}
+            | {f"{group}.{name}" for group, names in (("account", attributes.account), ("champion", attributes.contact)) for name in names}
+        )
+        """The columns that there are: a template may want parts of a name that this project does not keep."""
 
     def jobs(self, candidates: Sequence[Candidate]) -> tuple[list[Job], dict[str, str]]:
         """Jobs, and for those that cannot be made one the code why."""
         jobs: list[Job] = []
         without: dict[str, str] = {}
+        self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])
         ordered = sorted(candidates, key=_group_key)
         for (digest, step_id, channel, name, raw_locale), same in groupby(ordered, key=_group_key):
             members = list(same)
@@ -85,11 +94,10 @@ class Letters:
     def _values(self, group: _Group, subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
         """For each candidate the nested values of the columns that the template names."""
         facts, grain = self._tick.facts, group.plan.subject
-        needs = group.template.needs
-        of_contact = sorted(n for n in needs if n.startswith("contact.")) if (contact_rows >= 0).all() else []
-        if group.channel == "email" and of_contact:  # how a contact is addressed takes all that is known of the name
-            of_contact = sorted({*of_contact, *self._library.names_of_contact(facts_columns(self._tick))})
-        of_subject = sorted(n for n in needs if n not in of_contact and n.split(".")[0] not in _OURS)
+        there = group.template.wants & self._known
+        named = {n for n in group.template.needs | there if n.split(".")[0] not in _OURS}
+        of_contact = sorted(n for n in named if n.startswith("contact.")) if (contact_rows >= 0).all() else []
+        of_subject = sorted(n for n in named if not n.startswith("contact."))
         contexts: list[dict[str, Any]] = [{"contact": {}, "account": {}, "champion": {}} for _ in range(len(subject_rows))]
         for names, rows, table in ((of_subject, subject_rows, grain), (of_contact, contact_rows, Grain.CONTACT)):
             if not names:
@@ -113,6 +121,7 @@ class Letters:
         spec = self._tick.engine.project.journey.milestones().get(milestone)
         return {
             "vars": dict(plan.vars),
+            "timezone": config.timezone,
             "playbook": {"id": plan.playbook, "title": in_locale(plan.title, locale)},
             "company": {
                 "name": in_locale(config.company.name, locale),
@@ -132,10 +141,10 @@ class Letters:
         context["timezone"] = zone.key
         context["csm"] = _staff(directory.staff.get(csm), locale)
         step = group.step
-        common = {
-            "id": candidate.id, "channel": candidate.channel, "template": candidate.template, "locale": locale, "context": context,
-            "playbook": candidate.playbook, "step": candidate.step, "topic": candidate.topic, "at": now,
-        }  # fmt: skip
+        job = Job(
+            id=candidate.id, channel=candidate.channel, template=candidate.template, locale=locale, context=context,
+            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now,
+        )  # fmt: skip
         if group.channel == "slack":
             if isinstance(step, Cta):
                 due = None if step.due is None else self._tick.view(group.plan).after(np.array([candidate.planned_at]), step.due)[0]
@@ -144,12 +153,8 @@ class Letters:
                     "priority": step.priority,
                     "due": from_micros(int(due)).astimezone(zone) if due is not None else None,
                 }
-            return Job(
-                **common,
-                slack_channel=self._slack_channel(candidate),
-                update=candidate.provider_ref,
-                closed=candidate.note,
-            )
+            closed = self._closed.get(candidate.cta_id, "") if candidate.kind == "cta_update" else ""
+            return replace(job, slack_channel=self._slack_channel(candidate), update=candidate.provider_ref, closed=closed)
         sender = directory.sender(None if isinstance(step, Cta) else step.sender, csm)
         context["sender"] = _staff(sender, locale)
         person = Person(sender.email, in_locale(sender.name, locale)) if sender else Person("")
@@ -157,7 +162,7 @@ class Letters:
         to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
         unsubscribe = context["unsubscribe_url"]
         headers = {"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe and candidate.recipient_kind == "contact" else {}
-        return Job(**common, sender=person, reply_to=person, to=to, headers=headers)
+        return replace(job, sender=person, reply_to=person, to=to, headers=headers)
 
     def _slack_channel(self, candidate: Candidate) -> str:
         if candidate.recipient_kind == "channel":
@@ -185,8 +190,3 @@ def _staff(person: Staff | None, locale: str) -> dict[str, str]:
     if person is None:
         return {"name": "", "email": "", "signature": ""}
     return {"name": in_locale(person.name, locale), "email": person.email, "signature": in_locale(person.signature or {}, locale)}
-
-
-def facts_columns(tick: TickContext) -> Mapping[str, Any]:
-    """The contact's columns that there are."""
-    return {f"contact.{name}": kind for name, kind in tick.engine.project.attributes.contact.items()}

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from cs_engine.instants import Micros, to_micros
+from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey.schedule import next_due
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.load import compile_bundle
+from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
 from cs_engine.run.context import Engine, TickContext
@@ -49,8 +49,26 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         report=report,
     )
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
-    _recognise_milestones(tick, facts)
+    _recognise_milestones(tick, tick.facts)
     return tick
+
+
+def look(engine: Engine, now: datetime | None = None) -> TickContext:
+    """The facts as the last tick saw them (or at `now`), for those who only read: nothing is taken or written."""
+    last = engine.store.last_tick()
+    at = now or (from_micros(last) if last is not None else engine.wall.now())
+    return _context(engine, at, TickReport(at), [])
+
+
+def _context(engine: Engine, now: datetime, report: TickReport, due: list[str]) -> TickContext:
+    plans = _plans(engine, report)
+    conditions = [condition for plan in plans.values() for condition in plan.conditions()]
+    conditions += list(engine.project.people.values())
+    facts = engine.usage.facts(now, conditions, _overlay(engine, to_micros(now)))
+    return TickContext(
+        engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
+        clock=engine.delivery_clock(now), report=report,
+    )  # fmt: skip
 
 
 def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:
@@ -71,10 +89,7 @@ def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Col
     plans = engine.project.plans
     occupied_only = {playbook for playbook, _, _ in engine.store.occupied()} - set(plans)
     known = [*plans, *sorted(occupied_only)]
-    if only:
-        chosen = [p for p in known if p in only]
-    else:
-        chosen = [p for p in known if p not in states or states[p].next_due_at <= at]
+    chosen = [p for p in known if (p in only if only else p not in states or states[p].next_due_at <= at)]
     return sorted(chosen, key=lambda p: (-plans[p].priority if p in plans else 0, p))
 
 

@@ -11,14 +11,17 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
-from cs_engine.content.render import RenderFailed
 from cs_engine.ports import Channel, Letter, Outcome, Parcel, Person, Post
 
 WORTH_A_POOL = 400
 """Jobs below which starting processes costs more than it saves."""
 
 _CHUNK = 100
+
+
+NOBODY = Person("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,9 @@ class Job:
     step: str
     topic: str
     at: datetime
-    sender: Person = Person("")
+    sender: Person = NOBODY
     reply_to: Person | None = None
-    to: Person = Person("")
+    to: Person = NOBODY
     headers: Mapping[str, str] = field(default_factory=dict)
     slack_channel: str = ""
     update: str = ""
@@ -66,27 +69,34 @@ class Press:
     def make(self, job: Job) -> Parcel | Failed:
         """A parcel, or why there is none. Never raises for one job's sake."""
         try:
-            outgoing = self._letter(job) if job.channel == "email" else self._post(job)
-            return self._builders[job.channel](outgoing)
-        except RenderFailed as failure:
-            return Failed(job.id, failure.code)
+            outgoing = self.outgoing(job)
+            return outgoing if isinstance(outgoing, Failed) else self._builders[job.channel](outgoing)
         except Exception as error:  # noqa: BLE001 - whatever a template or a name does, it must not stop the others
             return Failed(job.id, f"build:{type(error).__name__}")
 
-    def _letter(self, job: Job) -> Letter:
+    def outgoing(self, job: Job) -> Letter | Post | Failed:
+        """The rendered message, before a channel builds its parcel of it."""
+        try:
+            return self._letter(job) if job.channel == "email" else self._post(job)
+        except RenderFailed as failure:
+            return Failed(job.id, f"{failure.reason}:{failure.name}" if failure.name else failure.reason)
+        except BrokenTemplate:
+            return Failed(job.id, "broken_template")
+
+    def _letter(self, job: Job) -> Letter | Failed:
         template = self.library.email(job.template, job.locale)
         if template is None:
-            raise RenderFailed("no_template", job.template)
+            return Failed(job.id, "no_template")
         mail = template.render(job.context)
         return Letter(
             id=job.id, sender=job.sender, reply_to=job.reply_to, to=job.to, subject=mail.subject, text=mail.text, html=mail.html,
             headers=job.headers, topic=job.topic, playbook=job.playbook, step=job.step, at=job.at,
         )  # fmt: skip
 
-    def _post(self, job: Job) -> Post:
+    def _post(self, job: Job) -> Post | Failed:
         template = self.library.slack(job.template, job.locale)
         if template is None:
-            raise RenderFailed("no_template", job.template)
+            return Failed(job.id, "no_template")
         text, blocks = template.render(job.context)
         if job.closed:
             note = {"type": "context", "elements": [{"type": "mrkdwn", "text": f":white_check_mark: Closed by itself: {job.closed}"}]}
@@ -117,7 +127,7 @@ class Outbox:
 
     def make(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
         """A parcel or a failure for each job, in order."""
-        if len(jobs) < WORTH_A_POOL and self._pool is None or self._processes < 2:
+        if (len(jobs) < WORTH_A_POOL and self._pool is None) or self._processes < 2:
             return [self.press.make(job) for job in jobs]
         if self._pool is None:
             # Forked workers would inherit this process's threads and connections.
@@ -140,6 +150,10 @@ class Outbox:
             self._pool = None
         for channel in self._channels.values():
             channel.close()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _press: Press | None = None

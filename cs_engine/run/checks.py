@@ -1,0 +1,34 @@
+"""What can only be checked with playbooks, templates and people together."""
+
+from __future__ import annotations
+
+from cs_engine.content.check import TemplateUse, check
+from cs_engine.content.library import Library
+from cs_engine.language.expression import Grain
+from cs_engine.language.problems import Problem
+from cs_engine.playbook.plan import Cta, Email, Notice
+from cs_engine.playbook.project import Project
+from cs_engine.run.advance import MILESTONE_LINE
+
+
+def template_problems(project: Project, locales: list[str]) -> list[Problem]:
+    """Problems of the templates that the playbooks use. `locales`: those of the people, so that a missing one is an error."""
+    uses: list[TemplateUse] = []
+    for plan in project.plans.values():
+        for step in plan.steps:
+            match step:
+                case Email() | Notice():
+                    uses.append(TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice)))
+                    if isinstance(step, Notice):
+                        uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, milestone=True))
+                case Cta():
+                    uses.append(TemplateUse(step.template, "slack", plan.subject, step.place))
+                case _:
+                    pass
+    library = Library(project.root, project.config.locale)
+    return check(library, uses, lambda grain: known_names(project, grain), locales)
+
+
+def known_names(project: Project, grain: Grain) -> set[str]:
+    """The columns of facts that a template about that subject may read."""
+    return set(project.catalogue.scope(grain, {}).names())

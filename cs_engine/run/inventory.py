@@ -1,0 +1,63 @@
+"""What a project has, and who uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.project import Project
+from cs_engine.usage.model import WindowMetric
+
+
+def inventory(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """Playbooks, segments, metrics and milestones as plain rows."""
+    users = _users(project)
+    return {
+        "playbooks": [_playbook(project, plan) for plan in sorted(project.plans.values(), key=lambda p: (-p.priority, p.playbook))]
+        + [{**_nothing(), "playbook": name, "title": "has errors: cs-engine check"} for name in sorted(project.broken)],
+        "segments": [
+            {"segment": name, "when": spec.when, "used by": users.get(f"segment:{name}", [])} for name, spec in project.segments.items()
+        ],
+        "metrics": [
+            {"metric": name, "is": _metric(spec), "used by": sorted({*users.get(name, []), *users.get(f"account.{name}", [])})}
+            for name, spec in project.metrics.items()
+        ],
+        "milestones": [
+            {"milestone": name, "when": spec.when, "notice": spec.notice or "", "used by": users.get(f"reached:{name}", [])}
+            for name, spec in project.journey.milestones().items()
+        ],
+    }
+
+
+def _playbook(project: Project, plan: Plan) -> dict[str, Any]:
+    return {
+        "playbook": plan.playbook,
+        "title": plan.title.get(project.config.locale) or next(iter(plan.title.values()), ""),
+        "subject": plan.subject.value,
+        "topic": plan.topic,
+        "schedule": plan.schedule.text,
+        "priority": plan.priority,
+        "steps": len(plan.steps),
+        "file": plan.file,
+    }
+
+
+def _nothing() -> dict[str, Any]:
+    return {"playbook": "", "title": "", "subject": "", "topic": "", "schedule": "", "priority": "", "steps": "", "file": ""}
+
+
+def _users(project: Project) -> dict[str, list[str]]:
+    """Column -> playbooks whose conditions read it."""
+    users: dict[str, set[str]] = {}
+    for plan in project.plans.values():
+        for condition in plan.conditions():
+            for name in condition.names:
+                users.setdefault(name, set()).add(plan.playbook)
+    return {name: sorted(playbooks) for name, playbooks in users.items()}
+
+
+def _metric(spec: WindowMetric | str) -> str:
+    if isinstance(spec, str):
+        return spec
+    said = spec.model_dump(exclude_none=True, by_alias=True, exclude={"title"}, exclude_defaults=True)
+    return ", ".join(f"{key}: {value}" for key, value in said.items())

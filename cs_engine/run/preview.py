@@ -1,0 +1,90 @@
+"""One step's messages for one account, rendered by the very code that delivers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cs_engine.errors import CsEngineError, WrongUse
+from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.message import NewMessage, State
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.plan import AnyStep, Cta, Email, Notice, Plan
+from cs_engine.ports import Candidate, Letter
+from cs_engine.run.advance import messages_for
+from cs_engine.run.context import TickContext
+from cs_engine.run.letters import Letters
+from cs_engine.run.outbox import Failed, Job
+
+
+def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: str | None) -> list[dict[str, Any]]:
+    """Each message as plain values; for mail also its MIME text. Raises WrongUse when the step sends nothing, or to nobody."""
+    if not isinstance(step, Email | Notice | Cta):
+        raise WrongUse(f"{step.id} sends nothing", f"steps that send: {', '.join(_sending(plan))}")
+    if account not in tick.facts.rows(Grain.ACCOUNT):
+        raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
+    subject = _subject(tick, plan, account)
+    who = Standing("preview", subject, account, step.id, False, tick.at, None, 0)
+    messages = list(messages_for(tick, plan, step, [who], tick.rows_of(plan.subject, [subject]), []))
+    if not messages:
+        raise WrongUse(f"{step.id} has nobody to go to in {account}: no {step.to}", "see `to:` of the step, and project.yaml's people")
+    letters = Letters(tick)
+    jobs, without = letters.jobs([_candidate(tick, m, locale) for m in messages])
+    if without:
+        raise CsEngineError(f"{step.id} cannot be rendered for {account}: {', '.join(sorted(set(without.values())))}", "cs-engine check")
+    return [_shown(tick, job) for job in jobs]
+
+
+def _sending(plan: Plan) -> list[str]:
+    return [step.id for step in plan.steps if isinstance(step, Email | Notice | Cta)]
+
+
+def _subject(tick: TickContext, plan: Plan, account: str) -> str:
+    if plan.subject is Grain.ACCOUNT:
+        return account
+    row = tick.facts.rows(Grain.ACCOUNT)[account]
+    of = tick.facts.account_of_contact().tolist()
+    if row not in of:
+        raise WrongUse(f"{account} has no contact at {tick.now.isoformat()}", "name another account")
+    return tick.facts.ids(Grain.CONTACT)[of.index(row)]
+
+
+def _candidate(tick: TickContext, m: NewMessage, locale: str | None) -> Candidate:
+    contact = m.recipient if m.recipient_kind == "contact" else None
+    email, own, zone = _of_contact(tick, contact, m.account_id)
+    return Candidate(
+        id=m.id, state=State.PLANNED, enrolment_id=m.enrolment_id, playbook=m.playbook, digest=m.digest, step=m.step, kind=m.kind,
+        channel=m.channel, template=m.template, topic=m.topic, account_id=m.account_id, subject_id=m.subject_id, recipient=m.recipient,
+        recipient_kind=m.recipient_kind, cta_id=m.cta_id, planned_at=m.planned_at, moved_at=m.planned_at, attempts=0, email=email,
+        contact_known=True, suppressed=False, timezone=zone, locale=locale or own, provider_ref="",
+    )  # fmt: skip
+
+
+def _of_contact(tick: TickContext, contact: str | None, account: str) -> tuple[str, str, str]:
+    """(address, locale, zone) of a contact, else of its account."""
+    facts = tick.facts
+    of_account = facts.columns(Grain.ACCOUNT, ["account.locale", "account.timezone"], tick.rows_of(Grain.ACCOUNT, [account]))
+    locale, zone = (column[0] or "" for column in of_account)
+    if contact is None:
+        return "", locale, zone
+    rows = tick.rows_of(Grain.CONTACT, [contact])
+    email, own, own_zone = (c[0] or "" for c in facts.columns(Grain.CONTACT, ["contact.email", "contact.locale", "contact.timezone"], rows))
+    return email, own or locale, own_zone or zone
+
+
+def _shown(tick: TickContext, job: Job) -> dict[str, Any]:
+    press = tick.engine.outbox.press
+    made = press.outgoing(job)
+    if isinstance(made, Failed):
+        raise CsEngineError(f"the template {job.template} fails: {made.code}", "cs-engine check")
+    if isinstance(made, Letter):
+        from cs_engine.channels.mailbox import MailboxEmail
+
+        return {
+            "channel": "email", "from": _person(made.sender.name, made.sender.email), "to": _person(made.to.name, made.to.email),
+            "subject": made.subject, "text": made.text, "html": made.html, "eml": MailboxEmail.build(made).body,
+        }  # fmt: skip
+    return {"channel": "slack", "to": made.channel, "text": made.text, "blocks": list(made.blocks)}
+
+
+def _person(name: str, email: str) -> str:
+    return f"{name} <{email}>" if name else email

@@ -1,0 +1,18 @@
+"""How a Prefect server should be started. Apart from prefect_flows, so that naming the settings imports no Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SERVER_SETTINGS: Mapping[str, str] = {
+    # Flows of ten tasks, one after the other, lock Prefect's SQLite unless the recorder writes in batches.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+    # Its database grows with every task run; vacuum is off by default.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""`cs-engine doctor` names them for a server of the user's own."""
