@@ -92,10 +92,12 @@ def _check_notice(place: Place, milestone: str, known: Known, problems: Problems
 
 def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
     """What only the flattened steps show."""
-    reached = _reachable(plan)
+    reached, before = _reachable(plan), True
     for step in plan.steps:
-        if step.id not in reached:
+        # Of steps in a row that nobody comes to, the first says it all.
+        if step.id not in reached and before:
             problems.add(step.place, "P111", f'nobody comes to the step "{step.id}": every way ends before it', "move it up, or delete it")
+        before = step.id in reached
         lasting = step.duration if isinstance(step, Wait) else step.at_most if isinstance(step, WaitUntil) else None
         if lasting is not None and lasting.amount == 0:
             problems.add(step.place, "P113", f'the step "{step.id}" waits for {lasting}', "leave it out, or say how long")
@@ -112,6 +114,8 @@ def _same(one: str, two: str) -> bool:
 
 def _reachable(plan: Plan) -> set[str]:
     steps: dict[str, AnyStep] = {step.id: step for step in plan.steps}
+    if len(steps) < len(plan.steps):  # ids that are used twice, which is reported already, lead nowhere
+        return set(steps)
     reached: set[str] = set()
     waiting = [plan.first.id]
     while waiting:

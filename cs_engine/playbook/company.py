@@ -35,7 +35,7 @@ def check_project(config: ProjectConfig, team: Team, document: Document, problem
     directory = Directory.of(team)
     check_zone(config.timezone, document, ("timezone",), problems)
     directory.sender(config.sender.from_, document.place(("sender", "from")), problems)
-    if config.sender.fallback.lower() not in directory.emails:
+    if config.sender.fallback.lower() not in {email.lower() for email in directory.emails}:
         mend = "write the e-mail of somebody who is in team.yaml"
         problems.add(document.place(("sender", "fallback")), "P207", "the fallback sender is not in team.yaml", mend)
     for role, instead in config.people.fallback.items():

@@ -10,17 +10,16 @@ from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import schedule
-from cs_engine.playbook.checks import raw_steps
+from cs_engine.playbook.checks import check_plan, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps
 from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import Edge, Notice, Plan
 from cs_engine.playbook.reader import Reader, Surroundings
 from cs_engine.playbook.shape import Path, read
 
-_LEADING = ("audience", "enter", "goal", "exit")
-_CONDITIONS = ("if", "wait_until", "close_when")
-_DURATIONS = ("wait", "at_most", "due")
+_SENDING: tuple[Kind, ...] = ("email", "notice", "cta")
 
 
 class Compiled(NamedTuple):
@@ -40,6 +39,7 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
         _read_texts(document, around, own)
     else:
         compiled = _compile(spec, document, around, own)
+        check_plan(compiled.plan, document, own)
     problems.extend(own)
     return None if own.errors() else compiled
 
@@ -88,9 +88,27 @@ def _read_texts(document: Document, around: Surroundings, problems: Problems) ->
     for path, mapping in mappings:
         for key, text in mapping.items():
             here = (*path, key)
-            if not isinstance(text, str) or document.place(here) in known:
-                continue
-            if key in (_CONDITIONS if path else _LEADING):
-                reader.condition(here, text)
-            elif path and key in _DURATIONS:
-                reader.duration(here, text)
+            if isinstance(text, str) and document.place(here) not in known:
+                _read_text(reader, here, key, text, mapping if path else None)
+
+
+def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[str, Any] | None) -> None:
+    """One text by its key: of a step, or of the playbook itself."""
+    kind: Kind | None = next((k for k in _SENDING if k in step), None) if step is not None else None
+    match key:
+        case "audience" | "enter" | "goal" | "exit" if step is None:
+            reader.condition(path, text)
+        case "once_per" if step is None:
+            reader.scalar(path, text)
+        case "schedule" if step is None:
+            schedule.parse(text, reader.document.place(path), reader.problems)
+        case "if" | "wait_until" | "close_when" if step is not None:
+            reader.condition(path, text)
+        case "wait" | "at_most" | "due" if step is not None:
+            reader.duration(path, text)
+        case "to" if kind is not None:
+            reader.people(path, text, kind)
+        case "from" if kind in ("email", "notice"):
+            reader.sender(path, text)
+        case _:
+            pass

@@ -106,14 +106,8 @@ class Flattener:
     def _sending(self, step: model.EmailSpec | model.NoticeSpec | model.CtaSpec, path: Path, common: Common) -> plan.Sending:
         reader = self.reader
         kinds: dict[type, Kind] = {model.EmailSpec: "email", model.NoticeSpec: "notice", model.CtaSpec: "cta"}
-
-        def condition(text: str) -> Expression:
-            return reader.contact_condition((*path, "to"), text)
-
-        to = reader.directory.recipients(
-            step.to, kinds[type(step)], reader.contact_subject, reader.document.place((*path, "to")), condition, reader.problems
-        )
-        sender = None if isinstance(step, model.CtaSpec) else self._sender(step.from_, (*path, "from"))
+        to = reader.people((*path, "to"), step.to, kinds[type(step)])
+        sender = None if isinstance(step, model.CtaSpec) else reader.sender((*path, "from"), step.from_)
         match step:
             case model.EmailSpec():
                 return plan.Email(template=reader.template(step.email), to=to, sender=sender, uncertain=step.uncertain, **common)
@@ -131,9 +125,6 @@ class Flattener:
                 )
             case _:
                 assert_never(step)
-
-    def _sender(self, text: str | None, path: Path) -> str | None:
-        return self.reader.directory.sender(text, self.reader.document.place(path), self.reader.problems)
 
     def _wait_until(self, step: model.WaitUntilSpec, path: Path, common: Common) -> list[AnyStep]:
         self._check_after(step, path)

@@ -14,7 +14,7 @@ from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import company
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
-from cs_engine.playbook.checks import Known, check_blanks, check_names, check_plan, raw_steps
+from cs_engine.playbook.checks import Known, check_blanks, check_names, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
@@ -122,6 +122,7 @@ class _Loader:
         self.root = root.resolve()
         self.files = _Files(self.root)
         self.problems = self.files.problems
+        self.unreadable: list[str] = []
 
     def load(self, attributes: Attributes) -> Project:
         files = self.files
@@ -181,6 +182,7 @@ class _Loader:
         for path in self.files.playbooks():
             document = self.files.document(path)
             if document is None:
+                self.unreadable.append(path.relative_to(self.root).as_posix())
                 continue
             data = document.data
             if "playbook" in data or "steps" in data or any(did_you_mean(key, ["playbook"]) for key in data):
@@ -226,7 +228,6 @@ class _Loader:
         check_names(document, document.file, known, problems)
         compiled = compile_playbook(document, around, problems)
         if compiled is not None:
-            check_plan(compiled.plan, document, problems)
             check_blanks(document, compiled.texts, attributes.blanks, problems)
         if not self.files.faulty(document.file):
             found.compiled = compiled
@@ -277,12 +278,13 @@ class _Loader:
         """Those that can run, with their bundles, and those that cannot."""
         plans: dict[str, Plan] = {}
         bundles: dict[str, str] = {}
-        broken: dict[str, tuple[Problem, ...]] = {}
+        errors = self.problems.errors()
+        broken = {file: tuple(p for p in errors if p.place.file == file) for file in self.unreadable}
         for found in playbooks:
             compiled = found.compiled
             if compiled is None or broken_names(compiled.plan, catalogue.broken):
-                errors = [p for p in self.problems.errors() if p.place.file == found.document.file]
-                broken[found.id] = (*broken.get(found.id, ()), *errors)
+                own = [p for p in errors if p.place.file == found.document.file]
+                broken[found.id] = (*broken.get(found.id, ()), *own)
             else:
                 plans[found.id] = compiled.plan
                 bundles[compiled.plan.digest] = bundle_of(found.document, compiled.definitions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, StrictInt, Tag, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, StrictInt, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cs_engine.language.problems import did_you_mean
@@ -52,11 +52,23 @@ def _duration(value: Any) -> Any:
     return value
 
 
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, Scalar):
+        raise wrong("P101", "a value of `vars` is text, a number, true or false", "give each part a name of its own")
+    return value
+
+
+def _nothing(value: Any) -> None:
+    if value not in (None, True):
+        raise wrong("P101", "`stop` takes no value", "write `- stop`")
+
+
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": "string"})]
 Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"})]
 DurationText = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
-Scalar = str | StrictInt | float | StrictBool | None
+Scalar = str | int | float | bool | None
+VarValue = Annotated[Scalar, PlainValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
 Uncertain = Literal["ask", "drop", "resend"]
 Synonyms = Mapping[str, tuple[str, str]]
 """What people write instead -> (the key, why)."""
@@ -190,7 +202,7 @@ class StopSpec(AnyStepSpec):
     CALLED = "a stop step"
 
     id: Id | None = Field(None, description="Names the step.")
-    stop: Annotated[Literal[True] | None, WithJsonSchema({"enum": [None, True]})] = Field(
+    stop: Annotated[None, PlainValidator(_nothing), WithJsonSchema({"enum": [None, True]})] = Field(
         description="Nothing to say: `- stop`, or `- if: …` with `stop:` below."
     )
 
@@ -311,7 +323,7 @@ class PlaybookSpec(Keyed):
         "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."
     )
     priority: Annotated[StrictInt, Field(ge=0, le=100)] = Field(50, description="Who wins under a cap; higher first.")
-    vars: dict[str, Scalar] = Field(default_factory=dict, description="Values for templates and conditions, as `vars.name`.")
+    vars: dict[str, VarValue] = Field(default_factory=dict, description="Values for templates and conditions, as `vars.name`.")
     steps: tuple[Step, ...] = Field(min_length=1, description="What happens, in this order.")
 
 

@@ -36,7 +36,7 @@ class Directory:
     @classmethod
     def of(cls, team: Team) -> Directory:
         """The directory of team.yaml."""
-        return cls(tuple(sorted({s.role for s in team.staff} - set(CSMS))), tuple(s.email.lower() for s in team.staff))
+        return cls(tuple(sorted({s.role for s in team.staff} - set(CSMS))), tuple(s.email for s in team.staff))
 
     def recipients(
         self, text: str | None, kind: Kind, contact_subject: bool, place: Place, condition: Condition, problems: Problems
@@ -54,14 +54,13 @@ class Directory:
         if word.startswith("answer("):
             problems.add(place, "P104", "`answer(…)` is part of the language but not built yet")
         elif word in CUSTOMERS:
-            problems.add(place, "P204", f'"{word}" are customers; a CTA goes to one of us', f"allowed: {', '.join(allowed)}")
+            problems.add(place, "P204", f"a CTA goes to one of us, not to {word}", f"allowed: {', '.join(allowed)}")
         elif word in staff:
-            problems.add(place, "P204", f'"{word}" is one of us; a milestone notice goes to customers', f"allowed: {', '.join(allowed)}")
+            problems.add(place, "P204", f"a milestone notice goes to customers, not to {word}", f"allowed: {', '.join(allowed)}")
         elif _NAME.fullmatch(word) and not _STARTS_CONDITION.match(word):
-            mend = did_you_mean(word, allowed) or f"allowed: {', '.join(allowed)}"
-            problems.add(
-                place, "P204", f"there is nobody called {shown(word)}", mend if kind == "cta" else f"{mend}; or a condition over contact.*"
-            )
+            more = "" if kind == "cta" else ", or a condition over contact.*"
+            mend = did_you_mean(word, allowed) or f"allowed: {', '.join(allowed)}{more}"
+            problems.add(place, "P204", f"there is nobody called {shown(word)}", mend)
         elif kind == "cta":
             problems.add(place, "P204", "a CTA goes to one of us, not to contacts that meet a condition", f"allowed: {', '.join(allowed)}")
         else:
@@ -73,8 +72,11 @@ class Directory:
         if text is None:
             return None
         word = text.strip()
-        if word in CSMS or word in self.roles or word.lower() in self.emails:
+        if word in CSMS or word in self.roles:
             return word
+        for email in self.emails:
+            if email.lower() == word.lower():
+                return email
         allowed = (*CSMS, *self.roles)
         if "@" in word:
             problems.add(place, "P204", "team.yaml has nobody with that e-mail", did_you_mean(word, self.emails))

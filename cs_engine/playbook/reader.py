@@ -13,7 +13,8 @@ from cs_engine.language.scope import Scope
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.definitions import Definitions
 from cs_engine.playbook.model import Scalar
-from cs_engine.playbook.people import Directory
+from cs_engine.playbook.people import Directory, Kind
+from cs_engine.playbook.plan import People
 from cs_engine.playbook.shape import Path
 from cs_engine.playbook.templates import resolved
 
@@ -47,21 +48,9 @@ class Reader:
     problems: Problems
     texts: dict[Path, str] = field(default_factory=dict)
 
-    @property
-    def directory(self) -> Directory:
-        return self.around.directory
-
-    @property
-    def contact_subject(self) -> bool:
-        return self.grain is Grain.CONTACT
-
     def condition(self, path: Path, text: str) -> Expression:
         """A condition over the subject."""
         return self._expression(expressions.compile_condition, path, text, self.grain)
-
-    def contact_condition(self, path: Path, text: str) -> Expression:
-        """A condition over the contacts of an account, in `to`."""
-        return self._expression(expressions.compile_condition, path, text, Grain.CONTACT)
 
     def scalar(self, path: Path, text: str) -> Expression:
         """A value of the subject, in `once_per`."""
@@ -69,6 +58,19 @@ class Reader:
 
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
+
+    def people(self, path: Path, text: str | None, kind: Kind) -> People:
+        """Whom a step of that kind goes to; `path` is of its `to`."""
+
+        def over_contacts(condition: str) -> Expression:
+            return self._expression(expressions.compile_condition, path, condition, Grain.CONTACT)
+
+        place, contact = self.document.place(path), self.grain is Grain.CONTACT
+        return self.around.directory.recipients(text, kind, contact, place, over_contacts, self.problems)
+
+    def sender(self, path: Path, text: str | None) -> str | None:
+        """Whom a mail comes from; `path` is of its `from`."""
+        return self.around.directory.sender(text, self.document.place(path), self.problems)
 
     def template(self, name: str) -> str:
         return resolved(name, self.document.file)
@@ -82,4 +84,4 @@ class Reader:
         self.texts[path] = text
         meant = self.around.rewrite(text, grain)
         found = compile_text(meant, partial(self.document.within, path), self.around.scope_of(grain, self.vars), self.problems)
-        return NEVER if found is None else replace(found, text=text)
+        return replace(found or NEVER, text=text)

@@ -115,6 +115,8 @@ def _value(field: FieldInfo) -> str:
         return "duration"
     if "_localised" in metadata:
         return "text, or by locale"
+    if "_nothing" in metadata:
+        return "nothing"
     return " or ".join(dict.fromkeys(_words(field.annotation)))
 
 

@@ -40,7 +40,9 @@ class Templates:
             inside = wanted.removeprefix("./playbooks/")
             if inside in self.beside[kind]:
                 return None
-            return did_you_mean(inside, self.beside[kind]) or f"write it to {wanted.removeprefix('./')}{end}"
+            folder = posixpath.dirname(inside)
+            near = [name for name in self.beside[kind] if posixpath.dirname(name) == folder]
+            return did_you_mean(name, [f"./{posixpath.basename(n)}" for n in near]) or f"write it to {wanted.removeprefix('./')}{end}"
         known = self.email if kind == "email" else self.slack
         if name in known:
             return None
