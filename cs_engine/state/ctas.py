@@ -36,9 +36,15 @@ def opened(tx: Tx) -> list[OpenCta]:
     """All that are open; a snoozed one is."""
     rows = tx.rows(
         "SELECT c.id, c.account_id, c.playbook, c.step, c.enrolment_id, coalesce(e.subject_id, c.account_id), coalesce(e.digest, ''), "
-        "c.fired_at FROM ctas c LEFT JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed' ORDER BY c.id"
+        "c.fired_at, c.staff FROM ctas c LEFT JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed' ORDER BY c.id"
     )
     return [OpenCta(*row) for row in rows]
+
+
+def closed_reasons(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
+    """CTA -> why it was closed, of those that are."""
+    sql = f"SELECT id, closed_reason FROM ctas WHERE state = 'closed' AND id IN {tx.listed('ids')}"
+    return dict(tx.rows(sql, ids=tx.ids(ids)))
 
 
 def close(tx: Tx, closing: Sequence[tuple[str, str]], now: Micros) -> None:

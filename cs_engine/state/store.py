@@ -27,7 +27,6 @@ from cs_engine.ports import (
 from cs_engine.state import (
     claims,
     copying,
-    ctas,
     doctor,
     enrolments,
     journal,
@@ -39,6 +38,7 @@ from cs_engine.state import (
     suppressions,
     ticks,
 )
+from cs_engine.state import ctas as cta
 from cs_engine.state.database import Database, Tx
 from cs_engine.state.migrations import migrate
 
@@ -158,7 +158,7 @@ class SqlStore:
             kept = _without(change, there) if there else change
             enrolments.move(tx, kept.moves, now)
             messages.plan(tx, kept.messages)
-            ctas.fire(tx, kept.ctas)
+            cta.fire(tx, kept.ctas)
             journal.append(tx, kept.journal)
 
     # --- milestones
@@ -214,11 +214,15 @@ class SqlStore:
 
     def open_ctas(self) -> list[OpenCta]:
         with self.database.read() as tx:
-            return ctas.opened(tx)
+            return cta.opened(tx)
 
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
         with self.database.write() as tx:
-            ctas.close(tx, closing, now)
+            cta.close(tx, closing, now)
+
+    def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
+        with self.database.read() as tx:
+            return cta.closed_reasons(tx, ctas)
 
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         with self.database.write() as tx:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from cs_engine.journey import enrolment, message
 from cs_engine.journey.message import State
-from cs_engine.ports import Change, Counts
+from cs_engine.ports import Candidate, Change, Counts
 from cs_engine.state import SqlStore, messages
 from tests.contracts.state_rows import (
     DAY,
@@ -175,32 +175,38 @@ def test_every_message_is_counted_once_whatever_happens(store: SqlStore) -> None
     store.commit(entered(*names), NOW)
     for turn in range(12):
         now = NOW + turn * MINUTE
-        hold = chance.random() < 0.3
-        claim = store.claim(
-            now, now, now, 10, HERE, lambda cs, hold=hold, now=now: [message.held(c.id, c.state, "q", now + 1) if hold else None for c in cs]
-        )
-        ends: list[Callable[[str], message.Move]] = [
-            lambda id: message.accepted(id, "x"),
-            lambda id: message.rejected(id, "550"),
-            lambda id: message.lost_sight(id, "timeout"),
-            lambda id, now=now: message.retried(id, "429", now + 1),  # type: ignore[misc]
-        ]
-        store.settle([chance.choice(ends)(c.id) for c in claim.dispatching if chance.random() < 0.9], now)
-        leaver = chance.choice(store.standing(PLAYBOOK, "d1", NOW + DAY))
-        store.commit(Change(moves=[enrolment.finished(leaver, "exit", now)]), now)
-        store.skip_left(now)
+        _one_turn(store, now, chance)
         n = store.counts()
         assert n.planned == len(names)
         assert n.planned == n.accepted + n.skipped + n.rejected + n.uncertain + n.held + n.pending
+    n = store.counts()
     assert min(n.accepted, n.skipped, n.rejected, n.uncertain) > 0
+
+
+def _one_turn(store: SqlStore, now: int, chance: random.Random) -> None:
+    def verdict(candidates: Sequence[Candidate]) -> list[message.Move | None]:
+        return [message.held(c.id, c.state, "caps", now + 1) if chance.random() < 0.3 else None for c in candidates]
+
+    moves = []
+    for candidate in store.claim(now, now, now, 10, HERE, verdict).dispatching:
+        ends = [
+            message.accepted(candidate.id, "sg"),
+            message.rejected(candidate.id, "550"),
+            message.lost_sight(candidate.id, "timeout"),
+            message.retried(candidate.id, "429", now + 1),
+        ]
+        moves += chance.choices([*ends, None], k=1)
+    store.settle([move for move in moves if move is not None], now)
+    leaver = chance.choice(store.standing(PLAYBOOK, "d1", NOW + DAY))
+    store.commit(Change(moves=[enrolment.finished(leaver, "exit", now)]), now)
+    store.skip_left(now)
 
 
 def test_a_delivered_cta_knows_where_its_message_stands(store: SqlStore) -> None:
     store.commit(Change([passage()], (), [alert()], [fired()]), NOW)
     claimed(store)
     store.settle([message.accepted("msg_1", "C1/17.2")], NOW)
-    again = alert("msg_2", step="later")
-    store.commit(Change([passage("enr_2")], (), [again._replace(enrolment_id="enr_2", step="welcome")], [fired(fired_at=LATER)]), LATER)
+    store.commit(Change([passage("enr_2")], (), [alert("msg_2", "enr_2")], [fired(fired_at=LATER)]), LATER)
     (update,) = claimed(store, now=LATER).dispatching
     assert update.provider_ref == "C1/17.2"
     assert [cta.fired_at for cta in store.open_ctas()] == [LATER]
@@ -212,8 +218,10 @@ def test_a_closed_cta_that_fires_opens_anew(store: SqlStore) -> None:
     store.settle([message.accepted("msg_1", "C1/17.2")], NOW)
     store.close_ctas([("cta_1", "goal")], LATER)
     assert store.open_ctas() == []
+    assert store.closed_reasons(["cta_1", "cta_unknown"]) == {"cta_1": "goal"}
     store.commit(Change([passage("enr_2")], (), [alert("msg_2", "enr_2")], [fired(enrolment_id="enr_2", fired_at=LATER)]), LATER)
     assert [(cta.id, cta.enrolment_id) for cta in store.open_ctas()] == [("cta_1", "enr_2")]
+    assert store.closed_reasons(["cta_1"]) == {}
     # A new message in Slack: the old one says that it is closed.
     assert claimed(store, now=LATER).dispatching[0].provider_ref == ""
 
