@@ -62,10 +62,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         facts = store.doctor_facts()
     finally:
         store.close()
-    kind = "PostgreSQL" if settings.database_url.startswith("postgresql") else "SQLite"
-    yield Finding("database", "ok", f"{kind}, schema {facts.schema_version}")
-    for warning in facts.warnings:
-        yield Finding("database", "warning", warning.message, warning.mend)
+    yield Finding("database", "ok", f"{facts.database}, schema {facts.schema}")
+    for warning, mend in facts.warnings:
+        yield Finding("database", "warning", warning, mend)
 
 
 def _usage(settings: Settings) -> Iterator[Finding]:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 def load_project(settings: Settings | None = None) -> Project:
     """The project with its plans and problems. Raises NotAProject."""
     from cs_engine.playbook import load
-    from cs_engine.sources.describe import describe
+    from cs_engine.sources.duckdb_usage import describe
 
     settings = settings or settings_module.load()
     config = load.load_config(settings.root)
-    return load.load(settings.root, describe(settings.root, settings.work_folder, config))
+    return load.load(settings.root, describe(settings.root, config))
 
 
 def check_project() -> tuple[Project, list[Problem]]:
@@ -68,7 +68,7 @@ def open_usage(settings: Settings, project: Project) -> Usage:
     from cs_engine.sources.duckdb_usage import DuckdbUsage
 
     hashes = email_hasher(settings)
-    return DuckdbUsage(settings.root, settings.work_folder, project.config, project.catalogue, lambda address: hashes(address)[0])
+    return DuckdbUsage(settings.root, project.config, project.catalogue, lambda address: hashes(address)[0])
 
 
 def open_store(settings: Settings, url: str | None = None) -> SqlStore:

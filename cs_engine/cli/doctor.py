@@ -17,13 +17,9 @@ def command(form: str) -> None:
     if form == "json":
         click.echo(as_json([finding._asdict() for finding in findings]))
     else:
-        sign = {
-            "ok": click.style("ok     ", fg="green"),
-            "warning": click.style("warning", fg="yellow"),
-            "wrong": click.style("wrong  ", fg="red"),
-        }
+        colours = {"ok": "green", "warning": "yellow", "wrong": "red"}
         for finding in findings:
-            click.echo(f"{sign[finding.state]}  {finding.what}: {finding.message}")
+            click.echo(f"{click.style(f'{finding.state:<7}', fg=colours[finding.state])}  {finding.what}: {finding.message}")
             if finding.mend:
                 click.echo(f"           mend: {finding.mend}")
     raise click.exceptions.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)

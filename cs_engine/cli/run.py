@@ -107,9 +107,7 @@ def _moments(engine: Engine, now: datetime | None, start: datetime | None, end: 
     if not left:
         raise TickTooEarly(wanted[-1], from_micros(last))
     if len(left) < len(wanted):
-        say(
-            f"{len(wanted) - len(left)} of {len(wanted)} ticks lie before the last one, {from_micros(last).isoformat()}: going on from there"
-        )
+        say(f"{len(wanted) - len(left)} of {len(wanted)} ticks lie before the last one ({from_micros(last):%Y-%m-%d %H:%M}): going on")
     return left
 
 
