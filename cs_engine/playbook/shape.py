@@ -76,6 +76,9 @@ def _faults(errors: Sequence[ErrorDetails], data: Any, model: Any) -> Iterator[_
         # A misspelt key is one mistake, not two.
         if fault.kind == "missing" and (fault.path[:-1], fault.path[-1]) in misspelt:
             continue
+        # pydantic counts sound items only: a list of wrong ones is not empty.
+        if fault.kind == "too_short" and fault.value:
+            continue
         if not _other_branch(error, fault, errors):
             yield fault
 
