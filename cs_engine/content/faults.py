@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cs_engine.content.guard import Piece
 from cs_engine.content.source import Span
-from cs_engine.errors import CsEngineError
-from cs_engine.language.problems import Problem, Problems
-
-
-class BrokenTemplate(CsEngineError):
-    """A template has errors and cannot be compiled."""
-
-    def __init__(self, template: str, problems: Sequence[Problem]) -> None:
-        self.template, self.problems = template, tuple(problems)
-        super().__init__(f"template {template} has {len(self.problems)} problem(s)", "cs-engine check")
+from cs_engine.language.problems import Problems
 
 
 @dataclass(frozen=True, slots=True)

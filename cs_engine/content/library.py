@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from cs_engine.content import layout as layouts
-from cs_engine.content import mail, names, slack, source
-from cs_engine.content.faults import BrokenTemplate
+from cs_engine.content import mail, slack, source
+from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.layout import Layout
+from cs_engine.content.mail import EmailTemplate
+from cs_engine.content.slack import SlackTemplate
 from cs_engine.content.source import Span
-from cs_engine.content.template import EmailTemplate, SlackTemplate
 from cs_engine.language.problems import Place, Problems
 
 Kind = Literal["email", "slack"]
@@ -134,20 +135,6 @@ class Library:
         except OSError as error:
             problems.add(Place(file), "T300", f"cannot be read: {error.strerror}")
         return ""
-
-    def has_email(self, name: str, locale: str) -> bool:
-        """Whether the mail is written in that locale."""
-        return self.find("email", name, locale) is not None
-
-    def locales(self) -> frozenset[str]:
-        """The locales that any mail of the project is written in."""
-        found = {locale for name in self.names("email") for _, locale in self.variants("email", name)}
-        return frozenset({self.default_locale, *found})
-
-    @staticmethod
-    def names_of_contact(known: Collection[str]) -> list[str]:
-        """Of the known columns those that an address uses beside the name: contact.department, …"""
-        return [name for part in names.PERSON_WANTS if (name := f"contact.{part}") in known]
 
     def names(self, kind: Kind) -> list[str]:
         """Every name below templates/<kind>/ that has a file in any locale, the layout left out."""

@@ -8,26 +8,11 @@ from typing import Any
 from jinja2 import Template
 from jinja2.exceptions import UndefinedError
 
+from cs_engine.content.failures import RenderFailed
 from cs_engine.content.links import UnsafeUrl
-from cs_engine.errors import CsEngineError
 
 MOST_OUTPUT = 500_000
 """Characters one rendered part may have."""
-
-
-class RenderFailed(CsEngineError):
-    """A template failed for one context. Carries names of the template's own, never a value: it may be shown and stored."""
-
-    def __init__(self, code: str, template: str, name: str = "") -> None:
-        self.code = code
-        """undefined_variable | unsafe_url | too_long | template_failed"""
-        self.template = template
-        self.name = name
-        """The undefined variable as far as it is known, or the type of what was raised; '' else."""
-        super().__init__(f"template {template}: {code}" + (f" ({name})" if name else ""))
-
-    def __reduce__(self) -> tuple[type[RenderFailed], tuple[str, str, str]]:
-        return RenderFailed, (self.code, self.template, self.name)
 
 
 class TooLong(Exception):

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import Template
+
 from cs_engine.content import as_html, links, sandbox
-from cs_engine.content.blocks import MOST_BLOCKS, MOST_CHARACTERS, MOST_IDENTIFIER, MOST_ITEMS, MOST_OF, MOST_TEXT, Blocks, Leaf, Shape
+from cs_engine.content.blocks import (
+    MOST_BLOCKS,
+    MOST_CHARACTERS,
+    MOST_IDENTIFIER,
+    MOST_ITEMS,
+    MOST_OF,
+    MOST_TEXT,
+    Blocks,
+    Leaf,
+    Shape,
+    shortened,
+)
 from cs_engine.content.faults import Faults
 from cs_engine.content.guard import Guard, pieces
+from cs_engine.content.render import failure, rendered
 from cs_engine.content.source import Span
 from cs_engine.content.spans import reads_of
-from cs_engine.content.template import SlackTemplate
 from cs_engine.content.variables import NOTHING, Reads, places
 from cs_engine.language import yaml
 from cs_engine.language.problems import Place, Problems, did_you_mean
@@ -34,6 +48,25 @@ VERBATIM = frozenset({"url", "image_url", "value", "action_id", "block_id"})
 """What no person reads: not escaped."""
 URLS = frozenset({"url", "image_url"})
 LOGIC = frozenset({"type", "emoji", "verbatim", "style"})
+
+
+@dataclass(frozen=True, slots=True)
+class SlackTemplate:
+    """One Slack message in one locale."""
+
+    name: str
+    locale: str
+    needs: frozenset[str]
+    wants: frozenset[str]
+    text: Template
+    blocks: Blocks
+
+    def render(self, context: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+        """The notification's text and the Block Kit blocks, within Slack's limits. Raises RenderFailed."""
+        try:
+            return shortened(rendered(self.text, context).strip(), MOST_TEXT), self.blocks.render(context)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise failure(error, self.name, self.needs) from None
 
 
 def compiled(name: str, locale: str, file: str, text: str, problems: Problems) -> SlackTemplate | None:
