@@ -103,7 +103,7 @@ def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1) -> dat
     """
     exact = micros(duration)
     if exact is not None:
-        return (at + timedelta(microseconds=exact * times)).astimezone(UTC)
+        return at.astimezone(UTC) + timedelta(microseconds=exact * times)
     amount = duration.amount * times
     local = at.astimezone(zone)
     match duration.unit:

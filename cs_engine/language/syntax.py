@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MAX_DEPTH = 30
+_SHAPES = {
+    "between": "write x between 1 and 5",
+    "case": "write case when … then … else … end",
+    "distinct": "write x is distinct from y",
+}
 _BLANKS = ("blank", "empty", "none", "nil", "undefined")
 _VALUES = frozenset({Kind.NUMBER, Kind.TEXT, Kind.DURATION, Kind.CONSTANT, Kind.NAME})
 _COMPARISONS = ("=", "<>", "<", ">", "<=", ">=")
@@ -30,12 +35,7 @@ def tree_of(tokens: list[Token], scope: Scope, report: Reporter) -> tuple[exp.Ex
     try:
         return _parse(_shape(tokens)), tokens
     except (_NoTree, RecursionError):
-        mends = {
-            "between": "write x between 1 and 5",
-            "case": "write case when … then … else … end",
-            "distinct": "write x is distinct from y",
-        }
-        mend = next((mends[t.text] for t in tokens if t.is_(*mends)), "write it in parts, with parentheses")
+        mend = next((_SHAPES[t.text] for t in tokens if t.is_(*_SHAPES)), "write it in parts, with parentheses")
         report.add(tokens[0].start, tokens[-1].end, "X203", "this is no expression", mend)
         return None
 
