@@ -31,11 +31,11 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Writes `<name>.schema.json` for each kind of file; gives the paths. For `# yaml-language-server: $schema=…`."""
+    """Writes `<name>.json` for each kind of file; gives the paths. For `# yaml-language-server: $schema=…`."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, schema in schemas().items():
-        path = folder / f"{name}.schema.json"
+        path = folder / f"{name}.json"
         path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         written.append(path)
     return written
