@@ -1,7 +1,8 @@
 """Slack messages through slack-sdk's AsyncWebClient over one pooled session.
 
-The SDK's blocking client opens a connection for every call; measured against a local sink that answers after 5 ms, the
-asynchronous one makes several times as many calls. Its own retries are off: they send again what may have been taken.
+Measured against a plain local sink, the SDK's blocking and asynchronous clients make equally many calls a second. This one keeps its
+connections where the other makes a new one, with its TLS handshake, for every call; and its errors tell whether the request had left.
+Its own retries are off: they send again what may have been taken.
 """
 
 from __future__ import annotations
