@@ -32,8 +32,13 @@ def lexing() -> Environment:
     return Environment(keep_trailing_newline=True, autoescape=True)
 
 
-def pieces(source: str) -> Iterator[Piece]:
+@lru_cache(maxsize=1024)
+def pieces(source: str) -> tuple[Piece, ...]:
     """The source cut into text and Jinja, nothing left out. Raises TemplateSyntaxError."""
+    return tuple(_cut(source))
+
+
+def _cut(source: str) -> Iterator[Piece]:
     done = 0
     position = 0
     begin = -1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jinja2 import TemplateSyntaxError
+from functools import lru_cache
+
+from jinja2 import TemplateSyntaxError, nodes
 
 from cs_engine.content import sandbox, variables
 from cs_engine.content.guard import lexing
@@ -10,12 +12,20 @@ from cs_engine.content.source import Span
 from cs_engine.language.problems import Problems
 
 
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> nodes.Template | TemplateSyntaxError:
+    """The parsed text, which nobody changes; or why it is none."""
+    try:
+        return lexing().parse(text)
+    except TemplateSyntaxError as error:
+        return error
+
+
 def reads_of(span: Span, problems: Problems) -> variables.Reads:
     """What a span reads. Syntax errors (T303), groups used as values (T304) and what may not be said (T315) go to `problems`."""
-    try:
-        tree = lexing().parse(span.text)
-    except TemplateSyntaxError as error:
-        problems.add(span.line_place(error.lineno), "T303", f"not a Jinja template: {error.message}")
+    tree = _tree(span.text)
+    if isinstance(tree, TemplateSyntaxError):
+        problems.add(span.line_place(tree.lineno), "T303", f"not a Jinja template: {tree.message}")
         return variables.NOTHING
     for line, what, mend in sandbox.forbidden(tree):
         problems.add(span.line_place(line), "T315", what, mend)

@@ -1,0 +1,199 @@
+"""Every problem of a project's templates, found before anything is sent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cs_engine.content import slack, source, variables
+from cs_engine.content.compose import composed
+from cs_engine.content.library import FOLDER, Kind, Library
+from cs_engine.content.lint import lint
+from cs_engine.content.source import Source
+from cs_engine.content.spans import reads_of
+from cs_engine.language import yaml
+from cs_engine.language.expression import Grain
+from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
+
+Known = Callable[[Grain], Collection[str]]
+Named = Sequence[tuple[str, Place]]
+"""Names a template reads, and where each stands."""
+
+
+class TemplateUse(NamedTuple):
+    """A step that sends a template."""
+
+    name: str
+    kind: Kind
+    grain: Grain
+    """What the playbook is about."""
+    place: Place
+    milestone: bool = False
+    """Whether it is sent about a milestone, whose id and title it may name."""
+    vars: Collection[str] | None = None
+    """Names of the playbook's `vars`; None: not checked."""
+
+
+def check(library: Library, uses: Sequence[TemplateUse], known: Known, locales: Sequence[str]) -> list[Problem]:
+    """Problems of the templates in use, and of those that nobody uses.
+
+    `known` gives the columns of facts by grain, as authors write them. `locales` are those that people of the project
+    have: a mail without a file in one of them is an error.
+    """
+    problems = Problems()
+    checking = _Checking(library, known, problems)
+    by_template: dict[tuple[Kind, str], list[TemplateUse]] = defaultdict(list)
+    for use in uses:
+        by_template[use.kind, use.name].append(use)
+    for (kind, name), its_uses in by_template.items():
+        checking.there(kind, name, its_uses, locales)
+    for kind in FOLDER:
+        for name in library.names(kind):
+            by_template.setdefault((kind, name), [])
+    for (kind, name), its_uses in by_template.items():
+        for file, locale in library.variants(kind, name):
+            if kind == "email":
+                checking.email(name, file, locale, its_uses)
+            else:
+                checking.slack(name, file, locale, its_uses)
+        if not its_uses:
+            checking.unused(kind, name)
+    return list(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checking:
+    library: Library
+    known: Known
+    problems: Problems
+
+    def there(self, kind: Kind, name: str, uses: Sequence[TemplateUse], locales: Sequence[str]) -> None:
+        """T301: no such template; T302: none in a locale that people have."""
+        place = min(use.place for use in uses)
+        file = self.library.file(kind, name, "")
+        if not list(self.library.variants(kind, name)):
+            mend = did_you_mean(name, self.library.names(kind)) or (f"write {file}" if file else "a template lies inside the project")
+            self.problems.add(place, "T301", f'there is no template "{name}"', mend)
+            return
+        wanted = [*locales, self.library.default_locale] if kind == "email" else [self.library.default_locale]
+        for locale in dict.fromkeys(wanted):
+            if self.library.find(kind, name, locale) is None:
+                missing = file if locale == self.library.default_locale else self.library.file(kind, name, locale)
+                self.problems.add(place, "T302", f'the template "{name}" is not written in {locale}', f"write {missing}")
+
+    def unused(self, kind: Kind, name: str) -> None:
+        for file, _ in self.library.variants(kind, name):
+            self.problems.warn(Place(file), "T314", "no playbook uses this template")
+
+    # --- one file ------------------------------------------------------------------------------------------------------
+
+    def email(self, name: str, file: str, locale: str, uses: Sequence[TemplateUse]) -> None:
+        inside = Problems()
+        parsed = source.parse(file, self.library.text(file, inside), inside)
+        layout = self.library.layout(locale, self.problems)
+        read: Named = []
+        if not any(problem.code == "T303" for problem in self._jinja(parsed)):
+            lint(parsed, locale, inside)
+            read = _named(parsed)
+        if layout is not None:
+            composed(locale, parsed, layout, inside)
+        self.problems.extend(inside)
+        self._translation(name, parsed, locale)
+        self._names(read, uses, "email")
+
+    def _jinja(self, parsed: Source) -> Problems:
+        found = Problems()
+        for span in (*parsed.fields.values(), parsed.body):
+            reads_of(span, found)
+        return found
+
+    def slack(self, name: str, file: str, locale: str, uses: Sequence[TemplateUse]) -> None:
+        inside = Problems()
+        text = self.library.text(file, inside)
+        compiled = slack.compiled(name, locale, file, text, inside)
+        self.problems.extend(inside)
+        document = yaml.parse(text, file, Problems())
+        if compiled is not None and document is not None:
+            self._names([(n, at) for n, at in slack.named(document.data, document) if n in compiled.needs], uses, "slack")
+
+    def _translation(self, name: str, parsed: Source, locale: str) -> None:
+        """T310: older than its source; T311: does not say which source it was made from."""
+        mark = parsed.fields.get("source")
+        if locale == self.library.default_locale:
+            if mark is not None:
+                self.problems.warn(mark.place(0, len(mark.text)), "T311", "only a translation says its source", "leave the line out")
+            return
+        original = self.library.find("email", name, self.library.default_locale)
+        if original is None:
+            return
+        digest = source.source_digest(self.library.text(original[0], Problems()))
+        if mark is None:
+            place = Place(parsed.file, 1, 1, 3)
+            self.problems.warn(place, "T311", "the translation does not say its source", f'write "source: {digest}" once it is up to date')
+        elif mark.text != digest:
+            message = f"{original[0]} has changed since this translation"
+            self.problems.warn(mark.place(0, len(mark.text)), "T310", message, f'bring it up to date, then write "source: {digest}"')
+
+    # --- names ---------------------------------------------------------------------------------------------------------
+
+    def _names(self, read: Named, uses: Sequence[TemplateUse], kind: Kind) -> None:
+        """T304: a name that is nowhere."""
+        for allowed, use in self._allowed(uses, kind):
+            for name, place in read:
+                if name in allowed or (name.startswith("vars.") and (use is None or use.vars is None)):
+                    continue
+                where = f" ({use.place.file} sends it about {'an account' if use.grain is Grain.ACCOUNT else 'a contact'})" if use else ""
+                self.problems.add(place, "T304", f'unknown variable "{name}"{where}', _mend(name, allowed))
+
+    def _allowed(self, uses: Sequence[TemplateUse], kind: Kind) -> Iterable[tuple[set[str], TemplateUse | None]]:
+        """The names that each kind of use knows."""
+        ours = set(variables.ENGINE) | (variables.ENGINE_MAIL if kind == "email" else set())
+        seen: dict[tuple[object, ...], tuple[set[str], TemplateUse | None]] = {}
+        for use in uses:
+            key = (use.grain, use.milestone, None if use.vars is None else tuple(sorted(use.vars)))
+            if key in seen:
+                continue
+            about = variables.ENGINE_MILESTONE if use.milestone else variables.ENGINE_CTA if kind == "slack" else frozenset()
+            mine = {f"vars.{name}" for name in use.vars or ()}
+            seen[key] = (ours | about | mine | self._facts(use.grain, kind), use)
+        if not seen:
+            everything = set().union(*(self._facts(grain, kind) for grain in Grain))
+            seen[()] = (ours | variables.ENGINE_MILESTONE | variables.ENGINE_CTA | everything, None)
+        return seen.values()
+
+    def _facts(self, grain: Grain, kind: Kind) -> set[str]:
+        """The subject's columns; in a mail the recipient's too."""
+        found = set(self.known(grain))
+        if kind == "email" and grain is Grain.ACCOUNT:
+            found |= {name for name in self.known(Grain.CONTACT) if name.startswith("contact.")}
+        return found
+
+
+def _named(parsed: Source) -> Named:
+    """The names that the mail reads, its layout's aside."""
+    found: list[tuple[str, Place]] = []
+    for span in (*(parsed.fields[key] for key in ("subject", "preheader") if key in parsed.fields), parsed.body):
+        needs = reads_of(span, Problems()).needs
+        found += [(name, place) for name, place in variables.places(span) if name in needs]
+    return found
+
+
+_MENDS: Mapping[str, str] = {
+    "cta": "only a CTA has one",
+    "milestone": "only a milestone notice has one",
+    "contact": "a Slack message about an account has no contact; its champion is `champion.name`",
+}
+
+
+def _mend(name: str, allowed: Collection[str]) -> str:
+    group, dot, _ = name.partition(".")
+    if dot and not any(known.startswith(f"{group}.") for known in allowed) and group in _MENDS:
+        return _MENDS[group]
+    return did_you_mean(name, allowed) or (f"known are {_some(group, allowed)}" if dot else "")
+
+
+def _some(group: str, allowed: Collection[str]) -> str:
+    inside = sorted(known for known in allowed if known.startswith(f"{group}."))
+    return ", ".join(inside[:8]) + (" …" if len(inside) > 8 else "") if inside else "none: see the reference of names"
