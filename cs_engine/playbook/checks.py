@@ -11,7 +11,7 @@ from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.model import LATER_KINDS
-from cs_engine.playbook.plan import AnyStep, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Edge, Plan, Wait, WaitUntil
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
@@ -127,6 +127,8 @@ def _reachable(plan: Plan) -> set[str]:
         ways = [edge for _, edge in edges(step)]
         if step.only_if is not None:
             ways.append(step.next)
+        if isinstance(step, WaitUntil) and step.otherwise is not None:  # even without `at_most`, which is reported already
+            ways.append(Edge(step.otherwise))
         waiting += [edge.to for edge in ways if edge.to is not None]
     return reached
 

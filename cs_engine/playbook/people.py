@@ -79,7 +79,7 @@ class Directory:
                 return email
         allowed = (*CSMS, *self.roles)
         if "@" in word:
-            problems.add(place, "P204", "team.yaml has nobody with that e-mail", did_you_mean(word, self.emails))
+            problems.add(place, "P204", "team.yaml has nobody with that e-mail", "add them there")
         else:
             problems.add(
                 place,

@@ -37,6 +37,8 @@ class Templates:
         end = _ENDS[kind]
         if name.startswith("./"):
             wanted = resolved(name, playbook_file)
+            if not wanted.startswith("./playbooks/"):
+                return "what lies beside a playbook lies below playbooks/"
             inside = wanted.removeprefix("./playbooks/")
             if inside in self.beside[kind]:
                 return None

@@ -1,0 +1,242 @@
+# ruff: noqa: E501 - tables of what is said read better unbroken
+"""A project is checked as a whole; a playbook that fails does not stop the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cs_engine.errors import NotAProject, ProblemsFound
+from cs_engine.playbook.load import load, load_config
+from cs_engine.playbook.plan import Notice
+from tests.unit.playbook.folder import ATTRIBUTES, Folder
+
+WAIT = "steps:\n  - {id: a, wait: 1 day}\n"
+
+
+def test_a_folder_without_project_yaml_is_no_project(tmp_path: Path) -> None:
+    with pytest.raises(NotAProject) as raised:
+        load(tmp_path, ATTRIBUTES)
+    assert "cs-engine init" in raised.value.mend
+
+
+def test_project_yaml_can_be_read_alone(folder: Folder) -> None:
+    assert load_config(folder.root).sources.usage.file == "usage.csv"
+    folder.write("playbooks/project.yaml", "name: x\n")
+    with pytest.raises(ProblemsFound):
+        load_config(folder.root)
+
+
+def test_a_project_that_cannot_be_read_tells_what_is_wrong_with_its_playbooks_too(folder: Folder) -> None:
+    folder.write("playbooks/project.yaml", "name: x\n").steps("- id: a\n  wiat: 1 day")
+    assert {p.place.file for p in folder.problems()} == {"playbooks/project.yaml", "playbooks/sample.yaml"}
+
+
+def test_a_broken_playbook_does_not_stop_the_others(folder: Folder) -> None:
+    folder.playbook(f"playbook: good\n{WAIT}", "playbooks/good.yaml")
+    folder.playbook(f"playbook: bad\ntitel: x\n{WAIT}", "playbooks/bad.yaml")
+    folder.playbook("playbook: [\n", "playbooks/unreadable.yaml")
+    project = folder.load()
+    assert set(project.plans) == {"good", "milestone-first_change"}
+    assert set(project.broken) == {"bad", "playbooks/unreadable.yaml"}
+    assert [p.code for p in project.broken["bad"]] == ["P103"]
+    assert project.bundles.keys() == {plan.digest for plan in project.plans.values()}
+
+
+def test_a_playbook_that_reads_a_broken_metric_cannot_run(folder: Folder) -> None:
+    folder.write("playbooks/metrics.yaml", "changes_7d: {count: '*', in: 7 days}\noff: 1 +\n")
+    folder.playbook(f"playbook: good\nenter: changes_7d > 0\n{WAIT}", "playbooks/good.yaml")
+    folder.playbook(f"playbook: off\nenter: off > 1\n{WAIT}", "playbooks/off.yaml")
+    project = folder.load()
+    assert set(project.plans) == {"good", "milestone-first_change"}
+    assert project.broken == {"off": ()}
+    assert {p.place.file for p in project.problems} == {"playbooks/metrics.yaml"}
+
+
+def test_two_playbooks_with_one_id_are_both_left_out(folder: Folder) -> None:
+    folder.playbook(f"playbook: twice\n{WAIT}", "playbooks/a.yaml").playbook(f"playbook: twice\n{WAIT}", "playbooks/b/b.yaml")
+    (problem,) = folder.problems()
+    assert problem.render() == (
+        'playbooks/b/b.yaml:1:11 error P108 two playbooks have the id "twice"; the first stands at playbooks/a.yaml:1:11; give one another id'
+    )
+    assert "twice" not in folder.load().plans
+
+
+def test_tests_and_hidden_files_and_slack_templates_are_no_playbooks(folder: Folder) -> None:
+    folder.write("playbooks/tests/one.yaml", "given: x\n").write("playbooks/.draft/x.yaml", "playbook: [")
+    folder.write("playbooks/alert.yaml", "blocks: []\n")
+    assert folder.said() == []
+    folder.write("playbooks/notes.yaml", "foo: x\n")
+    assert [p.code for p in folder.problems()] == ["P304"]
+
+
+def test_the_journey_implies_a_playbook_for_each_notice(folder: Folder) -> None:
+    plan = folder.load().plans["milestone-first_change"]
+    (step,) = plan.steps
+    assert isinstance(step, Notice)
+    assert (step.milestone, step.template, step.to.role) == ("first_change", "milestones/first_change", "champion")
+    assert plan.enter is not None
+    assert (plan.enter.text, plan.existing, plan.topic, plan.once_per) == ("reached('first_change')", "skip", "milestones", None)
+    assert (plan.file, step.place.line) == ("playbooks/journey.yaml", 4)
+
+
+def test_a_notice_in_a_playbook_takes_the_place_of_the_implied_one(folder: Folder) -> None:
+    project = folder.steps("- id: a\n  notice: first_change").load()
+    assert set(project.plans) == {"sample"}
+
+
+def test_a_broken_playbook_keeps_its_notice(folder: Folder) -> None:
+    """Else its mending would tell the customer a second time."""
+    project = folder.steps("- id: a\n  notice: first_change", "titel: x\n").load()
+    assert set(project.plans) == set()
+
+
+def test_a_second_notice_of_a_milestone_is_an_error(folder: Folder) -> None:
+    folder.steps("- id: a\n  notice: first_change")
+    folder.playbook("playbook: two\nsteps:\n  - {id: b, notice: first_change}\n", "playbooks/two.yaml")
+    (said,) = folder.said()
+    assert said == (
+        'playbooks/two.yaml:3:21 error P208 a second notice of the milestone "first_change"; '
+        "the first stands at playbooks/sample.yaml:4:13; a milestone is told once: keep one of them"
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ("- id: a\n  notice: first_chnge", '4:13 error P205 there is no milestone "first_chnge"; did you mean "first_change"?'),
+        ("- id: a\n  notice: habit", '4:13 error P205 the milestone "habit" has no notice; name its template in journey.yaml: `notice: …`'),
+        (
+            "- id: a\n  email: onboarding/welcom",
+            '4:12 error P203 there is no e-mail template "onboarding/welcom"; did you mean "onboarding/welcome"?',
+        ),
+        ("- id: a\n  email: welcome", '4:12 error P203 there is no e-mail template "welcome"; did you mean "onboarding/welcome"?'),
+        (
+            "- id: a\n  email: onboarding/welcome.md",
+            '4:12 error P203 there is no e-mail template "onboarding/welcome.md"; leave the ending out: onboarding/welcome',
+        ),
+        ("- id: a\n  email: ./x", '4:12 error P203 there is no e-mail template "./x"; write it to playbooks/x.md'),
+        (
+            "- id: a\n  email: ./../../x",
+            '4:12 error P203 there is no e-mail template "./../../x"; what lies beside a playbook lies below playbooks/',
+        ),
+        ("- id: a\n  cta: stuk", '4:10 error P203 there is no Slack template "stuk"; did you mean "stuck"?'),
+        (
+            "- id: a\n  email: onboarding/welcome\n  to: chamipon",
+            '5:9 error P204 there is nobody called "chamipon"; did you mean "champion"?',
+        ),
+        (
+            "- id: a\n  email: onboarding/welcome\n  from: x@y.example",
+            "5:11 error P204 team.yaml has nobody with that e-mail; add them there",
+        ),
+        (
+            "- id: a\n  email: onboarding/welcome\n  to: answer('a.b')",
+            "5:9 error P104 `answer(…)` is part of the language but not built yet",
+        ),
+        (
+            "- id: a\n  cta: stuck\n  to: champion",
+            "5:9 error P204 a CTA goes to one of us, not to champion; allowed: csm, csm.manager, manager, sales",
+        ),
+        (
+            "- id: a\n  notice: first_change\n  to: csm",
+            "5:9 error P204 a milestone notice goes to customers, not to csm; allowed: champion, operators, everyone",
+        ),
+        ("- id: a\n  wait: 0 days", '3:5 error P113 the step "a" waits for 0 days; leave it out, or say how long'),
+        (
+            "- stop\n- id: a\n  wait: 1 day",
+            '4:5 error P111 nobody comes to the step "a": every way ends before it; move it up, or delete it',
+        ),
+        (
+            "- id: a\n  wait: 1 day\n- id: a\n  wait: 1 day",
+            '5:9 error P107 two steps have the id "a"; the first stands at playbooks/sample.yaml:3:9; give this one an id of its own',
+        ),
+        (
+            "- id: a\n  wait_until: changes_7d > 1\n  at_most: 1 day\n  otherwise: [stop]",
+            "6:5 error P110 `otherwise` needs `after` beside it: what comes once the block has run; add `after: continue`, `keep_waiting` or `stop`",
+        ),
+        (
+            "- id: a\n  wait_until: changes_7d > 1\n  otherwise: [stop]\n  after: stop",
+            "5:5 error P110 `otherwise` never runs without `at_most`; add `at_most: 5 days`",
+        ),
+        (
+            "- id: a\n  wait_until: changes_7d > 1\n  after: stop",
+            "5:5 error P110 `after` means nothing without `at_most`; add `at_most: 5 days`",
+        ),
+    ],
+)
+def test_what_a_step_names_must_be_there(folder: Folder, steps: str, said: str) -> None:
+    assert folder.steps(steps).said() == [said]
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("topic: onbording\n", '2:8 error P201 there is no topic "onbording"; did you mean "onboarding"?'),
+        ("phase: adoption\n", '2:8 error P202 there is no phase "adoption"; phases of journey.yaml: onboarding'),
+        (
+            "enter: changes_7d > 1\ngoal: changes_7d>1\n",
+            "3:7 error P112 `goal` is the same as `enter`: nobody would ever enter; say what is true of those who are through",
+        ),
+        (
+            "schedule: every 15 mins\n",
+            '2:11 error P109 "every 15 mins" is no schedule; write `every 15 minutes`, `every 4 hours`, `every day`, or a cron line such as `0 9 * * MON-FRI`',
+        ),
+    ],
+)
+def test_what_a_playbook_names_must_be_there(folder: Folder, head: str, said: str) -> None:
+    assert folder.steps("- stop", head).said() == [said]
+
+
+@pytest.mark.parametrize("topic", ["general", "transactional", "milestones", "onboarding"])
+def test_topics_that_are_always_there(folder: Folder, topic: str) -> None:
+    assert folder.steps("- stop", f"topic: {topic}\n").said() == []
+
+
+def test_a_condition_over_many_blanks_gets_a_warning(folder: Folder) -> None:
+    folder.steps("- id: a\n  wait_until: days_until(account.renewal_at) < 30", "audience: account.renewal_at is not null\n")
+    (said,) = folder.said()
+    assert said.startswith("5:28 warning P301 212 of 797 accounts have no renewal_at; ")
+    assert "sample" in folder.load().plans
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "project",
+            "name: Sample\n",
+            "name: Sample\ntimezone: Asia/Tokio\n",
+            '2:11 error P206 there is no time zone "Asia/Tokio"; did you mean "Asia/Tokyo"?',
+        ),
+        (
+            "project",
+            "lead@vendor",
+            "nobody@vendor",
+            "7:20 error P207 the fallback sender is not in team.yaml; write the e-mail of somebody who is in team.yaml",
+        ),
+        (
+            "team",
+            "manager: lead@",
+            "manager: led@",
+            "3:62 error P207 this manager is not in the team; write the e-mail of somebody who is in team.yaml",
+        ),
+        ("team", "role: sales", "role: champion", '4:59 error P207 "champion" cannot be a staff role: it means somebody else'),
+        (
+            "team",
+            "sales@vendor",
+            "csm1@vendor",
+            "4:13 error P207 this person is in the team twice, first at playbooks/team.yaml:3:13; keep one",
+        ),
+        (
+            "journey",
+            "milestones/first_change",
+            "milestones/first",
+            '4:79 error P203 there is no e-mail template "milestones/first"; did you mean "milestones/first_change"?',
+        ),
+    ],
+)
+def test_the_company_is_checked(folder: Folder, file: str, old: str, new: str, said: str) -> None:
+    path = folder.root / f"playbooks/{file}.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    assert folder.said() == [f"playbooks/{file}.yaml:{said}"]
