@@ -33,7 +33,7 @@ class Door:
         if self._shut_for:
             return Outcome(id, "retry", self._shut_for)
         if now < self._limited_until:
-            return Outcome(id, "retry", "rate_limited", retry_after=round(self._limited_until - now, 3))
+            return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(self._limited_until - now))
         return None
 
     def limited(self, id: str, now: float, wait: float | None) -> Outcome:
@@ -44,7 +44,7 @@ class Door:
             self._limits += 1
             wait = min(_LONGEST_BACKOFF, 2.0**self._limits) * random.uniform(0.5, 1)  # noqa: S311  jitter, not a secret
         self._limited_until = max(self._limited_until, now + wait)
-        return Outcome(id, "retry", "rate_limited", retry_after=round(wait, 3))
+        return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(wait))
 
     def shut(self, code: str) -> bool:
         """Nothing more of this batch is tried. True the first time: then it is worth a line in the log."""
@@ -60,3 +60,8 @@ class Door:
     def answered(self) -> None:
         """The vendor took a parcel: it is there and it does not limit us."""
         self._failed_connections = self._limits = 0
+
+
+def _milliseconds_up(seconds: float) -> float:
+    # Rounded down, one would come a moment before the door opens.
+    return math.ceil(seconds * 1000) / 1000
