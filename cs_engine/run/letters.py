@@ -172,7 +172,7 @@ class Letters:
 
 
 _OURS = frozenset(
-    {"contact", "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
+    {"vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
 )
 """Names that are not columns of the subject's facts."""
 
