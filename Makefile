@@ -19,6 +19,14 @@ $(STAMP): pyproject.toml uv.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) $(UV) sync --frozen --inexact --compile-bytecode
 	@touch $(STAMP)
 
+# The main job on the shipped project and its real sample, over days of the sample's own time. Starts from nothing each time;
+# the state that was there is kept as .cs-engine/state.previous.db.
+DEMO := env -u CS_ENGINE_PROJECT -u CS_ENGINE_EMAIL -u CS_ENGINE_SLACK CS_ENGINE_DATABASE_URL=sqlite:///.cs-engine/state.db $(BIN)/cs-engine
+run: setup
+	@if [ -f .cs-engine/state.db ]; then mv .cs-engine/state.db .cs-engine/state.previous.db; rm -f .cs-engine/state.db-wal .cs-engine/state.db-shm; fi
+	@$(DEMO) check
+	@$(DEMO) run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

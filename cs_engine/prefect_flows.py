@@ -41,6 +41,18 @@ from cs_engine.wiring import assemble, load_project
 Work = Callable[[], None]
 
 
+class _Once:
+    """Work to be done once. Prefect keeps the parameters of finished tasks alive; this lets go of the tick's facts."""
+
+    def __init__(self, work: Work) -> None:
+        self._work: Work | None = work
+
+    def __call__(self) -> None:
+        work, self._work = self._work, None
+        assert work is not None, "a unit's work is done once"
+        work()
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledPlaybook:
     """A playbook as Prefect sees it: a flow that runs it alone, and a named task a step, which `tick` runs too."""
@@ -158,7 +170,7 @@ def _run_on(
         # Steps of versions that people are still inside, and the tick's own phases, get their task when they are met.
         name = f"{playbook}/{step}" if playbook else step
         unit = known.get(step) or extra.setdefault(name, _task(name))
-        unit(work)
+        unit(_Once(work))
 
     report = run_tick(engine, at.astimezone(UTC), only, do, horizon)
     _last = report
