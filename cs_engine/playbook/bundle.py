@@ -35,11 +35,10 @@ def compile_bundle(bundle: str, project: Project) -> tuple[Plan | None, Sequence
     document = yaml.parse(data["playbook"], data["file"], problems)
     older = Definitions.from_json(data)
     today = project.surroundings()
-    changed = {name: when for name, when in older.segments.items() if today.definitions.segments.get(name) != when}
     around = replace(
         today,
         definitions=today.definitions.overlaid(older),
-        rewrite=OldSegments(changed, frozenset(project.catalogue.types)).rewrite,
+        rewrite=OldSegments(older.changed(today.definitions), frozenset(project.catalogue.types)).rewrite,
     )
     compiled = None if document is None else compile_playbook(document, around, problems)
     if compiled is None:

@@ -14,45 +14,45 @@ class AccountsSource(Strict):
 
     file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
     id: str = Field("account_id", description="The column that names an account.")
-    name: str = "name"
+    name: str = Field("name", description="The column with the account's name.")
     csm: str = Field("csm_email", description="The column with the CSM's e-mail.")
-    locale: str = "locale"
-    timezone: str = "timezone"
-    signed_up_at: str = "signed_up_at"
+    locale: str = Field("locale", description="The column with its language: en, ja.")
+    timezone: str = Field("timezone", description="The column with its time zone.")
+    signed_up_at: str = Field("signed_up_at", description="The column that says when it signed up; before that it is not there.")
     learned_at: str | None = Field(None, description="When we learned of the row; nothing learned after `now` exists.")
 
 
 class ContactsSource(Strict):
     """Where contacts are read from. Every further column becomes `contact.<column>`."""
 
-    file: str
-    id: str = "contact_id"
-    account: str = "account_id"
-    email: str = "email"
-    name: str = "name"
-    role: str = "role"
-    locale: str = "locale"
-    timezone: str = "timezone"
-    created_at: str = "created_at"
-    learned_at: str | None = None
+    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
+    id: str = Field("contact_id", description="The column that names a contact.")
+    account: str = Field("account_id", description="The column with the account that it belongs to.")
+    email: str = Field("email", description="The column with its e-mail address.")
+    name: str = Field("name", description="The column with its name.")
+    role: str = Field("role", description="The column with what it does: champion, operator.")
+    locale: str = Field("locale", description="The column with its language; the account's where blank.")
+    timezone: str = Field("timezone", description="The column with its time zone; the account's where blank.")
+    created_at: str = Field("created_at", description="The column that says since when it is there.")
+    learned_at: str | None = Field(None, description="When we learned of the row; nothing learned after `now` exists.")
 
 
 class EventsSource(Strict):
     """Where events are read from: product usage, or anything else that happens (tickets, payments)."""
 
-    file: str
+    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
     id: str | None = Field(None, description="The column that names an event; rows that repeat it count once.")
-    account: str = "account_id"
-    contact: str | None = "contact_id"
+    account: str = Field("account_id", description="The column with the account that acted.")
+    contact: str | None = Field("contact_id", description="The column with the person who acted; null where there is none.")
     event: str | None = Field("event", description="The column with the event's name.")
     at: str = Field("occurred_at", description="When it happened, with its offset.")
-    learned_at: str | None = None
+    learned_at: str | None = Field(None, description="When we learned of the event; nothing learned after `now` exists.")
 
 
 class Sources(Strict):
-    accounts: AccountsSource
-    contacts: ContactsSource
-    usage: EventsSource
+    accounts: AccountsSource = Field(description="The customers.")
+    contacts: ContactsSource = Field(description="Their people.")
+    usage: EventsSource = Field(description="What they do in the product.")
     more: dict[str, EventsSource] = Field(
         default_factory=dict, description="Further event sources, by the name that a metric's `from` uses."
     )
@@ -60,22 +60,26 @@ class Sources(Strict):
 
 
 class Channels(Strict):
-    email: Literal["mailbox", "sendgrid", "smtp"] = "mailbox"
-    slack: Literal["mailbox", "slack"] = "mailbox"
+    email: Literal["mailbox", "sendgrid", "smtp"] = Field(
+        "mailbox", description="How mail leaves; `mailbox` writes it to files. CS_ENGINE_EMAIL wins."
+    )
+    slack: Literal["mailbox", "slack"] = Field(
+        "mailbox", description="How CTAs leave; `mailbox` writes them to files. CS_ENGINE_SLACK wins."
+    )
 
 
 class QuietHours(Strict):
     """Customer mail waits from `from` to `to`, in the recipient's zone."""
 
-    from_: str = Field("20:00", alias="from", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    to: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    from_: str = Field("20:00", alias="from", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="From when mail waits: 20:00.")
+    to: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When it goes out: 08:00.")
 
 
 class Company(Strict):
     """Who sends: shown in every mail's footer, as CAN-SPAM and 特定電子メール法 ask."""
 
-    name: LocalisedText
-    postal_address: LocalisedText | None = None
+    name: LocalisedText = Field(description="The company's name.")
+    postal_address: LocalisedText | None = Field(None, description="Without it `sendgrid` and `smtp` refuse to start.")
     contact: str | None = Field(None, description="Where a recipient can ask: an address or a URL.")
 
 
@@ -93,7 +97,7 @@ class PeopleConfig(Strict):
 
 
 class Topic(Strict):
-    title: LocalisedText
+    title: LocalisedText = Field(description="What recipients read in their preferences.")
 
 
 class SlackConfig(Strict):
@@ -103,36 +107,36 @@ class SlackConfig(Strict):
 class ProjectConfig(Strict):
     """project.yaml"""
 
-    name: str
+    name: str = Field(description="The project's name.")
     timezone: str = Field("UTC", description="The project's zone: days, schedules, and people without a zone of their own.")
-    locale: str = "en"
-    sources: Sources
-    channels: Channels = Channels()
-    company: Company
-    sender: Sender
+    locale: str = Field("en", description="For people and accounts without a language of their own.")
+    sources: Sources = Field(description="Where customers, people and usage are read from.")
+    channels: Channels = Field(Channels(), description="How messages leave.")
+    company: Company = Field(description="Who sends.")
+    sender: Sender = Field(description="Whom mail comes from.")
     unsubscribe: str | None = Field(None, description="mailto:… or https://… that takes an unsubscribe.")
-    quiet_hours: QuietHours | None = QuietHours()
-    people: PeopleConfig = PeopleConfig()
-    topics: dict[str, Topic] = Field(default_factory=dict)
-    slack: SlackConfig = SlackConfig()
+    quiet_hours: QuietHours | None = Field(QuietHours(), description="When customer mail waits; null: never.")
+    people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
+    topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
+    slack: SlackConfig = Field(SlackConfig(), description="Where alerts go.")
 
 
 class Staff(Strict):
     """One of us."""
 
-    email: str
-    name: LocalisedText
+    email: str = Field(description="What the accounts' csm column holds.")
+    name: LocalisedText = Field(description="Their name.")
     role: str = Field("csm", description="csm, manager, sales, support, …")
     slack: str | None = Field(None, description="Slack user or channel id.")
-    timezone: str | None = None
+    timezone: str | None = Field(None, description="Their time zone.")
     manager: str | None = Field(None, description="The manager's e-mail.")
-    minutes_a_week: int | None = None
+    minutes_a_week: int | None = Field(None, description="How much time they have for CTAs.")
     away: tuple[str, ...] = Field((), description="Dates, or spans as 2026-08-10/2026-08-14.")
-    substitute: str | None = None
-    signature: LocalisedText | None = None
+    substitute: str | None = Field(None, description="The e-mail of who stands in for them.")
+    signature: LocalisedText | None = Field(None, description="What stands below their mail.")
 
 
 class Team(Strict):
     """team.yaml"""
 
-    staff: tuple[Staff, ...] = ()
+    staff: tuple[Staff, ...] = Field((), description="All of us who get CTAs or whose name stands below mail.")

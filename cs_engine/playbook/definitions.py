@@ -49,12 +49,23 @@ class Definitions:
         """These, where `older` has no other meaning."""
         return Definitions({**self.segments, **older.segments}, {**self.milestones, **older.milestones})
 
+    def changed(self, today: Definitions) -> dict[str, str]:
+        """Segments of these that mean something else today, or nothing: by themselves, or through one that they name."""
+        found = {name for name, when in self.segments.items() if today.segments.get(name) != when}
+        while more := {name for name, when in self.segments.items() if name not in found and not found.isdisjoint(_segments_in(when))}:
+            found |= more
+        return {name: self.segments[name] for name in found}
+
     def as_json(self) -> dict[str, Any]:
         return {"segments": dict(self.segments), "milestones": {name: m._asdict() for name, m in self.milestones.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Definitions:
         return cls(dict(data["segments"]), {name: Milestone(**m) for name, m in data["milestones"].items()})
+
+
+def _segments_in(text: str) -> set[str]:
+    return {name for function, name in _USE.findall(text) if function.lower() == "in_segment"}
 
 
 def digest(data: Any, used: Definitions) -> str:

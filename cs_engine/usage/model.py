@@ -38,7 +38,7 @@ class WindowMetric(Strict):
     where: str | None = Field(None, description="Which events count: a condition over the event's columns.")
     in_: str | None = Field(None, alias="in", description="The window: `7 days` is today so far and the six days before.")
     ago: str | None = Field(None, description="Moves the window back: `52 weeks`.")
-    title: LocalisedText | None = None
+    title: LocalisedText | None = Field(None, description="What it is, for people.")
 
 
 MetricSpec = WindowMetric | str
@@ -48,33 +48,33 @@ MetricSpec = WindowMetric | str
 class SegmentSpec(Strict):
     """A named condition over an account."""
 
-    when: str
-    title: LocalisedText | None = None
+    when: str = Field(description="The condition.")
+    title: LocalisedText | None = Field(None, description="What they are, for people.")
 
 
 class MilestoneSpec(Strict):
-    id: str
-    title: LocalisedText
+    id: str = Field(description="Names the milestone: reached('id').")
+    title: LocalisedText = Field(description="What it is, for customers.")
     when: str = Field(description="The condition that makes it reached. Reached once, it stays so.")
     role: str | None = Field(None, description="Who does it: champion | operators.")
-    guide: str | None = None
-    video: str | None = None
+    guide: str | None = Field(None, description="A page that shows how.")
+    video: str | None = Field(None, description="A film that shows how.")
     expected: str | None = Field(None, description="How long it should take from sign-up: `3 days`.")
     notice: str | None = Field(None, description="Template of the milestone notice.")
-    share: bool = True
-    confirm: bool = False
+    share: bool = Field(True, description="Whether customers see it on their map.")
+    confirm: bool = Field(False, description="Asks the customer before a success counts.")
 
 
 class PhaseSpec(Strict):
-    phase: str
-    title: LocalisedText | None = None
-    milestones: tuple[MilestoneSpec, ...] = ()
+    phase: str = Field(description="Names the phase.")
+    title: LocalisedText | None = Field(None, description="What it is, for customers.")
+    milestones: tuple[MilestoneSpec, ...] = Field((), description="What is reached in it, in order.")
 
 
 class JourneySpec(Strict):
     """journey.yaml: phases and their milestones, in order."""
 
-    phases: tuple[PhaseSpec, ...] = ()
+    phases: tuple[PhaseSpec, ...] = Field((), description="The way to success, in order.")
 
     def milestones(self) -> dict[str, MilestoneSpec]:
         return {m.id: m for phase in self.phases for m in phase.milestones}
@@ -82,7 +82,7 @@ class JourneySpec(Strict):
 
 class HealthComponent(Strict):
     metric: str = Field(description="An expression that gives a number.")
-    weight: float = Field(gt=0)
+    weight: float = Field(gt=0, description="How much it counts beside the others.")
     points: tuple[tuple[float, float], ...] = Field(
         min_length=2, description="[value, score] pairs by rising value, joined by lines; flat beyond the ends."
     )
@@ -91,6 +91,6 @@ class HealthComponent(Strict):
 class HealthSpec(Strict):
     """Health: weighted components mapped to 0–100 by points, bands, overrides."""
 
-    components: dict[str, HealthComponent]
+    components: dict[str, HealthComponent] = Field(description="What health is made of, by name.")
     bands: dict[str, float] = Field(description="Band -> lowest score in it: {green: 70, yellow: 40, red: 0}.")
     overrides: dict[str, str] = Field(default_factory=dict, description="Condition -> band that it forces; the first that holds wins.")
