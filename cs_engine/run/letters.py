@@ -171,9 +171,7 @@ class Letters:
         return (staff.slack if staff else None) or self._config.slack.channel
 
 
-_OURS = frozenset(
-    {"vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
-)
+_OURS = frozenset({"vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"})
 """Names that are not columns of the subject's facts."""
 
 
