@@ -20,7 +20,7 @@ from cs_engine.language.problems import Problems
 MOST_SUBJECT = 250
 """Characters of a rendered subject; the rest is cut."""
 
-_BREAKS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Marks that turn the direction of what follows, and halves of characters."""
 _GAPS = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")

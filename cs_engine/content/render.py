@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from jinja2 import Template
@@ -13,6 +14,8 @@ from cs_engine.content.links import UnsafeUrl
 
 MOST_OUTPUT = 500_000
 """Characters one rendered part may have."""
+_FEW = 1_000
+"""Pieces of output that are put together without counting each."""
 
 
 class TooLong(Exception):
@@ -21,14 +24,19 @@ class TooLong(Exception):
 
 def rendered(template: Template, context: Mapping[str, Any]) -> str:
     """The template's output for a context. Raises what the template raises, and TooLong."""
-    pieces: list[str] = []
-    length = 0
-    for piece in template.root_render_func(template.new_context(context)):  # type: ignore[arg-type]
-        length += len(piece)
-        if length > MOST_OUTPUT:
-            raise TooLong
-        pieces.append(piece)
-    return "".join(pieces)
+    stream = template.root_render_func(template.new_context(context))  # type: ignore[arg-type]
+    pieces = list(islice(stream, _FEW))
+    if len(pieces) == _FEW:  # A long loop: count as it grows, it may never end.
+        length = sum(map(len, pieces))
+        for piece in stream:
+            length += len(piece)
+            if length > MOST_OUTPUT:
+                raise TooLong
+            pieces.append(piece)
+    text = "".join(pieces)
+    if len(text) > MOST_OUTPUT:
+        raise TooLong
+    return text
 
 
 def failure(error: Exception, template: str, needs: frozenset[str]) -> RenderFailed:
