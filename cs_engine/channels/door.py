@@ -10,40 +10,45 @@ from cs_engine.ports import Outcome
 _LONGEST_BACKOFF = 60.0
 _DEAD_AFTER = 3
 """Failures to connect, one after another, after which the rest of the batch is spared the wait."""
+_DOUBTFUL_AFTER = 5
+"""Requests in a row whose fate nobody knows, after which no more are risked."""
+_DOUBTFUL_FOR = 30.0
+_BATCH_WITHIN = 120.0
+"""Seconds after which a batch begins no more parcels: the engine's lease on them lasts five minutes."""
 
 
 class Door:
-    """Open until a vendor limits us (shut for as long as it says, over batches) or refuses all of a batch (a bad key, no connection).
+    """Open until a vendor limits us or falls silent (shut for a time, over batches), or refuses all of a batch (a bad key, no connection).
 
     Times are seconds of any clock that only goes forward. A parcel that comes while the door is shut is a `retry`: it never left.
     """
 
     def __init__(self) -> None:
-        self._limited_until = -math.inf
-        self._limits = 0
-        self._failed_connections = 0
+        self._shut_until, self._shut_while = -math.inf, ""
         self._shut_for = ""
+        self._batch_ends = math.inf
+        self._limits = self._failed_connections = self._doubts = 0
 
-    def new_batch(self) -> None:
+    def new_batch(self, now: float) -> None:
         """What was refused to the last batch is tried again; a limit that still lasts stays."""
-        self._shut_for, self._failed_connections = "", 0
+        self._shut_for, self._failed_connections, self._doubts, self._batch_ends = "", 0, 0, now + _BATCH_WITHIN
 
     def closed(self, id: str, now: float) -> Outcome | None:
         """The outcome of a parcel that would be sent at `now`; None when the door is open."""
         if self._shut_for:
             return Outcome(id, "retry", self._shut_for)
-        if now < self._limited_until:
-            return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(self._limited_until - now))
-        return None
+        if now < self._shut_until:
+            return Outcome(id, "retry", self._shut_while, retry_after=_milliseconds_up(self._shut_until - now))
+        return Outcome(id, "retry", "slow") if now > self._batch_ends else None
 
     def limited(self, id: str, now: float, wait: float | None) -> Outcome:
         """The vendor answered 429, to come again in `wait` seconds; when it does not say, we wait longer each time, with jitter."""
-        if wait is None and now < self._limited_until:
-            wait = self._limited_until - now  # one of those that were on their way when the first was answered
+        if wait is None and now < self._shut_until:
+            wait = self._shut_until - now  # one of those that were on their way when the first was answered
         elif wait is None:
             self._limits += 1
             wait = min(_LONGEST_BACKOFF, 2.0**self._limits) * random.uniform(0.5, 1)  # noqa: S311  jitter, not a secret
-        self._limited_until = max(self._limited_until, now + wait)
+        self._shut(now + wait, "rate_limited")
         return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(wait))
 
     def shut(self, code: str) -> bool:
@@ -57,9 +62,29 @@ class Door:
         if self._failed_connections >= _DEAD_AFTER:
             self.shut("no_connection")
 
+    def doubtful(self, now: float) -> None:
+        """Nobody knows whether a parcel was taken. After some in a row no more are risked for a while."""
+        self._doubts += 1
+        if self._doubts >= _DOUBTFUL_AFTER:
+            self._shut(now + _DOUBTFUL_FOR, "unavailable")
+
     def answered(self) -> None:
-        """The vendor took a parcel: it is there and it does not limit us."""
-        self._failed_connections = self._limits = 0
+        """The vendor took a parcel, or refused that one: it is there and it does not limit us."""
+        self._failed_connections = self._limits = self._doubts = 0
+
+    def learned(self, outcome: Outcome, now: float) -> Outcome:
+        """What one parcel's outcome says about the next; hands the outcome back."""
+        if outcome.kind in {"accepted", "rejected"}:
+            self.answered()
+        elif outcome.kind == "uncertain":
+            self.doubtful(now)
+        elif outcome.code == "no_connection":
+            self.unreachable()
+        return outcome
+
+    def _shut(self, until: float, code: str) -> None:
+        if until > self._shut_until:
+            self._shut_until, self._shut_while = until, code
 
 
 def _milliseconds_up(seconds: float) -> float:

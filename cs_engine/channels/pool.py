@@ -74,8 +74,10 @@ class Pool:
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_FOR),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            # Connecting and reading are timed apart, so that a failure tells whether the request had left.
-            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_WITHIN, sock_read=self._answer_within, total=None),
+            # Connecting and reading are timed apart, so that a failure tells whether the request had left; `total` ends a drip.
+            timeout=aiohttp.ClientTimeout(
+                sock_connect=_CONNECT_WITHIN, sock_read=self._answer_within, total=_CONNECT_WITHIN + 2 * self._answer_within
+            ),
         )
 
 

@@ -119,7 +119,7 @@ class SendgridChannel:
         self._pool.close()
 
     async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
-        self._door.new_batch()
+        self._door.new_batch(asyncio.get_running_loop().time())
         self._said.clear()
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue = iter(enumerate(parcels))
@@ -134,7 +134,7 @@ class SendgridChannel:
             if (refused := parcel.meta.get("refused")) is not None:
                 outcomes[index] = Outcome(parcel.id, "rejected", refused)
             else:
-                outcomes[index] = self._door.closed(parcel.id, clock()) or await self._post(session, parcel)
+                outcomes[index] = self._door.closed(parcel.id, clock()) or self._door.learned(await self._post(session, parcel), clock())
 
     async def _post(self, session: aiohttp.ClientSession, parcel: Parcel) -> Outcome:
         body = parcel.body if len(parcel.body) < _LARGE_BODY else io.BytesIO(parcel.body)
@@ -142,15 +142,11 @@ class SendgridChannel:
             async with session.post(self._url, data=body, allow_redirects=False) as response:
                 return await self._read(parcel.id, response)
         except Exception as error:  # noqa: BLE001  see `lost`: nothing may cost the others their outcomes
-            outcome = lost(parcel.id, error)
-        if outcome.code == "no_connection":
-            self._door.unreachable()
-        return outcome
+            return lost(parcel.id, error)
 
     async def _read(self, id: str, response: aiohttp.ClientResponse) -> Outcome:
         answer = _meaning(response.status)
         if answer.kind == "accepted":
-            self._door.answered()
             return Outcome(id, "accepted", provider_id=response.headers.get("X-Message-Id", ""))
         if response.status == 429:
             return self._door.limited(id, asyncio.get_running_loop().time(), _wait(response.headers))

@@ -111,7 +111,7 @@ class SlackChannel:
 
     async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
         now = asyncio.get_running_loop().time()
-        self._door.new_batch()
+        self._door.new_batch(now)
         self._free_at = {channel: at for channel, at in self._free_at.items() if at > now}
         lanes: dict[str, list[int]] = {}
         for index, parcel in enumerate(parcels):
@@ -137,7 +137,7 @@ class SlackChannel:
             return Outcome(parcel.id, "retry", "paced", retry_after=round(at - clock(), 3))
         self._free_at[channel] = at + self._pace
         await asyncio.sleep(at - clock())
-        return self._door.closed(parcel.id, clock()) or await self._post(client, parcel)
+        return self._door.closed(parcel.id, clock()) or self._door.learned(await self._post(client, parcel), clock())
 
     async def _post(self, client: AsyncWebClient, parcel: Parcel) -> Outcome:
         from slack_sdk.errors import SlackApiError
@@ -149,10 +149,7 @@ class SlackChannel:
         except Exception as error:  # noqa: BLE001  see `lost`: nothing may cost the others their outcomes
             outcome = lost(parcel.id, error)
         else:
-            self._door.answered()
             return Outcome(parcel.id, "accepted", provider_id=f"{answer['channel']}:{answer['ts']}")
-        if outcome.code == "no_connection":
-            self._door.unreachable()
         if outcome.kind == "uncertain" and parcel.meta["method"] == "chat.update":
             return Outcome(parcel.id, "retry", outcome.code)  # the same edit twice is the same edit
         if outcome.kind == "uncertain":

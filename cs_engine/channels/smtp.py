@@ -63,7 +63,7 @@ class SmtpChannel:
         """Sends all over at most `connections` connections; one outcome a parcel, in order."""
         if not parcels:
             return []
-        self._door.new_batch()
+        self._door.new_batch(time.monotonic())
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue, workers = _Shared(parcels), min(self._connections, len(parcels))
         with ThreadPoolExecutor(workers, thread_name_prefix="cs-engine-smtp") as pool:
@@ -96,11 +96,7 @@ class SmtpChannel:
                 if line is None:
                     continue
             outcome, line = _deliver(line, parcel)
-            outcomes[index] = outcome
-            if outcome.kind == "accepted":
-                self._door.answered()
-            elif outcome.code == "no_connection":
-                self._door.unreachable()
+            outcomes[index] = self._door.learned(outcome, time.monotonic())
         if line is not None:
             with self._lock:
                 self._idle.append(line)

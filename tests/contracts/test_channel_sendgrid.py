@@ -134,11 +134,21 @@ def test_a_refused_key_stops_the_batch_and_says_how_to_mend_it(double: SendgridD
         outcomes = channel.send(parcels(50))
     channel.close()
     assert {(o.kind, o.code) for o in outcomes} == {("retry", "auth")}
+    assert double.requests <= 2
     complaints = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(complaints) == 1
     assert "SENDGRID_API_KEY" in complaints[0]
     assert "SG.wrong" not in caplog.text
     assert "customer.example" not in caplog.text
+
+
+def test_a_vendor_that_falls_silent_makes_few_uncertain_not_all(double: SendgridDouble) -> None:
+    channel = SendgridChannel(API_KEY, double.base_url, concurrency=8, answer_within=0.3)
+    double.always(HANG)
+    outcomes = channel.send(parcels(500))
+    channel.close()
+    assert sum(o.kind == "uncertain" for o in outcomes) <= 5 + 8
+    assert {o.code for o in outcomes if o.kind == "retry"} == {"unavailable"}
 
 
 def test_a_403_speaks_for_its_own_message_only(double: SendgridDouble, channel: SendgridChannel) -> None:

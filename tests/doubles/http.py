@@ -73,11 +73,17 @@ class HttpDouble(Loopback):
     async def _stop(self) -> None:
         await self._runner.cleanup()
 
-    def _scripted(self, request: web.Request, key: str) -> Answer | None:
+    async def _heard(self, request: web.Request) -> bytes:
+        """Reads the request, and counts it."""
         if request.transport is not None:
             self.on_connection(request.transport.get_extra_info("peername")[1])
+        body = await request.read()
         with self.lock:
             self.requests += 1
+        return body
+
+    def _scripted(self, key: str) -> Answer | None:
+        with self.lock:
             return self._keyed.get(key) or self._nth.get(self.requests) or self._always
 
     async def _give(self, request: web.Request, answer: Answer) -> web.Response:

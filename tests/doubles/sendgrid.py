@@ -35,7 +35,7 @@ class SendgridDouble(HttpDouble):
         return [web.post("/v3/mail/send", self._mail_send)]
 
     async def _mail_send(self, request: web.Request) -> web.Response:
-        body = await request.read()
+        body = await self._heard(request)
         if request.headers.get("Authorization") != f"Bearer {self._api_key}":
             return await self._give(request, refusal(401, None, "The provided authorization grant is invalid, expired, or revoked"))
         if request.content_type != "application/json":
@@ -46,11 +46,10 @@ class SendgridDouble(HttpDouble):
             return await self._give(request, refusal(400, None, "Bad Request"))
         if found := refusals(payload):
             with self.lock:
-                self.requests += 1
                 self.problems += found
             return await self._give(request, refusal(400, *found[0]))
         to = payload["personalizations"][0]["to"][0]["email"]
-        answer = self._scripted(request, to) or Answer(202)
+        answer = self._scripted(to) or Answer(202)
         if answer.take or (answer.status == 202 and answer.fate == "answer"):
             self._take(payload, to)
         if answer.status == 202 and answer.fate == "answer":

@@ -46,7 +46,7 @@ class SlackDouble(HttpDouble):
         return [web.post("/api/{method}", self._method), web.get("/api/{method}", self._method)]
 
     async def _method(self, request: web.Request) -> web.Response:
-        body = await request.read()
+        body = await self._heard(request)
         if request.headers.get("Authorization") != f"Bearer {self._token}":
             return web.json_response({"ok": False, "error": "invalid_auth"})
         in_json = request.content_type == "application/json"
@@ -63,10 +63,9 @@ class SlackDouble(HttpDouble):
             return web.json_response({"ok": False, "error": "invalid_json"})
         if problems := list(_refused_blocks(said)):
             with self.lock:
-                self.requests += 1
                 self.problems += problems
             return web.json_response({"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": problems}})
-        answer = self._scripted(request, str(said["channel"]))
+        answer = self._scripted(str(said["channel"]))
         if answer is not None and not answer.take:
             return await self._give(request, answer)
         if channel is None:

@@ -171,7 +171,7 @@ def test_a_door_that_is_limited_opens_by_itself() -> None:
     door = Door()
     assert door.closed("msg", 0.0) is None
     assert door.limited("msg", 10.0, 5.0).retry_after == 5.0
-    door.new_batch()
+    door.new_batch(11.0)
     closed = door.closed("msg", 12.0)
     assert closed is not None
     assert (closed.kind, closed.code, closed.retry_after) == ("retry", "rate_limited", 3.0)
@@ -207,7 +207,7 @@ def test_a_door_shut_for_a_batch_is_open_to_the_next() -> None:
     closed = door.closed("msg", 0.0)
     assert closed is not None
     assert closed.code == "auth"
-    door.new_batch()
+    door.new_batch(1.0)
     assert door.closed("msg", 0.0) is None
 
 
@@ -221,3 +221,29 @@ def test_a_server_that_cannot_be_reached_is_tried_three_times_a_batch() -> None:
     assert door.closed("msg", 0.0) is None
     door.unreachable()
     assert door.closed("msg", 0.0) is not None
+
+
+def test_after_five_of_unknown_fate_in_a_row_no_more_are_risked() -> None:
+    door = Door()
+    for _ in range(4):
+        door.doubtful(0.0)
+    door.answered()
+    for _ in range(4):
+        door.doubtful(0.0)
+    assert door.closed("msg", 1.0) is None
+    door.doubtful(0.0)
+    closed = door.closed("msg", 1.0)
+    assert closed is not None
+    assert (closed.kind, closed.code, closed.retry_after) == ("retry", "unavailable", 29.0)
+    assert door.closed("msg", 30.0) is None
+
+
+def test_a_batch_begins_nothing_that_would_outlive_its_lease() -> None:
+    door = Door()
+    door.new_batch(100.0)
+    assert door.closed("msg", 219.0) is None
+    closed = door.closed("msg", 221.0)
+    assert closed is not None
+    assert (closed.kind, closed.code) == ("retry", "slow")
+    door.new_batch(221.0)
+    assert door.closed("msg", 221.0) is None
