@@ -436,7 +436,7 @@ class Outcome:
     """For rejected, retry and uncertain: a slug or the vendor's code; never text with personal data."""
     provider_id: str = ""
     retry_after: float | None = None
-    """Seconds, when the provider said so."""
+    """Seconds, when the provider said so or the channel knows (its pace, its back-off); None: as the engine thinks fit."""
 
 
 M_contra = TypeVar("M_contra", contravariant=True)
