@@ -64,6 +64,9 @@ def check_team(team: Team, document: Document, problems: Problems) -> None:
                 mend = "write the e-mail of somebody who is in team.yaml"
                 problems.add(document.place((*here, key)), "P207", f"this {key} is not in the team", mend)
         check_zone(person.timezone, document, (*here, "timezone"), problems)
+        if person.away:
+            message = "`away` is part of the language but not built yet: CTAs go to them all the same"
+            problems.warn(document.key_place((*here, "away")), "P104", message)
 
 
 def check_journey(journey: JourneySpec, templates: Templates, document: Document, problems: Problems) -> None:
@@ -77,6 +80,9 @@ def check_journey(journey: JourneySpec, templates: Templates, document: Document
             if milestone.role not in (None, *CUSTOMERS):
                 mend = did_you_mean(str(milestone.role), CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
                 problems.add(document.place((*here, "role")), "P204", f"there is no role {shown(milestone.role)} among customers", mend)
+            if milestone.confirm:
+                message = "`confirm` is part of the language but not built yet"
+                problems.add(document.key_place((*here, "confirm")), "P104", message, "leave it out for now")
             if milestone.notice is not None and (missing := templates.find("email", milestone.notice, document.file)) is not None:
                 message = f"there is no e-mail template {shown(milestone.notice)}"
                 problems.add(document.place((*here, "notice")), "P203", message, missing)

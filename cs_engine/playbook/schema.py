@@ -11,17 +11,17 @@ from pydantic import TypeAdapter
 
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
-from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.model import KINDS, PlaybookSpec
 from cs_engine.usage.model import HealthSpec, JourneySpec
 
 _FILES: Mapping[str, tuple[Any, str]] = {
-    "playbook": (PlaybookSpec, "A playbook: playbooks/**/*.yaml"),
-    "project": (ProjectConfig, "playbooks/project.yaml: sources, channels, senders, zone, quiet hours, topics"),
-    "team": (Team, "playbooks/team.yaml: staff"),
-    "segments": (Segments, "playbooks/segments.yaml: named conditions over accounts"),
-    "metrics": (Metrics, "playbooks/metrics.yaml: what is counted, by the name that conditions use"),
-    "journey": (JourneySpec, "playbooks/journey.yaml: phases and their milestones"),
-    "health": (HealthSpec, "playbooks/health.yaml: how health is scored"),
+    "playbook": (PlaybookSpec, "A playbook"),
+    "project": (ProjectConfig, "project.yaml"),
+    "team": (Team, "team.yaml"),
+    "segments": (Segments, "segments.yaml: named conditions over accounts"),
+    "metrics": (Metrics, "metrics.yaml: what is counted, by the name that conditions use"),
+    "journey": (JourneySpec, "journey.yaml"),
+    "health": (HealthSpec, "health.yaml"),
 }
 
 
@@ -43,11 +43,17 @@ def write_schemas(folder: Path) -> list[Path]:
 
 def _schema(shape: Any, title: str) -> dict[str, Any]:
     raw = TypeAdapter(shape).json_schema(by_alias=True, mode="validation")
-    definitions = {name: _draft7(part) for name, part in raw.pop("$defs", {}).items()}
+    definitions = {name: _titled(name, _draft7(part)) for name, part in raw.pop("$defs", {}).items()}
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", **_draft7(raw), "title": title}
     if definitions:
         schema["definitions"] = definitions
     return schema
+
+
+def _titled(name: str, definition: dict[str, Any]) -> dict[str, Any]:
+    """A step's definition under the name that editors show in their list: `email step`."""
+    called = next((spec.CALLED for spec in KINDS.values() if spec.__name__ == name), "")
+    return {**definition, "title": called.removeprefix("a ").removeprefix("an ")} if called else definition
 
 
 def _draft7(node: Any) -> Any:
