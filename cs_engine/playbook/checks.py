@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.model import LATER_KINDS
-from cs_engine.playbook.plan import AnyStep, Edge, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Edge, Email, Notice, Plan, Wait, WaitUntil
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
@@ -101,11 +102,23 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
         lasting = step.duration if isinstance(step, Wait) else step.at_most if isinstance(step, WaitUntil) else None
         if lasting is not None and lasting.amount == 0:
             problems.add(step.place, "P113", f'the step "{step.id}" waits for {lasting}', "leave it out, or say how long")
+        if plan.subject is Grain.CONTACT:
+            _check_of_contacts(step, problems)
     for leave in ("goal", "exit"):
         condition = getattr(plan, leave)
         if plan.enter is not None and condition is not None and _same(plan.enter.text, condition.text):
             message = f"`{leave}` is the same as `enter`: nobody would ever enter"
             problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+
+
+def _check_of_contacts(step: AnyStep, problems: Problems) -> None:
+    """Where contacts pass through, a step runs for each of them."""
+    if isinstance(step, Notice):
+        message = "a milestone is the account's: here every contact would set off its notice"
+        problems.add(step.place, "P114", message, "put the notice into a playbook over accounts")
+    elif isinstance(step, Email) and (step.to.condition is not None or step.to.role in ("operators", "everyone")):
+        message = f"every contact that passes through mails all of `{step.to}`"
+        problems.warn(step.place, "P115", message, "leave `to` out: each gets their own; or let accounts pass through")
 
 
 def _same(one: str, two: str) -> bool:

@@ -188,6 +188,19 @@ def test_what_a_playbook_names_must_be_there(folder: Folder, head: str, said: st
     assert folder.steps("- stop", head).said() == [said]
 
 
+def test_where_contacts_pass_through_a_step_runs_for_each_of_them(folder: Folder) -> None:
+    folder.steps(
+        """
+        - {id: a, notice: first_change}
+        - {id: b, email: onboarding/welcome, to: everyone}
+        - {id: c, email: onboarding/welcome, to: champion}
+        - {id: d, email: onboarding/welcome}
+        """,
+        "subject: contact\n",
+    )
+    assert [(p.place.line, p.code, p.level.value) for p in folder.problems()] == [(4, "P114", "error"), (5, "P115", "warning")]
+
+
 @pytest.mark.parametrize("topic", ["general", "transactional", "milestones", "onboarding"])
 def test_topics_that_are_always_there(folder: Folder, topic: str) -> None:
     assert folder.steps("- stop", f"topic: {topic}\n").said() == []
