@@ -114,11 +114,12 @@ class Guard:
         """
         out = []
         found = [piece for piece in pieces(source) if piece.kind != "comment"]
-        for piece, after in zip(found, [*found[1:], Piece("text", "", len(source))], strict=True):
+        for number, piece in enumerate(found):
             if piece.kind == "text":
                 out.append(piece.text)
                 continue
-            chosen = filter_of(expression(piece), after.text if after.kind == "text" else "") if piece.kind == "value" else ""
+            after = found[number + 1].text if number + 1 < len(found) and found[number + 1].kind == "text" else ""
+            chosen = filter_of(expression(piece), after) if piece.kind == "value" else ""
             out.append(self.filtered(piece, chosen) if chosen else self.hide(piece))
         return "".join(out)
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-TITLES = ("御中", "各位", "様", "さま", "さん", "殿", "先生")
-_TITLED = re.compile(rf"[\s\u3000]*(?:{'|'.join(TITLES)})+[\s\u3000]*\Z")
+# 殿 and 先生 end names too (真殿): there only a space before them tells.
+_TITLED = re.compile(r"(?:[\s\u3000]*(?:御中|各位|様|さま|さん)|[\s\u3000]+(?:殿|先生))+[\s\u3000]*\Z")
 _SPACES = re.compile(r"[\s\u3000]+")
 _LATIN_WORD = re.compile(r"[^\W\d_][\w'’.-]*\Z")
 _SALUTATIONS = frozenset({"mr", "mrs", "ms", "mx", "dr", "prof", "sir", "user"})
