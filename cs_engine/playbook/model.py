@@ -5,6 +5,7 @@ The descriptions are read by people: editors show them (schema.py) and docs/refe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -55,6 +56,14 @@ def _duration(value: Any) -> Any:
 def _scalar(value: Any) -> Any:
     if not isinstance(value, Scalar):
         raise wrong("P101", "a value of `vars` is text, a number, true or false", "give each part a name of its own")
+    return value
+
+
+def _named_values(value: Any) -> Any:
+    """Conditions and templates say `vars.name`."""
+    for name in value if isinstance(value, Mapping) else ():
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise wrong("P105", f'"{name}" cannot be the name of a value', "use letters, digits and _", key=name)
     return value
 
 
@@ -264,7 +273,8 @@ def _step(value: Any) -> Any:
     if value == "stop":
         return {"stop": None}
     if not isinstance(value, Mapping):
-        raise wrong("P101", f"a step is a mapping, not {value!r}" if value is not None else "this step is empty", "write `- wait: 2 days`")
+        said = {str: f'"{value}"', list: "a list", type(None): "nothing"}.get(type(value), value)
+        raise wrong("P101", f"a step is a mapping, not {said}", "write `- wait: 2 days`")
     later = [key for key in value if key in LATER_KINDS]
     if later:
         raise wrong("P104", f"`{later[0]}` is part of the language but not built yet", key=later[0])
@@ -323,7 +333,9 @@ class PlaybookSpec(Keyed):
         "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."
     )
     priority: Annotated[StrictInt, Field(ge=0, le=100)] = Field(50, description="Who wins under a cap; higher first.")
-    vars: dict[str, VarValue] = Field(default_factory=dict, description="Values for templates and conditions, as `vars.name`.")
+    vars: Annotated[dict[str, VarValue], BeforeValidator(_named_values)] = Field(
+        default_factory=dict, description="Values for templates and conditions, as `vars.name`."
+    )
     steps: tuple[Step, ...] = Field(min_length=1, description="What happens, in this order.")
 
 

@@ -67,7 +67,7 @@ def test_a_misspelt_key_is_one_mistake_and_the_mend_is_a_key_that_exists(folder:
         ("- wait: 2 days", '3:5 error P102 a wait step needs the key "id"; add a name of your own, such as `id: settle`'),
         ("- id: a\n  wait: 2", "4:11 error P101 2 of what?; write a unit: `2 days`, `2 hours`, `2 business days`"),
         ("- id: a b\n  wait: 2 days", '3:9 error P105 "a b" cannot be "id"; use small letters, digits and hyphens: a-b'),
-        ("- wait 2 days", "3:5 error P101 a step is a mapping, not 'wait 2 days'; write `- wait: 2 days`"),
+        ("- wait 2 days", '3:5 error P101 a step is a mapping, not "wait 2 days"; write `- wait: 2 days`'),
         ("- id: a", "3:5 error P106 this step does nothing; give it one of: email, notice, cta, wait, wait_until, if with then, stop"),
         ("- stop: no", "3:11 error P101 `stop` takes no value; write `- stop`"),
         (
@@ -96,6 +96,7 @@ def test_a_wrong_step_says_what_to_write(folder: Folder, step: str, said: str) -
         ("touch: teck\n", '2:8 error P105 "touch" cannot be "teck"; allowed: tech, low, high; did you mean "tech"?'),
         ("topic: 5\n", '2:8 error P101 "topic" must be text, not 5; put it in quotes: "5"'),
         ("vars: {a: [1]}\n", "2:11 error P101 a value of `vars` is text, a number, true or false; give each part a name of its own"),
+        ("vars: {a b: 1}\n", '2:8 error P105 "a b" cannot be the name of a value; use letters, digits and _'),
         ("audience: [a, b]\n", "2:11 error P101 a condition is one text, not a list; join its parts with `and` or `or`"),
         ("enter: {changes_7d: 1}\n", "2:8 error P101 a condition is plain text, not a mapping; leave the braces out: changes_7d: 1"),
         ("when: changes_7d > 1\n", '2:1 error P103 unknown key "when" in a playbook; did you mean "enter"?'),
