@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,13 @@ class DuckdbUsage:
 
     def synced(self) -> bool:
         return Shelf.of(self._project).current(self._config) is not None
+
+    def stale(self) -> bool:
+        current = Shelf.of(self._project).current(self._config)
+        return current is None or current.signature != syncing.signature_of(self._project, self._config)
+
+    def locales(self) -> Sequence[str]:
+        return self._current().locales
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         usage = self._current()

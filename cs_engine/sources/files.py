@@ -44,6 +44,11 @@ class Record(NamedTuple):
 
 
 def find(project: Path, pattern: str) -> list[SourceFile]:
+    """The files that `file:` names, opened as far as their header, in order of name. Raises SyncStopped when there is none."""
+    return [_opened(path, _label(path, project)) for path in find_paths(project, pattern)]
+
+
+def find_paths(project: Path, pattern: str) -> list[Path]:
     """The files that `file:` names, in order of name. Raises SyncStopped when there is none."""
     pattern_path = Path(pattern)
     if pattern_path.is_absolute():
@@ -56,7 +61,7 @@ def find(project: Path, pattern: str) -> list[SourceFile]:
         raise SyncStopped(
             f"{pattern}: no such file", f"put it at {base / relative}, or correct `file:` under sources in playbooks/project.yaml"
         )
-    return [_opened(path, _label(path, project)) for path in files]
+    return files
 
 
 def _label(path: Path, project: Path) -> str:

@@ -20,7 +20,7 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 
@@ -30,6 +30,10 @@ class UsageSet:
 
     folder: Path
     attributes: Attributes
+    locales: tuple[str, ...] = ()
+    """Languages of the people in it."""
+    signature: str = ""
+    """What the source files looked like when they were read."""
 
     @property
     def accounts(self) -> Path:
@@ -62,7 +66,7 @@ class Shelf:
             return None
         if manifest.get("reading") != _reading(config):
             return None
-        return UsageSet(self.folder / name, _attributes(manifest["attributes"]))
+        return UsageSet(self.folder / name, _attributes(manifest["attributes"]), tuple(manifest["locales"]), manifest["signature"])
 
     def begin(self) -> Path:
         """A new empty folder to write a set into."""
@@ -70,9 +74,15 @@ class Shelf:
         folder.mkdir(parents=True)
         return folder
 
-    def publish(self, folder: Path, config: ProjectConfig, attributes: Attributes) -> UsageSet:
-        """Makes the set in `folder` current. The one before is kept for those who read it still; older ones go."""
-        manifest = {"reading": _reading(config), "attributes": _plain(attributes)}
+    def publish(self, found: UsageSet, config: ProjectConfig) -> UsageSet:
+        """Makes a set current. The one before is kept for those who read it still; older ones go."""
+        folder = found.folder
+        manifest = {
+            "reading": _reading(config),
+            "signature": found.signature,
+            "locales": list(found.locales),
+            "attributes": _plain(found.attributes),
+        }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
         before = self._current_name()
         aside = self.folder / f"current.{folder.name}"
@@ -84,7 +94,7 @@ class Shelf:
         for old in self.folder.glob("set-*"):
             if old.name not in (folder.name, before):
                 shutil.rmtree(old, ignore_errors=True)
-        return UsageSet(folder, attributes)
+        return found
 
     def discard(self, folder: Path) -> None:
         """Drops a set that did not come to be."""

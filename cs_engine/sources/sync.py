@@ -21,7 +21,7 @@ from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.config import AccountsSource, ContactsSource, EventsSource, ProjectConfig
 from cs_engine.ports import SourceReport
 from cs_engine.sources import columns as cols
-from cs_engine.sources.files import find
+from cs_engine.sources.files import find, find_paths
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.staging import Staged, stage
@@ -66,14 +66,39 @@ def sync(project: Path, config: ProjectConfig, on_progress: Callable[[str], None
     shelf = Shelf.of(project)
     folder = shelf.begin()
     try:
+        # Taken before the files are read: what changes meanwhile is found to be newer.
+        signature = signature_of(project, config)
         with working_database(folder / "staging.duckdb", config.timezone) as db:
             attributes, reports = _Reading(project, config, db, folder, tell).all()
+            locales = _locales(db)
         for left in folder.glob("staging*"):
             left.unlink()
-        return shelf.publish(folder, config, attributes), reports
+        return shelf.publish(UsageSet(folder, attributes, locales, signature), config), reports
     except BaseException:
         shelf.discard(folder)
         raise
+
+
+def signature_of(project: Path, config: ProjectConfig) -> str:
+    """Names, sizes and times of all source files, as one text. Raises SyncStopped when one is missing."""
+    sources = config.sources
+    patterns = [sources.accounts.file, sources.contacts.file, sources.usage.file, *(source.file for source in sources.more.values())]
+    seen = []
+    for pattern in patterns:
+        for found in find_paths(project, pattern):
+            stat = found.stat()
+            seen.append(f"{found.name} {stat.st_size} {stat.st_mtime_ns}")
+    return "\n".join(seen)
+
+
+def _locales(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Languages of accounts and contacts, where the sources have them."""
+    found: set[str] = set()
+    for table in ("accounts", "contacts"):
+        columns = {row[0] for row in db.execute(f"DESCRIBE {table}").fetchall()}
+        if "locale" in columns:
+            found |= {row[0] for row in db.execute(f"SELECT DISTINCT locale FROM {table} WHERE locale <> ''").fetchall()}
+    return tuple(sorted(found))
 
 
 def working_database(path: Path | str, timezone: str) -> duckdb.DuckDBPyConnection:
