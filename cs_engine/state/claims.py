@@ -62,7 +62,7 @@ def expired(tx: Tx, wall: Micros) -> list[Candidate]:
     """Dispatching under a lease that has ended, or by a process known to be dead."""
     holders = tx.rows("SELECT DISTINCT holder FROM messages WHERE settled_at IS NULL AND state = 'dispatching'")
     rows = tx.rows(
-        f"{_CANDIDATE} m.state = 'dispatching' AND (m.lease_until <= :wall OR m.holder IN {tx.listed('dead')}) ORDER BY m.planned_at, m.id",
+        f"{_CANDIDATE} m.state = 'dispatching' AND (m.lease_until <= :wall OR {tx.among('m.holder', 'dead')}) ORDER BY m.planned_at, m.id",
         wall=wall,
         dead=tx.ids(holder for (holder,) in holders if is_dead(holder)),
     )
@@ -77,7 +77,7 @@ def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micr
     if taken:
         tx.run(
             f"UPDATE messages SET state = 'dispatching', reason = '', until = NULL, attempts = attempts + 1, holder = :holder, "
-            f"lease_until = :lease_until, moved_at = :now WHERE id IN {tx.listed('ids')}",
+            f"lease_until = :lease_until, moved_at = :now WHERE {tx.among('id', 'ids')}",
             holder=holder,
             lease_until=lease_until,
             now=now,

@@ -43,7 +43,7 @@ def opened(tx: Tx) -> list[OpenCta]:
 
 def closed_reasons(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     """CTA -> why it was closed, of those that are."""
-    sql = f"SELECT id, closed_reason FROM ctas WHERE state = 'closed' AND id IN {tx.listed('ids')}"
+    sql = f"SELECT id, closed_reason FROM ctas WHERE state = 'closed' AND {tx.among('id', 'ids')}"
     return dict(tx.rows(sql, ids=tx.ids(ids)))
 
 
@@ -51,7 +51,7 @@ def close(tx: Tx, closing: Sequence[tuple[str, str]], now: Micros) -> None:
     """(cta id, reason). Those that are closed already are left as they are."""
     rows = tx.rows(
         f"SELECT c.id, c.playbook, c.account_id, coalesce(e.subject_id, c.account_id), c.enrolment_id, c.step FROM ctas c "
-        f"LEFT JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed' AND c.id IN {tx.listed('ids')}"
+        f"LEFT JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed' AND {tx.among('c.id', 'ids')}"
         + ("" if tx.embedded else " FOR UPDATE OF c"),
         ids=tx.ids(id for id, _ in closing),
     )

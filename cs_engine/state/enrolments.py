@@ -80,13 +80,13 @@ def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:
     found = sorted(set(ids))
     if not found:
         return
-    bound, listed = tx.ids(found), tx.listed("ids")
+    bound, among = tx.ids(found), tx.among("id", "ids")
     if tx.lock_rows:
         # Two workers may settle the last two messages of one step at once: the later one has to see the earlier one's.
-        tx.rows(f"SELECT 1 FROM enrolments WHERE id IN {listed} ORDER BY id{tx.lock_rows}", ids=bound)
+        tx.rows(f"SELECT 1 FROM enrolments WHERE {among} ORDER BY id{tx.lock_rows}", ids=bound)
     of_step = "SELECT 1 FROM messages m WHERE m.enrolment_id = enrolments.id AND m.step = enrolments.step AND m.kind <> 'cta_update'"
     tx.run(
-        f"UPDATE enrolments SET step_ended_at = :now WHERE id IN {listed} AND state = 'active' AND step_ended_at IS NULL "
+        f"UPDATE enrolments SET step_ended_at = :now WHERE {among} AND state = 'active' AND step_ended_at IS NULL "
         f"AND EXISTS ({of_step}) AND NOT EXISTS ({of_step} AND m.settled_at IS NULL)",
         ids=bound,
         now=now,

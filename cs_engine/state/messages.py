@@ -42,7 +42,7 @@ def plan(tx: Tx, new: Sequence[NewMessage]) -> None:
 def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> int:
     """Applies the moves whose message is still in the state that they leave; how many were."""
     rows = tx.rows(
-        f"SELECT state, {', '.join(Subject._fields)} FROM messages WHERE id IN {tx.listed('ids')} ORDER BY id{tx.lock_rows}",
+        f"SELECT state, {', '.join(Subject._fields)} FROM messages WHERE {tx.among('id', 'ids')} ORDER BY id{tx.lock_rows}",
         ids=tx.ids(move.id for move in moves),
     )
     there = {(row[1], row[0]): Subject(*row[1:]) for row in rows}

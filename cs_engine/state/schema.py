@@ -39,6 +39,14 @@ def _at(name: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
+def _one_of(*states: str) -> str:
+    # Not IN: SQLite would build its list anew for every row that is inserted, which doubles the time an insert takes.
+    return " OR ".join(f"state = '{state}'" for state in states)
+
+
+_OPEN = ("planned", "held", "dispatching", "uncertain")
+_SETTLED = ("accepted", "skipped", "rejected")
+
 accounts = Table(
     "accounts", metadata, _key(), _text("name"), _text("locale"), _text("timezone"), _text("csm"), _at("created_at", nullable=True)
 )
@@ -88,7 +96,7 @@ enrolments = Table(
     Column("revision", Integer, nullable=False, server_default=text("0")),
     _text("finished_reason", ""),
     _at("finished_at", nullable=True),
-    CheckConstraint("state IN ('active', 'finished')", "enrolments_state_known"),
+    CheckConstraint(_one_of("active", "finished"), "enrolments_state_known"),
     CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", "enrolments_finished_when"),
 )
 Index(
@@ -130,11 +138,8 @@ messages = Table(
     _at("lease_until", nullable=True),
     _text("provider_id", ""),
     _at("settled_at", nullable=True),
-    CheckConstraint(
-        "state IN ('planned', 'held', 'dispatching', 'uncertain', 'accepted', 'skipped', 'rejected')",
-        "messages_state_known",
-    ),
-    CheckConstraint("(settled_at IS NOT NULL) = (state IN ('accepted', 'skipped', 'rejected'))", "messages_settled_when"),
+    CheckConstraint(_one_of(*_OPEN, *_SETTLED), "messages_state_known"),
+    CheckConstraint(f"(settled_at IS NULL) = ({_one_of(*_OPEN)})", "messages_settled_when"),
     CheckConstraint("(state = 'dispatching') = (lease_until IS NOT NULL)", "messages_leased_while_dispatching"),
     CheckConstraint("state <> 'held' OR until IS NOT NULL", "messages_held_until"),
 )
@@ -178,7 +183,7 @@ ctas = Table(
     _text("provider_ref", ""),
     _at("closed_at", nullable=True),
     _text("closed_reason", ""),
-    CheckConstraint("state IN ('open', 'snoozed', 'closed')", "ctas_state_known"),
+    CheckConstraint(_one_of("open", "snoozed", "closed"), "ctas_state_known"),
     CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", "ctas_closed_when"),
 )
 Index("ctas_open", ctas.c.account_id, sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"))

@@ -38,6 +38,11 @@ def _integer(name: str, default: str | None = None) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, nullable=False, server_default=None if default is None else sa.text(default))
 
 
+def _one_of(*states: str) -> str:
+    # Not IN: SQLite builds its list anew for every row.
+    return " OR ".join(f"state = '{state}'" for state in states)
+
+
 def _people() -> None:
     op.create_table(
         "accounts",
@@ -98,7 +103,7 @@ def _enrolments() -> None:
         _text("finished_reason", ""),
         _at("finished_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="enrolments_key"),
-        sa.CheckConstraint("state IN ('active', 'finished')", name="enrolments_state_known"),
+        sa.CheckConstraint(_one_of("active", "finished"), name="enrolments_state_known"),
         sa.CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", name="enrolments_finished_when"),
     )
     active = sa.text("state = 'active'")
@@ -114,6 +119,7 @@ def _enrolments() -> None:
 
 
 def _messages() -> None:
+    still_open = ("planned", "held", "dispatching", "uncertain")
     op.create_table(
         "messages",
         *map(_text, ("id", "enrolment_id", "playbook", "digest", "step", "kind", "channel", "template", "topic")),
@@ -130,11 +136,8 @@ def _messages() -> None:
         _text("provider_id", ""),
         _at("settled_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="messages_key"),
-        sa.CheckConstraint(
-            "state IN ('planned', 'held', 'dispatching', 'uncertain', 'accepted', 'skipped', 'rejected')",
-            name="messages_state_known",
-        ),
-        sa.CheckConstraint("(settled_at IS NOT NULL) = (state IN ('accepted', 'skipped', 'rejected'))", name="messages_settled_when"),
+        sa.CheckConstraint(_one_of(*still_open, "accepted", "skipped", "rejected"), name="messages_state_known"),
+        sa.CheckConstraint(f"(settled_at IS NULL) = ({_one_of(*still_open)})", name="messages_settled_when"),
         sa.CheckConstraint("(state = 'dispatching') = (lease_until IS NOT NULL)", name="messages_leased_while_dispatching"),
         sa.CheckConstraint("state <> 'held' OR until IS NOT NULL", name="messages_held_until"),
     )
@@ -168,7 +171,7 @@ def _ctas() -> None:
         _at("closed_at", nullable=True),
         _text("closed_reason", ""),
         sa.PrimaryKeyConstraint("id", name="ctas_key"),
-        sa.CheckConstraint("state IN ('open', 'snoozed', 'closed')", name="ctas_state_known"),
+        sa.CheckConstraint(_one_of("open", "snoozed", "closed"), name="ctas_state_known"),
         sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="ctas_closed_when"),
     )
     is_open = sa.text("state <> 'closed'")
