@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from cs_engine.cli.show import as_json, format_option
+from cs_engine.cli.show import console as open_console
+from cs_engine.cli.show import table as new_table
 
 
 @click.command("list", epilog="\b\nExamples:\n  cs-engine list\n  cs-engine list --format json | jq '.playbooks[].playbook'")
@@ -20,22 +22,21 @@ def command(form: str) -> None:
     if form == "json":
         click.echo(as_json(found))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
+    console = open_console()
     for kind, rows in found.items():
         if not rows:
             continue
-        table = Table(title=kind, title_justify="left")
-        for column in rows[0]:
-            table.add_column(column)
+        table = new_table(kind)
+        for number, column in enumerate(rows[0]):
+            table.add_column(column, no_wrap=number == 0)
         for row in rows:
             table.add_row(*(_cell(value) for value in row.values()))
-        console.print(table, markup=False)
+        console.print(table)
 
 
 def _cell(value: Any) -> str:
+    from rich.markup import escape
+
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "-"
-    return "" if value is None else str(value)
+        return escape(", ".join(map(str, value)) or "-")
+    return "" if value is None else escape(str(value))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
 
 class Moment(click.ParamType[datetime]):
@@ -72,6 +74,25 @@ def progress(quiet: bool) -> Iterator[Progress]:
     )
     with bar:
         yield bar
+
+
+def console() -> Console:
+    """Standard output for tables: as wide as the terminal, and wide enough where there is none."""
+    import shutil
+    import sys
+
+    from rich.console import Console
+
+    width = shutil.get_terminal_size((120, 40)).columns if sys.stdout.isatty() else 120
+    return Console(highlight=False, width=max(80, width))
+
+
+def table(title: str) -> Table:
+    """An empty table in the house's style."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
 
 
 def say(text: str, quiet: bool = False) -> None:

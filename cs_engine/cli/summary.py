@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cs_engine.channels.mailbox import mails
+from cs_engine.cli.show import console as open_console
+from cs_engine.cli.show import table as new_table
 from cs_engine.run.report import PlaybookReport, TickReport
 
 
 def summary(reports: Sequence[TickReport], root: Path, *, dry_run: bool) -> None:
     """Prints to standard output. `root`: the project whose mailbox is shown."""
-    console = Console(highlight=False)
+    console = open_console()
     console.print(_by_playbook(reports))
     console.print(_delivery_line(reports, dry_run=dry_run))
     if not dry_run:
@@ -29,10 +31,10 @@ def _by_playbook(reports: Sequence[TickReport]) -> Table:
         if len(reports) > 1
         else f"{reports[0].now:%Y-%m-%d %H:%M} UTC"
     )
-    table = Table(title=f"By playbook ({ticks})", title_justify="left")
+    table = new_table(f"By playbook ({ticks})")
     table.add_column("playbook", no_wrap=True)
     for name in ("matched", "entered", "advanced", "finished", "planned", "held", "skipped"):
-        table.add_column(name, justify="left" if name == "finished" else "right")
+        table.add_column(name, justify="left" if name == "finished" else "right", no_wrap=name != "finished")
     for name in sorted({p for report in reports for p in report.playbooks}):
         parts = [report.playbooks[name] for report in reports if name in report.playbooks]
         table.add_row(name, *_row(parts))
@@ -47,7 +49,7 @@ def _row(parts: Sequence[PlaybookReport]) -> list[str]:
     over = sum(p.passed_over for p in parts)
     return [
         str(parts[-1].matched),
-        f"{entered} (+{over} passed over)" if over else entered,
+        f"{entered} (+{over} before)" if over else entered,
         str(sum(p.advanced for p in parts)),
         ", ".join(f"{reason} {n}" for reason, n in sorted(finished.items())) or "-",
         str(sum(p.planned for p in parts)),
@@ -72,9 +74,9 @@ def _some_messages(console: Console, root: Path) -> None:
     found = mails(root)
     if not found:
         return
-    table = Table(title=f"A few of the {len(found)} messages in the mailbox", title_justify="left")
-    table.add_column("subject", overflow="ellipsis", no_wrap=True, max_width=60)
-    table.add_column("file", overflow="fold")
+    table = new_table(f"A few of the {len(found)} messages in the mailbox")
+    table.add_column("subject", overflow="ellipsis", no_wrap=True, max_width=62)
+    table.add_column("file", no_wrap=True, overflow="fold")
     step = max(1, len(found) // 8)
     for entry in found[::step][:8]:
         table.add_row(entry.subject, _relative(entry.path))

@@ -33,8 +33,6 @@ def _playbook(project: Project, plan: Plan) -> dict[str, Any]:
     return {
         "playbook": plan.playbook,
         "title": plan.title.get(project.config.locale) or next(iter(plan.title.values()), ""),
-        "subject": plan.subject.value,
-        "topic": plan.topic,
         "schedule": plan.schedule.text,
         "priority": plan.priority,
         "steps": len(plan.steps),
@@ -43,7 +41,7 @@ def _playbook(project: Project, plan: Plan) -> dict[str, Any]:
 
 
 def _nothing() -> dict[str, Any]:
-    return {"playbook": "", "title": "", "subject": "", "topic": "", "schedule": "", "priority": "", "steps": "", "file": ""}
+    return {"playbook": "", "title": "", "schedule": "", "priority": "", "steps": "", "file": ""}
 
 
 def _users(project: Project) -> dict[str, list[str]]:

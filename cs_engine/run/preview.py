@@ -45,7 +45,8 @@ def _subject(tick: TickContext, plan: Plan, account: str) -> str:
     of = tick.facts.account_of_contact().tolist()
     if row not in of:
         raise WrongUse(f"{account} has no contact at {tick.now.isoformat()}", "name another account")
-    return tick.facts.ids(Grain.CONTACT)[of.index(row)]
+    position: int = of.index(row)
+    return tick.facts.ids(Grain.CONTACT)[position]
 
 
 def _candidate(tick: TickContext, m: NewMessage, locale: str | None) -> Candidate:
@@ -63,11 +64,13 @@ def _of_contact(tick: TickContext, contact: str | None, account: str) -> tuple[s
     """(address, locale, zone) of a contact, else of its account."""
     facts = tick.facts
     of_account = facts.columns(Grain.ACCOUNT, ["account.locale", "account.timezone"], tick.rows_of(Grain.ACCOUNT, [account]))
-    locale, zone = (column[0] or "" for column in of_account)
+    locale, zone = (str(column[0] or "") for column in of_account)
     if contact is None:
         return "", locale, zone
     rows = tick.rows_of(Grain.CONTACT, [contact])
-    email, own, own_zone = (c[0] or "" for c in facts.columns(Grain.CONTACT, ["contact.email", "contact.locale", "contact.timezone"], rows))
+    email, own, own_zone = (
+        str(c[0] or "") for c in facts.columns(Grain.CONTACT, ["contact.email", "contact.locale", "contact.timezone"], rows)
+    )
     return email, own or locale, own_zone or zone
 
 
