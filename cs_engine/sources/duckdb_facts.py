@@ -55,8 +55,9 @@ class DuckdbFacts:
         self._db = _opened(usage, catalogue, self._moment, zone)
         self._db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
         self._db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
-        self._ids = {grain: self._read_ids(grain) for grain in Grain}
-        self._rows = {grain: {id: row for row, id in enumerate(ids)} for grain, ids in self._ids.items()}
+        self._sizes = {grain: self._count(grain) for grain in Grain}
+        self._ids: dict[Grain, list[str]] = {}
+        self._rows: dict[Grain, dict[str, int]] = {}
         self._put_overlay(overlay)
 
     def close(self) -> None:
@@ -65,9 +66,14 @@ class DuckdbFacts:
     # --- subjects
 
     def ids(self, grain: Grain) -> list[str]:
+        if grain not in self._ids:
+            found = self._db.execute(f'SELECT {quoted(f"{grain}.id")} FROM {grain.table} ORDER BY "#row"').fetchall()
+            self._ids[grain] = [row[0] for row in found]
         return self._ids[grain]
 
     def rows(self, grain: Grain) -> Mapping[str, int]:
+        if grain not in self._rows:
+            self._rows[grain] = {id: row for row, id in enumerate(self.ids(grain))}
         return self._rows[grain]
 
     def account_of_contact(self) -> Rows:
@@ -78,7 +84,12 @@ class DuckdbFacts:
 
     def prepare(self, conditions: Iterable[Expression]) -> None:
         """Evaluates all these conditions and the milestones: one query a grain."""
-        self._evaluate_all([*self._milestones().values(), *conditions])
+        given = list(conditions)
+        of_contacts = {name for c in given if c.grain is Grain.CONTACT for name in c.names if name.startswith("contact.")}
+        if of_contacts:
+            # With what the champions need, so that the table is made once.
+            self.need(Grain.CONTACT, {name for name in of_contacts if self._known(Grain.CONTACT, name)} | self._champion_needs())
+        self._evaluate_all([*self._milestones().values(), *given])
 
     def mask(self, condition: Expression) -> Mask:
         key = (condition.grain, condition.sql)
@@ -110,25 +121,28 @@ class DuckdbFacts:
     def _evaluate(self, grain: Grain, conditions: list[Expression]) -> None:
         known = [c for c in conditions if self._readable(c)]
         for lost in (c for c in conditions if c not in known):
-            self._masks[grain, lost.sql] = np.zeros(len(self._ids[grain]), np.bool_)
+            self._masks[grain, lost.sql] = np.zeros(self._sizes[grain], np.bool_)
             self._fail(lost.text, "it reads a name that is not defined, or is defined wrongly")
         self.need(grain, {name for c in known for name in c.names})
         self._ask(grain, known)
 
     def _readable(self, condition: Expression) -> bool:
+        return all(self._known(condition.grain, name) for name in condition.names)
+
+    def _known(self, grain: Grain, column: str) -> bool:
         try:
-            needed = self._catalogue.needs(condition.grain, condition.names)
+            return not self._catalogue.needs(grain, [column]) & self._catalogue.broken
         except KeyError:
             return False
-        return not needed & self._catalogue.broken
 
     def _ask(self, grain: Grain, conditions: list[Expression]) -> None:
         """All at once; when that fails, halves, down to the one that fails, which then is asked row by row."""
         if not conditions:
             return
-        shown = listed(f"{c.sql} AS m{i}" for i, c in enumerate(conditions))
+        table, asked = self._with_days(grain, conditions)
+        shown = listed(f"{sql} AS m{i}" for i, sql in enumerate(asked))
         try:
-            found = self._db.execute(f'SELECT "#row", {shown} FROM {grain.table}').fetchnumpy()
+            found = self._db.execute(f'SELECT "#row", {shown} FROM {table}').fetchnumpy()
         except duckdb.Error as error:
             if len(conditions) > 1:
                 middle = len(conditions) // 2
@@ -140,9 +154,28 @@ class DuckdbFacts:
         for i, condition in enumerate(conditions):
             self._masks[grain, condition.sql] = _by_row(found["#row"], np.ma.filled(found[f"m{i}"], False))
 
+    def _with_days(self, grain: Grain, conditions: Sequence[Expression]) -> tuple[str, list[str]]:
+        """The table with the days of its times beside it, and the conditions reading those.
+
+        Which day it was in a zone is dear to tell, conditions ask it again and again, and DuckDB shares nothing between them.
+        """
+        days: dict[str, str] = {}
+        for name in sorted({name for c in conditions for name in c.names}):
+            if self._catalogue.origin(grain, name).type is Type.INSTANT:
+                days[f"CAST({quoted(name)} AS DATE)"] = quoted(f"#day:{name}")
+        asked = []
+        for condition in conditions:
+            sql = condition.sql
+            for day, column in days.items():
+                # An author who wrote these very words, in a text say, keeps them.
+                sql = sql if day in condition.text else sql.replace(day, column)
+            asked.append(sql)
+        beside = "".join(f", {day} AS {column}" for day, column in days.items())
+        return (f"(SELECT *{beside} FROM {grain.table})" if days else grain.table), asked
+
     def _row_by_row(self, grain: Grain, condition: Expression, error: duckdb.Error) -> Mask:
         """The condition where it can be told; false in the rows in which it fails."""
-        everywhere = np.zeros(len(self._ids[grain]), np.bool_)
+        everywhere = np.zeros(self._sizes[grain], np.bool_)
         try:
             found = self._db.execute(f'SELECT "#row", TRY({condition.sql}) AS m FROM {grain.table}').fetchnumpy()
         except duckdb.Error:
@@ -242,15 +275,18 @@ class DuckdbFacts:
         self._db.execute(f"ALTER TABLE next_facts RENAME TO {grain.table}")
 
     def _find_champions(self) -> None:
-        self.need(Grain.CONTACT, {"contact.created_at", *(name for c in self._champions for name in c.names)})
+        self.need(Grain.CONTACT, self._champion_needs())
         select = facts_sql.champions([c.sql for c in self._champions])
         self._db.execute(f"CREATE TABLE {facts_sql.CHAMPIONS} AS {select}")
         self._has_champions = True
 
+    def _champion_needs(self) -> set[str]:
+        return {"contact.created_at", *(name for c in self._champions for name in c.names)}
+
     def _put_overlay(self, overlay: Overlay) -> None:
         """What only our tables know, scattered to rows. Subjects that are not there at now are left out."""
         for grain, numbers in ((Grain.ACCOUNT, overlay.account_numbers), (Grain.CONTACT, overlay.contact_numbers)):
-            n = len(self._ids[grain])
+            n = self._sizes[grain]
             table: dict[str, NDArray[Any]] = {"#row": np.arange(n)}
             for name in COUNTED:
                 table[name] = self._scattered(grain, np.zeros(n), *numbers.get(name, ([], [])))
@@ -267,13 +303,15 @@ class DuckdbFacts:
             self._db.unregister("given")
 
     def _scattered(self, grain: Grain, column: NDArray[Any], ids: Sequence[str], values: Sequence[float] | NDArray[Any]) -> NDArray[Any]:
-        rows = np.fromiter(map(self._rows[grain].get, ids, repeat(-1)), np.int64, len(ids))
+        if not ids:
+            return column
+        rows = np.fromiter(map(self.rows(grain).get, ids, repeat(-1)), np.int64, len(ids))
         there = rows >= 0
         column[rows[there]] = np.asarray(values, column.dtype)[there]
         return column
 
-    def _read_ids(self, grain: Grain) -> list[str]:
-        return [row[0] for row in self._db.execute(f'SELECT {quoted(f"{grain}.id")} FROM {grain.table} ORDER BY "#row"').fetchall()]
+    def _count(self, grain: Grain) -> int:
+        return int(self._db.execute(f"SELECT count(*) FROM {grain.table}").fetchall()[0][0])
 
     def _fail(self, what: str, reason: str) -> None:
         failure = Failure(what, reason)

@@ -170,12 +170,16 @@ def _in_window(window: Window, moment: Moment) -> str:
 def _events(windows: Sequence[Window], moment: Moment, late: bool) -> str:
     """The events that the windows reach, none later than now, as a relation."""
     known = f' AND coalesce("learned_at", "at") <= {moment.now_sql}' if late else ""
+    reads = []
+    for first, last in _spans(moment.days(window) for window in windows):
+        # Only today's events can lie later than now: of all others not even the time is read.
+        before = min(last, moment.today - timedelta(days=1))
+        if first is None or first <= before:
+            reads.append(f'"#day" BETWEEN {_date(first or date.min)} AND {_date(before)}')
+        if last >= moment.today:
+            reads.append(f'"#day" = {moment.today_sql} AND "at" <= {moment.now_sql}')
     source = view(windows[0].source)
-    reads = [
-        f'SELECT * FROM {source} WHERE "#day" BETWEEN {_date(first or date.min)} AND {_date(last)} AND "at" <= {moment.now_sql}{known}'
-        for first, last in _spans(moment.days(window) for window in windows)
-    ]
-    return "(" + " UNION ALL ".join(reads) + ")"
+    return "(" + " UNION ALL ".join(f"SELECT * FROM {source} WHERE {read}{known}" for read in reads) + ")"
 
 
 def _spans(days: Iterable[tuple[date | None, date]]) -> list[tuple[date | None, date]]:
