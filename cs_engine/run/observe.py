@@ -32,22 +32,9 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     for plan in project.plans.values():
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
-    plans = _plans(engine, report)
-    conditions = [condition for plan in plans.values() for condition in plan.conditions()]
-    conditions += list(project.people.values())
-    facts = engine.usage.facts(now, conditions, _overlay(engine, at))
-    tick = TickContext(
-        engine=engine,
-        now=now,
-        facts=facts,
-        directory=Directory(project, facts),
-        plans=plans,
-        due=_due(engine, states, at, only),
-        first_run=frozenset(p for p in project.plans if p not in states or states[p].first_run_at == at),
-        clock=engine.delivery_clock(now),
-        horizon=horizon,
-        report=report,
-    )
+    tick = _context(engine, now, report, _due(engine, states, at, only))
+    tick.first_run = frozenset(p for p in project.plans if p not in states or states[p].first_run_at == at)
+    tick.horizon = horizon
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
     return tick
