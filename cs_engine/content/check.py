@@ -80,6 +80,8 @@ class _Checking:
         wanted = [*locales, self.library.default_locale] if kind == "email" else [self.library.default_locale]
         for locale in dict.fromkeys(wanted):
             if self.library.find(kind, name, locale) is None:
+                # One file serves a language: ja for ja-JP.
+                locale = locale if locale == self.library.default_locale else locale.replace("_", "-").partition("-")[0]  # noqa: PLW2901
                 missing = file if locale == self.library.default_locale else self.library.file(kind, name, locale)
                 self.problems.add(place, "T302", f'the template "{name}" is not written in {locale}', f"write {missing}")
 

@@ -54,7 +54,11 @@ def load(mjml: Span, text: Span, problems: Problems) -> Layout | None:
 
 
 def _checked(span: Span, problems: Problems) -> variables.Reads:
-    reads = reads_of(span, problems)
+    inside = Problems()
+    reads = reads_of(span, inside)
+    problems.extend(inside)
+    if inside.errors():
+        return reads
     missing = [name for name in ("body", *LAW) if name not in reads.needs]
     if missing:
         problems.add(

@@ -82,30 +82,35 @@ def parse(file: str, text: str, problems: Problems) -> Source:
         problems.add(Place(file, 1, 1, 3), "T305", "the front matter does not end", 'write "---" on a line of its own below it')
         return Source(file, text, {}, Span("", file, len(lines)))
     fields: dict[str, Span] = {}
+    meant: set[str] = set()
     for number, line in enumerate(lines[1:end], 2):
         if line.strip() and not line.lstrip().startswith("#"):
-            _field(file, number, line, fields, problems)
+            meant.add(_field(file, number, line, fields, problems))
     subject = fields.get("subject")
-    if subject is None or not subject.text:
+    # A misspelt key is not reported as missing too.
+    if (subject is None and "subject" not in meant) or (subject is not None and not subject.text):
         where = Place(file, 1, 1, 3) if subject is None else Place(file, subject.line, 1, 8)
         problems.add(where, "T308", "the mail has no subject", 'write "subject: …" between the "---" lines')
     return Source(file, text, fields, Span("\n".join(lines[end + 1 :]), file, end + 2))
 
 
-def _field(file: str, number: int, line: str, fields: dict[str, Span], problems: Problems) -> None:
+def _field(file: str, number: int, line: str, fields: dict[str, Span], problems: Problems) -> str:
+    """Reads one line into `fields`. Gives the key that it has, or may have meant."""
     match = _LINE.match(line)
     if match is None:
-        problems.add(
-            Place(file, number, 1, len(line)), "T305", "front matter is lines of `key: value`", 'put "---" above the text of the mail'
-        )
-        return
+        place = Place(file, number, 1, len(line))
+        problems.add(place, "T305", "front matter is lines of `key: value`", 'put "---" above the text of the mail')
+        return ""
     key, colon, value = match.groups()
     where = Place(file, number, match.start(1) + 1, len(key))
     if key not in KEYS:
-        problems.add(where, "T306", f'unknown key "{key}" in front matter', did_you_mean(key, KEYS) or f"known are {', '.join(KEYS)}")
-    elif colon != ":":
+        mend = did_you_mean(key, KEYS)
+        problems.add(where, "T306", f'unknown key "{key}" in front matter', mend or f"known are {', '.join(KEYS)}")
+        return next((known for known in KEYS if f'"{known}"' in mend), "")
+    if colon != ":":
         problems.add(where.at(match.start(2) - match.start(1)), "T305", "a full-width colon", 'write ":"')
     elif key in fields:
         problems.add(where, "T307", f'"{key}" stands twice', f"it stands in line {fields[key].line} already")
     else:
         fields[key] = Span(value, file, number, match.start(3) + 1)
+    return key

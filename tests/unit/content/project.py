@@ -20,7 +20,9 @@ BARE = {
         "{{ company.name }}{{ company.postal_address }}{{ company.contact }}{{ unsubscribe_url }}"
         "</mj-text></mj-column></mj-section></mj-body></mjml>"
     ),
-    "templates/email/layout.txt": "{{ body }}\n--\n{{ company.name }}{{ company.postal_address }}{{ company.contact }}{{ unsubscribe_url }}",
+    "templates/email/layout.txt": (
+        "{{ body }}\n--\n{{ company.name }}{{ company.postal_address }}{{ company.contact }}{{ unsubscribe_url }}"
+    ),
 }
 """The least layout: what comes before the footer is the body alone."""
 

@@ -14,12 +14,24 @@ from cs_engine.content.render import rendered
 from tests.unit.content.project import mail, text_of
 
 FORBIDDEN = [
-    "{{ contact.name.upper() }}", "{{ range(9) }}", "{{ lipsum() }}", "{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}",
-    "{% macro m() %}{% endmacro %}", "{% autoescape false %}{{ contact.name }}{% endautoescape %}", "{{ contact.name | safe }}",
-    "{{ '%9999999d' | format(1) }}", "{{ 9 ** 9 ** 9 }}", "{% filter upper %}x{% endfilter %}", "{{ contact.name | tojson }}",
-    "{{ contact.name | map('upper') | list }}", "{% for a in areas recursive %}{{ loop(a) }}{% endfor %}", "{{ cycler }}{% block x %}{% endblock %}",
+    "{{ contact.name.upper() }}",
+    "{{ range(9) }}",
+    "{{ lipsum() }}",
+    "{% include 'x' %}",
+    "{% import 'x' as y %}",
+    "{% extends 'x' %}",
+    "{% macro m() %}{% endmacro %}",
+    "{% autoescape false %}{{ contact.name }}{% endautoescape %}",
+    "{{ contact.name | safe }}",
+    "{{ '%9999999d' | format(1) }}",
+    "{{ 9 ** 9 ** 9 }}",
+    "{% filter upper %}x{% endfilter %}",
+    "{{ contact.name | tojson }}",
+    "{{ contact.name | map('upper') | list }}",
+    "{% for a in areas recursive %}{{ loop(a) }}{% endfor %}",
+    "{{ cycler }}{% block x %}{% endblock %}",
     "{{ contact.name | _url }}",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("body", FORBIDDEN)
