@@ -15,6 +15,9 @@ class BrokenTemplate(CsEngineError):
         self.template, self.problems = template, tuple(problems)
         super().__init__(f"template {template} has {len(self.problems)} problem(s)", "cs-engine check")
 
+    def __reduce__(self) -> tuple[type[BrokenTemplate], tuple[str, tuple[Problem, ...]]]:
+        return BrokenTemplate, (self.template, self.problems)
+
 
 class RenderFailed(CsEngineError):
     """A template failed for one context. Carries names of the template's own, never a value: it may be shown and stored."""

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from cs_engine.content.failures import RenderFailed
+from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.guard import lexing
 from cs_engine.content.library import Library
 from cs_engine.content.variables import reads
+from cs_engine.language.problems import Place, Problem
 from tests.unit.content.project import CONTEXT, SHIPPED, project
 
 MAIL = "---\nsubject: {}\n---\nx"
@@ -81,7 +82,9 @@ def test_it_is_compiled_once_and_pickles_by_its_folder(library: Library) -> None
     assert found.render(CONTEXT).subject == "ja"
 
 
-def test_a_failure_pickles() -> None:
+def test_failures_pickle() -> None:
+    broken = pickle.loads(pickle.dumps(BrokenTemplate("a", [Problem(Place("a.md"), "T303", "x")])))
+    assert (broken.template, broken.problems[0].code) == ("a", "T303")
     failure = pickle.loads(pickle.dumps(RenderFailed("unsafe_url", "a", "x")))
     assert (failure.reason, failure.template, failure.name) == ("unsafe_url", "a", "x")
 
