@@ -15,7 +15,7 @@ from cs_engine.content.source import Source
 from cs_engine.content.spans import reads_of
 from cs_engine.language import yaml
 from cs_engine.language.expression import Grain
-from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
+from cs_engine.language.problems import Level, Place, Problem, Problems, did_you_mean
 
 Known = Callable[[Grain], Collection[str]]
 Named = Sequence[tuple[str, Place]]
@@ -43,7 +43,8 @@ def check(library: Library, uses: Sequence[TemplateUse], known: Known, locales: 
     have: a mail without a file in one of them is an error.
     """
     problems = Problems()
-    checking = _Checking(library, known, problems)
+    written = frozenset(locale for name in library.names("email") for _, locale in library.variants("email", name))
+    checking = _Checking(library, known, problems, written)
     by_template: dict[tuple[Kind, str], list[TemplateUse]] = defaultdict(list)
     for use in uses:
         by_template[use.kind, use.name].append(use)
@@ -68,6 +69,8 @@ class _Checking:
     library: Library
     known: Known
     problems: Problems
+    written: frozenset[str]
+    """The locales that any mail of the project is written in."""
 
     def there(self, kind: Kind, name: str, uses: Sequence[TemplateUse], locales: Sequence[str]) -> None:
         """T301: no such template; T302: none in a locale that people have."""
@@ -77,13 +80,14 @@ class _Checking:
             mend = did_you_mean(name, self.library.names(kind)) or (f"write {file}" if file else "a template lies inside the project")
             self.problems.add(place, "T301", f'there is no template "{name}"', mend)
             return
-        wanted = [*locales, self.library.default_locale] if kind == "email" else [self.library.default_locale]
-        for locale in dict.fromkeys(wanted):
+        own = self.library.default_locale
+        needed = {own, *(_language(locale, own) for locale in locales if kind == "email")}
+        for locale in sorted(needed | (self.written if kind == "email" else set())):
             if self.library.find(kind, name, locale) is None:
-                # One file serves a language: ja for ja-JP.
-                locale = locale if locale == self.library.default_locale else locale.replace("_", "-").partition("-")[0]  # noqa: PLW2901
-                missing = file if locale == self.library.default_locale else self.library.file(kind, name, locale)
-                self.problems.add(place, "T302", f'the template "{name}" is not written in {locale}', f"write {missing}")
+                level = Level.ERROR if locale in needed else Level.WARNING
+                why = "" if locale in needed else ", as other mails are"
+                mend = f"write {file if locale == own else self.library.file(kind, name, locale)}"
+                self.problems.add(place, "T302", f'the template "{name}" is not written in {locale}{why}', mend, level)
 
     def unused(self, kind: Kind, name: str) -> None:
         for file, _ in self.library.variants(kind, name):
@@ -171,6 +175,11 @@ class _Checking:
         if kind == "email" and grain is Grain.ACCOUNT:
             found |= {name for name in self.known(Grain.CONTACT) if name.startswith("contact.")}
         return found
+
+
+def _language(locale: str, own: str) -> str:
+    """What a file would be written in: the project's own locale, or the language, which serves ja-JP too."""
+    return locale if locale == own else locale.replace("_", "-").partition("-")[0].lower()
 
 
 def _named(parsed: Source) -> Named:

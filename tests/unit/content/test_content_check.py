@@ -150,6 +150,13 @@ def test_a_locale_that_people_have_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mail_that_lacks_a_locale_of_the_others_is_a_warning(tmp_path: Path) -> None:
+    """Found before any people are synced: the project writes Japanese, and here it does not."""
+    files = {f"templates/email/{name}.md": MAIL + "x" for name in ("a", "b", "a.ja")}
+    problems = [p for p in checked(tmp_path, files) if p.code == "T302"]
+    assert [(p.level, p.mend) for p in problems] == [(Level.WARNING, "write templates/email/b.ja.md")]
+
+
 def test_a_translation_whose_source_has_changed(tmp_path: Path) -> None:
     source = MAIL + "Hello\n"
     for mark, code in ((f"source: {source_digest(source)}\n", None), ("source: 01234567\n", "T310"), ("", "T311")):
