@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
@@ -297,14 +297,18 @@ class Store(Protocol):
     def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
         """(account, contact, n) of customer mails accepted since."""
 
-    def skip_left(self, now: Micros) -> int:
-        """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's."""
+    def skip_left(self, now: Micros) -> Mapping[str, int]:
+        """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's.
+        Answers how many of each playbook.
+        """
 
-    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
-        """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned."""
+    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
+        """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned.
+        `channel`: of this one alone.
+        """
 
-    def next_until(self) -> Micros | None:
-        """The earliest instant that a planned or held message waits for."""
+    def next_until(self, channels: Collection[str] = ()) -> Micros | None:
+        """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
 
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""
@@ -440,6 +444,8 @@ class Outcome:
     provider_id: str = ""
     retry_after: float | None = None
     """Seconds, when the provider said so or the channel knows (its pace, its back-off); None: as the engine thinks fit."""
+    blameless: bool = False
+    """Of a retry: the channel is at fault (a refused key, a limit, no connection), not this message: its attempt does not count."""
 
 
 M_contra = TypeVar("M_contra", contravariant=True)

@@ -36,10 +36,11 @@ class Door:
     def closed(self, id: str, now: float) -> Outcome | None:
         """The outcome of a parcel that would be sent at `now`; None when the door is open."""
         if self._shut_for:
-            return Outcome(id, "retry", self._shut_for)
+            return Outcome(id, "retry", self._shut_for, blameless=True)
         if now < self._shut_until:
-            return Outcome(id, "retry", self._shut_while, retry_after=_milliseconds_up(self._shut_until - now))
-        return Outcome(id, "retry", "slow") if now > self._batch_ends else None
+            wait = _milliseconds_up(self._shut_until - now)
+            return Outcome(id, "retry", self._shut_while, retry_after=wait, blameless=True)
+        return Outcome(id, "retry", "slow", blameless=True) if now > self._batch_ends else None
 
     def limited(self, id: str, now: float, wait: float | None) -> Outcome:
         """The vendor answered 429, to come again in `wait` seconds; when it does not say, we wait longer each time, with jitter."""
@@ -49,7 +50,7 @@ class Door:
             self._limits += 1
             wait = min(_LONGEST_BACKOFF, 2.0**self._limits) * random.uniform(0.5, 1)  # noqa: S311  jitter, not a secret
         self._shut(now + wait, "rate_limited")
-        return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(wait))
+        return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(wait), blameless=True)
 
     def shut(self, code: str) -> bool:
         """Nothing more of this batch is tried. True the first time: then it is worth a line in the log."""

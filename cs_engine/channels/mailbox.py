@@ -231,4 +231,4 @@ def _flush(file: int) -> OSError | None:
 
 
 def _disk_refused(id: str, error: OSError) -> Outcome:
-    return Outcome(id, "retry", errno.errorcode.get(error.errno or 0, "disk"))
+    return Outcome(id, "retry", errno.errorcode.get(error.errno or 0, "disk"), blameless=True)

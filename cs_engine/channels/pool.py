@@ -87,7 +87,7 @@ def lost(id: str, error: Exception) -> Outcome:
 
     # No address, no connection, no TLS: nothing was said yet.
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
-        return Outcome(id, "retry", "no_connection")
+        return Outcome(id, "retry", "no_connection", blameless=True)
     if isinstance(error, TimeoutError):
         return Outcome(id, "uncertain", "timeout")
     if isinstance(error, aiohttp.ClientError | OSError):

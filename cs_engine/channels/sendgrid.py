@@ -157,7 +157,7 @@ class SendgridChannel:
                 self._said.add(response.status)
                 log.error("SendGrid answered %d: nothing was taken and it will be tried again. mend: %s", response.status, answer.mend)
         code = await _code(response) if answer.kind == "rejected" else answer.code
-        return Outcome(id, answer.kind, code)
+        return Outcome(id, answer.kind, code, blameless=bool(answer.mend))
 
 
 def _payload(letter: Letter) -> dict[str, Any]:

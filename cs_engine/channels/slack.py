@@ -134,7 +134,7 @@ class SlackChannel:
         if (closed := self._door.closed(parcel.id, clock())) is not None:
             return closed
         if at > deadline:
-            return Outcome(parcel.id, "retry", "paced", retry_after=round(at - clock(), 3))
+            return Outcome(parcel.id, "retry", "paced", retry_after=round(at - clock(), 3), blameless=True)
         self._free_at[channel] = at + self._pace
         await asyncio.sleep(at - clock())
         return self._door.closed(parcel.id, clock()) or self._door.learned(await self._post(client, parcel), clock())
@@ -162,14 +162,14 @@ class SlackChannel:
             return self._door.limited(id, asyncio.get_running_loop().time(), seconds(headers.get("Retry-After")))
         if word in _OURS or (not word and status in {401, 403}):
             self._complain(word or str(status), "auth", "SLACK_BOT_TOKEN needs to be alive and to have the scope chat:write")
-            return Outcome(id, "retry", "auth")
+            return Outcome(id, "retry", "auth", blameless=True)
         if word in _PERHAPS or status >= 500 or (status == 200 and not word):
             return Outcome(id, "uncertain", word or str(status))
         if word in _COME_AGAIN:
             return Outcome(id, "retry", word)
         if not word:
             self._complain(str(status), "endpoint", "set SLACK_BASE_URL to Slack's Web API, https://slack.com/api/")
-            return Outcome(id, "retry", "endpoint")
+            return Outcome(id, "retry", "endpoint", blameless=True)
         return Outcome(id, "rejected", word)
 
     def _complain(self, what: str, code: str, mend: str) -> None:

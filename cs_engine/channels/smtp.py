@@ -118,12 +118,12 @@ class SmtpChannel:
             return None, self._refused(id, "tls", "the server's certificate cannot be verified, or it speaks no TLS on this port")
         except (smtplib.SMTPException, OSError):
             self._door.unreachable()
-            return None, Outcome(id, "retry", "no_connection")
+            return None, Outcome(id, "retry", "no_connection", blameless=True)
 
     def _refused(self, id: str, code: str, mend: str) -> Outcome:
         if self._door.shut(code):
             log.error("SMTP: nothing was sent and it will be tried again. mend: %s", mend)
-        return Outcome(id, "retry", code)
+        return Outcome(id, "retry", code, blameless=True)
 
 
 class _Server:
@@ -199,7 +199,7 @@ def _deliver(line: smtplib.SMTP, parcel: Parcel) -> tuple[Outcome, smtplib.SMTP 
     except Exception as error:  # noqa: BLE001  nothing may cost the others their outcomes
         line.close()
         if not left:
-            return Outcome(parcel.id, "retry", "no_connection"), None
+            return Outcome(parcel.id, "retry", "no_connection", blameless=True), None
         # smtplib says "disconnected" of every failed read, and keeps the time-out as its context.
         silent = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
         return Outcome(parcel.id, "uncertain", "timeout" if silent else "connection_lost"), None
@@ -231,7 +231,9 @@ def _outcome(id: str, status: int, reply: bytes) -> Outcome:
         return Outcome(id, "uncertain", str(status))
     enhanced = _ENHANCED.match(reply.decode("ascii", "replace"))
     code = f"{status}:{enhanced[0]}" if enhanced else str(status)
-    return Outcome(id, "rejected" if status >= 500 and status != 530 else "retry", "auth" if status == 530 else code)
+    if status == 530:
+        return Outcome(id, "retry", "auth", blameless=True)
+    return Outcome(id, "rejected" if status >= 500 else "retry", code)
 
 
 def _again(line: smtplib.SMTP) -> smtplib.SMTP | None:

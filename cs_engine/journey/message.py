@@ -71,6 +71,8 @@ class Move(NamedTuple):
     until: Micros | None = None
     """Held: not before this instant. Retried: when to try again."""
     provider_id: str = ""
+    counts: bool = True
+    """Retried: whether the attempt that was made counts; not when the channel was at fault."""
 
 
 def held(id: str, was: State, reason: str, until: Micros) -> Move:
@@ -89,9 +91,9 @@ def rejected(id: str, code: str) -> Move:
     return Move(id, State.DISPATCHING, State.REJECTED, code)
 
 
-def retried(id: str, reason: str, until: Micros) -> Move:
-    """Proven not accepted (no connection, 429, a 5xx that says so): planned again, not before `until`."""
-    return Move(id, State.DISPATCHING, State.PLANNED, reason, until)
+def retried(id: str, reason: str, until: Micros, *, counts: bool = True) -> Move:
+    """Proven not accepted (no connection, 429, a 4xx that says so): planned again, not before `until`."""
+    return Move(id, State.DISPATCHING, State.PLANNED, reason, until, counts=counts)
 
 
 def lost_sight(id: str, reason: str) -> Move:

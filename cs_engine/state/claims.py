@@ -36,15 +36,19 @@ _LEFT = len(Candidate._fields)
 _STATE, _FLAGS = Candidate._fields.index("state"), (Candidate._fields.index("contact_known"), Candidate._fields.index("suppressed"))
 
 
-def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
+def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
     """One batch. What has left its step is skipped before the verdict is asked."""
+    of_channel = {"channel": channel} if channel else {}
     rows = tx.rows(
-        _CANDIDATE + "m.state IN ('planned', 'held') AND (m.until IS NULL OR m.until <= :at) "
-        "ORDER BY m.priority DESC, m.planned_at, m.id LIMIT :limit"
+        _CANDIDATE
+        + "m.state IN ('planned', 'held') AND (m.until IS NULL OR m.until <= :at) "
+        + ("AND m.channel = :channel " if of_channel else "")
+        + "ORDER BY m.priority DESC, m.planned_at, m.id LIMIT :limit"
         # Two workers take disjoint batches instead of waiting for each other.
-         + ("" if tx.embedded else " FOR UPDATE OF m SKIP LOCKED"),
+        + ("" if tx.embedded else " FOR UPDATE OF m SKIP LOCKED"),
         at=delivery_now,
         limit=limit + 1,
+        **of_channel,
     )
     batch = rows[:limit]
     left = [(c, skipped(c.id, c.state, row[_LEFT])) for row in batch if row[_LEFT] is not None and (c := _candidate(row))]

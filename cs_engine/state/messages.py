@@ -4,7 +4,8 @@ leaves, and writes a journal line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
@@ -61,13 +62,14 @@ def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:
         ("id",),
         [(m.state.value, m.reason, m.until, m.provider_id, now, now if m.state.settled else None, m.id) for _, m in moves],
     )
+    tx.update_each(schema.messages, (), "attempts = attempts - 1", ("id",), [(m.id,) for _, m in moves if not m.counts])
     ctas.delivered(tx, [(s.cta_id, m.provider_id) for s, m in moves if s.kind == "cta" and m.state is State.ACCEPTED and m.provider_id])
     enrolments.end_steps(tx, (s.enrolment_id for s, m in moves if m.state.settled), now)
     journal.append(tx, [_line(subject, move, now) for subject, move in moves])
 
 
-def skip_left(tx: Tx, now: Micros) -> int:
-    """Skips what is planned or held for somebody who has finished or left the step."""
+def skip_left(tx: Tx, now: Micros) -> dict[str, int]:
+    """Skips what is planned or held for somebody who has finished or left the step; how many of each playbook."""
     left = tx.rows(
         f"UPDATE messages SET state = 'skipped', until = NULL, moved_at = :now, settled_at = :now, "
         f"reason = coalesce((SELECT {WHY_LEFT} FROM enrolments e WHERE e.id = messages.enrolment_id), 'left_step') "
@@ -82,7 +84,7 @@ def skip_left(tx: Tx, now: Micros) -> int:
         for playbook, account, subject, enrolment, step, reason in left
     ]
     journal.append(tx, lines)
-    return len(left)
+    return Counter(row[0] for row in left)
 
 
 def counts(tx: Tx) -> Counts:
@@ -112,9 +114,11 @@ def emails_since(tx: Tx, since: Micros) -> tuple[list[str], list[str], list[int]
     return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 
 
-def next_until(tx: Tx) -> Micros | None:
-    """The earliest instant that a planned or held message waits for."""
-    row = tx.row("SELECT min(until) FROM messages WHERE settled_at IS NULL AND state IN ('planned', 'held')")
+def next_until(tx: Tx, channels: Collection[str] = ()) -> Micros | None:
+    """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
+    waiting, chosen = "settled_at IS NULL AND state IN ('planned', 'held')", tx.ids(channels)
+    only = f" AND {tx.among('channel', 'channels')}" if channels else ""
+    row = tx.row(f"SELECT min(until) FROM messages WHERE {waiting}{only}", **{"channels": chosen} if channels else {})
     return row[0] if row else None
 
 

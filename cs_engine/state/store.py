@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
 
@@ -181,18 +181,18 @@ class SqlStore:
         with self.database.read() as tx:
             return messages.emails_since(tx, since)
 
-    def skip_left(self, now: Micros) -> int:
+    def skip_left(self, now: Micros) -> Mapping[str, int]:
         with self.database.write() as tx:
             return messages.skip_left(tx, now)
 
-    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict) -> Claim:
+    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
         with self.database.write() as tx:
             self._renew(tx)
-            return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict)
+            return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict, channel)
 
-    def next_until(self) -> Micros | None:
+    def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         with self.database.read() as tx:
-            return messages.next_until(tx)
+            return messages.next_until(tx, channels)
 
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         with self.database.read() as tx:

@@ -171,7 +171,7 @@ def test_the_policy_is_asked_only_of_those_still_at_their_step(store: SqlStore) 
 def test_an_update_of_a_cta_goes_out_after_its_enrolment_has_ended(store: SqlStore) -> None:
     store.commit(Change([passage()], (), [alert("msg_u", kind="cta_update")], [fired()]), NOW)
     store.commit(Change(moves=[enrolment.finished(standing(store), "goal", LATER)]), LATER)
-    assert store.skip_left(LATER) == 0
+    assert store.skip_left(LATER) == {}
     assert [c.id for c in claimed(store, now=LATER).dispatching] == ["msg_u"]
 
 
@@ -182,8 +182,8 @@ def test_what_has_left_its_step_is_skipped_with_the_reason(store: SqlStore) -> N
     assert on_its_way.id == "msg_2"
     ends = [enrolment.finished(standing(store, f"enr_{n}"), "exit", LATER) for n in (1, 2)]
     store.commit(Change(moves=[*ends, enrolment.parked(standing(store, "enr_3"), "settle", LATER)]), LATER)
-    assert store.skip_left(LATER) == 2
-    assert store.skip_left(LATER) == 0
+    assert store.skip_left(LATER) == {PLAYBOOK: 2}
+    assert store.skip_left(LATER) == {}
     found = {n: store.messages_of(f"acc_{n}", PLAYBOOK)[0] for n in "1234"}
     assert {n: (view.state, view.reason, view.settled_at) for n, view in found.items()} == {
         "1": ("skipped", "exit", LATER),
@@ -193,6 +193,24 @@ def test_what_has_left_its_step_is_skipped_with_the_reason(store: SqlStore) -> N
     }
     assert events(store)[-1] == ("skipped", "exit")
     assert events(store, "acc_3")[-1] == ("skipped", "left_step")
+
+
+def test_a_channel_is_claimed_by_itself(store: SqlStore) -> None:
+    store.commit(Change([passage("enr_1"), passage("enr_2")], (), [mail("msg_1", "enr_1"), alert("msg_2", "enr_2")], [fired()]), NOW)
+    assert [c.id for c in store.claim(NOW, NOW, NOW, 10, HERE, dispatch_all, "slack").dispatching] == ["msg_2"]
+    claim = store.claim(NOW, NOW, NOW, 10, HERE, hold_all_until(LATER), "email")
+    assert ([move.id for move in claim.moved], claim.more) == (["msg_1"], False)
+    assert (store.next_until(["email"]), store.next_until(["slack"])) == (LATER, None)
+
+
+def test_an_attempt_for_which_the_channel_is_to_blame_does_not_count(store: SqlStore) -> None:
+    store.commit(entered("1"), NOW)
+    attempts = []
+    for counts in (False, True, False, True):
+        (taken,) = claimed(store, now=LATER).dispatching
+        attempts.append(taken.attempts)
+        store.settle([message.retried(taken.id, "auth", NOW, counts=counts)], LATER)
+    assert attempts == [1, 1, 2, 2]
 
 
 def test_what_is_on_its_way_is_not_claimed_twice(store: SqlStore, another: Callable[[], SqlStore]) -> None:
