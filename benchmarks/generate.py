@@ -71,9 +71,11 @@ FROM drawn JOIN real_contacts AS c USING (account_id) ORDER BY i
 # A change is (contact, time); its areas are its events and share its fate. `copies` may be below or above 1.
 _EVENTS = """
 WITH kept AS (
+  -- An account's very first change is its sign-up: that one always stays.
   SELECT i, new_id, contact_id, event, CAST(occurred_at AS TIMESTAMPTZ) + moved AS moment, hash(i, contact_id, occurred_at) AS change,
-         CAST(floor({copies}) AS BIGINT) + CAST(change % 1000000 < ({copies} - floor({copies})) * 1000000 AS BIGINT) AS n
-  FROM drawn JOIN real_usage_events USING (account_id) WHERE n > 0
+         CAST(occurred_at AS TIMESTAMPTZ) = CAST(signed_up_at AS TIMESTAMPTZ) AS first,
+         CAST(floor({copies}) AS BIGINT) + CAST(change % 1000000 < ({copies} - floor({copies})) * 1000000 AS BIGINT) AS kept, greatest(kept, CAST(first AS BIGINT)) AS n
+  FROM drawn JOIN real_usage_events USING (account_id) JOIN real_accounts USING (account_id) WHERE n > 0
 ), placed AS (
   SELECT *, moment + to_seconds(CAST(hash(change, copy) % 3600 AS BIGINT) - 1800) AS placed_at
   FROM (SELECT *, unnest(range(n)) AS copy FROM kept)

@@ -21,6 +21,8 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _ZONED = _CLOCK + r" ?([Zz]|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 
+_SAMPLE = 1_000
+
 _WHOLE_KINDS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _NUMBER_KINDS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
 _ZONED_KIND = "TIMESTAMP WITH TIME ZONE"
@@ -71,12 +73,15 @@ def _word(name: str) -> str:
 
 def infer(db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], where: str = "true") -> dict[str, Column]:
     """How each of the columns is taken in, by its values in the rows where `where` holds."""
-    texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
     found = {name: _by_kind(name, kind) for name, kind in columns.items() if kind != "VARCHAR"}
-    if texts:
-        row = db.execute(f"SELECT {listed(_census(name) for name in texts)} FROM {quoted(table)} WHERE {where}").fetchone()
-        assert row is not None
-        found |= {name: _by_census(name, row[i]) for i, name in enumerate(texts)}
+    rows = f"FROM {quoted(table)} WHERE {where}"
+    left = [name for name, kind in columns.items() if kind == "VARCHAR"]
+    # What is plain text among the first rows need not be read through.
+    for read in (f"FROM (SELECT * {rows} LIMIT {_SAMPLE})", rows):
+        if left:
+            counted = db.execute(f"SELECT {listed(_census(name) for name in left)} {read}").fetchall()[0]
+            found |= {name: _by_census(name, census) for name, census in zip(left, counted, strict=True)}
+            left = [name for name in left if found[name].type is not Type.TEXT]
     return {name: found[name] for name in columns}
 
 

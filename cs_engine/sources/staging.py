@@ -6,7 +6,7 @@ or lines are asked for, the file is read record by record instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -29,6 +29,11 @@ class Staged:
     files: tuple[SourceFile, ...]
     exact_lines: bool
     """False: #line is the number of the record, as long as no field spans lines."""
+    kind: str = "TABLE"
+
+    def drop(self, db: duckdb.DuckDBPyConnection) -> None:
+        """Forgets the raw rows."""
+        db.execute(f"DROP {self.kind} {quoted(self.table)}")
 
 
 def stage(
@@ -39,6 +44,11 @@ def stage(
     `most`: of each file only so many rows.
     """
     columns = _columns(db, files)
+    if files and all(isinstance(file, ParquetFile) for file in files):
+        # Parquet is read where it lies: copying it first would cost more than all else.
+        reads = [_parquet_rows(db, number, file, columns, most) for number, file in enumerate(files)]
+        db.execute(f"CREATE OR REPLACE VIEW {quoted(table)} AS {' UNION ALL '.join(reads)}")
+        return Staged(table, columns, tuple(files), exact_lines=True, kind="VIEW")
     db.execute(
         f"CREATE OR REPLACE TABLE {quoted(table)} "
         f'("#file" SMALLINT, "#line" BIGINT, "#fault" VARCHAR, {listed(f"{quoted(n)} {t}" for n, t in columns.items())})'
@@ -47,7 +57,7 @@ def stage(
     limit = f" LIMIT {most}" if most is not None else ""
     for number, file in enumerate(files):
         if isinstance(file, ParquetFile):
-            _read_parquet(db, table, number, file, limit)
+            db.execute(f"INSERT INTO {quoted(table)} {_parquet_rows(db, number, file, columns, most)}")
         elif exact_lines or not _read_fast(db, table, number, file, limit):
             _read_carefully(db, table, number, file, most)
         else:
@@ -71,10 +81,14 @@ def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile]) -> dict
     return columns
 
 
-def _read_parquet(db: duckdb.DuckDBPyConnection, table: str, number: int, file: ParquetFile, limit: str) -> None:
-    db.execute(
-        f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", file_row_number + 1 AS "#line", '
-        f"* EXCLUDE (file_row_number) FROM read_parquet({text(file.path)}, file_row_number = true){limit}"
+def _parquet_rows(db: duckdb.DuckDBPyConnection, number: int, file: ParquetFile, columns: Mapping[str, str], most: int | None) -> str:
+    """SELECT of a Parquet file's rows, shaped as the raw table."""
+    mine = {str(row[0]).lower() for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()}
+    shown = listed(f"CAST({quoted(n) if n.lower() in mine else 'NULL'} AS {kind}) AS {quoted(n)}" for n, kind in columns.items())
+    limit = f" LIMIT {most}" if most is not None else ""
+    return (
+        f'(SELECT CAST({number} AS SMALLINT) AS "#file", file_row_number + 1 AS "#line", CAST(NULL AS VARCHAR) AS "#fault", {shown} '
+        f"FROM read_parquet({text(file.path)}, file_row_number = true){limit})"
     )
 
 

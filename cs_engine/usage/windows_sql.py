@@ -1,6 +1,6 @@
 """Window metrics at one `now` as SQL: text only, over the view `src_<source>` of each event source.
 
-An event source's view has "#account" and "#contact" (whole numbers of the subjects), "#day" (DATE in the project's zone), "at", and the
+An event source's view has "#account", "#contact" and "#event" (whole numbers of the subjects and the kind), "#day" (DATE in the project's zone), "at", and the
 further columns of the events; it lies in order of time.
 
 What makes it fast:
@@ -91,7 +91,7 @@ def _group(window: Window) -> str:
         case Kind.COUNT | Kind.SUM | Kind.DAYS_SINCE_LAST:
             return ""
         case Kind.COUNT_DISTINCT:
-            return quoted("#contact" if window.column == "contact" else window.column)
+            return quoted(f"#{window.column}" if window.column in ("contact", "event") else window.column)
         case Kind.ACTIVE_DAYS | Kind.ACTIVE_WEEKS:
             return quoted("#day")
 
