@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from cs_engine.state.store import SqlStore
 
 
+SENDGRID_CONNECTIONS = 128
+"""At once, to a vendor that answers in some 50 ms; well below the open files that macOS gives a process."""
+
+
 def load_project(settings: Settings | None = None) -> Project:
     """The project with its plans and problems. Raises NotAProject."""
     from cs_engine.playbook import load
@@ -163,7 +167,7 @@ def channel_names(settings: Settings, project: Project) -> tuple[str, str]:
 def open_channels(settings: Settings, project: Project, mail_root: Path, forced: str | None = None) -> dict[str, Channel[Any]]:
     """Both ways out. Raises SettingsError when one lacks what it needs."""
     email, slack = channel_names(settings, project)
-    return {"email": _email(forced or email, settings, project, mail_root), "slack": _slack(forced or slack, settings, mail_root)}
+    return {"email": _email(forced or email, settings, project, mail_root), "slack": _slack(forced or slack, settings, project, mail_root)}
 
 
 def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
@@ -180,17 +184,20 @@ def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> 
         return SmtpChannel(_secret(settings.smtp_url, "SMTP_URL", "smtp"))
     from cs_engine.channels.sendgrid import SendgridChannel
 
-    return SendgridChannel(_secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid"), settings.sendgrid_base_url)
+    key = _secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid")
+    return SendgridChannel(key, settings.sendgrid_base_url, concurrency=SENDGRID_CONNECTIONS)
 
 
-def _slack(name: str, settings: Settings, mail_root: Path) -> Channel[Any]:
+def _slack(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
     if name == "mailbox":
         from cs_engine.channels.mailbox import MailboxSlack
 
         return MailboxSlack(mail_root)
     from cs_engine.channels.slack import SlackChannel
 
-    return SlackChannel(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"), settings.slack_base_url)
+    # Where alerts go, so that one whose fate is unknown can be looked for.
+    places = [project.config.slack.channel, *(person.slack for person in project.team.staff if person.slack)]
+    return SlackChannel(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"), settings.slack_base_url, look_in=places)
 
 
 def _secret(value: Any, name: str, channel: str) -> str:
