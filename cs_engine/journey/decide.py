@@ -164,7 +164,8 @@ class _Walker:
     def _send(self, step: Sending, members: Ints) -> None:
         fresh = self.arriving[members]
         standing = members[~fresh]
-        ended = self.cohort.ended[standing] != NO_TIME
+        # What ended in this very tick moves on in the next one, however often this one is run.
+        ended = (self.cohort.ended[standing] != NO_TIME) & (self.cohort.ended[standing] < self.view.now)
         # The next wait counts from when the last message really ended, not from when it was planned.
         self._go(standing[ended], step.id, step.next, "sent", since=self.cohort.ended[standing[ended]])
         self._rest(standing[~ended], step.id)

@@ -29,11 +29,12 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     begun = store.begin_tick(at, engine.holder)
     report = TickReport(now, repeat=begun.repeat)
     states = store.playbooks()
-    for plan in project.plans.values():
+    due = _due(engine, states, at, only)
+    for plan in (project.plans[playbook] for playbook in due if playbook in project.plans):
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
-    tick = _context(engine, now, report, _due(engine, states, at, only))
-    tick.first_run = frozenset(p for p in project.plans if p not in states or states[p].first_run_at == at)
+    tick = _context(engine, now, report, due)
+    tick.first_run = frozenset(p for p in due if p not in states or _never_completed(states[p]))
     tick.horizon = horizon
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
@@ -78,6 +79,11 @@ def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Col
     known = [*plans, *sorted(occupied_only)]
     chosen = [p for p in known if (p in only if only else p not in states or states[p].next_due_at <= at)]
     return sorted(chosen, key=lambda p: (-plans[p].priority if p in plans else 0, p))
+
+
+def _never_completed(state: PlaybookState) -> bool:
+    """Whether every run of it so far died or failed: its next due time is still the one that it was registered with."""
+    return state.next_due_at <= state.first_run_at
 
 
 def _overlay(engine: Engine, at: Micros) -> Overlay:

@@ -107,6 +107,7 @@ def _unit(tick: TickContext, do: Do, playbook: str, step: str, work: Callable[[]
         do(playbook, step, scrubbed)
     except UnitFailed as failure:
         tick.report.failures.append(str(failure))
+        tick.next_due.pop(playbook, None)  # it stays due: what it did not do is the next tick's
 
 
 def moments(start: datetime, end: datetime, every: timedelta) -> list[datetime]:

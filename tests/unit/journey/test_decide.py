@@ -74,6 +74,10 @@ def test_a_passage_stands_at_the_sending_step_until_its_last_message_has_ended()
     assert out.sends[0][0].id == "b"
 
 
+def test_what_ended_in_this_tick_moves_on_in_the_next_however_often_this_one_is_run() -> None:
+    assert not go(plan(email("a", None)), standing("a", since=NOW - DAY, ended=NOW)).moved[0]
+
+
 def test_the_next_wait_counts_from_when_the_message_ended_not_from_when_it_was_planned() -> None:
     of = plan(email("a", "w"), wait("w", 3, "b"), email("b", None))
     planned_long_ago = standing("a", since=NOW - 9 * DAY, ended=NOW - 2 * DAY)
@@ -116,7 +120,7 @@ def test_a_step_without_anybody_to_go_to_is_skipped_with_the_reason() -> None:
 
 
 def test_the_end_of_the_steps_is_done() -> None:
-    assert go(plan(email("a", None)), standing("a", ended=NOW)).finished[0] == "done"
+    assert go(plan(email("a", None)), standing("a", ended=NOW - DAY)).finished[0] == "done"
     assert go(plan(wait("w", 1, "s"), Stop(id="s", place=HERE, next=Edge(None))), standing("w", since=0)).finished[0] == "done"
 
 
@@ -158,7 +162,7 @@ def test_while_in_otherwise_the_wait_stays_watched_and_the_rest_of_the_block_is_
 
 @pytest.mark.parametrize(("after", "step", "finished"), [("keep_waiting", "w", ""), ("continue", "end", ""), ("stop", "h2", "done")])
 def test_after_the_block_after_decides(after: str, step: str, finished: str) -> None:
-    out = go(watched(after), standing("h2", ended=NOW), {"met": False})
+    out = go(watched(after), standing("h2", ended=NOW - DAY), {"met": False})
     assert (out.step[0], out.finished[0]) == (step, finished)
     assert bool(out.otherwise_done[0]) is (after == "keep_waiting")
 

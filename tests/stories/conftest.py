@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stories.world import World, copy_of, make_base
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def world(base: Path, tmp_path: Path) -> Iterator[World]:
+    """A project that has nobody and no playbook yet."""
+    made = World(copy_of(base, tmp_path / "project"))
+    yield made
+    made.close()
