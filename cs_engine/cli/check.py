@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from cs_engine.cli.show import as_json, format_option
@@ -16,13 +18,23 @@ def command(form: str) -> None:
 
     project, problems = check_project()
     errors = [p for p in problems if p.level is Level.ERROR]
+    # Templates are read by whoever checks them; their lines are shown too.
+    others = {p.place.file for p in problems} - set(project.sources)
+    sources = {**project.sources, **{file: text for file in others if (text := _text(project.root / file)) is not None}}
     if form == "json":
         click.echo(as_json([p.as_json() for p in problems]))
     else:
         if problems:
-            click.echo(render_all(problems, project.sources))
+            click.echo(render_all(problems, sources))
             click.echo("")
         warnings = len(problems) - len(errors)
         done = f"{len(project.plans)} playbooks checked: {len(errors)} error(s), {warnings} warning(s)."
         click.echo(done + (" Mend the errors, then check again." if errors else " Next: cs-engine run --dry-run"))
     raise click.exceptions.Exit(1 if errors else 0)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

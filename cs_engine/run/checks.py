@@ -18,11 +18,11 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
         for step in plan.steps:
             match step:
                 case Email() | Notice():
-                    uses.append(TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice)))
+                    uses.append(TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars))
                     if isinstance(step, Notice):
-                        uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, milestone=True))
+                        uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, milestone=True, vars=plan.vars))
                 case Cta():
-                    uses.append(TemplateUse(step.template, "slack", plan.subject, step.place))
+                    uses.append(TemplateUse(step.template, "slack", plan.subject, step.place, vars=plan.vars))
                 case _:
                     pass
     library = Library(project.root, project.config.locale)
