@@ -15,7 +15,7 @@ from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Cta, Notice, Plan, Sending
-from cs_engine.ports import Change, CtaFired, JournalLine, Rows
+from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
 
 MOST_AT_ONCE = 20_000
@@ -74,12 +74,12 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     return len(moves), Change(moves=moves, messages=messages, ctas=ctas, journal=journal_of(tick, plan, result, cohort.row, members))
 
 
-def moves_of(result: Walk, members: Sequence[Standing]) -> list[enrolment.Move]:
-    """The guarded moves of those who moved."""
+def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:
+    """The guarded moves of those who moved, or of those in `moved`."""
     steps, since, done, finished = result.step.tolist(), result.since.tolist(), result.otherwise_done.tolist(), result.finished.tolist()
     return [
         enrolment.finished(members[i], finished[i], since[i]) if finished[i] else enrolment.parked(members[i], steps[i], since[i], done[i])
-        for i in np.flatnonzero(result.moved).tolist()
+        for i in np.flatnonzero(result.moved if moved is None else moved).tolist()
     ]
 
 

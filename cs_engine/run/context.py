@@ -57,10 +57,11 @@ class TickContext:
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)
+    at: Micros = field(init=False)
+    """`now` as an instant."""
 
-    @property
-    def at(self) -> Micros:
-        return to_micros(self.now)
+    def __post_init__(self) -> None:
+        self.at = to_micros(self.now)
 
     @property
     def zone(self) -> ZoneInfo:

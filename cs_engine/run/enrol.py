@@ -97,20 +97,19 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
     size = len(rows)
     cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
     result = walk(plan, cohort, tick.view(plan))
-    steps, since, done, finished = result.step.tolist(), result.since.tolist(), result.otherwise_done.tolist(), result.finished.tolist()
+    steps = result.step.tolist()
     new = [
         NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], 1, steps[i], at)
         for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
     ]
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
-    differs = [i for i in range(size) if finished[i] or done[i] or since[i] != at]
-    moved = {m.id: m for m in moves_of(result, who)}
+    differs = np.asarray((result.finished != "") | result.otherwise_done | (result.since != at), dtype=bool)
     messages, ctas = effects_of(tick, plan, result, rows, who)
     condition = plan.enter or plan.audience
     seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
     journal = [JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", "", seen[i]) for i, w in enumerate(who)]
     journal += journal_of(tick, plan, result, rows, who)
-    change = Change(new, [moved[who[i].id] for i in differs], messages, ctas, journal)
+    change = Change(new, moves_of(result, who, differs), messages, ctas, journal)
     tick.engine.store.commit(change, at)
     report = tick.of(plan.playbook)
     report.entered += size
