@@ -419,7 +419,7 @@ class Post:
     """The fall-back text of notifications."""
     blocks: Sequence[Mapping[str, Any]]
     update: str = ""
-    """ts of the message to edit instead of posting anew."""
+    """Where the message stands that is edited instead of posting anew: the provider's id of its acceptance (for Slack `channel:ts`)."""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -88,12 +88,14 @@ class SlackChannel:
         }
         if outgoing.update:
             method = "chat.update"
-            payload["ts"] = outgoing.update
+            place, payload["ts"] = slack_place(outgoing.update)
+            # Slack edits by a channel's id alone; a post may name it `#success`.
+            payload["channel"] = place or outgoing.channel
         else:
             method = "chat.postMessage"
             payload |= {"unfurl_links": False, "unfurl_media": False}
         body = whole(json.dumps(payload, ensure_ascii=False, separators=(",", ":"))).encode()
-        return Parcel(outgoing.id, body, {"method": method, "channel": outgoing.channel})
+        return Parcel(outgoing.id, body, {"method": method, "channel": payload["channel"]})
 
     def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
         """Posts all, channels side by side; one outcome a parcel, in order.

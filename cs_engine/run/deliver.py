@@ -4,80 +4,57 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.policy import Request, judge
-from cs_engine.ports import Candidate, Claim, Outcome, Parcel
+from cs_engine.ports import Candidate, Outcome, Parcel
 from cs_engine.run.context import TickContext
 from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Failed
 
 BATCH = 500
-"""Messages a claim: what may be uncertain, at most, when the process dies."""
+"""Messages a claim. When the process dies, two claims at most are in doubt: what is being sent and what is being rendered."""
 
-MOST_ATTEMPTS = 12
-"""Proven refusals to take a message, before it is given up as rejected; with the back-off below about two days."""
+MOST_ATTEMPTS = 18
+"""Attempts that failed by the message's own fault, before it is given up as rejected; with the back-off below about two days."""
 
-_LONGEST_PAUSE = 20.0
-"""Seconds that a tick waits for a provider that names a time; longer ones wait for a later tick."""
+PATIENCE = 120.0
+"""Seconds that a tick may spend on a channel that limits it; what is left then waits for a later tick."""
+
+_SOON = timedelta(seconds=30)
+"""When to try again what a channel could not take, or we could not make. Ticks are further apart."""
+_MENDING = timedelta(hours=1)
+"""When to look again at a template that its author has to mend."""
+_LIMITS = frozenset({"rate_limited", "paced", "slow"})
+_MOST_RACES = 5
 
 
 def deliver(tick: TickContext) -> None:
     """Sends what may go now; in a span also what may go until the next tick, each at its time."""
+    store = tick.engine.store
     recover(tick)
-    tick.engine.store.skip_left(tick.at)
+    for playbook, skipped in store.skip_left(tick.at).items():
+        tick.report.delivery[message.State.SKIPPED.value] += skipped
+        tick.of(playbook).skipped += skipped
     letters = Letters(tick)
-    jitter = Random(tick.engine.holder)  # noqa: S311 - spreads retries, guards nothing
-    _deliver_now(tick, letters, jitter)
-    while tick.horizon is not None:
-        opens = tick.engine.store.next_until()
-        if opens is None or opens >= to_micros(tick.horizon):
+    lanes = [_Lane(tick, letters, channel) for channel in tick.engine.outbox.channels]
+    while lanes := [lane for lane in lanes if lane.deliver()]:
+        opens = store.next_until([lane.channel for lane in lanes])
+        if tick.horizon is None or opens is None or opens >= to_micros(tick.horizon):
             return
         if opens > to_micros(tick.clock.now()):
             tick.clock = tick.engine.delivery_clock(from_micros(opens))
-        _deliver_now(tick, letters, jitter)
-
-
-def _deliver_now(tick: TickContext, letters: Letters, jitter: Random) -> None:
-    pauses = 3
-    while True:
-        seen, claim = _claim(tick, letters)
-        for move in claim.moved:
-            _count(tick, seen[move.id].playbook if move.id in seen else "", move)
-        outcomes = _send(tick, letters, claim.dispatching)
-        moves = [_move(tick, candidate, outcomes[candidate.id], jitter) for candidate in claim.dispatching]
-        tick.engine.store.settle(moves, tick.at)
-        for move in moves:
-            _count(tick, seen[move.id].playbook, move)
-        if claim.more:
-            continue
-        pause = max((o.retry_after for o in outcomes.values() if o.kind == "retry" and o.retry_after), default=0.0)
-        if not 0 < pause <= _LONGEST_PAUSE or not pauses:
-            return
-        pauses -= 1
-        time.sleep(pause + 0.05)
-
-
-def _claim(tick: TickContext, letters: Letters) -> tuple[dict[str, Candidate], Claim]:
-    seen: dict[str, Candidate] = {}
-
-    def verdict(candidates: Sequence[Candidate]) -> Sequence[message.Move | None]:
-        seen.update((c.id, c) for c in candidates)
-        return judge([_request(c) for c in candidates], letters.rules, tick.clock.now())
-
-    engine = tick.engine
-    wall, delivery_now = to_micros(engine.wall.now()), to_micros(tick.clock.now())
-    return seen, engine.store.claim(wall, delivery_now, tick.at, BATCH, engine.holder, verdict)
 
 
 def recover(tick: TickContext) -> None:
     """What died on its way: sent or not where the channel can tell, else uncertain."""
-    store = tick.engine.store
-    lost = store.expired_leases(to_micros(tick.engine.wall.now()))
+    lost = tick.engine.store.expired_leases(to_micros(tick.engine.wall.now()))
     moves = []
     for channel in sorted({c.channel for c in lost}):
         ids = [c.id for c in lost if c.channel == channel]
@@ -89,66 +66,23 @@ def recover(tick: TickContext) -> None:
             elif outcome.kind == "accepted":
                 moves.append(message.accepted(id, outcome.provider_id))
             else:
-                moves.append(message.retried(id, "never_left", to_micros(tick.clock.now())))
-    if moves:
-        store.settle(moves, tick.at)
+                moves.append(message.retried(id, "never_left", to_micros(tick.clock.now()), counts=False))
+    settle(tick, moves)
 
 
-def _send(tick: TickContext, letters: Letters, candidates: Sequence[Candidate]) -> dict[str, Outcome]:
-    """One outcome a candidate. What cannot be rendered is rejected alone; the others go."""
-    outcomes: dict[str, Outcome] = {}
-    jobs, without = letters.jobs(candidates)
-    outcomes.update((id, Outcome(id, "rejected", code)) for id, code in without.items())
-    parcels: dict[str, list[Parcel]] = {}
-    for job, made in zip(jobs, tick.engine.outbox.make(jobs), strict=True):
-        if isinstance(made, Failed):
-            outcomes[made.id] = Outcome(made.id, "rejected", made.code)
-        else:
-            parcels.setdefault(job.channel, []).append(made)
-    for channel, ready in parcels.items():
-        outcomes.update((outcome.id, outcome) for outcome in tick.engine.outbox.send(channel, ready))
-    return outcomes
-
-
-def _move(tick: TickContext, candidate: Candidate, outcome: Outcome, jitter: Random) -> message.Move:
-    match outcome.kind:
-        case "accepted":
-            return message.accepted(candidate.id, outcome.provider_id)
-        case "rejected":
-            return message.rejected(candidate.id, outcome.code)
-        case "uncertain":
-            return message.lost_sight(candidate.id, outcome.code)
-        case "retry":
-            if candidate.attempts >= MOST_ATTEMPTS:
-                return message.rejected(candidate.id, f"gave_up:{outcome.code}")
-            if outcome.code == "auth":
-                _fail_loudly(tick, f"delivery: the {candidate.channel} channel refuses our key")
-            return message.retried(candidate.id, outcome.code, _later(tick, candidate.attempts, outcome.retry_after, jitter))
-
-
-def _later(tick: TickContext, attempts: int, named: float | None, jitter: Random) -> Micros:
-    seconds = named if named is not None else min(6 * 3600.0, 30.0 * 2**attempts) * jitter.uniform(0.5, 1.0)
-    return to_micros(tick.clock.now() + timedelta(seconds=seconds))
-
-
-def _fail_loudly(tick: TickContext, failure: str) -> None:
-    if failure not in tick.report.failures:
-        tick.report.failures.append(failure)
-
-
-def _request(c: Candidate) -> Request:
-    return Request(
-        id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
-        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
-    )  # fmt: skip
-
-
-def _count(tick: TickContext, playbook: str, move: message.Move) -> None:
-    tick.report.delivery[move.state.value] += 1
-    if playbook and move.state is message.State.HELD:
-        tick.of(playbook).held += 1
-    elif playbook and move.state is message.State.SKIPPED:
-        tick.of(playbook).skipped += 1
+def settle(tick: TickContext, moves: Sequence[message.Move]) -> None:
+    """Applies what is known of messages, and counts it. Nobody else knows it, so a lost race is run again."""
+    if not moves:
+        return
+    for left in reversed(range(_MOST_RACES)):
+        try:
+            tick.engine.store.settle(moves, tick.at)
+            break
+        except LostRace:
+            if not left:
+                raise
+    for move in moves:
+        tick.report.delivery[move.state.value] += 1
 
 
 def stocks(tick: TickContext) -> None:
@@ -157,3 +91,157 @@ def stocks(tick: TickContext) -> None:
     flows: Counter[str] = tick.report.delivery
     flows.update({"held": counts.held - flows["held"], "pending": counts.pending - flows["pending"]})
     flows.update({"uncertain": counts.uncertain - flows["uncertain"]})
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Messages that were claimed together, and the parcels that are being made of them."""
+
+    candidates: Sequence[Candidate]
+    without: Mapping[str, str]
+    """Those that nothing can be made of, and the code why."""
+    making: Callable[[], list[Parcel | Failed]]
+    more: bool
+    """Whether there is more to be claimed now."""
+
+
+class _Lane:
+    """One channel's way out, in one tick. No channel waits for another's limits, or fails with it."""
+
+    def __init__(self, tick: TickContext, letters: Letters, channel: str) -> None:
+        self.channel = channel
+        self._tick, self._letters = tick, letters
+        self._patience = PATIENCE
+        self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
+
+    def deliver(self) -> bool:
+        """Sends what may go now. False when the channel takes nothing more in this tick."""
+        batch = self._claim()
+        while True:
+            # Other processes render the next batch while this one is sent; alone we would only hold more in doubt.
+            ahead = self._claim_ahead(batch) if batch.more and self._tick.engine.outbox.renders_beside else None
+            began = time.monotonic()
+            pause = self._pause(self._send(batch), time.monotonic() - began)
+            if pause == 0.0 and batch.more:
+                batch = ahead or self._claim()
+                continue
+            if ahead is not None:
+                self._put_back(ahead.candidates, "not_sent")
+            if not pause:
+                return pause is not None
+            time.sleep(pause + 0.05)
+            batch = self._claim()
+
+    def _claim(self) -> _Batch:
+        """Claims a batch, commits, and begins to make its parcels."""
+        tick, engine = self._tick, self._tick.engine
+        playbooks: dict[str, str] = {}
+
+        def verdict(candidates: Sequence[Candidate]) -> Sequence[message.Move | None]:
+            playbooks.update((c.id, c.playbook) for c in candidates)
+            moves = judge([_request(c) for c in candidates], self._letters.rules, tick.clock.now())
+            return [move or self._unmakeable(c) for c, move in zip(candidates, moves, strict=True)]
+
+        wall, delivery_now = to_micros(engine.wall.now()), to_micros(tick.clock.now())
+        claim = engine.store.claim(wall, delivery_now, tick.at, BATCH, engine.holder, verdict, self.channel)
+        for move in claim.moved:
+            self._count(playbooks.get(move.id, ""), move)
+        try:
+            jobs, without = self._letters.jobs(claim.dispatching)
+            making = engine.outbox.make(jobs, more=claim.more)
+        except BaseException:
+            self._put_back(claim.dispatching, "not_made")
+            raise
+        return _Batch(claim.dispatching, without, making, claim.more)
+
+    def _claim_ahead(self, batch: _Batch) -> _Batch:
+        try:
+            return self._claim()
+        except BaseException:
+            self._put_back(batch.candidates, "not_sent")
+            raise
+
+    def _unmakeable(self, candidate: Candidate) -> message.Move | None:
+        """Holds what no letter can be made of until its author has mended the template."""
+        fault = self._letters.fault(candidate)
+        if not fault:
+            return None
+        self._fail_loudly(f"delivery: {candidate.template} is held: {fault}")
+        return message.held(candidate.id, candidate.state, fault, to_micros(self._tick.clock.now() + _MENDING))
+
+    def _send(self, batch: _Batch) -> list[Outcome]:
+        """Sends a batch and settles it; the channel's outcomes. What cannot be rendered is rejected alone, the others go."""
+        outcomes = {id: Outcome(id, "rejected", code) for id, code in batch.without.items()}
+        try:
+            made = batch.making()
+        except BaseException:
+            self._put_back(batch.candidates, "not_made")
+            raise
+        outcomes.update((failed.id, Outcome(failed.id, "rejected", failed.code)) for failed in made if isinstance(failed, Failed))
+        sent = self._tick.engine.outbox.send(self.channel, [parcel for parcel in made if isinstance(parcel, Parcel)])
+        outcomes.update((outcome.id, outcome) for outcome in sent)
+        settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
+        return sent
+
+    def _put_back(self, candidates: Sequence[Candidate], why: str) -> None:
+        """Gives back what was claimed and surely never left."""
+        now = to_micros(self._tick.clock.now())
+        settle(self._tick, [message.retried(c.id, why, now, counts=False) for c in candidates])
+
+    def _pause(self, sent: Sequence[Outcome], took: float) -> float | None:
+        """Seconds until the channel takes more: 0 when it does now, None when it does not in this tick."""
+        troubled = [outcome for outcome in sent if outcome.kind == "retry" and outcome.blameless]
+        if not troubled:
+            return 0.0
+        wait = max(outcome.retry_after or 0.0 for outcome in troubled)
+        if wait:
+            self._patience -= wait + took
+            rests = self._patience < 0
+        else:
+            rests = not any(outcome.kind == "accepted" for outcome in sent)
+        for code in sorted({outcome.code for outcome in troubled} - _LIMITS):
+            if code == "auth":
+                self._fail_loudly(f"delivery: the {self.channel} channel refuses our key; its messages wait")
+            elif rests:
+                self._fail_loudly(f"delivery: the {self.channel} channel takes nothing now ({code}); its messages wait")
+        return None if rests else wait
+
+    def _move(self, candidate: Candidate, outcome: Outcome) -> message.Move:
+        match outcome.kind:
+            case "accepted":
+                return message.accepted(candidate.id, outcome.provider_id)
+            case "rejected":
+                return message.rejected(candidate.id, outcome.code)
+            case "uncertain":
+                return message.lost_sight(candidate.id, outcome.code)
+            case "retry" if not outcome.blameless and candidate.attempts >= MOST_ATTEMPTS:
+                return message.rejected(candidate.id, f"gave_up:{outcome.code}")
+            case "retry":
+                return message.retried(candidate.id, outcome.code, self._later(candidate, outcome), counts=not outcome.blameless)
+
+    def _later(self, candidate: Candidate, outcome: Outcome) -> Micros:
+        if outcome.retry_after is not None:
+            span = timedelta(seconds=outcome.retry_after)
+        elif outcome.blameless:
+            span = _SOON
+        else:
+            span = min(timedelta(hours=6), timedelta(seconds=30 * 2**candidate.attempts)) * self._jitter.uniform(0.5, 1.0)
+        return to_micros(self._tick.clock.now() + span)
+
+    def _fail_loudly(self, failure: str) -> None:
+        if failure not in self._tick.report.failures:
+            self._tick.report.failures.append(failure)
+
+    def _count(self, playbook: str, move: message.Move) -> None:
+        self._tick.report.delivery[move.state.value] += 1
+        if playbook and move.state is message.State.HELD:
+            self._tick.of(playbook).held += 1
+        elif playbook and move.state is message.State.SKIPPED:
+            self._tick.of(playbook).skipped += 1
+
+
+def _request(c: Candidate) -> Request:
+    return Request(
+        id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
+        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from cs_engine.journey.message import State
 from cs_engine.playbook.plan import Email, Notice
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
+from cs_engine.run.deliver import settle
 
 LONGEST_DOUBT = timedelta(hours=24) // timedelta(microseconds=1)
 """After this an uncertain message ends, whatever its policy."""
@@ -25,12 +26,12 @@ def settle_doubts(tick: TickContext) -> None:
             outcome = known.get(candidate.id)
             if outcome is not None and outcome.kind == "accepted":
                 moves.append(message.resolved(candidate.id, State.ACCEPTED, "found", outcome.provider_id))
-            elif outcome is not None and outcome.kind == "retry":
+            elif outcome is not None and outcome.kind == "retry" and candidate.moved_at < tick.at:
+                # In the very tick the request may still be on its way there.
                 moves.append(message.resolved(candidate.id, State.PLANNED, "never_left"))
             elif (move := _by_policy(tick, candidate)) is not None:
                 moves.append(move)
-    if moves:
-        tick.engine.store.settle(moves, tick.at)
+    settle(tick, moves)
 
 
 def _by_policy(tick: TickContext, candidate: Candidate) -> message.Move | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import from_micros
@@ -42,6 +43,7 @@ class Letters:
         self._config = tick.engine.project.config
         self._library = tick.engine.outbox.press.library
         self._closed: Mapping[str, str] = {}
+        self._faults: dict[tuple[str, str, str, str, str], str] = {}
         self.rules: Rules = rules_of(self._config, self._library)
         attributes = tick.engine.project.attributes
         self._known = frozenset(
@@ -49,6 +51,39 @@ class Letters:
             | {f"{group}.{name}" for group, names in (("account", attributes.account), ("champion", attributes.contact)) for name in names}
         )
         """The columns that there are: a template may want parts of a name that this project does not keep."""
+
+    def fault(self, candidate: Candidate) -> str:
+        """Why no message of this template can be made, whoever it is for; '' when it can. Its author can mend it."""
+        key = _group_key(candidate)
+        if key not in self._faults:
+            self._faults[key] = self._fault(candidate)
+        return self._faults[key]
+
+    def _fault(self, candidate: Candidate) -> str:
+        plan = self._tick.plans.get(candidate.digest)
+        if plan is None or not isinstance(plan.step(candidate.step), Email | Notice | Cta):
+            return "no_plan"
+        try:
+            template = self._template(candidate.channel, candidate.template, self.rules.locale_of(candidate.locale))
+        except BrokenTemplate:
+            return "broken_template"
+        if template is None:
+            return "no_template"
+        return "unknown_name" if any(not self._is_column(plan.subject, name) for name in self._columns(template)) else ""
+
+    def _template(self, channel: str, name: str, locale: str) -> EmailTemplate | SlackTemplate | None:
+        return self._library.email(name, locale) if channel == "email" else self._library.slack(name, locale)
+
+    def _columns(self, template: EmailTemplate | SlackTemplate) -> set[str]:
+        """The columns of facts that the template reads."""
+        return {name for name in template.needs | (template.wants & self._known) if name.split(".")[0] not in _OURS}
+
+    def _is_column(self, grain: Grain, name: str) -> bool:
+        try:
+            self._tick.engine.project.catalogue.column_of(Grain.CONTACT if name.startswith("contact.") else grain, name)
+        except KeyError:
+            return False
+        return True
 
     def jobs(self, candidates: Sequence[Candidate]) -> tuple[list[Job], dict[str, str]]:
         """Jobs, and for those that cannot be made one the code why."""
@@ -58,16 +93,14 @@ class Letters:
         ordered = sorted(candidates, key=_group_key)
         for (digest, step_id, channel, name, raw_locale), same in groupby(ordered, key=_group_key):
             members = list(same)
-            plan = self._tick.plans.get(digest)
-            step = plan.step(step_id) if plan is not None else None
-            locale = self.rules.locale_of(raw_locale)
-            template = self._library.email(name, locale) if channel == "email" else self._library.slack(name, locale)
-            if plan is None or not isinstance(step, Email | Notice | Cta):
-                without.update((c.id, "no_plan") for c in members)
-            elif template is None:
-                without.update((c.id, "no_template") for c in members)
-            else:
-                self._make(_Group(plan, step, channel, template, locale, members), jobs, without)
+            if fault := self.fault(members[0]):
+                without.update((c.id, fault) for c in members)
+                continue
+            locale, step = self.rules.locale_of(raw_locale), self._tick.plans[digest].step(step_id)
+            template = self._template(channel, name, locale)
+            assert isinstance(step, Email | Notice | Cta)
+            assert template is not None
+            self._make(_Group(self._tick.plans[digest], step, channel, template, locale, members), jobs, without)
         return jobs, without
 
     def _make(self, group: _Group, jobs: list[Job], without: dict[str, str]) -> None:
@@ -94,8 +127,7 @@ class Letters:
     def _values(self, group: _Group, subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
         """For each candidate the nested values of the columns that the template names."""
         facts, grain = self._tick.facts, group.plan.subject
-        there = group.template.wants & self._known
-        named = {n for n in group.template.needs | there if n.split(".")[0] not in _OURS}
+        named = self._columns(group.template)
         of_contact = sorted(n for n in named if n.startswith("contact.")) if (contact_rows >= 0).all() else []
         of_subject = sorted(n for n in named if not n.startswith("contact."))
         contexts: list[dict[str, Any]] = [{"contact": {}, "account": {}, "champion": {}} for _ in range(len(subject_rows))]

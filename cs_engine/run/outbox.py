@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing import get_context
@@ -116,24 +117,46 @@ class Outbox:
         self._arguments = (root, locale, dict(builders))
         self.press = Press(*self._arguments)
         self._channels = channels
-        self._processes = (
-            processes
-            if processes is not None
-            else len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        self._processes = _cores() if processes is None else processes
         self._pool: ProcessPoolExecutor | None = None
 
-    def make(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
-        """A parcel or a failure for each job, in order."""
-        if (len(jobs) < WORTH_A_POOL and self._pool is None) or self._processes < 2:
-            return [self.press.make(job) for job in jobs]
-        if self._pool is None:
+    @property
+    def channels(self) -> list[str]:
+        """The ways out, in the order in which they are served."""
+        return list(self._channels)
+
+    @property
+    def renders_beside(self) -> bool:
+        """Whether other processes render while this one does something else."""
+        return self._pool is not None
+
+    def make(self, jobs: Sequence[Job], *, more: bool = False) -> Callable[[], list[Parcel | Failed]]:
+        """Begins to make a parcel or a failure of each job; call what is returned to have them, in order. `more`: others will follow."""
+        if self._pool is None and self._processes > 1 and more and len(jobs) >= WORTH_A_POOL:
             # Forked workers would inherit this process's threads and connections.
             self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _start_worker, self._arguments)
-        chunks = [jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
-        return [made for part in self._pool.map(_make_chunk, chunks) for made in part]
+        if self._pool is None:
+            return lambda: self._make_here(jobs)
+        try:
+            parts = [self._pool.submit(_make_chunk, jobs[i : i + _CHUNK]) for i in range(0, len(jobs), _CHUNK)]
+        except BrokenProcessPool:
+            return lambda: self._make_after_all(jobs)
+
+        def made() -> list[Parcel | Failed]:
+            try:
+                return [parcel for part in parts for parcel in part.result()]
+            except BrokenProcessPool:
+                return self._make_after_all(jobs)
+
+        return made
+
+    def _make_after_all(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
+        """One of the processes was killed, for its memory perhaps. Rendering is pure: what is lost is done again, in this one."""
+        self._processes, self._pool = 1, None
+        return self._make_here(jobs)
+
+    def _make_here(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
+        return [self.press.make(job) for job in jobs]
 
     def send(self, channel: str, parcels: Sequence[Parcel]) -> list[Outcome]:
         """Posts all; one outcome a parcel, in order."""

@@ -121,8 +121,8 @@ def test_a_refused_token_stops_the_batch_and_says_how_to_mend_it(double: SlackDo
 
 def test_an_update_edits_the_message_that_stands_there(double: SlackDouble, channel: SlackChannel) -> None:
     (first,) = channel.send(posts(1))
-    place, ts = slack_place(first.provider_id)
-    (second,) = channel.send([channel.build(replace(POST, id="msg_edit", channel=place, update=ts, text="Acme is back"))])
+    edit = replace(POST, id="msg_edit", channel="#customer-success", update=first.provider_id, text="Acme is back")
+    (second,) = channel.send([channel.build(edit)])
     assert (second.kind, second.provider_id) == ("accepted", first.provider_id)
     assert [m["text"] for m in double.messages["C0SUCCESS"]] == ["Acme is back"]
 
