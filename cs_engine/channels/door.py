@@ -24,6 +24,8 @@ class Door:
     """
 
     def __init__(self) -> None:
+        self.heard = False
+        """Whether the vendor answers. Before it has, one parcel is worth the risk, not as many as there are connections."""
         self._shut_until, self._shut_while = -math.inf, ""
         self._shut_for = ""
         self._batch_ends = math.inf
@@ -54,7 +56,7 @@ class Door:
 
     def shut(self, code: str) -> bool:
         """Nothing more of this batch is tried. True the first time: then it is worth a line in the log."""
-        first, self._shut_for = not self._shut_for, self._shut_for or code
+        first, self._shut_for, self.heard = not self._shut_for, self._shut_for or code, False
         return first
 
     def unreachable(self) -> None:
@@ -67,11 +69,13 @@ class Door:
         """Nobody knows whether a parcel was taken. After some in a row no more are risked for a while."""
         self._doubts += 1
         if self._doubts >= _DOUBTFUL_AFTER:
+            self.heard = False
             self._shut(now + _DOUBTFUL_FOR, "unavailable")
 
     def answered(self) -> None:
         """The vendor took a parcel, or refused that one: it is there and it does not limit us."""
         self._failed_connections = self._limits = self._doubts = 0
+        self.heard = True
 
     def learned(self, outcome: Outcome, now: float) -> Outcome:
         """What one parcel's outcome says about the next; hands the outcome back."""

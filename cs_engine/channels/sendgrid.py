@@ -123,18 +123,25 @@ class SendgridChannel:
         self._said.clear()
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue = iter(enumerate(parcels))
+        if not self._door.heard:
+            await self._work(session, queue, outcomes, knocking=True)
         workers = min(self._concurrency, len(parcels))
         # Workers draw from one iterator: no semaphore, no task a mail.
         await asyncio.gather(*(self._work(session, queue, outcomes) for _ in range(workers)))
         return [outcome for outcome in outcomes if outcome is not None]
 
-    async def _work(self, session: aiohttp.ClientSession, queue: Iterator[tuple[int, Parcel]], outcomes: list[Outcome | None]) -> None:
+    async def _work(
+        self, session: aiohttp.ClientSession, queue: Iterator[tuple[int, Parcel]], outcomes: list[Outcome | None], *, knocking: bool = False
+    ) -> None:
+        """Posts what it draws from the queue; when `knocking`, until the vendor has answered."""
         clock = asyncio.get_running_loop().time
         for index, parcel in queue:
             if (refused := parcel.meta.get("refused")) is not None:
                 outcomes[index] = Outcome(parcel.id, "rejected", refused)
             else:
                 outcomes[index] = self._door.closed(parcel.id, clock()) or self._door.learned(await self._post(session, parcel), clock())
+            if knocking and self._door.heard:
+                return
 
     async def _post(self, session: aiohttp.ClientSession, parcel: Parcel) -> Outcome:
         body = parcel.body if len(parcel.body) < _LARGE_BODY else io.BytesIO(parcel.body)

@@ -156,6 +156,15 @@ def test_a_403_speaks_for_its_own_message_only(double: SendgridDouble, channel: 
     assert [o.kind for o in channel.send(parcels(3))] == ["accepted", "retry", "accepted"]
 
 
+def test_a_vendor_that_hangs_makes_few_uncertain_whatever_the_concurrency(double: SendgridDouble) -> None:
+    channel = SendgridChannel(API_KEY, double.base_url, concurrency=64, answer_within=0.1)
+    double.always(HANG)
+    outcomes = channel.send(parcels(200))
+    channel.close()
+    assert double.requests == 5
+    assert [o.kind for o in outcomes] == ["uncertain"] * 5 + ["retry"] * 195
+
+
 def test_connections_are_pooled_and_bounded(double: SendgridDouble) -> None:
     channel = SendgridChannel(API_KEY, double.base_url, concurrency=3)
     seen: set[int] = set()
