@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Engine, Integer, Table, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
-from cs_engine.errors import LostRace, SettingsError
+from cs_engine.errors import CsEngineError, LostRace, SettingsError
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one on SQLite."""
@@ -26,6 +26,10 @@ _LOST = {"40001", "40P01"}
 """PostgreSQL's serialization failure and deadlock: another transaction won."""
 
 Rows = Sequence[tuple[Any, ...]]
+
+
+class RowRefused(CsEngineError):
+    """The database refused a row that breaks its rules."""
 
 
 class Database:
@@ -73,13 +77,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        """A transaction that writes: all of it or, when anything is raised, nothing. LostRace when PostgreSQL chose another's."""
+        """A transaction that writes: all of it or, when anything is raised, nothing. Raises LostRace when PostgreSQL chose another's,
+        RowRefused when a constraint is broken.
+        """
         with self._turn, self._connect() as connection:
             # Takes the write lock at once: a deferred transaction that turns into a writer can fail halfway.
             connection.execution_options(begin_with="BEGIN IMMEDIATE")
             try:
                 with connection.begin():
                     yield Tx(connection)
+            except (IntegrityError, DataError) as error:
+                # Not chained: PostgreSQL tells the whole row, and people's addresses with it.
+                raise RowRefused(f"the database refused a row: {_rule_broken(error.orig)}") from None
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in _LOST:
                     raise LostRace from error
@@ -149,10 +158,15 @@ class Tx:
         if self.embedded:
             self.connection.exec_driver_sql(_insert(table.name, tuple(columns)), rows)
             return
+        import psycopg
+
         raw: Any = self.connection.connection.driver_connection
-        with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        try:
+            with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            raise IntegrityError("COPY", None, error) from None
 
     def insert_new(self, table: Table, columns: Sequence[str], rows: Rows, same: Mapping[str, object] | None = None) -> set[str]:
         """Inserts the rows that no unique constraint forbids. The first column is the key; `same` names further key columns and
@@ -209,6 +223,15 @@ def _parse(url: str) -> URL:
     if backend == "sqlite":
         return parsed
     raise SettingsError(f"the database URL names {backend}; only SQLite and PostgreSQL are known", _MEND)
+
+
+def _rule_broken(error: object) -> str:
+    """Which rule of which table a row broke, without the row."""
+    told = getattr(error, "diag", None)
+    if told is None:
+        return str(error)
+    where = ".".join(filter(None, (told.table_name, told.constraint_name or told.column_name)))
+    return f"{type(error).__name__} {where}".strip()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -143,7 +143,7 @@ messages = Table(
     CheckConstraint("(state = 'dispatching') = (lease_until IS NOT NULL)", "messages_leased_while_dispatching"),
     CheckConstraint("state <> 'held' OR until IS NOT NULL", "messages_held_until"),
 )
-# In the order of claims, and wide enough that those held are passed over without touching the table.
+# In the order of claims, and wide enough that those held, or of another channel, are passed over without touching the table.
 Index(
     "messages_open",
     messages.c.priority.desc(),
@@ -151,6 +151,7 @@ Index(
     messages.c.id,
     messages.c.until,
     messages.c.state,
+    messages.c.channel,
     sqlite_where=text("settled_at IS NULL"),
     postgresql_where=text("settled_at IS NULL"),
 )

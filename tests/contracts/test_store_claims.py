@@ -139,6 +139,21 @@ def test_what_is_held_waits_for_its_time(store: SqlStore) -> None:
     assert events(store) == [("entered", ""), ("held", "quiet_hours")]
 
 
+def test_a_claim_may_be_of_one_channel(store: SqlStore) -> None:
+    store.commit(Change([passage()], (), [mail("msg_1"), alert("msg_2"), alert("msg_3")]), NOW)
+    slack = store.claim(NOW, NOW, NOW, 2, HERE, dispatch_all, "slack")
+    assert ([c.id for c in slack.dispatching], slack.more) == (["msg_2", "msg_3"], False)
+    assert [c.id for c in claimed(store).dispatching] == ["msg_1"]
+
+
+def test_the_next_time_may_be_of_some_channels(store: SqlStore) -> None:
+    store.commit(Change([passage()], (), [mail("msg_1"), alert("msg_2")]), NOW)
+    store.claim(NOW, NOW, NOW, 10, HERE, hold_all_until(LATER), "email")
+    store.claim(NOW, NOW, NOW, 10, HERE, hold_all_until(LATER + 1), "slack")
+    assert (store.next_until(), store.next_until(["slack"])) == (LATER, LATER + 1)
+    assert store.next_until(["email", "slack"]) == LATER
+
+
 def test_what_the_policy_skips_ends_its_step(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
     claim = store.claim(NOW, NOW, LATER, 10, HERE, lambda cs: [message.skipped(c.id, c.state, "suppressed") for c in cs])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from cs_engine.errors import LostRace
 from cs_engine.journey import enrolment
 from cs_engine.journey.enrolment import Standing
 from cs_engine.ports import Change
 from cs_engine.state import SqlStore
+from cs_engine.state.database import RowRefused
 from tests.contracts.state_rows import (
     DAY,
     DIGEST,
@@ -162,7 +162,7 @@ def test_ten_thousand_in_one_change(store: SqlStore) -> None:
 def test_an_unknown_state_is_refused_by_the_database(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
     for table in ("enrolments", "messages"):
-        with pytest.raises(IntegrityError), store.database.write() as tx:
+        with pytest.raises(RowRefused, match=table), store.database.write() as tx:
             tx.run(f"UPDATE {table} SET state = 'lost'")
 
 

@@ -80,6 +80,12 @@ def test_a_retry_is_planned_again_for_later_and_counts_its_attempts(on_its_way: 
     assert events(on_its_way)[-1] == ("retried", "429")
 
 
+def test_an_attempt_that_failed_by_the_channels_fault_does_not_count(on_its_way: SqlStore) -> None:
+    on_its_way.settle([message.retried("msg_1", "auth", NOW + MINUTE, counts=False)], NOW)
+    (again,) = claimed(on_its_way, now=NOW + MINUTE).dispatching
+    assert again.attempts == 1
+
+
 def test_an_uncertain_message_holds_its_step_until_it_is_resolved(on_its_way: SqlStore) -> None:
     on_its_way.settle([message.lost_sight("msg_1", "timeout")], NOW)
     assert standing(on_its_way).step_ended_at is None

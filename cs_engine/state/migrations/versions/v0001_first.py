@@ -145,7 +145,7 @@ def _messages() -> None:
     op.create_index(
         "messages_open",
         "messages",
-        [sa.text("priority DESC"), "planned_at", "id", "until", "state"],
+        [sa.text("priority DESC"), "planned_at", "id", "until", "state", "channel"],
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
