@@ -29,7 +29,8 @@ from cs_engine.language.expressions import compile_condition
 from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay
-from cs_engine.sources.duckdb_usage import DuckdbUsage, describe
+from cs_engine.sources.describe import describe
+from cs_engine.sources.duckdb_usage import DuckdbUsage
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import JourneySpec, MetricSpec, SegmentSpec
 

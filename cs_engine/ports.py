@@ -85,9 +85,6 @@ class Usage(Protocol):
     def stale(self) -> bool:
         """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
 
-    def locales(self) -> Sequence[str]:
-        """The languages of the people last synced."""
-
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         """All accounts and contacts as last synced."""
 

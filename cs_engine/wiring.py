@@ -32,7 +32,7 @@ SENDGRID_CONNECTIONS = 128
 def load_project(settings: Settings | None = None) -> Project:
     """The project with its plans and problems. Raises NotAProject."""
     from cs_engine.playbook import load
-    from cs_engine.sources.duckdb_usage import describe
+    from cs_engine.sources.describe import describe
 
     settings = settings or settings_module.load()
     config = load.load_config(settings.root)
@@ -42,18 +42,14 @@ def load_project(settings: Settings | None = None) -> Project:
 def check_project() -> tuple[Project, list[Problem]]:
     """The project and every problem of its playbooks and templates, sorted by place."""
     from cs_engine.run.checks import template_problems
+    from cs_engine.sources.describe import locales
 
     settings = settings_module.load()
     project = load_project(settings)
-    problems = {*project.problems, *template_problems(project, locales(settings, project))}
+    # By the languages of the people last synced `check` knows which translations are needed; before that by the project's own.
+    spoken = sorted({project.config.locale, *locales(project.root, project.config)})
+    problems = {*project.problems, *template_problems(project, spoken)}
     return project, sorted(problems, key=lambda p: (p.level is not Level.ERROR, p.place, p.code))
-
-
-def locales(settings: Settings, project: Project) -> list[str]:
-    """Locales of the people last synced, by which `check` knows which translations are needed; before that the project's own."""
-    usage = open_usage(settings, project)
-    spoken = usage.locales() if usage.synced() else []
-    return sorted({project.config.locale, *spoken})
 
 
 def email_hasher(settings: Settings) -> Callable[[str], list[str]]:

@@ -14,6 +14,9 @@ from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.language.problems import Place
 
 Scalar = str | int | float | bool | None
+MILESTONE_LINE = "milestone"
+"""The Slack template of a milestone notice's line: templates/slack/milestone.yaml."""
+
 Localised = Mapping[str, str]
 """Locale -> text; '' is the locale of last resort."""
 

@@ -14,7 +14,7 @@ from cs_engine.journey.decide import NO_TIME, Cohort, Walk, walk
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import Cta, Notice, Plan, Sending
+from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Notice, Plan, Sending
 from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
 
@@ -119,10 +119,6 @@ def _notice_lines(tick: TickContext, plan: Plan, step: Notice, who: Sequence[Sta
     for passage, csm in zip(who, tick.directory.csm_of(accounts).tolist(), strict=True):
         recipient, kind = (csm, "staff") if csm else (tick.engine.project.config.slack.channel, "channel")
         yield _message(tick, plan, step.id, "notice", "slack", MILESTONE_LINE, passage, recipient, kind, "")
-
-
-MILESTONE_LINE = "milestone"
-"""The Slack template of a milestone notice's line: templates/slack/milestone.yaml."""
 
 
 def _message(

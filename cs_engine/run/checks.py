@@ -6,9 +6,8 @@ from cs_engine.content.check import TemplateUse, check
 from cs_engine.content.library import Library
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Problem
-from cs_engine.playbook.plan import Cta, Email, Notice
+from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Email, Notice
 from cs_engine.playbook.project import Project
-from cs_engine.run.advance import MILESTONE_LINE
 
 
 def template_problems(project: Project, locales: list[str]) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,7 @@ from cs_engine.sources.champion import champions
 from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
-from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue
-
-
-def describe(project: Path, config: ProjectConfig) -> Attributes:
-    """The columns of the sources and their types: as last synced, else read from the sources' first rows.
-
-    Raises SyncStopped where a file or a column is missing.
-    """
-    current = Shelf.of(project).current(config)
-    return current.attributes if current else syncing.describe(project, config)
 
 
 class DuckdbUsage:
@@ -48,9 +38,6 @@ class DuckdbUsage:
     def stale(self) -> bool:
         current = Shelf.of(self._project).current(self._config)
         return current is None or current.signature != syncing.signature_of(self._project, self._config)
-
-    def locales(self) -> Sequence[str]:
-        return self._current().locales
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         usage = self._current()

@@ -21,7 +21,8 @@ from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay
 from cs_engine.sources.duckdb_facts import DuckdbFacts
-from cs_engine.sources.duckdb_usage import DuckdbUsage, describe
+from cs_engine.sources.describe import describe
+from cs_engine.sources.duckdb_usage import DuckdbUsage
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
 
@@ -84,7 +85,13 @@ def as_csv_gz(path: Path, rows: Sequence[NamedTuple], columns: Sequence[str]) ->
 
 
 def as_parquet(path: Path, rows: Sequence[NamedTuple], columns: Sequence[str]) -> None:
-    kinds = {"signed_up_at": "TIMESTAMPTZ", "created_at": "TIMESTAMPTZ", "occurred_at": "TIMESTAMPTZ", "seats": "INTEGER", "amount": "DOUBLE"}
+    kinds = {
+        "signed_up_at": "TIMESTAMPTZ",
+        "created_at": "TIMESTAMPTZ",
+        "occurred_at": "TIMESTAMPTZ",
+        "seats": "INTEGER",
+        "amount": "DOUBLE",
+    }
     with duckdb.connect() as db:
         shape = ", ".join(f"{name} {kinds.get(name, 'VARCHAR')}" for name in columns)
         db.execute(f"CREATE TABLE t ({shape})")
@@ -114,18 +121,20 @@ def _csv_text(rows: Sequence[NamedTuple], columns: Sequence[str]) -> str:
 
 
 def config_of(zone: str, suffix: str = ".csv", **usage: Any) -> ProjectConfig:
-    return ProjectConfig.model_validate({
-        "name": "world",
-        "timezone": zone,
-        "company": {"name": "Vendor"},
-        "sender": {"fallback": "cs@vendor.example"},
-        "people": {"fallback": {"champion": "operators"}},
-        "sources": {
-            "accounts": {"file": f"data/accounts{suffix}", "csm": "csm_email"},
-            "contacts": {"file": f"data/contacts{suffix}"},
-            "usage": {"file": f"data/usage{suffix}", **usage},
-        },
-    })
+    return ProjectConfig.model_validate(
+        {
+            "name": "world",
+            "timezone": zone,
+            "company": {"name": "Vendor"},
+            "sender": {"fallback": "cs@vendor.example"},
+            "people": {"fallback": {"champion": "operators"}},
+            "sources": {
+                "accounts": {"file": f"data/accounts{suffix}", "csm": "csm_email"},
+                "contacts": {"file": f"data/contacts{suffix}"},
+                "usage": {"file": f"data/usage{suffix}", **usage},
+            },
+        }
+    )
 
 
 def write(folder: Path, world: World, kind: str = "csv") -> ProjectConfig:
