@@ -92,7 +92,8 @@ def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
-    if not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
+    # Our own people are told in the project's language what is not written in the customer's.
+    if to_customer and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
     if opens is not None and to_customer and request.topic != "transactional":
         return message.held(request.id, request.state, "quiet_hours", opens)

@@ -64,12 +64,19 @@ class Letters:
         if plan is None or not isinstance(plan.step(candidate.step), Email | Notice | Cta):
             return "no_plan"
         try:
-            template = self._template(candidate.channel, candidate.template, self.rules.locale_of(candidate.locale))
+            template = self._template(candidate.channel, candidate.template, self._locale(candidate))
         except BrokenTemplate:
             return "broken_template"
         if template is None:
             return "no_template"
         return "unknown_name" if any(not self._is_column(plan.subject, name) for name in self._columns(template)) else ""
+
+    def _locale(self, candidate: Candidate) -> str:
+        """What it is written in: the recipient's language; for our own people, where it is not written in that, the project's."""
+        wanted = self.rules.locale_of(candidate.locale)
+        if candidate.recipient_kind == "contact" or self.rules.written(candidate.channel, candidate.template, wanted):
+            return wanted
+        return self._config.locale
 
     def _template(self, channel: str, name: str, locale: str) -> EmailTemplate | SlackTemplate | None:
         return self._library.email(name, locale) if channel == "email" else self._library.slack(name, locale)
@@ -91,12 +98,12 @@ class Letters:
         without: dict[str, str] = {}
         self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])
         ordered = sorted(candidates, key=_group_key)
-        for (digest, step_id, channel, name, raw_locale), same in groupby(ordered, key=_group_key):
+        for (digest, step_id, channel, name, _), same in groupby(ordered, key=_group_key):
             members = list(same)
             if fault := self.fault(members[0]):
                 without.update((c.id, fault) for c in members)
                 continue
-            locale, step = self.rules.locale_of(raw_locale), self._tick.plans[digest].step(step_id)
+            locale, step = self._locale(members[0]), self._tick.plans[digest].step(step_id)
             template = self._template(channel, name, locale)
             assert isinstance(step, Email | Notice | Cta)
             assert template is not None

@@ -10,16 +10,17 @@ from cs_engine.playbook.config import ProjectConfig
 
 
 def rules_of(config: ProjectConfig, library: Library) -> Rules:
-    """A recipient of a language that the project writes is never written to in another one; others get the project's own."""
+    """A customer who has a language is never written to in another one; who has none gets the project's own."""
     quiet = config.quiet_hours
     spoken = {locale for kind in ("email", "slack") for name in library.names(kind) for _, locale in library.variants(kind, name)}
 
     def locale_of(raw: str) -> str:
-        language = raw.replace("_", "-").split("-")[0].lower()
-        return next((known for known in (raw, language) if known in spoken), config.locale)
+        exact = raw.replace("_", "-")
+        language = exact.partition("-")[0].lower()
+        return exact if exact in spoken else language or config.locale
 
     def written(channel: str, template: str, locale: str) -> bool:
-        return channel == "slack" or library.find("email", template, locale) is not None
+        return library.find("email" if channel == "email" else "slack", template, locale) is not None
 
     return Rules(
         zone=config.timezone,

@@ -8,15 +8,17 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
-from cs_engine.channels.mailbox import Mail, mail, mails
+from cs_engine.channels.mailbox import Mail, mails
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.playbook.load import load_config
 from cs_engine.playbook.project import Project
@@ -37,6 +39,8 @@ LAYOUT = """\
 <mj-text>{{ company.name }} {{ company.postal_address }} {{ company.contact }} {{ unsubscribe_url }}</mj-text>
 </mj-column></mj-section></mj-body></mjml>
 """
+
+FOOT = "{{ body }}\n{{ company.name }} {{ company.postal_address }} {{ company.contact }} {{ unsubscribe_url }}\n"
 
 FILES = {
     "playbooks/project.yaml": """\
@@ -65,7 +69,7 @@ FILES = {
         """,
     "playbooks/segments.yaml": "busy: {when: uses >= 3}\n",
     "templates/email/layout.mjml": LAYOUT,
-    "templates/email/layout.txt": "{{ body }}\n{{ company.name }} {{ company.postal_address }} {{ company.contact }} {{ unsubscribe_url }}\n",
+    "templates/email/layout.txt": FOOT,
     **{
         f"templates/email/{name.lower()}.md": f"---\nsubject: {name} for {{{{ account.name }}}}\n---\nDear {{{{ contact | addressee }}}}\n"
         for name in ("One", "Two", "Three", "Help")
@@ -114,7 +118,7 @@ class Ticked:
         """The playbook's part of the report; {} when it was not due."""
         return next((part for part in self.json["playbooks"] if part["playbook"] == playbook), {})
 
-    def counts(self, playbook: str, *names: str) -> tuple[int, ...]:
+    def counts(self, playbook: str, *names: str) -> tuple[Any, ...]:
         part = self.of(playbook)
         return tuple(part.get(name, 0) for name in names)
 
@@ -132,6 +136,7 @@ class World:
         self.accounts: dict[str, dict[str, str]] = {}
         self.contacts: dict[str, dict[str, str]] = {}
         self.events: list[tuple[str, str, str, str]] = []
+        self.contact_columns: tuple[str, ...] = CONTACT
         self._open = ExitStack()
         self._engine: Engine | None = None
         self._data_changed = False
@@ -158,7 +163,7 @@ class World:
         self._data_changed = True
         return self
 
-    def customer(self, account: str = "acme", contact: str = "ann", **columns: object) -> World:
+    def customer(self, account: str = "acme", contact: str = "ann", **columns: Any) -> World:
         """An account with a champion."""
         return self.account(account, **columns).contact(contact, account)
 
@@ -288,11 +293,6 @@ class World:
         finally:
             tick.facts.close()
 
-    def file(self, id: str) -> Mail:
-        found = mail(self.root, id)
-        assert found is not None
-        return found
-
     def held_until(self, playbook: str, account: str = "acme") -> list[datetime]:
         return [from_micros(m.until) for m in self.engine.store.messages_of(account, playbook) if m.state == "held" and m.until is not None]
 
@@ -307,7 +307,7 @@ class World:
         (self.root / "data").mkdir(exist_ok=True)
         for name, columns, rows in (
             ("accounts", ACCOUNT, [[row.get(c, "") for c in ACCOUNT] for row in self.accounts.values()]),
-            ("contacts", CONTACT, [[row.get(c, "") for c in CONTACT] for row in self.contacts.values()]),
+            ("contacts", self.contact_columns, [[row.get(c, "") for c in self.contact_columns] for row in self.contacts.values()]),
             ("usage", USAGE, [list(event) for event in self.events]),
         ):
             with (self.root / "data" / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
@@ -320,7 +320,11 @@ def _message(m: MessageView) -> str:
     return f"{m.step} {m.recipient.split('@')[0]} {m.state}{reason}"
 
 
-Copy = Callable[[], Path]
+def opened(file: Mail) -> EmailMessage:
+    """A mail of the mailbox, parsed."""
+    found = message_from_bytes(file.path.read_bytes(), policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
 
 
 def copy_of(base: Path, folder: Path) -> Path:

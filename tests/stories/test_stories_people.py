@@ -1,0 +1,182 @@
+"""People: whom a message goes to, whom it comes from, and what becomes of it where nobody is there."""
+
+from __future__ import annotations
+
+from tests.stories.world import World, day, opened
+
+ONE = "- {id: one, email: one, to: TO}"
+
+
+def to(who: str) -> str:
+    return ONE.replace("TO", who)
+
+
+def team(world: World) -> World:
+    return world.account().contact("ann").contact("bob", role="operator").contact("cat", role="operator").contact("dan", role="viewer")
+
+
+# --- to ----------------------------------------------------------------------------------------------------------------
+
+
+def test_to_is_the_champion_where_nothing_is_said(world: World) -> None:
+    assert team(world).playbook("hello", "- {id: one, email: one}").tick(day(0)).sent == ["ann: One for Acme"]
+
+
+def test_of_several_champions_the_earliest_gets_the_mail(world: World) -> None:
+    world.account().contact("bob", since=day(0, 8)).contact("ann", since=day(0, 7)).playbook("hello", to("champion"))
+    assert world.tick(day(0)).sent == ["ann: One for Acme"]
+
+
+def test_to_operators_is_everybody_who_has_the_role(world: World) -> None:
+    assert team(world).playbook("hello", to("operators")).tick(day(0)).sent == ["bob: One for Acme", "cat: One for Acme"]
+
+
+def test_to_everyone_is_every_contact_of_the_account(world: World) -> None:
+    team(world).customer("beta", "eve").playbook("hello", to("everyone"), enter="account.name = 'Acme'")
+    assert [line.split(":")[0] for line in world.tick(day(0)).sent] == ["ann", "bob", "cat", "dan"]
+
+
+def test_to_a_condition_over_contacts(world: World) -> None:
+    team(world).playbook("hello", to("contact.role = 'operator' and contact.name like 'Cat%'"))
+    assert world.tick(day(0)).sent == ["cat: One for Acme"]
+
+
+def test_to_a_condition_may_ask_for_a_contacts_own_usage(world: World) -> None:
+    team(world).uses("acme", contact="dan").playbook("hello", to("uses > 0"))
+    assert world.tick(day(0)).sent == ["dan: One for Acme"]
+
+
+def test_to_the_csm_their_manager_and_a_staff_role(world: World) -> None:
+    team(world)
+    for who in ("csm", "csm.manager", "sales"):
+        world.playbook(who.replace(".", "-"), to(who))
+    assert world.tick(day(0)).sent == ["alex: One for Acme", "kim: One for Acme", "lead: One for Acme"]
+
+
+def test_an_empty_role_falls_back_as_the_project_says(world: World) -> None:
+    world.project(people={"fallback": {"operators": "champion", "champion": "everyone"}})
+    world.customer().account("beta").contact("bob", "beta", role="viewer")
+    world.playbook("operators", to("operators")).playbook("champion", to("champion"))
+    assert world.tick(day(0)).sent == ["ann: One for Acme"] * 2 + ["bob: One for Beta"] * 2
+
+
+def test_a_step_that_has_nobody_to_go_to_is_skipped_with_the_reason(world: World) -> None:
+    world.account().contact("bob", role="viewer").playbook("hello", "- {id: one, email: one}\n- {id: two, email: two, to: everyone}")
+    assert world.tick(day(0)).sent == ["bob: Two for Acme"]
+    assert "one advanced nobody" in world.journal("hello")
+
+
+def test_mail_to_a_csm_whom_the_account_does_not_have_is_skipped_with_the_reason(world: World) -> None:
+    world.customer(csm="").playbook("hello", "- {id: one, email: one, to: csm}\n- {id: two, email: two}")
+    assert world.tick(day(0)).sent == ["ann: Two for Acme"]
+    assert "one advanced nobody" in world.journal("hello")
+
+
+def test_mail_to_the_manager_of_one_who_has_none_is_skipped_with_the_reason(world: World) -> None:
+    world.customer(csm="solo@vendor.example").playbook("hello", "- {id: one, email: one, to: csm.manager}\n- {id: two, email: two}")
+    assert world.tick(day(0)).sent == ["ann: Two for Acme"]
+
+
+# --- subject: contact --------------------------------------------------------------------------------------------------
+
+
+def test_a_playbook_over_contacts_passes_each_contact_by_itself(world: World) -> None:
+    team(world).uses("acme", contact="bob").uses("acme", day(1, 9), contact="cat")
+    world.playbook("hello", "- {id: one, email: one}\n- {id: two, email: two}", subject="contact", enter="uses > 0")
+    assert world.tick(day(0)).sent == ["bob: One for Acme"]
+    tick = world.tick(day(1))
+    assert tick.sent == ["bob: Two for Acme", "cat: One for Acme"]
+    assert tick.counts("hello", "matched", "entered", "advanced") == (2, 1, 1)
+    assert {p.subject_id for p in world.engine.store.enrolments_of("acme", "hello")} == {"bob", "cat"}
+
+
+def test_a_playbook_over_contacts_reads_its_accounts_figures(world: World) -> None:
+    team(world).uses("acme", contact="bob")
+    world.playbook(
+        "hello", "- {id: one, email: one}", subject="contact", enter="uses = 0 and account.uses > 0 and contact.role = 'operator'"
+    )
+    assert world.tick(day(0)).sent == ["cat: One for Acme"]
+
+
+def test_a_contact_who_is_gone_ends_its_passage_and_not_the_others(world: World) -> None:
+    team(world).playbook(
+        "hello", "- {id: rest, wait: 1 days}\n- {id: one, email: one}", subject="contact", audience="contact.role = 'operator'"
+    )
+    world.tick(day(0))
+    world.gone("bob")
+    tick = world.tick(day(1))
+    assert (tick.sent, tick.counts("hello", "finished")) == (["cat: One for Acme"], ({"exit": 1},))
+
+
+# --- who cannot be reached ---------------------------------------------------------------------------------------------
+
+
+def test_a_contact_without_address_is_skipped_and_the_rest_goes_on(world: World) -> None:
+    world.account().contact("ann", email="").contact("bob").playbook("hello", to("everyone") + "\n- {id: two, email: two, to: everyone}")
+    tick = world.tick(day(0))
+    assert (tick.sent, tick.delivery) == (["bob: One for Acme"], {"accepted": 1, "skipped": 1})
+    assert world.messages("hello") == ["one ann skipped (no_address)", "one bob accepted"]
+    assert "one skipped no_address" in world.journal("hello")
+    assert world.tick(day(1)).sent == ["bob: Two for Acme"]
+
+
+def test_a_suppressed_address_is_never_mailed_however_it_is_written(world: World) -> None:
+    world.account().contact("ann", email="Ann@Customer.Example").contact("bob").playbook("hello", to("everyone"))
+    world.suppress(" ann@customer.example ")
+    assert world.tick(day(0)).sent == ["bob: One for Acme"]
+    assert world.messages("hello") == ["one ann skipped (suppressed)", "one bob accepted"]
+
+
+def test_who_is_suppressed_after_planning_is_not_sent_to(world: World) -> None:
+    world.customer().playbook("hello", "- {id: one, email: one}")
+    assert world.tick(day(0, 22)).delivery == {"held": 1}
+    world.suppress("ann@customer.example")
+    assert world.tick(day(1)).delivery == {"skipped": 1}
+    assert world.messages("hello") == ["one ann skipped (suppressed)"]
+
+
+def test_a_suppression_outlives_the_contact(world: World) -> None:
+    world.customer().playbook("hello", "- {id: one, email: one}", subject="contact")
+    world.suppress("ann@customer.example")
+    world.gone("ann")
+    world.contact("ann-again", email="ann@customer.example")
+    assert world.tick(day(0)).delivery == {"skipped": 1}
+
+
+def test_a_contact_who_is_removed_before_the_claim_is_skipped(world: World) -> None:
+    world.account().contact("ann").contact("bob").playbook("hello", to("everyone"))
+    assert world.tick(day(0, 22)).delivery == {"held": 2}
+    world.gone("ann")
+    assert world.tick(day(1)).sent == ["bob: One for Acme"]
+    assert world.messages("hello") == ["one ann skipped (recipient_gone)", "one bob accepted"]
+
+
+def test_goal_reached_between_planning_and_claim_skips_the_held_mail(world: World) -> None:
+    world.customer().uses("acme", day(0, 23)).playbook("hello", "- {id: one, email: one}", goal="uses > 0")
+    assert world.tick(day(0, 22)).delivery == {"held": 1}
+    tick = world.tick(day(1))
+    assert (tick.sent, tick.delivery, tick.of("hello")["messages"]["skipped"]) == ([], {"skipped": 1}, 1)
+    assert world.messages("hello") == ["one ann skipped (goal)"]
+    assert world.journal("hello", at=day(1)) == ["one finished goal", "one skipped goal"]
+
+
+# --- from --------------------------------------------------------------------------------------------------------------
+
+
+def test_mail_comes_from_the_accounts_csm_and_replies_go_there(world: World) -> None:
+    (file,) = world.customer().playbook("hello", "- {id: one, email: one}").tick(day(0)).files
+    mail = opened(file)
+    assert (mail["From"], mail["Reply-To"]) == ("Alex Csm <alex@vendor.example>", "Alex Csm <alex@vendor.example>")
+
+
+def test_mail_of_an_account_without_csm_comes_from_the_fall_back(world: World) -> None:
+    (file,) = world.customer(csm="").playbook("hello", "- {id: one, email: one}").tick(day(0)).files
+    assert opened(file)["From"] == "Toni Lead <lead@vendor.example>"
+
+
+def test_from_names_a_role_or_a_person(world: World) -> None:
+    world.customer()
+    for who in ("sales", "csm.manager", "solo@vendor.example"):
+        world.playbook(who.split("@")[0].replace(".", "-"), f"- {{id: one, email: one, from: {who}}}")
+    senders = sorted(opened(file)["From"] for file in world.tick(day(0)).files)
+    assert senders == ["Kim Sales <kim@vendor.example>", "Solo Csm <solo@vendor.example>", "Toni Lead <lead@vendor.example>"]
