@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks.facts import METRICS, MILESTONES, PLAYBOOK, SEGMENTS
 from benchmarks.generate import generate
 from cs_engine.run.sync import sync
-from cs_engine.run.tick import run_tick
+from cs_engine.run.tick import Do, run_tick
 from cs_engine.settings import Settings
 from cs_engine.wiring import assemble
 
@@ -95,18 +95,9 @@ def measure(folder: Path) -> None:
         sync(assembled.engine)
         _line("sync", time.perf_counter() - begun)
         for number, now in enumerate((NOW, NOW + timedelta(days=1)), 1):
-            seconds: Counter[str] = Counter()
-
-            def do(_playbook: str, step: str, work: Callable[[], None], seconds: Counter[str] = seconds) -> None:
-                phase = step if step in ("observe", "enter", "close CTAs", "feedback", "deliver") else "advance"
-                if phase == "deliver":
-                    return
-                begun = time.perf_counter()
-                work()
-                seconds[phase] += time.perf_counter() - begun
-
+            seconds: dict[str, float] = defaultdict(float)
             begun = time.perf_counter()
-            report = run_tick(assembled.engine, now, do=do)
+            report = run_tick(assembled.engine, now, do=_timed(seconds))
             whole = time.perf_counter() - begun
             assert not report.failures, report.failures
             entered = sum(p.entered for p in report.playbooks.values())
@@ -119,6 +110,19 @@ def measure(folder: Path) -> None:
             _line("  the rest", whole - seconds["observe"] - seconds["enter"] - seconds["advance"])
             _line("  in all", whole)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def _timed(seconds: dict[str, float]) -> Do:
+    def do(playbook: str, step: str, work: Callable[[], None]) -> None:
+        phase = step if step in ("observe", "enter", "close CTAs", "feedback", "deliver") else "advance"
+        if phase == "deliver":
+            return
+        begun = time.perf_counter()
+        work()
+        seconds[phase] += time.perf_counter() - begun
+        del playbook
+
+    return do
 
 
 def _line(name: str, seconds: float, rows: int = 0) -> None:

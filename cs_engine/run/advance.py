@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, repeat
 from operator import attrgetter
 
 import numpy as np
@@ -60,7 +60,7 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> tuple[int, Change]:
     if plan.step(step) is None:
         gone = [enrolment.finished(who, "step_removed", tick.at) for who in members]
-        return len(gone), Change(moves=gone, journal=[_line(tick, plan, who, step, "finished", "step_removed") for who in members])
+        return len(gone), Change(moves=gone, journal=_lines(tick, plan, members, step, "finished", "step_removed", repeat("")))
     cohort = Cohort(
         step=step,
         row=tick.rows_of(plan.subject, [who.subject_id for who in members]),
@@ -135,17 +135,24 @@ def journal_of(tick: TickContext, plan: Plan, result: Walk, rows: Rows, members:
     """A line a member and step that it left, with the values that the deciding condition named."""
     lines: list[JournalLine] = []
     for passed in result.passed:
-        known = passed.because is not None and passed.because.names
-        seen = tick.facts.seen(passed.because, rows[passed.members]) if passed.because is not None and known else None
+        because = passed.because
+        seen: Iterable[str] = repeat("")
+        if because is not None and because.names:
+            seen = tick.facts.seen(because, rows[passed.members])
         event = "finished" if passed.finished else "advanced"
         reason = passed.reason if passed.finished in ("", passed.reason) else f"{passed.finished}: {passed.reason}"
-        for i, member in enumerate(passed.members.tolist()):
-            lines.append(_line(tick, plan, members[member], passed.step, event, reason, seen[i] if seen else ""))
+        lines += _lines(tick, plan, [members[i] for i in passed.members.tolist()], passed.step, event, reason, seen)
     return lines
 
 
-def _line(tick: TickContext, plan: Plan, who: Standing, step: str, event: str, reason: str, seen: str = "") -> JournalLine:
-    return JournalLine(tick.at, plan.playbook, who.account_id, who.subject_id, who.id, step, event, reason, seen)
+def _lines(
+    tick: TickContext, plan: Plan, members: Sequence[Standing], step: str, event: str, reason: str, seen: Iterable[str]
+) -> list[JournalLine]:
+    at, playbook = tick.at, plan.playbook
+    return [
+        JournalLine(at, playbook, who.account_id, who.subject_id, who.id, step, event, reason, values)
+        for who, values in zip(members, seen, strict=False)
+    ]
 
 
 def _batches(members: Sequence[Standing]) -> Iterator[Sequence[Standing]]:
