@@ -24,7 +24,7 @@ from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage import facts_sql
 from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column
-from cs_engine.usage.windows_sql import Moment, view
+from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
 MEMORY_LIMIT = "600MB"
 
@@ -67,8 +67,8 @@ class DuckdbFacts:
 
     def ids(self, grain: Grain) -> list[str]:
         if grain not in self._ids:
-            found = self._db.execute(f'SELECT {quoted(f"{grain}.id")} FROM {grain.table} ORDER BY "#row"').fetchall()
-            self._ids[grain] = [row[0] for row in found]
+            found = self._db.execute(f'SELECT "#row", {quoted(f"{grain}.id")} AS id FROM {grain.table}').fetchnumpy()
+            self._ids[grain] = _by_row(found["#row"], found["id"]).tolist()
         return self._ids[grain]
 
     def rows(self, grain: Grain) -> Mapping[str, int]:
@@ -329,11 +329,15 @@ def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) ->
     db.execute(f"CREATE VIEW src_contacts AS SELECT * FROM read_parquet({text(usage.contacts)})")
     for source in catalogue.attributes.events:
         db.execute(f"CREATE VIEW {view(source)} AS SELECT * FROM read_parquet({text(usage.events(source))})")
+        db.execute(f"CREATE VIEW {years(source)} AS SELECT * FROM read_parquet({text(usage.years(source))})")
+        db.execute(f"CREATE VIEW {firsts(source)} AS SELECT * FROM read_parquet({text(usage.firsts(source))})")
     return db
 
 
 def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     """Values in order of their rows: a join may have changed the order of the table."""
+    if np.array_equal(rows, np.arange(len(values))):
+        return values
     ordered = np.empty(len(values), values.dtype)
     ordered[np.asarray(rows)] = values
     return ordered

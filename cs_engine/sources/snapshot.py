@@ -1,7 +1,8 @@
 """Where synced usage lies: whole sets of Parquet files, one of them current.
 
     .cs-engine/usage/current           the name of the current set
-    .cs-engine/usage/<set>/            accounts.parquet, contacts.parquet, events-<source>.parquet, manifest.json
+    .cs-engine/usage/<set>/            accounts.parquet, contacts.parquet, manifest.json,
+                                       events-<source>.parquet, years-<source>.parquet, firsts-<source>.parquet
 
 A set is written aside and becomes current by one atomic rename, so a sync that dies leaves the old one in force.
 """
@@ -20,7 +21,7 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 3
+_FORMAT = 5
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 
@@ -45,6 +46,12 @@ class UsageSet:
 
     def events(self, source: str) -> Path:
         return self.folder / f"events-{source}.parquet"
+
+    def years(self, source: str) -> Path:
+        return self.folder / f"years-{source}.parquet"
+
+    def firsts(self, source: str) -> Path:
+        return self.folder / f"firsts-{source}.parquet"
 
 
 @dataclass(frozen=True, slots=True)

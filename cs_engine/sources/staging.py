@@ -44,9 +44,10 @@ def stage(
     `most`: of each file only so many rows.
     """
     columns = _columns(db, files)
-    if files and all(isinstance(file, ParquetFile) for file in files):
+    parquet = [file for file in files if isinstance(file, ParquetFile)]
+    if len(parquet) == len(files):
         # Parquet is read where it lies: copying it first would cost more than all else.
-        reads = [_parquet_rows(db, number, file, columns, most) for number, file in enumerate(files)]
+        reads = [_parquet_rows(db, number, file, columns, most) for number, file in enumerate(parquet)]
         db.execute(f"CREATE OR REPLACE VIEW {quoted(table)} AS {' UNION ALL '.join(reads)}")
         return Staged(table, columns, tuple(files), exact_lines=True, kind="VIEW")
     db.execute(

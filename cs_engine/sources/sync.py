@@ -4,7 +4,8 @@ Every source is staged, checked row by row, typed, renamed to the names that aut
 counted and named by file and line; when they are too many, the sync stops and the set before stays in force.
 
 Events carry the numbers of their account and contact (#account, #contact), their day in the project's zone (#day), and lie in
-order of time: facts at any `now` then read whole numbers, and of them only the days that their windows reach.
+order of time: facts at any `now` then read whole numbers, and of them only the days that their windows reach. What looks back
+without an end is counted from smaller files beside them (`_condense`).
 """
 
 from __future__ import annotations
@@ -219,8 +220,29 @@ class _Reading:
             f'FROM {quoted(checked.table)} AS t {joins} WHERE t."#fault" IS NULL {once} ORDER BY t."at"',
             f"events-{name}.parquet",
         )
+        self._condense(name, has_event=bool(code))
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
         return Checked("", {key: checked.columns[key] for key in kept}, checked.report._replace(source=name))
+
+    def _condense(self, name: str, *, has_event: bool) -> None:
+        """Writes what looks back without an end is counted from: years, and the first of each."""
+        kind = ', "#event", event' if has_event else ""
+        self.db.execute(
+            f'CREATE OR REPLACE TABLE years AS SELECT CAST(year("#day") AS INTEGER) AS "#year", "#account", "#contact"{kind}, '
+            f'count(*) AS "#n", max("#day") AS "#day", min("at") AS "#first" '
+            f"FROM read_parquet({text(self.folder / f'events-{name}.parquet')}) GROUP BY ALL"
+        )
+        self._write('SELECT * EXCLUDE ("#first") FROM years ORDER BY "#year", "#account"', f"years-{name}.parquet")
+        firsts = [
+            f'SELECT \'{subject}\' AS "#of", \'{value}\' AS "#by", "#{subject}" AS "#no", min("#first") AS "#first" '
+            f'FROM years WHERE "#{subject}" IS NOT NULL AND "#{value}" IS NOT NULL GROUP BY "#{subject}", "#{value}"'
+            for subject in ("account", "contact")
+            for value in ("contact", *(["event"] if has_event else []))
+        ]
+        self._write(
+            f'SELECT *, CAST("#first" AS DATE) AS "#first_day" FROM ({" UNION ALL ".join(firsts)}) ORDER BY "#of", "#by", "#no"',
+            f"firsts-{name}.parquet",
+        )
 
     def _number_strangers(self, table: str) -> None:
         """People who act but are not among the contacts count as people; their numbers follow those of the contacts."""
