@@ -62,14 +62,14 @@ def command(
         for report in _reports(assembled.engine, moments, end, playbooks, dry_run=dry_run):
             reports.append(report)
             bar.update(task, description=f"Tick {report.now:%Y-%m-%d %H:%M}", completed=len(reports))
-        broken, root = assembled.broken, assembled.project.root
+        broken, root, example = assembled.broken, assembled.project.root, _example(assembled.engine)
     if form == "json":
         objects = [report.as_json() for report in reports]
         click.echo(as_json(objects if start else objects[0]))
     elif not quiet:
         from cs_engine.cli.summary import summary
 
-        summary(reports, root, dry_run=dry_run)
+        summary(reports, root, example, dry_run=dry_run)
     failures = list(dict.fromkeys(failure for report in reports for failure in report.failures))
     for failure in failures:
         say(f"failed, the rest went on: {failure}")
@@ -109,6 +109,18 @@ def _moments(engine: Engine, now: datetime | None, start: datetime | None, end: 
     if len(left) < len(wanted):
         say(f"{len(wanted) - len(left)} of {len(wanted)} ticks lie before the last one ({from_micros(last):%Y-%m-%d %H:%M}): going on")
     return left
+
+
+def _example(engine: Engine) -> tuple[str, str] | None:
+    """An account and a playbook that it is inside, to try `why` on."""
+    for playbook, digest, _people in sorted(engine.store.occupied(), key=lambda o: o[2]):
+        inside = engine.store.standing(playbook, digest, _FAR)
+        if inside:
+            return inside[0].account_id, playbook
+    return None
+
+
+_FAR = 2**62
 
 
 def _reports(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -15,14 +18,14 @@ from cs_engine.cli.show import table as new_table
 from cs_engine.run.report import PlaybookReport, TickReport
 
 
-def summary(reports: Sequence[TickReport], root: Path, *, dry_run: bool) -> None:
-    """Prints to standard output. `root`: the project whose mailbox is shown."""
+def summary(reports: Sequence[TickReport], root: Path, example: tuple[str, str] | None, *, dry_run: bool) -> None:
+    """Prints to standard output. `root`: the project whose mailbox is shown; `example`: an account and a playbook that it is in."""
     console = open_console()
     console.print(_by_playbook(reports))
     console.print(_delivery_line(reports, dry_run=dry_run))
     if not dry_run:
         _some_messages(console, root)
-    _next(console, reports)
+    _next(console, reports, example)
 
 
 def _by_playbook(reports: Sequence[TickReport]) -> Table:
@@ -90,14 +93,23 @@ def _relative(path: Path) -> str:
         return str(path)
 
 
-def _next(console: Console, reports: Sequence[TickReport]) -> None:
-    busiest = max((p for r in reports for p in r.playbooks.values()), key=lambda p: p.entered + p.advanced, default=None)
-    name = busiest.playbook if busiest else "PLAYBOOK"
-    console.print(
-        "Try next:\n"
-        f"  cs-engine list                     what there is\n"
-        f"  cs-engine draw {name}\n"
-        f"  cs-engine why ACCOUNT {name}\n"
-        f"  cs-engine run --dry-run            what the next tick would do",
-        markup=False,
-    )
+def _next(console: Console, reports: Sequence[TickReport], example: tuple[str, str] | None) -> None:
+    account, playbook = example or ("ACCOUNT", "PLAYBOOK")
+    tomorrow = reports[-1].now + timedelta(days=1)
+    tries = {
+        "list": "what there is, and who uses it",
+        f"why {account} {playbook}": "why it did what it did, and what comes next",
+        f"draw {playbook}": "the playbook as a diagram",
+        f"run --dry-run --now {tomorrow:%Y-%m-%dT%H:%MZ}": "what the next day would bring",
+    }
+    command = _ourselves()
+    width = max(len(arguments) for arguments in tries)
+    console.print("Try next:")
+    for arguments, what in tries.items():
+        console.print(f"  {command} {arguments:<{width}}  {what}", markup=False, soft_wrap=True)
+
+
+def _ourselves() -> str:
+    """How this command is called from here."""
+    called = Path(sys.argv[0])
+    return called.name if shutil.which(called.name) else _relative(called.absolute())
