@@ -65,5 +65,9 @@ class SyncStopped(CsEngineError):
     """A source has too many bad rows, or lacks a column: nothing of it was taken."""
 
 
+class PrefectDown(CsEngineError):
+    """Prefect's server does not answer."""
+
+
 class LostRace(CsEngineError):
     """Another run changed these rows first; load them and decide again."""

@@ -14,34 +14,46 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cs_engine.server_settings import SERVER_SETTINGS
+from cs_engine.server_settings import CLIENT_SETTINGS
 
-_OURS: Mapping[str, str] = {
-    **SERVER_SETTINGS,
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
-    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
-    "PREFECT_TASKS_REFRESH_CACHE": "false",
-}
-for _name, _value in _OURS.items():
+for _name, _value in CLIENT_SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
 from prefect import Flow, State, Task, flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Failed
 
+from cs_engine.errors import CsEngineError, PrefectDown, WrongUse
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
+from cs_engine.prefect_server import EmbeddedServer, answers, embedded_server
 from cs_engine.run.context import Engine
 from cs_engine.run.report import TickReport
-from cs_engine.run.tick import ENTER, run_tick
+from cs_engine.run.tick import ENTER, UnitFailed, run_tick
 from cs_engine.wiring import assemble, load_project
 
 Work = Callable[[], None]
+Tasks = Mapping[str, Task[..., None]]
+"""Step id (and `enter`) -> the task that handles all who stand there."""
+
+FLOW: Mapping[str, Any] = {"persist_result": False, "retries": 0, "validate_parameters": False, "log_prints": False}
+TASK: Mapping[str, Any] = {"persist_result": False, "retries": 0, "cache_policy": NO_CACHE, "log_prints": False}
 
 
-class _Once:
+def unit(name: str) -> Task[..., None]:
+    """A task of that name, which does the work it is given."""
+
+    @task(name=name, task_run_name=name, **TASK)
+    def step(work: Work) -> None:
+        work()
+
+    return step
+
+
+class Once:
     """Work to be done once. Prefect keeps the parameters of finished tasks alive; this lets go of the tick's facts."""
 
     def __init__(self, work: Work) -> None:
@@ -58,31 +70,19 @@ class CompiledPlaybook:
     """A playbook as Prefect sees it: a flow that runs it alone, and a named task a step, which `tick` runs too."""
 
     flow: Flow[..., State[None]]
-    tasks: Mapping[str, Task[..., None]]
-    """Step id (and `enter`) -> the task that handles all who stand there."""
+    tasks: Tasks
 
 
 def compile_playbook(plan: Plan) -> CompiledPlaybook:
     """One flow a playbook, named as it, with one named task a step."""
-    tasks = {name: _task(f"{plan.playbook}/{name}") for name in (ENTER, *(step.id for step in plan.steps))}
+    tasks = {name: unit(f"{plan.playbook}/{name}") for name in (ENTER, *(step.id for step in plan.steps))}
     title = plan.title.get("en") or plan.title.get("") or plan.playbook
 
-    @flow(name=plan.playbook, description=title, version=plan.digest, **_FLOW)
+    @flow(name=plan.playbook, description=title, version=plan.digest, **FLOW)
     def playbook(now: str | None = None) -> State[None]:
         return _run(now, None, (plan.playbook,), {plan.playbook: tasks})
 
     return CompiledPlaybook(playbook, tasks)
-
-
-_FLOW: dict[str, Any] = {"persist_result": False, "retries": 0, "validate_parameters": False, "log_prints": False}
-
-
-def _task(name: str) -> Task[..., None]:
-    @task(name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE, retries=0, log_prints=False)
-    def step(work: Work) -> None:
-        work()
-
-    return step
 
 
 def attribute(playbook: str) -> str:
@@ -96,44 +96,88 @@ def playbook_flows(project: Project | None = None) -> dict[str, Flow[..., State[
     return {attribute(plan.playbook): compile_playbook(plan).flow for plan in project.plans.values()}
 
 
-@flow(name="tick", description="All due playbooks, one facts query.", **_FLOW)
+@flow(name="tick", description="All due playbooks, one facts query.", **FLOW)
 def tick(now: str | None = None, until: str | None = None, playbooks: list[str] | None = None) -> State[None]:
     """One tick over all due playbooks. `now` and `until` (the next tick of a span): ISO 8601 with an offset; default: the clock's."""
     return _run(now, until, tuple(playbooks or ()), {})
 
 
-_engine: Engine | None = None
-_last: TickReport | None = None
+@dataclass(slots=True)
+class _Desk:
+    """What lies between a caller in this process and the flow that it calls: flows can be given and give back nothing but JSON."""
+
+    engine: Engine | None = None
+    report: TickReport | None = None
+    raised: Exception | None = None
+
+
+_desk = _Desk()
 
 
 @contextmanager
-def engine_in_use(engine: Engine) -> Iterator[None]:
-    """Flows called inside run on this engine, instead of assembling their own; quick, for many ticks in one process."""
-    global _engine  # noqa: PLW0603 - flows are module attributes and can be given nothing but JSON
-    before, _engine = _engine, engine
+def engine_in_use(engine: Engine, server: EmbeddedServer | None = None) -> Iterator[None]:
+    """Flows called inside run on this engine, instead of assembling their own; quick, for many ticks in one process.
+
+    `server` may be starting already. Raises PrefectDown when none answers.
+    """
+    before, _desk.engine = _desk.engine, engine
     try:
-        # The heartbeat thread costs a second a flow when it is joined; nobody watches a flow of this process.
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        with reporting_to(server or embedded_server(engine.project.root)):
             yield
     finally:
-        _engine = before
+        _desk.engine = before
+
+
+@contextmanager
+def reporting_to(server: EmbeddedServer) -> Iterator[None]:
+    """Flows called inside are shown by the server that Prefect's settings name; where they name none, by `server`, which then ends."""
+    try:
+        # The heartbeat thread costs a second a flow when it is joined; nobody watches a flow of this process.
+        with temporary_settings({PREFECT_API_URL: _api_url(server), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            try:
+                yield
+            finally:
+                # What tells the server of states and logs runs beside: it must have spoken before the server ends.
+                EventsWorker.drain_all(timeout=30, at_exit=False)
+                APILogWorker.drain_all(timeout=10, at_exit=False)
+    finally:
+        server.stop()
+
+
+def _api_url(own: EmbeddedServer) -> str:
+    """Where flows report to: the user's own server, when there is one."""
+    named: str | None = PREFECT_API_URL.value()
+    if not named:
+        return own.url()
+    own.stop()
+    if not answers(named):
+        raise PrefectDown(
+            f"no Prefect server answers at PREFECT_API_URL={named}",
+            "start it (prefect server start), or unset PREFECT_API_URL (also in Prefect's profile): each run then starts one of its own",
+        )
+    return named
 
 
 def tick_through_prefect(now: datetime, until: datetime | None, playbooks: tuple[str, ...]) -> TickReport:
-    """Runs the flow `tick`, or the one playbook's own, on the engine in use, and gives its report."""
-    global _last  # noqa: PLW0603 - see above
-    assert _engine is not None, "call inside engine_in_use"
-    _last = None
-    alone = _engine.project.plans.get(playbooks[0]) if len(playbooks) == 1 and until is None else None
-    state: State[Any]
-    if alone is not None:
-        state = compiled(alone).flow(now=now.isoformat(), return_state=True)
-    else:
-        state = tick(now=now.isoformat(), until=until.isoformat() if until else None, playbooks=list(playbooks), return_state=True)
-    if _last is None:
-        state.result()  # raises what the flow raised
-    assert _last is not None
-    return _last
+    """Runs the flow `tick`, or the one playbook's own, on the engine in use, and gives its report. Raises what the tick raised."""
+    engine = _desk.engine
+    assert engine is not None, "call inside engine_in_use"
+    _desk.report = _desk.raised = None
+    alone = engine.project.plans.get(playbooks[0]) if len(playbooks) == 1 and until is None else None
+    try:
+        if alone is not None:
+            compiled(alone).flow(now=now.isoformat(), return_state=True)
+        else:
+            tick(now=now.isoformat(), until=until.isoformat() if until else None, playbooks=list(playbooks), return_state=True)
+    except Exception as error:
+        raise PrefectDown(
+            f"Prefect stopped the run: {type(error).__name__}", "run it again: what was done is kept. .cs-engine/prefect.log may say more"
+        ) from error
+    if _desk.raised is not None:
+        raise _desk.raised
+    if _desk.report is None:
+        raise PrefectDown("Prefect did not run the flow", "run it again; .cs-engine/prefect.log may say more")
+    return _desk.report
 
 
 _compiled: dict[str, CompiledPlaybook] = {}
@@ -146,37 +190,78 @@ def compiled(plan: Plan) -> CompiledPlaybook:
     return _compiled[plan.digest]
 
 
-def _run(now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Mapping[str, Task[..., None]]]) -> State[None]:
-    if _engine is not None:
-        return _run_on(_engine, now, until, only, tasks)
-    with assemble() as assembled:
-        assembled.refresh()
-        return _run_on(assembled.engine, now, until, only, tasks)
-
-
-def _run_on(
-    engine: Engine, now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Mapping[str, Task[..., None]]]
-) -> State[None]:
-    global _last  # noqa: PLW0603 - the report goes to the caller beside Prefect, not through it
-    at = datetime.fromisoformat(now) if now else engine.wall.now()
-    horizon = datetime.fromisoformat(until) if until else None
-    extra: dict[str, Task[..., None]] = {}
-
-    def do(playbook: str, step: str, work: Work) -> None:
-        known = tasks.get(playbook, {})
-        live = engine.project.plans.get(playbook)
-        if not known and live is not None:
-            known = compiled(live).tasks
-        # Steps of versions that people are still inside, and the tick's own phases, get their task when they are met.
-        name = f"{playbook}/{step}" if playbook else step
-        unit = known.get(step) or extra.setdefault(name, _task(name))
-        unit(_Once(work))
-
-    report = run_tick(engine, at.astimezone(UTC), only, do, horizon)
-    _last = report
+def _run(now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Tasks]) -> State[None]:
+    """The flows' body. Whatever is raised ends here, named without its text: that could quote a customer's data."""
+    try:
+        if _desk.engine is not None:
+            report = _run_on(_desk.engine, now, until, only, tasks)
+        else:
+            with assemble() as assembled:
+                assembled.refresh()
+                report = _run_on(assembled.engine, now, until, only, tasks)
+    except Exception as error:  # noqa: BLE001 - the caller in this process gets it from the desk
+        _desk.raised = error
+        return Failed(message=_named(error))
+    _desk.report = report
     if report.failures:
         return Failed(message=f"{len(report.failures)} failure(s): {'; '.join(report.failures)}"[:2000])
     return Completed(message=_summary(report))
+
+
+def _run_on(engine: Engine, now: str | None, until: str | None, only: tuple[str, ...], tasks: Mapping[str, Tasks]) -> TickReport:
+    extra: dict[str, Task[..., None]] = {}
+
+    def do(playbook: str, step: str, work: Work) -> None:
+        known = tasks.get(playbook)
+        live = engine.project.plans.get(playbook)
+        if known is None:
+            known = compiled(live).tasks if live is not None else {}
+        # Steps of versions that people are still inside, and the tick's own phases, get their task when they are met.
+        name = f"{playbook}/{step}" if playbook else step
+        if step not in known and name not in extra:
+            extra[name] = unit(name)
+        _perform(known.get(step) or extra[name], work)
+
+    return run_tick(engine, _moment(now) or engine.wall.now(), only, do, _moment(until))
+
+
+def _perform(named: Task[..., None], work: Work) -> None:
+    """Runs the task. Prefect learns an exception's name only; the caller gets the exception."""
+    raised: list[Exception] = []
+
+    def told() -> None:
+        try:
+            work()
+        except UnitFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again below
+            raised.append(error)
+            raise UnitFailed(_named(error)) from None
+
+    try:
+        named(Once(told))
+    except UnitFailed:
+        if raised:
+            raise raised[0] from None
+        raise
+
+
+def _named(error: Exception) -> str:
+    """An exception for Prefect's eyes. Our own messages carry no customer's data; what others say may."""
+    return error.message if isinstance(error, CsEngineError) else type(error).__name__
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A flow's parameter as an instant. Raises WrongUse for what is none, or has no zone."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise WrongUse(f"{text!r} is no time with a zone", "write it as 2012-08-13T17:00Z")
+    return at.astimezone(UTC)
 
 
 def _summary(report: TickReport) -> str:

@@ -1,4 +1,4 @@
-"""How a Prefect server should be started. Apart from prefect_flows, so that naming the settings imports no Prefect."""
+"""How a Prefect server, and a process that runs our flows, should be set. Apart from prefect_flows: naming them imports no Prefect."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
 """`cs-engine doctor` names them for a server of the user's own."""
+
+CLIENT_SETTINGS: Mapping[str, str] = {
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_TASKS_REFRESH_CACHE": "false",
+}
+"""For the process that runs the flows, unless its environment says otherwise."""
