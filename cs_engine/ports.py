@@ -85,6 +85,9 @@ class Usage(Protocol):
     def stale(self) -> bool:
         """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
 
+    def set_name(self) -> str:
+        """Names what the last sync made; '' before the first."""
+
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         """All accounts and contacts as last synced."""
 
@@ -255,8 +258,11 @@ class Store(Protocol):
 
     def last_tick(self) -> Micros | None: ...
 
-    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow]) -> None:
-        """Replaces accounts and contacts with what was synced; those that are gone are removed."""
+    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow], usage_set: str = "") -> None:
+        """Replaces accounts and contacts with those of a sync's `usage_set`; those that are gone are removed."""
+
+    def people_from(self) -> str:
+        """The usage set that accounts and contacts were last replaced from; '' when none."""
 
     def playbooks(self) -> dict[str, PlaybookState]: ...
 
@@ -264,7 +270,9 @@ class Store(Protocol):
         """Makes `digest` the live plan of the playbook. `bundle` is the source to compile it from again."""
 
     def occupied(self) -> list[tuple[str, str, int]]:
-        """(playbook, digest, people) of every plan somebody is active in."""
+        """(playbook, digest, people) of every plan somebody is active in, and with 0 people of those that are still needed: a message
+        of it is under way, or a CTA open.
+        """
 
     def bundle(self, digest: str) -> str: ...
 

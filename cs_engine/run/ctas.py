@@ -61,4 +61,4 @@ def _reasons(plan: Plan, step_id: str) -> list[tuple[str, Expression]]:
     if step.close_when is not None:
         return [("condition_cleared", step.close_when), *reasons]
     waits = [wait for wait_id in step.watched_by if isinstance(wait := plan.step(wait_id), WaitUntil)]
-    return [*(("wait_met", wait.until) for wait in waits[-1:]), *reasons]
+    return [*(("wait_met", wait.until) for wait in reversed(waits)), *reasons]

@@ -112,6 +112,8 @@ class _Lane:
         self.channel = channel
         self._tick, self._letters = tick, letters
         self._patience = PATIENCE
+        self._alerts: dict[str, str] = {}
+        """CTA -> the message that tells of it in this tick."""
         self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
 
     def deliver(self) -> bool:
@@ -140,7 +142,7 @@ class _Lane:
         def verdict(candidates: Sequence[Candidate]) -> Sequence[message.Move | None]:
             playbooks.update((c.id, c.playbook) for c in candidates)
             moves = judge([_request(c) for c in candidates], self._letters.rules, tick.clock.now())
-            return [move or self._unmakeable(c) for c, move in zip(candidates, moves, strict=True)]
+            return [move or self._unmakeable(c) or self._told(c) for c, move in zip(candidates, moves, strict=True)]
 
         wall, delivery_now = to_micros(engine.wall.now()), to_micros(tick.clock.now())
         claim = engine.store.claim(wall, delivery_now, tick.at, BATCH, engine.holder, verdict, self.channel)
@@ -168,6 +170,12 @@ class _Lane:
             return None
         self._fail_loudly(f"delivery: {candidate.template} is held: {fault}")
         return message.held(candidate.id, candidate.state, fault, to_micros(self._tick.clock.now() + _MENDING))
+
+    def _told(self, candidate: Candidate) -> message.Move | None:
+        """A CTA that several fire at once, as contacts of one account do, is one alert."""
+        if candidate.kind != "cta" or self._alerts.setdefault(candidate.cta_id, candidate.id) == candidate.id:
+            return None
+        return message.skipped(candidate.id, candidate.state, "told_already")
 
     def _send(self, batch: _Batch) -> list[Outcome]:
         """Sends a batch and settles it; the channel's outcomes. What cannot be rendered is rejected alone, the others go."""

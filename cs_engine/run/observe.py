@@ -60,7 +60,7 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str]) 
 
 
 def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:
-    """Live plans, and those somebody is still inside, by digest."""
+    """Live plans, and those somebody is still inside or has yet to hear of, by digest."""
     plans = {plan.digest: plan for plan in engine.project.plans.values()}
     for playbook, digest, _people in engine.store.occupied():
         if digest in plans:

@@ -45,7 +45,7 @@ class Directory:
         return np.asarray(self._staff(str(step.to.role), accounts) != "", dtype=bool)
 
     def recipients(self, step: Sending, grain: Grain, rows: Rows) -> Recipients:
-        """For subjects at `rows` whom the step goes to. A CTA without a CSM goes to the project's Slack channel."""
+        """For subjects at `rows` whom the step goes to. A CTA without a CSM goes to the project's fall-back."""
         accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()[rows]
         if step.to.role == "subject" and grain is Grain.CONTACT:
             ids = self._facts.ids(Grain.CONTACT)
@@ -58,10 +58,7 @@ class Directory:
         if not isinstance(step, Cta):
             member = np.flatnonzero(found != "")
             return Recipients(member, found[member].tolist(), "staff")
-        # An alert that nobody gets is worse than one in the team's channel.
-        channel = self._project.config.slack.channel
-        if (found == "").all():
-            return Recipients(np.arange(len(rows), dtype=np.int64), [channel] * len(rows), "channel")
+        # An alert that nobody gets is worse than one in the wrong place; without a Slack id of theirs it goes to the team's channel.
         substitute = self._project.config.sender.fallback
         return Recipients(np.arange(len(rows), dtype=np.int64), [who or substitute for who in found.tolist()], "staff")
 

@@ -24,7 +24,9 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
        coalesce(nullif(c.locale, ''), a.locale, ''),
        coalesce(t.provider_ref, ''),
-       CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT} END
+       CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT}
+            WHEN m.kind = 'cta' AND t.state = 'closed' THEN t.closed_reason
+            WHEN m.kind = 'cta_update' AND coalesce(t.provider_ref, '') = '' THEN 'never_posted' END
 FROM messages m
 LEFT JOIN enrolments e ON e.id = m.enrolment_id
 LEFT JOIN contacts c ON c.id = m.recipient AND m.recipient_kind = 'contact'
@@ -37,7 +39,8 @@ _STATE, _FLAGS = Candidate._fields.index("state"), (Candidate._fields.index("con
 
 
 def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
-    """One batch. What has left its step is skipped before the verdict is asked."""
+    """One batch. What has left its step is skipped before the verdict is asked; so is an alert that is closed by now, and word of
+    the closing of one that nobody saw."""
     of_channel = {"channel": channel} if channel else {}
     rows = tx.rows(
         _CANDIDATE

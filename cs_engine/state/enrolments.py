@@ -69,10 +69,16 @@ def passages(tx: Tx, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
 
 
 def occupied(tx: Tx) -> list[tuple[str, str, int]]:
+    """Plans that somebody is active in, with their number; and with 0 those of which a message is under way or a CTA open."""
     rows = tx.rows(
-        "SELECT playbook, digest, count(*) FROM enrolments WHERE state = 'active' GROUP BY playbook, digest ORDER BY playbook, digest"
+        "SELECT playbook, digest, count(*) FROM enrolments WHERE state = 'active' GROUP BY playbook, digest "
+        "UNION ALL SELECT DISTINCT playbook, digest, 0 FROM messages WHERE settled_at IS NULL "
+        "UNION ALL SELECT DISTINCT e.playbook, e.digest, 0 FROM ctas c JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed'"
     )
-    return [(playbook, digest, people) for playbook, digest, people in rows]
+    people: dict[tuple[str, str], int] = {}
+    for playbook, digest, n in rows:
+        people[playbook, digest] = people.get((playbook, digest), 0) + n
+    return [(*plan, n) for plan, n in sorted(people.items())]
 
 
 def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:

@@ -184,10 +184,22 @@ def test_the_policy_is_asked_only_of_those_still_at_their_step(store: SqlStore) 
 
 
 def test_an_update_of_a_cta_goes_out_after_its_enrolment_has_ended(store: SqlStore) -> None:
-    store.commit(Change([passage()], (), [alert("msg_u", kind="cta_update")], [fired()]), NOW)
-    store.commit(Change(moves=[enrolment.finished(standing(store), "goal", LATER)]), LATER)
+    store.commit(Change([passage()], (), [alert()], [fired()]), NOW)
+    claimed(store)
+    store.settle([message.accepted("msg_1", "C1/17.2")], NOW)
+    goal = enrolment.finished(standing(store), "goal", LATER)
+    store.commit(Change(moves=[goal], messages=[alert("msg_u", kind="cta_update")]), LATER)
+    store.close_ctas([("cta_1", "goal")], LATER)
     assert store.skip_left(LATER) == {}
     assert [c.id for c in claimed(store, now=LATER).dispatching] == ["msg_u"]
+
+
+def test_an_alert_that_is_closed_by_now_is_skipped_and_so_is_word_of_its_closing(store: SqlStore) -> None:
+    store.commit(Change([passage()], (), [alert(), alert("msg_u", kind="cta_update")], [fired()]), NOW)
+    store.close_ctas([("cta_1", "condition_cleared")], NOW)
+    claim = claimed(store, now=LATER)
+    assert claim.dispatching == []
+    assert [(move.id, move.reason) for move in claim.moved] == [("msg_1", "condition_cleared"), ("msg_u", "never_posted")]
 
 
 def test_what_has_left_its_step_is_skipped_with_the_reason(store: SqlStore) -> None:

@@ -139,6 +139,16 @@ def test_standing_is_of_one_plan(store: SqlStore) -> None:
     assert store.occupied() == [(PLAYBOOK, DIGEST, 1), (PLAYBOOK, "d2", 1), ("other", DIGEST, 1)]
 
 
+def test_a_plan_is_needed_until_its_messages_have_ended_and_its_ctas_are_closed(store: SqlStore) -> None:
+    store.commit(Change([passage()], (), [alert()], [fired()]), NOW)
+    store.commit(Change(moves=[enrolment.finished(standing(store), "goal", LATER)]), LATER)
+    assert store.occupied() == [(PLAYBOOK, DIGEST, 0)]
+    store.skip_left(LATER)
+    assert store.occupied() == [(PLAYBOOK, DIGEST, 0)]
+    store.close_ctas([("cta_1", "goal")], LATER)
+    assert store.occupied() == []
+
+
 def test_passages_tell_the_last_one_of_each_subject_and_key(store: SqlStore) -> None:
     store.commit(Change([passage("enr_1"), passage("enr_2", subject_id="acc_1", key="k")]), NOW)
     store.commit(Change(moves=[enrolment.finished(standing(store), "exit", LATER)]), LATER)
