@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from cs_engine.cli.show import Moment, Span, as_json, format_option, progress, q
 from cs_engine.errors import TickTooEarly, WrongUse
 
 if TYPE_CHECKING:
+    from cs_engine.prefect_server import EmbeddedServer
     from cs_engine.run.context import Engine
     from cs_engine.run.report import TickReport
     from cs_engine.wiring import Assembled
@@ -49,17 +52,14 @@ def command(
         raise click.UsageError("--now and --from exclude each other")
     from cs_engine.wiring import assemble, scratch
 
-    with scratch() if dry_run else assemble() as assembled, progress(quiet) as bar:
+    with _prefect(dry_run=dry_run) as server, progress(quiet) as bar, scratch() if dry_run else assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
         _known(assembled, playbooks)
-        if dry_run:
-            _need_usage(assembled)
-        else:
-            assembled.refresh(lambda text: bar.update(task, description=text))
+        assembled.refresh(lambda text: bar.update(task, description=text))
         moments = _moments(assembled.engine, now, start, end, every)
         bar.update(task, description="Deciding" if dry_run else "Starting Prefect (10 to 40 s)", total=len(moments), completed=0)
         reports: list[TickReport] = []
-        for report in _reports(assembled.engine, moments, end, playbooks, dry_run=dry_run):
+        for report in _reports(assembled.engine, server, moments, end, playbooks):
             reports.append(report)
             bar.update(task, description=f"Tick {report.now:%Y-%m-%d %H:%M}", completed=len(reports))
         broken, root, example = assembled.broken, assembled.project.root, _example(assembled.engine)
@@ -83,11 +83,6 @@ def _known(assembled: Assembled, playbooks: Sequence[str]) -> None:
 
     for playbook in playbooks:
         the_plan(assembled.project, playbook)
-
-
-def _need_usage(assembled: Assembled) -> None:
-    if not assembled.usage.synced():
-        raise WrongUse("there is no usage yet, and a dry run reads none", "cs-engine sync")
 
 
 def _moments(engine: Engine, now: datetime | None, start: datetime | None, end: datetime | None, every: timedelta | None) -> list[datetime]:
@@ -123,12 +118,30 @@ def _example(engine: Engine) -> tuple[str, str] | None:
 _FAR = 2**62
 
 
+@contextmanager
+def _prefect(*, dry_run: bool) -> Iterator[EmbeddedServer | None]:
+    """A server that starts while the project is being read, unless the user has one; None in a dry run."""
+    if dry_run:
+        yield None
+        return
+    from cs_engine import settings
+    from cs_engine.prefect_server import embedded_server
+
+    server = embedded_server(settings.load().root)
+    try:
+        if not os.environ.get("PREFECT_API_URL"):
+            server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 def _reports(
-    engine: Engine, moments: Sequence[datetime], end: datetime | None, playbooks: tuple[str, ...], *, dry_run: bool
+    engine: Engine, server: EmbeddedServer | None, moments: Sequence[datetime], end: datetime | None, playbooks: tuple[str, ...]
 ) -> Iterator[TickReport]:
     """Tick after tick. In a span delivery's clock runs on to the next tick; after the last it stops."""
     ends = [*moments[1:], None] if end is not None else [None]
-    if dry_run:
+    if server is None:
         from cs_engine.run.tick import run_tick
 
         for moment, horizon in zip(moments, ends, strict=True):
@@ -136,6 +149,6 @@ def _reports(
         return
     from cs_engine.prefect_flows import engine_in_use, tick_through_prefect
 
-    with engine_in_use(engine):
+    with engine_in_use(engine, server):
         for moment, horizon in zip(moments, ends, strict=True):
             yield tick_through_prefect(moment, horizon, playbooks)

@@ -11,12 +11,24 @@ from cs_engine.run.context import Engine
 def sync(engine: Engine, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
     """Reads all sources anew, then puts accounts and contacts into our tables. Raises SyncStopped, taking nothing."""
     reports = engine.usage.sync(on_progress)
-    if on_progress is not None:
-        on_progress("Keeping accounts and contacts")
-    engine.store.put_people(*engine.usage.people())
+    _keep_people(engine, on_progress)
     return reports
 
 
 def refresh(engine: Engine, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
-    """Syncs when a source has changed since the last sync, or was never read; else costs a look at the files."""
-    return sync(engine, on_progress) if engine.usage.stale() else []
+    """Syncs when a source has changed since the last sync, or was never read; else costs a look at the files.
+
+    A sync that died before the people were kept, or was read for another store, is made up for.
+    """
+    if engine.usage.stale():
+        return sync(engine, on_progress)
+    if engine.store.people_from() != engine.usage.set_name():
+        _keep_people(engine, on_progress)
+    return []
+
+
+def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> None:
+    if on_progress is not None:
+        on_progress("Keeping accounts and contacts")
+    usage_set = engine.usage.set_name()
+    engine.store.put_people(*engine.usage.people(), usage_set)

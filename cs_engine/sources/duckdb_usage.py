@@ -39,6 +39,10 @@ class DuckdbUsage:
         current = Shelf.of(self._project).current(self._config)
         return current is None or current.signature != syncing.signature_of(self._project, self._config)
 
+    def set_name(self) -> str:
+        current = Shelf.of(self._project).current(self._config)
+        return current.folder.name if current is not None else ""
+
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         usage = self._current()
         accounts = self._rows(usage.accounts, ("id", "name", "locale", "timezone", "csm"), "signed_up_at")

@@ -12,6 +12,7 @@
     milestone_definitions  milestones that have been evaluated before
     suppressions           keyed hashes of addresses that must never be mailed again
     journal                every move of everything above with its reason, append-only
+    people_source          which sync accounts and contacts came from
     ticks, tick_holder     ticks begun and completed; who runs the one that is running
 
 One module a table holds its SQL; `store` puts them together, one transaction a method; `database` is where SQLite and PostgreSQL

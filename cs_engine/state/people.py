@@ -11,10 +11,18 @@ from cs_engine.state import schema
 from cs_engine.state.database import Rows, Tx
 
 
-def replace(tx: Tx, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow]) -> None:
+def replace(tx: Tx, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow], usage_set: str) -> None:
     """Makes the tables hold just these rows. Rows that are as they were are not written; an id given twice is the last one's."""
     _replace(tx, schema.accounts, AccountRow._fields, list({row.id: row for row in accounts}.values()))
     _replace(tx, schema.contacts, ContactRow._fields, list({row.id: row for row in contacts}.values()))
+    tx.run("DELETE FROM people_source")
+    tx.run("INSERT INTO people_source (id, usage_set) VALUES (1, :usage_set)", usage_set=usage_set)
+
+
+def source(tx: Tx) -> str:
+    """The usage set that the tables were last replaced from; '' when none."""
+    row = tx.row("SELECT usage_set FROM people_source")
+    return str(row[0]) if row else ""
 
 
 def _replace(tx: Tx, table: Table, columns: Sequence[str], rows: Rows) -> None:

@@ -237,6 +237,13 @@ ticks = Table(
     _at("completed_at", nullable=True),
 )
 
+people_source = Table(
+    "people_source",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _text("usage_set", ""),
+    CheckConstraint("id = 1", "people_source_one_row"),
+)
 tick_holder = Table(
     "tick_holder",
     metadata,

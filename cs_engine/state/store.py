@@ -113,9 +113,13 @@ class SqlStore:
 
     # --- people, plans
 
-    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow]) -> None:
+    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow], usage_set: str = "") -> None:
         with self.database.write() as tx:
-            people.replace(tx, accounts, contacts)
+            people.replace(tx, accounts, contacts, usage_set)
+
+    def people_from(self) -> str:
+        with self.database.read() as tx:
+            return people.source(tx)
 
     def playbooks(self) -> dict[str, PlaybookState]:
         with self.database.read() as tx:

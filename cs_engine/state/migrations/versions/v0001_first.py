@@ -215,6 +215,13 @@ def _ticks() -> None:
         sa.PrimaryKeyConstraint("now", name="ticks_key"),
     )
     op.create_table(
+        "people_source",
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
+        _text("usage_set", ""),
+        sa.PrimaryKeyConstraint("id", name="people_source_key"),
+        sa.CheckConstraint("id = 1", name="people_source_one_row"),
+    )
+    op.create_table(
         "tick_holder",
         sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
         _text("holder", ""),
