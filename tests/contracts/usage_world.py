@@ -7,12 +7,13 @@ import gzip
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
+import numpy as np
 from pydantic import TypeAdapter
 
 from cs_engine.language.expression import Expression, Grain
@@ -20,8 +21,8 @@ from cs_engine.language.expressions import compile_condition, compile_scalar
 from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay
-from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.describe import describe
+from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.duckdb_usage import DuckdbUsage
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
@@ -183,8 +184,6 @@ class Project:
         """Subject -> value of a name."""
         facts = self.facts(now)
         try:
-            import numpy as np
-
             ids = facts.ids(grain)
             return dict(zip(ids, facts.columns(grain, [name], np.arange(len(ids)))[0], strict=True))
         finally:
@@ -229,38 +228,46 @@ def _place(offset: int, length: int) -> Place:
 # --- the oracle: every metric by plain counting
 
 
-def naive(spec: Mapping[str, Any], events: Sequence[Event], since: datetime | None, now: datetime, zone: str) -> float | None:
-    """A window metric over one subject's events, counted in Python from LANGUAGE's words alone."""
+class Dated(NamedTuple):
+    """An event with the day that it was in some zone."""
+
+    event: Event
+    at: datetime
+    day: date
+
+
+def dated(events: Sequence[Event], zone: str) -> list[Dated]:
     tz = ZoneInfo(zone)
-    today = now.astimezone(tz).date()
+    return [Dated(e, e.occurred_at.astimezone(UTC), e.occurred_at.astimezone(tz).date()) for e in events]
 
-    def day(event: Event) -> Any:
-        return event.occurred_at.astimezone(tz).date()
 
+def naive(spec: Mapping[str, Any], events: Sequence[Dated], since: datetime | None, now: datetime, zone: str) -> float | None:
+    """A window metric over one subject's events, counted in Python from the language's words alone."""
+    today = now.astimezone(ZoneInfo(zone)).date()
     last = today - timedelta(days=_days(spec.get("ago", "0 days")))
-    seen = [e for e in events if e.occurred_at <= now and day(e) <= last]
+    seen = [e for e in events if e.at <= now and e.day <= last]
     if "in" in spec:
         amount, unit = spec["in"].split(" ")
         if unit.startswith("hour"):
-            seen = [e for e in seen if e.occurred_at > now - timedelta(hours=int(amount))]
+            seen = [e for e in seen if e.at > now - timedelta(hours=int(amount))]
         else:
-            seen = [e for e in seen if day(e) > last - timedelta(days=_days(spec["in"]))]
+            seen = [e for e in seen if e.day > last - timedelta(days=_days(spec["in"]))]
     if "where" in spec:
         wanted = spec["where"].removeprefix("event = '").removesuffix("'")
-        seen = [e for e in seen if e.event == wanted]
+        seen = [e for e in seen if e.event.event == wanted]
     if "count" in spec:
         return len(seen)
     if "sum" in spec:
-        return sum(e.amount or 0 for e in seen)
+        return sum(e.event.amount or 0 for e in seen)
     if "active_days" in spec:
-        return len({day(e) for e in seen})
+        return len({e.day for e in seen})
     if "active_weeks" in spec:
-        return len({(last - day(e)).days // 7 for e in seen})
+        return len({(last - e.day).days // 7 for e in seen})
     if "days_since_last" in spec:
-        start = max((day(e) for e in seen), default=since.astimezone(tz).date() if since else None)
+        start = max((e.day for e in seen), default=since.astimezone(ZoneInfo(zone)).date() if since else None)
         return None if start is None else (today - start).days
     column = {"contact": "contact_id"}.get(spec["count_distinct"], spec["count_distinct"])
-    return len({getattr(e, column) for e in seen} - {None})
+    return len({getattr(e.event, column) for e in seen} - {None})
 
 
 def _days(length: str) -> int:
