@@ -26,6 +26,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Failed
 
+from cs_engine.deployments import attribute
 from cs_engine.errors import CsEngineError, PrefectDown, WrongUse
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
@@ -85,11 +86,6 @@ def compile_playbook(plan: Plan) -> CompiledPlaybook:
     return CompiledPlaybook(playbook, tasks)
 
 
-def attribute(playbook: str) -> str:
-    """The name of a playbook's flow in flows/playbooks.py."""
-    return playbook.replace("-", "_")
-
-
 def playbook_flows(project: Project | None = None) -> dict[str, Flow[..., State[None]]]:
     """Attribute name -> flow, for every playbook of the project (default: the one that the settings name)."""
     project = project or load_project()
@@ -144,9 +140,14 @@ def reporting_to(server: EmbeddedServer) -> Iterator[None]:
         server.stop()
 
 
+def named_server() -> str:
+    """The address of the user's own Prefect server, from the environment, `.env` or Prefect's profile; '' without one."""
+    return str(PREFECT_API_URL.value() or "")
+
+
 def _api_url(own: EmbeddedServer) -> str:
     """Where flows report to: the user's own server, when there is one."""
-    named: str | None = PREFECT_API_URL.value()
+    named = named_server()
     if not named:
         return own.url()
     own.stop()
