@@ -42,10 +42,21 @@ class Overlay(NamedTuple):
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
 
 
+class Failure(NamedTuple):
+    """Something that an author wrote fails on some of the values that it meets."""
+
+    text: str
+    """The expression or the name, as its author wrote it."""
+    reason: str
+    """What is wrong, without data."""
+
+
 class Facts(Protocol):
     """All facts of one tick: two tables, one row an account, one row a contact, at one `now`."""
 
     now: datetime
+    failed: list[Failure]
+    """What failed so far: it counts as false, or blank, where it did."""
 
     def ids(self, grain: Grain) -> list[str]:
         """The subjects, in row order."""
@@ -295,6 +306,9 @@ class Store(Protocol):
 
     def known_milestones(self) -> set[str]:
         """Milestones that have been evaluated before; what is true at a milestone's first evaluation is history."""
+
+    def history(self, milestone: str) -> list[str]:
+        """Accounts that had reached it before its first evaluation."""
 
     def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
         """Latches it for those accounts (again is nothing) and makes the milestone known."""

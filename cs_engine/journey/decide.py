@@ -50,6 +50,8 @@ class View:
     holds: Callable[[Expression], Mask]
     reaches: Callable[[Sending], Mask]
     """Whether a sending step has anybody to go to."""
+    history: Callable[[str], Mask]
+    """Where a milestone was true before we came: of that no notice is given."""
     after: Callable[[Ints, Duration], Ints]
     """Instants plus a duration, in the project's zone."""
 
@@ -61,7 +63,7 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | then | else | stop | end"""
+    """goal | exit | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | history | then | else | stop | end"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
@@ -170,6 +172,10 @@ class _Walker:
         self._go(standing[ended], step.id, step.next, "sent", since=self.cohort.ended[standing[ended]])
         self._rest(standing[~ended], step.id)
         arrived = members[fresh]
+        if isinstance(step, Notice) and len(arrived):
+            old = self.view.history(step.milestone)[self.cohort.row[arrived]]
+            self._go(arrived[old], step.id, step.next, "history")
+            arrived = arrived[~old]
         if not len(arrived):
             return
         reached = self.view.reaches(step)[self.cohort.row[arrived]]

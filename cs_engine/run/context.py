@@ -16,7 +16,7 @@ from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
-from cs_engine.ports import Facts, Store, Usage
+from cs_engine.ports import Facts, Mask, Store, Usage
 from cs_engine.run.outbox import Outbox
 from cs_engine.run.people import Directory
 from cs_engine.run.report import PlaybookReport, TickReport
@@ -81,8 +81,16 @@ class TickContext:
             now=self.at,
             holds=self.facts.mask,
             reaches=lambda step: self.directory.reaches(step, plan.subject),
+            history=lambda milestone: self._history(milestone, plan.subject),
             after=self._after,
         )
+
+    def _history(self, milestone: str, grain: Grain) -> Mask:
+        """Over the grain's rows: whose account had reached it before its first evaluation."""
+        mask = np.zeros(len(self.facts.ids(Grain.ACCOUNT)), dtype=bool)
+        rows = self.rows_of(Grain.ACCOUNT, self.engine.store.history(milestone))
+        mask[rows[rows >= 0]] = True
+        return mask if grain is Grain.ACCOUNT else mask[self.facts.account_of_contact()]
 
     def rows_of(self, grain: Grain, subjects: list[str]) -> Ints:
         """Their rows in the facts, -1 for who is not there."""

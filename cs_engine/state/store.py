@@ -175,6 +175,10 @@ class SqlStore:
         with self.database.read() as tx:
             return milestones.known(tx)
 
+    def history(self, milestone: str) -> list[str]:
+        with self.database.read() as tx:
+            return milestones.history(tx, milestone)
+
     def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
             milestones.latch(tx, milestone, accounts, now, history, journal)
