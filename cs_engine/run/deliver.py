@@ -202,12 +202,14 @@ class _Lane:
         if not troubled:
             return 0.0
         wait = max(outcome.retry_after or 0.0 for outcome in troubled)
-        if wait:
+        failures = sorted({outcome.code for outcome in troubled} - _LIMITS)
+        if failures or not wait:
+            # Waiting mends no key. While some still get through, the others may too.
+            wait, rests = 0.0, not any(outcome.kind == "accepted" for outcome in sent)
+        else:
             self._patience -= wait + took
             rests = self._patience < 0
-        else:
-            rests = not any(outcome.kind == "accepted" for outcome in sent)
-        for code in sorted({outcome.code for outcome in troubled} - _LIMITS):
+        for code in failures:
             if code == "auth":
                 self._fail_loudly(f"delivery: the {self.channel} channel refuses our key; its messages wait")
             elif rests:

@@ -212,10 +212,9 @@ class Trial:
         """(stage, event): over all stages, each kind of event before any of them twice."""
         kinds = [(stage, label) for stage, labels in self._labels.items() for label in sorted(set(labels))]
         chance.shuffle(kinds)
-        seen: set[str] = set()
-        kinds.sort(key=lambda kind: kind[1] in seen or bool(seen.add(kind[1])))
+        first = {label: (stage, label) for stage, label in reversed(kinds)}
         chosen = []
-        for stage, label in kinds[:wanted]:
+        for stage, label in sorted(kinds, key=lambda kind: kind != first[kind[1]])[:wanted]:
             places = [number for number, each in enumerate(self._labels[stage]) if each == label]
             chosen.append((stage, chance.choice(places)))
         return chosen
@@ -263,4 +262,4 @@ def main() -> Iterator[dict[str, Any]]:
 
 if __name__ == "__main__":
     for each in main():
-        print(json.dumps(each), flush=True)
+        sys.stdout.write(json.dumps(each) + "\n")
