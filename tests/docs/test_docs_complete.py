@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -142,6 +143,20 @@ def test_every_kind_of_metric_is_explained() -> None:
 
 def test_every_name_that_the_engine_counts_is_explained() -> None:
     assert {words(row[0])[0] for row in table(read(DOCS / "metrics.md"), "Name")} == set(COUNTED)
+
+
+# The house
+
+
+def test_the_house_has_the_layers_that_the_gate_holds() -> None:
+    gates = tomllib.loads(read(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = next(gate["layers"] for gate in gates if gate["type"] == "layers")
+    rooms = [[room.strip().removeprefix("cs_engine.") for room in layer.split("|")] for layer in layers]
+    drawn = next(block.text for block in blocks(DOCS / "architecture.md") if block.language == "mermaid")
+    labels = re.findall(r'\w+\["([^"]*)"\]', drawn)
+    assert len(labels) == len(rooms) - 1, "the two lowest layers are drawn as one"
+    for label, names in zip(labels, [*rooms[:-2], rooms[-2] + rooms[-1]], strict=True):
+        assert set(re.split(r"[|, ]+", label.partition("<br/>")[0].strip())) == set(names)
 
 
 # Pages
