@@ -34,7 +34,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
     tick = _context(engine, now, report, due)
-    tick.first_run = frozenset(p for p in due if p not in states or _never_completed(states[p]))
+    tick.first_run = frozenset(p for p in due if p not in states or never_completed(states[p]))
     tick.horizon = horizon
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
@@ -81,7 +81,7 @@ def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Col
     return sorted(chosen, key=lambda p: (-plans[p].priority if p in plans else 0, p))
 
 
-def _never_completed(state: PlaybookState) -> bool:
+def never_completed(state: PlaybookState) -> bool:
     """Whether every run of it so far died or failed: its next due time is still the one that it was registered with."""
     return state.next_due_at <= state.first_run_at
 
