@@ -55,15 +55,29 @@ def unit(name: str) -> Task[..., None]:
 
 
 class Once:
-    """Work to be done once. Prefect keeps the parameters of finished tasks alive; this lets go of the tick's facts."""
+    """Work to be done once. Prefect keeps the parameters and exceptions of finished tasks alive; neither may keep the tick's facts.
+
+    Whatever the work raises comes out as UnitFailed with a name instead of a text, which could quote a customer's data.
+    """
 
     def __init__(self, work: Work) -> None:
         self._work: Work | None = work
+        self.raised: Exception | None = None
+        """What was raised, when that was no UnitFailed: for the caller, who takes it."""
 
     def __call__(self) -> None:
         work, self._work = self._work, None
         assert work is not None, "a unit's work is done once"
-        work()
+        failure = ""
+        try:
+            work()
+        except UnitFailed as failed:
+            failure = str(failed)
+        except Exception as error:  # noqa: BLE001 - the caller raises it again
+            self.raised, failure = error, _named(error)
+        del work
+        if failure:
+            raise UnitFailed(failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,23 +241,14 @@ def _run_on(engine: Engine, now: str | None, until: str | None, only: tuple[str,
 
 
 def _perform(named: Task[..., None], work: Work) -> None:
-    """Runs the task. Prefect learns an exception's name only; the caller gets the exception."""
-    raised: list[Exception] = []
-
-    def told() -> None:
-        try:
-            work()
-        except UnitFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again below
-            raised.append(error)
-            raise UnitFailed(_named(error)) from None
-
+    """Runs the task. Raises UnitFailed, or what stopped the work: Prefect learns its name only."""
+    once = Once(work)
     try:
-        named(Once(told))
+        named(once)
     except UnitFailed:
-        if raised:
-            raise raised[0] from None
+        stopped, once.raised = once.raised, None
+        if stopped is not None:
+            raise stopped from None
         raise
 
 

@@ -67,9 +67,7 @@ def app() -> None:
 def main() -> None:
     """The console script. Exit 0 done, 1 problems found, 2 wrong use; never a bare traceback."""
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(app(standalone_mode=False))  # what a command gives is its exit code; None is 0
     except click.Abort:
         click.echo("stopped; nothing is lost: run it again", err=True)
         sys.exit(130)
