@@ -30,7 +30,7 @@ def test_a_notice_is_a_mail_to_the_customer_and_a_line_to_the_csms_channel(world
 
 def test_a_notice_comes_once(world: World) -> None:
     started(world).uses("beta", day(3), day(4), day(5)).tick(day(0))
-    for n in range(1, 12):
+    for n in (1, 2, 3, 4, 9, 20):
         world.tick(day(n))
     assert [mail.subject for mail in mails(world.root)].count("Well done, Beta") == 1
 
