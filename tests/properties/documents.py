@@ -23,15 +23,17 @@ _STAFF = ("csm", "csm.manager", "sales")
 
 
 @st.composite
-def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True) -> Doc:
-    """A playbook. `notices`: whether it may have notice steps, of which there is one a milestone in a project."""
+def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, least: int = 1) -> Doc:
+    """A playbook of `least` steps, not counting those within, or more. `notices`: whether it may have notice steps, of which a
+    project has one a milestone.
+    """
     contact = draw(st.integers(0, 3)) == 3
     doc: Doc = {"playbook": playbook}
     if contact:
         doc["subject"] = "contact"
     condition = conditions.of_contacts() if contact else conditions.of_accounts()
-    for key in ("audience", "enter", "goal", "exit"):
-        if draw(st.booleans()):
+    for key, rarity in (("audience", 2), ("enter", 2), ("goal", 3), ("exit", 3)):
+        if draw(st.integers(0, rarity)) == rarity:
             doc[key] = draw(condition)
     if doc.get("enter") in (doc.get("goal"), doc.get("exit")):
         doc.pop("enter", None)
@@ -43,14 +45,14 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True) -
     doc["topic"] = draw(st.sampled_from(["tips", "transactional"]))
     doc["schedule"] = draw(st.sampled_from(["every 15 minutes", "every 15 minutes", "every 6 hours"]))
     doc["priority"] = draw(st.integers(0, 100))
-    doc["steps"] = draw(_blocks(condition, DEEPEST, 5))
+    doc["steps"] = draw(_blocks(condition, DEEPEST, least, 6))
     return _finished(doc, iter(conditions.MILESTONES if notices and not contact else ()))
 
 
 @st.composite
-def _blocks(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int, longest: int) -> Block:
+def _blocks(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int, least: int, longest: int) -> Block:
     block: Block = []
-    for _ in range(draw(st.integers(1, longest))):
+    for _ in range(draw(st.integers(least, longest))):
         block.append(draw(_steps(condition, deeper)))
         if ends(block[-1]):  # nobody would come to what follows
             break
@@ -59,9 +61,13 @@ def _blocks(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int, lon
 
 @st.composite
 def _steps(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int) -> Any:
-    kinds = ["email", "email", "cta", "notice", "wait", "wait_until", "stop"] + ["wait_until", "wait_until", "if", "if"] * (deeper > 0)
+    kinds = [*["email"] * 4, "cta", "cta", "notice", "wait", "wait", "wait_until", "stop"] + ["wait_until", "wait_until", "if"] * (
+        deeper > 0
+    )
     kind = draw(st.sampled_from(kinds))
-    step: Doc = {} if kind == "if" or draw(st.integers(0, 3)) else {"if": draw(condition)}
+    step: Doc = {"if": draw(condition)} if kind != "if" and draw(st.integers(0, 3)) == 3 else {}
+    if kind == "stop" and draw(st.integers(0, 3)):
+        step = {"if": draw(condition)}
     match kind:
         case "email":
             step["email"] = draw(st.sampled_from(["one", "two"]))
@@ -81,8 +87,8 @@ def _steps(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int) -> A
         case "wait_until":
             step |= draw(_waits(condition, deeper))
         case "if":
-            step |= {"if": draw(condition), "then": draw(_blocks(condition, deeper - 1, 2))}
-            step |= {"else": draw(_blocks(condition, deeper - 1, 2))} if draw(st.booleans()) else {}
+            step |= {"if": draw(condition), "then": draw(_blocks(condition, deeper - 1, 1, 3))}
+            step |= {"else": draw(_blocks(condition, deeper - 1, 1, 3))} if draw(st.booleans()) else {}
         case _:
             return "stop" if not step else {**step, "stop": None}
     return step
@@ -91,10 +97,10 @@ def _steps(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int) -> A
 @st.composite
 def _waits(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int) -> Doc:
     step: Doc = {"wait_until": draw(condition)}
-    if not draw(st.booleans()):
+    if draw(st.integers(0, 4)):
         step["at_most"] = draw(_DURATIONS)
         if deeper and draw(st.integers(0, 3)):
-            step["otherwise"] = draw(_blocks(condition, deeper - 1, 3))
+            step["otherwise"] = draw(_blocks(condition, deeper - 1, 1, 3))
             step["after"] = draw(st.sampled_from(["continue", "keep_waiting", "stop"]))
         else:
             step |= draw(st.sampled_from([{}, {"after": "continue"}, {"after": "stop"}]))

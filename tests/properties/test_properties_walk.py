@@ -19,7 +19,7 @@ from cs_engine.language import durations
 from cs_engine.language.expression import Duration
 from cs_engine.playbook.plan import Plan
 from tests.properties.conditions import ACCOUNT_FLAGS, CONTACT_FLAGS, COUNTS, MILESTONES, holds
-from tests.properties.documents import Doc, compact, documents, every_step
+from tests.properties.documents import Block, Doc, compact, documents, every_step
 from tests.properties.naive import Naive, Passage
 from tests.properties.profiles import quick, soak
 from tests.properties.project import Home, compiled
@@ -162,18 +162,37 @@ def _goes_out(weather: Weather, notices: dict[str, str], member: int, tick: int,
     return weather.reaches(member, tick, step) and not (step in notices and weather.history(member, notices[step]))
 
 
-_SPANS = st.lists(st.sampled_from(SPANS), min_size=4, max_size=12)
+_SPANS = st.lists(st.sampled_from(SPANS), min_size=6, max_size=16)
 _SEEDS = st.integers(0, 2**32)
 
 
-@quick(120)
-@given(doc=documents(), seed=_SEEDS, spans=_SPANS)
+@quick(100)
+@given(doc=documents(least=4), seed=_SEEDS, spans=_SPANS)
 def test_a_cohort_walks_as_each_of_its_members_would_alone(home: Home, doc: Doc, seed: int, spans: list[timedelta]) -> None:
-    walks_as_each_alone(home, doc, seed, spans, 6)
+    walks_as_each_alone(home, doc, seed, spans, 20)
+
+
+@st.composite
+def _deep(draw: st.DrawFn) -> Doc:
+    """Waits in waits in waits, whatever comes after each."""
+    block: Block = []
+    for name in ("inner", "middle", "outer"):
+        mail = {"id": f"{name}-mail", "email": "one"}
+        after = draw(st.sampled_from(["continue", "keep_waiting", "stop"]))
+        atom = draw(st.sampled_from(ATOMS[:4]))
+        wait = {"id": name, "wait_until": atom, "at_most": "1 day", "otherwise": [mail, *block], "after": after}
+        block = [wait, {"id": f"after-{name}", "email": "two"}]
+    return {"playbook": "sample", "steps": block}
+
+
+@quick(40)
+@given(doc=_deep(), seed=_SEEDS, spans=_SPANS)
+def test_waits_within_waits_are_walked_as_alone(home: Home, doc: Doc, seed: int, spans: list[timedelta]) -> None:
+    walks_as_each_alone(home, doc, seed, spans, 40)
 
 
 @pytest.mark.soak
-@soak(4000)
-@given(doc=documents(), seed=_SEEDS, spans=_SPANS)
+@soak(2000)
+@given(doc=documents(least=3), seed=_SEEDS, spans=_SPANS)
 def test_walks_soak(home: Home, doc: Doc, seed: int, spans: list[timedelta]) -> None:
-    walks_as_each_alone(home, doc, seed, spans, 12)
+    walks_as_each_alone(home, doc, seed, spans, 20)
