@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.docs.markdown import Block, Command, blocks, commands, shows
 
-LONGEST = 150
+LONGEST = 300
 """Seconds a command may take: Prefect's start included."""
 
 
