@@ -188,8 +188,9 @@ def tick_through_prefect(now: datetime, until: datetime | None, playbooks: tuple
         raise PrefectDown(
             f"Prefect stopped the run: {type(error).__name__}", "run it again: what was done is kept. .cs-engine/prefect.log may say more"
         ) from error
-    if _desk.raised is not None:
-        raise _desk.raised
+    raised, _desk.raised = _desk.raised, None
+    if raised is not None:
+        raise raised
     if _desk.report is None:
         raise PrefectDown("Prefect did not run the flow", "run it again; .cs-engine/prefect.log may say more")
     return _desk.report
@@ -245,11 +246,14 @@ def _perform(named: Task[..., None], work: Work) -> None:
     once = Once(work)
     try:
         named(once)
-    except UnitFailed:
+    except UnitFailed as failure:
         stopped, once.raised = once.raised, None
-        if stopped is not None:
-            raise stopped from None
-        raise
+        said = UnitFailed(str(failure))
+        # Prefect keeps this very exception, and its traceback would keep every caller's variables.
+        failure.__traceback__ = failure.__context__ = None
+    else:
+        return
+    raise stopped or said
 
 
 def _named(error: Exception) -> str:
