@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.doubles.loopback import dead_port
-from tests.doubles.smtp import PASSWORD, USER, SmtpDouble
+from tests.doubles.smtp import USER, SmtpDouble
 from tests.promise.crowd import address, anew, crowd, states, tick_elsewhere
 from tests.stories.world import World, day
 
@@ -49,17 +49,14 @@ def test_refused_doubtful_and_taken_each_have_their_end(world: World, smtp: Smtp
 def test_a_wrong_password_and_no_server_lose_nothing(world: World, smtp: SmtpDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     hello(world, 5)
     with SmtpDouble(auth=True) as wants_password:
-        for hour, password in ((9, "wrong"), (10, "wrong")):
-            monkeypatch.setenv("SMTP_URL", f"smtp://{USER}:{password}@127.0.0.1:{wants_password.port}")
+        monkeypatch.setenv("SMTP_URL", f"smtp://{USER}:wrong@127.0.0.1:{wants_password.port}")
+        for hour in (9, 10):
             ticked = anew(world).tick(day(0, hour))
-            assert (ticked.delivery, ticked.json["failures"]) == (
-                {"pending": 5},
-                ["delivery: the email channel refuses our key; its messages wait"],
-            )
+            assert ticked.delivery == {"pending": 5}
+            assert ticked.json["failures"] == ["delivery: the email channel refuses our key; its messages wait"]
     monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{dead_port()}")
     assert anew(world).tick(day(0, 11)).delivery == {"pending": 5}
     monkeypatch.setenv("SMTP_URL", smtp.url)
-    assert PASSWORD not in str(ticked.json)
     assert anew(world).tick(day(0, 12)).delivery == {"accepted": 5}
     assert max(taken(smtp).values()) == 1
 
