@@ -63,7 +63,8 @@ class Session:
             text=True,
             timeout=LONGEST,
         )
-        return shell.stdout
+        # Without a terminal each thing done is a line; readers have one, and see a bar that goes away.
+        return "".join(line for line in shell.stdout.splitlines(keepends=True) if not line.rstrip().endswith(" ..."))
 
     def _environment(self) -> dict[str, str]:
         ours = ("CS_ENGINE_", "PREFECT_", "SENDGRID_", "SLACK_", "SMTP_")
