@@ -26,3 +26,9 @@ def booting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def server(booting: Server) -> Server:
     """The session's one Prefect server."""
     return wait_until_up(booting)
+
+
+@pytest.fixture(scope="session")
+def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the servers that runs bring along keep their database: made by the first, which costs ten seconds."""
+    return tmp_path_factory.mktemp("embedded")

@@ -16,9 +16,9 @@ DAYS = 8
 SPAN = ("run", "--from", day(0).isoformat(), "--to", day(DAYS).isoformat(), "--every", "1d", "--quiet")
 
 
-def test_a_span_killed_in_the_middle_goes_on_and_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
+def test_a_span_killed_in_the_middle_goes_on_and_ends_as_if_nothing_had_been(tmp_path: Path, embedded_home: Path) -> None:
     whole = reference(tmp_path / "whole", DAYS)
-    project, home = tmp_path / "killed", str(tmp_path / "home")
+    project, home = tmp_path / "killed", str(embedded_home)
     make_project(project).close()
 
     process = subprocess.Popen([BIN / "cs-engine", *SPAN], cwd=project, env=environment(PREFECT_HOME=home), start_new_session=True)
