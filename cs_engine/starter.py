@@ -61,6 +61,7 @@ def make_project(folder: Path) -> None:
         shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
     for name, text in ((".gitignore", _IGNORE), ("README.md", _README), (".env.example", env_example())):
         (folder / name).write_text(text, encoding="utf-8")
+    (folder / ".cs-engine").mkdir(mode=0o700, exist_ok=True)
     write_schemas(folder / ".cs-engine" / "schemas")
     from cs_engine.wiring import load_project
 

@@ -57,7 +57,7 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="\b\nStart here:\n  cs-engine init demo && cd demo && cs-engine check && cs-engine run",
+    epilog="\b\nStart here:\n  cs-engine init demo && cd demo && cs-engine check && cs-engine run --dry-run",
 )
 @click.version_option(package_name="cs-engine", prog_name="cs-engine")
 def app() -> None:

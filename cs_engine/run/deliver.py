@@ -191,6 +191,8 @@ class _Lane:
         sent = self._tick.engine.outbox.send(self.channel, [parcel for parcel in made if isinstance(parcel, Parcel)])
         outcomes.update((outcome.id, outcome) for outcome in sent)
         settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
+        for playbook, accepted in Counter(c.playbook for c in batch.candidates if outcomes[c.id].kind == "accepted").items():
+            self._tick.of(playbook).sent += accepted
         return sent
 
     def _put_back(self, candidates: Sequence[Candidate], why: str) -> None:
