@@ -313,8 +313,8 @@ class Store(Protocol):
     def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
         """Latches it for those accounts (again is nothing) and makes the milestone known."""
 
-    def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
-        """(account, contact, n) of customer mails accepted since."""
+    def emails_since(self, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
+        """(account, contact, n) of customer mails accepted since, in ticks before that one."""
 
     def skip_left(self, now: Micros) -> Mapping[str, int]:
         """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's.
@@ -338,6 +338,9 @@ class Store(Protocol):
     def uncertain(self) -> list[Candidate]: ...
 
     def open_ctas(self) -> list[OpenCta]: ...
+
+    def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
+        """Account -> its CTAs that were open when the tick at `now` began; accounts with none are left out."""
 
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
         """(cta id, reason); journalled."""

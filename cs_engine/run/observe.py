@@ -87,11 +87,12 @@ def never_completed(state: PlaybookState) -> bool:
 
 
 def _overlay(engine: Engine, at: Micros) -> Overlay:
-    open_ctas = Counter(cta.account_id for cta in engine.store.open_ctas())
+    # As they were when the tick began: one that died and is run again must not see what it did itself.
+    open_ctas = Counter(engine.store.ctas_open_before(at))
     month = 30 * timedelta(days=1) // timedelta(microseconds=1)
     accounts: Counter[str] = Counter()
     contacts: Counter[str] = Counter()
-    for account, contact, sent in zip(*engine.store.emails_since(at - month), strict=True):
+    for account, contact, sent in zip(*engine.store.emails_since(at - month, at), strict=True):
         accounts[account] += sent
         contacts[contact] += sent
     return Overlay(

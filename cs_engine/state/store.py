@@ -185,9 +185,9 @@ class SqlStore:
 
     # --- delivery
 
-    def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
+    def emails_since(self, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
         with self.database.read() as tx:
-            return messages.emails_since(tx, since)
+            return messages.emails_since(tx, since, before)
 
     def skip_left(self, now: Micros) -> Mapping[str, int]:
         with self.database.write() as tx:
@@ -223,6 +223,10 @@ class SqlStore:
     def open_ctas(self) -> list[OpenCta]:
         with self.database.read() as tx:
             return cta.opened(tx)
+
+    def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
+        with self.database.read() as tx:
+            return cta.open_before(tx, now)
 
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
         with self.database.write() as tx:

@@ -121,7 +121,7 @@ def every_step(block: Block) -> Iterator[Any]:
     for step in block:
         yield step
         for key in BLOCKS:
-            yield from every_step(step.get(key, ()) if isinstance(step, dict) else ())
+            yield from every_step(step.get(key, []) if isinstance(step, dict) else [])
 
 
 def _finished(doc: Doc, milestones: Iterator[str]) -> Doc:
