@@ -97,10 +97,13 @@ class Usage(Protocol):
         """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
 
     def set_name(self) -> str:
-        """Names what the last sync made; '' before the first."""
+        """Names what the last sync made and the key that its addresses are hashed with; '' before the first."""
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         """All accounts and contacts as last synced."""
+
+    def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
+        """(hash in `known`, hash under the newest key) of each address last synced that an older key's hash is known of."""
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...
 
@@ -352,6 +355,12 @@ class Store(Protocol):
 
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         """True when it was not suppressed before."""
+
+    def suppressed(self) -> set[str]:
+        """The hashes of all suppressed addresses."""
+
+    def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """(suppressed hash, another hash of the same address): suppresses the other too, for the same reason and since then."""
 
     def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]: ...
 

@@ -240,6 +240,14 @@ class SqlStore:
         with self.database.write() as tx:
             return suppressions.add(tx, email_hash, reason, at)
 
+    def suppressed(self) -> set[str]:
+        with self.database.read() as tx:
+            return suppressions.all_hashes(tx)
+
+    def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
+        with self.database.write() as tx:
+            suppressions.add_alike(tx, pairs)
+
     # --- for people who ask why
 
     def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]:
