@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.model import KINDS, LATER_KINDS, PlaybookSpec
 from tests.unit.playbook.folder import Folder
 
@@ -110,6 +111,15 @@ def test_a_wrong_value_says_what_is_allowed(folder: Folder, head: str, said: str
 def test_a_key_of_the_language_that_is_not_built_says_so(folder: Folder, key: str) -> None:
     said = folder.steps("- stop", f"{key}: x\n").said()
     assert said == [f"2:1 error P104 `{key}` is part of the language but not built yet; leave it out for now"]
+
+
+@pytest.mark.parametrize("key", sorted(ProjectConfig.LATER))
+def test_a_key_of_project_yaml_that_is_not_built_says_so(folder: Folder, key: str) -> None:
+    path = folder.root / "playbooks/project.yaml"
+    path.write_text(f"{key}: x\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert folder.said() == [
+        f"playbooks/project.yaml:1:1 error P104 `{key}` is part of the language but not built yet; leave it out for now"
+    ]
 
 
 @pytest.mark.parametrize("enter", ["manual", "{event: invited}"])
