@@ -183,6 +183,8 @@ class OpenCta(NamedTuple):
     fired_at: Micros
     staff: str
     """Whose it is: an e-mail; '' when it went to a channel."""
+    finished: str
+    """Why its passage has ended: goal | exit | done | …; '' while it goes on."""
 
 
 class Change(NamedTuple):
@@ -345,8 +347,8 @@ class Store(Protocol):
     def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
         """Account -> its CTAs that were open when the tick at `now` began; accounts with none are left out."""
 
-    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
-        """(cta id, reason); journalled."""
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
+        """(cta id, reason); journalled. `telling`: the messages that say so, planned with it."""
 
     def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
         """CTA -> why it was closed, of those that are."""

@@ -228,8 +228,9 @@ class SqlStore:
         with self.database.read() as tx:
             return cta.open_before(tx, now)
 
-    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
         with self.database.write() as tx:
+            messages.plan(tx, telling)
             cta.close(tx, closing, now)
 
     def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:

@@ -183,6 +183,8 @@ class Storm(RuleBasedStateMachine):
             quiet = quiet + 1 if self.town.rows("SELECT count(*) FROM journal") == before else 0
         counts = self.town.store.counts()
         assert (counts.held, counts.pending, counts.uncertain) == (0, 0, 0)
+        gone = {row[0] for row in self.town.rows("SELECT id FROM enrolments WHERE finished_reason IN ('goal', 'exit')")}
+        assert not [cta for cta in self.town.store.open_ctas() if cta.enrolment_id in gone]
         for who, plan in self._active():
             step = plan.step(who.step)
             assert isinstance(step, WaitUntil)
