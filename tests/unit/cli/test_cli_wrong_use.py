@@ -67,6 +67,13 @@ def test_each_commands_help_has_an_example_of_it(command: str, call: Call) -> No
     assert any(mark in said.out for mark in (f"  cs-engine {command}", "$schema=")), said.out
 
 
+def test_the_command_list_does_not_stand_in_the_way_of_pythons(project: Path, call: Call) -> None:
+    """Importing cs_engine.cli.list gives the package that name."""
+    assert call("list").code == 0
+    assert 'did you mean "check"?' in call("chek").err
+    assert call("--help").code == 0
+
+
 def test_problems_exit_1_and_are_told_with_place_and_mend(project: Path, call: Call) -> None:
     file = project / "playbooks" / "watch.yaml"
     sound = call("check").out
