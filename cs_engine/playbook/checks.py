@@ -7,19 +7,21 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cs_engine.language.durations import parse
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
-from cs_engine.playbook.model import LATER_KINDS
-from cs_engine.playbook.plan import AnyStep, Edge, Email, Notice, Plan, Wait, WaitUntil
-from cs_engine.playbook.shape import Path, shown
+from cs_engine.playbook.model import LATER_KINDS, WaitUntilSpec
+from cs_engine.playbook.plan import AnyStep, Edge, Email, Notice, Plan, WaitUntil
+from cs_engine.playbook.shape import Path, keys_of, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
 
 ALWAYS_TOPICS = ("general", "transactional", "milestones")
 _TEMPLATES: Mapping[str, Kind] = {"email": "email", "cta": "slack"}
 _BLOCKS = ("then", "else", "otherwise")
+_WAIT_KEYS = frozenset(keys_of(WaitUntilSpec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,51 @@ def _check_notice(place: Place, milestone: str, known: Known, problems: Problems
         problems.add(place, "P205", f'the milestone "{milestone}" has no notice', "name its template in journey.yaml: `notice: …`")
 
 
-def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
+def check_waits(document: Document, problems: Problems) -> None:
+    """Lengths, `otherwise` and `after` of every wait. Works on files of any shape; a misspelt key may be the one that is missing."""
+    for path, step in raw_steps(document.data):
+        if "wait" in step or "wait_until" in step:
+            _check_length(document, path, step, problems)
+        if "wait_until" in step and not step.keys() - _WAIT_KEYS:
+            _check_after(document, path, step, problems)
+
+
+def _check_length(document: Document, path: Path, step: Mapping[str, Any], problems: Problems) -> None:
+    """P113: a wait of no time at all."""
+    text = step.get("wait", step.get("at_most"))
+    lasting = parse(text) if isinstance(text, str) else None
+    if lasting is not None and lasting.amount == 0:
+        name = f'the step "{step["id"]}"' if isinstance(step.get("id"), str) else "the step"
+        problems.add(document.place(path), "P113", f"{name} waits for {lasting}", "leave it out, or say how long")
+
+
+def _check_after(document: Document, path: Path, step: Mapping[str, Any], problems: Problems) -> None:
+    otherwise, at_most, after = (step.get(key) for key in ("otherwise", "at_most", "after"))
+    if otherwise and at_most is None:
+        message = "`otherwise` never runs without `at_most`"
+        problems.add(document.key_place((*path, "otherwise")), "P110", message, "add `at_most: 5 days`")
+    elif otherwise and after is None:
+        message = "`otherwise` needs `after` beside it: what comes once the block has run"
+        problems.add(document.key_place((*path, "otherwise")), "P110", message, "add `after: continue`, `keep_waiting` or `stop`")
+    elif after is not None and at_most is None:
+        problems.add(document.key_place((*path, "after")), "P110", "`after` means nothing without `at_most`", "add `at_most: 5 days`")
+    elif after == "keep_waiting" and not otherwise:
+        message = "`at_most` with `after: keep_waiting` does nothing without `otherwise`"
+        problems.add(document.key_place((*path, "after")), "P110", message, "add `otherwise`, or leave both out")
+
+
+def check_ends(document: Document, problems: Problems) -> None:
+    """P112: a playbook that is left by what enters it. Works on files of any shape."""
+    data = document.data
+    enter = data.get("enter")
+    for leave in ("goal", "exit"):
+        condition = data.get(leave)
+        if isinstance(enter, str) and isinstance(condition, str) and _same(enter, condition):
+            message = f"`{leave}` is the same as `enter`: nobody would ever enter"
+            problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+
+
+def check_plan(plan: Plan, problems: Problems) -> None:
     """What only the flattened steps show."""
     reached, before = _reachable(plan), True
     for step in plan.steps:
@@ -99,16 +145,8 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
         if step.id not in reached and before:
             problems.add(step.place, "P111", f'nobody comes to the step "{step.id}": every way ends before it', "move it up, or delete it")
         before = step.id in reached
-        lasting = step.duration if isinstance(step, Wait) else step.at_most if isinstance(step, WaitUntil) else None
-        if lasting is not None and lasting.amount == 0:
-            problems.add(step.place, "P113", f'the step "{step.id}" waits for {lasting}', "leave it out, or say how long")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)
-    for leave in ("goal", "exit"):
-        condition = getattr(plan, leave)
-        if plan.enter is not None and condition is not None and _same(plan.enter.text, condition.text):
-            message = f"`{leave}` is the same as `enter`: nobody would ever enter"
-            problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
 
 
 def _check_of_contacts(step: AnyStep, problems: Problems) -> None:

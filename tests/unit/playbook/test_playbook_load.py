@@ -188,6 +188,19 @@ def test_what_a_playbook_names_must_be_there(folder: Folder, head: str, said: st
     assert folder.steps("- stop", head).said() == [said]
 
 
+def test_a_misspelt_key_hides_no_other_mistake_of_the_playbook(folder: Folder) -> None:
+    """P110, P112 and P113 need no sound shape; but the key that a wait lacks may be the one that is misspelt."""
+    folder.steps(
+        """
+        - {id: a, wait_until: changes_7d > 1, at_most: 1 day, otherwise: [stop]}
+        - {id: b, wait_until: changes_7d > 1, at_most: 1 day, otherwise: [stop], aftr: stop}
+        - {id: c, wait: 0 days}
+        """,
+        "titel: x\nenter: changes_7d > 1\ngoal: changes_7d > 1\n",
+    )
+    assert [(p.place.line, p.code) for p in folder.problems()] == [(2, "P103"), (4, "P112"), (6, "P110"), (7, "P103"), (8, "P113")]
+
+
 def test_where_contacts_pass_through_a_step_runs_for_each_of_them(folder: Folder) -> None:
     folder.steps(
         """
