@@ -31,8 +31,9 @@ class Known:
     templates: Templates
     topics: Collection[str]
     """Of project.yaml; none: any topic will do."""
-    phases: Collection[str]
-    milestones: Mapping[str, MilestoneSpec]
+    phases: Collection[str] | None
+    """Of journey.yaml; None, as its milestones are: it is broken, so nobody knows."""
+    milestones: Mapping[str, MilestoneSpec] | None
 
 
 def raw_steps(data: Any, path: Path = ("steps",)) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -52,7 +53,7 @@ def check_names(document: Document, file: str, known: Known, problems: Problems)
     if isinstance(topic, str) and known.topics and topic not in (*known.topics, *ALWAYS_TOPICS):
         mend = did_you_mean(topic, [*known.topics, *ALWAYS_TOPICS]) or "topics of project.yaml: " + ", ".join(known.topics)
         problems.add(document.place(("topic",)), "P201", f"there is no topic {shown(topic)}", mend)
-    if isinstance(phase, str) and phase not in known.phases:
+    if isinstance(phase, str) and known.phases is not None and phase not in known.phases:
         mend = did_you_mean(phase, known.phases) or "phases of journey.yaml: " + (", ".join(known.phases) or "none")
         problems.add(document.place(("phase",)), "P202", f"there is no phase {shown(phase)}", mend)
     first: dict[str, Place] = {}
@@ -64,8 +65,8 @@ def check_names(document: Document, file: str, known: Known, problems: Problems)
             name = step.get(key)
             if isinstance(name, str) and name and (missing := known.templates.find(kind, name, file)) is not None:
                 problems.add(document.place((*path, key)), "P203", f"there is no {_called(kind)} template {shown(name)}", missing)
-        if isinstance(step.get("notice"), str):
-            _check_notice(document.place((*path, "notice")), step["notice"], known, problems)
+        if isinstance(step.get("notice"), str) and known.milestones is not None:
+            _check_notice(document.place((*path, "notice")), step["notice"], known.milestones, problems)
 
 
 def _called(kind: Kind) -> str:
@@ -84,10 +85,10 @@ def _check_id(document: Document, path: Path, step: Mapping[str, Any], first: di
     first.setdefault(own, place)
 
 
-def _check_notice(place: Place, milestone: str, known: Known, problems: Problems) -> None:
-    spec = known.milestones.get(milestone)
+def _check_notice(place: Place, milestone: str, known: Mapping[str, MilestoneSpec], problems: Problems) -> None:
+    spec = known.get(milestone)
     if spec is None:
-        mend = did_you_mean(milestone, known.milestones) or "milestones of journey.yaml: " + (", ".join(known.milestones) or "none")
+        mend = did_you_mean(milestone, known) or "milestones of journey.yaml: " + (", ".join(known) or "none")
         problems.add(place, "P205", f"there is no milestone {shown(milestone)}", mend)
     elif spec.notice is None:
         problems.add(place, "P205", f'the milestone "{milestone}" has no notice', "name its template in journey.yaml: `notice: …`")
