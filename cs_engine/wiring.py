@@ -43,17 +43,17 @@ def _attributes(root: Path) -> Attributes | None:
     from cs_engine.playbook import load
     from cs_engine.sources.describe import describe
 
+    readable = load.load_sources(root)
+    if readable is None:
+        return None
     try:
-        config = load.load_config(root)
-    except ProblemsFound:
-        readable = load.load_sources(root)
-        if readable is None:
-            return None
+        return describe(root, readable)
+    except SyncStopped:
         try:
-            return describe(root, readable)
-        except SyncStopped:
+            load.load_config(root)
+        except ProblemsFound:
             return None
-    return describe(root, config)
+        raise
 
 
 def check_project() -> tuple[Project, list[Problem]]:

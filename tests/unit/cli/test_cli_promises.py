@@ -155,3 +155,13 @@ def test_one_check_tells_what_is_wrong_with_project_yaml_and_with_the_conditions
     assert said.code == 1
     for found in ("P103", "X211", "P203"):
         assert f" {found} " in said.out + said.err
+
+
+def test_a_time_zone_that_does_not_exist_is_a_problem_at_its_place(project: Path, call: Call) -> None:
+    """The columns of sources that were never synced are told all the same."""
+    settings = project / "playbooks" / "project.yaml"
+    written = [line for line in settings.read_text(encoding="utf-8").split("\n") if not line.startswith("timezone:")]
+    settings.write_text("\n".join(["timezone: Asia/Tokio", *written]), encoding="utf-8")
+    said = call("check")
+    assert said.code == 1
+    assert 'playbooks/project.yaml:1:11 error P206 there is no time zone "Asia/Tokio"; did you mean "Asia/Tokyo"?' in said.out
