@@ -103,6 +103,21 @@ def test_all_mistakes_of_a_mail_at_once(tmp_path: Path) -> None:
     assert said(mail_problems(tmp_path, text)) == ["3:1 T306", "5:4 T304", "5:23 T304", "7:1 T315", "7:27 T313"]
 
 
+def test_a_body_that_is_no_jinja_hides_nothing_of_the_subject(tmp_path: Path) -> None:
+    """Each piece is judged by itself: what cannot be read is passed over, not the whole mail."""
+    text = "---\nsubject: For {{ acount.name }}\npreheader: '{% if x'\n---\n{{ account.name }"
+    assert said(mail_problems(tmp_path, text)) == ["2:17 T304", "3:12 T303", "5:1 T303"]
+
+
+def test_a_wrong_block_hides_no_name_of_a_slack_template(tmp_path: Path) -> None:
+    """The names of the block's own text too; a text that is no Jinja has none."""
+    text = (
+        "text: Hi {{ champion.nam }}\nblocks:\n  - type: sektion\n    text: {type: mrkdwn, text: '{{ account.pln }}'}\n"
+        "  - type: section\n    text: {type: mrkdwn, text: '{{ account.nme '}\n"
+    )
+    assert said(checked(tmp_path, {"templates/slack/s.yaml": text})) == ["1:13 T304", "3:11 T332", "4:36 T304", "6:33 T303"]
+
+
 HONORIFICS = [
     ("山田様様", "1"),
     ("{{ contact.name }}様様", "1"),
