@@ -12,14 +12,19 @@ import argparse
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cs_engine.instants import from_micros
 from cs_engine.journey import message
+from cs_engine.journey.caps import Cap, History, Scope
 from cs_engine.journey.enrolment import NewEnrolment, parked
 from cs_engine.journey.identity import enrolment_id, message_id
 from cs_engine.journey.message import NewMessage
-from cs_engine.ports import AccountRow, Change, ContactRow, JournalLine
+from cs_engine.journey.policy import Rules, judge
+from cs_engine.ports import AccountRow, Candidate, Change, ContactRow, JournalLine
+from cs_engine.run.deliver import request_of
 from cs_engine.state import SqlStore, open_store, this_process
 
 NOW = 1_767_225_600_000_000
@@ -29,6 +34,13 @@ BATCH = 20_000
 CLAIM = 500
 PLAYBOOK, DIGEST = "onboarding-self-serve", "0123456789abcdef0123"
 SEEN = '{"account.plan": "self_serve", "days_since(account.signed_up_at)": 3}'
+
+CAPS = (
+    Cap(Scope.CONTACT, 2, 7 * DAY, "cap: contact 2 in 7 days"),
+    Cap(Scope.ACCOUNT, 5, 7 * DAY, "cap: account 5 in 7 days"),
+    Cap(Scope.STAFF, 20, DAY, "cap: csm 20 in 1 day by slack", "slack"),
+)
+RULES = Rules("UTC", None, lambda locale: locale or "en", lambda _channel, _template, _locale: True)
 
 Work = tuple[str, int, float, float]
 """(what, rows, seconds, of them this process's on a core: what is left waited for the disk, the database or other programs)."""
@@ -71,8 +83,9 @@ def measure(store: SqlStore, people: int, mails: int) -> Iterator[Work]:
     moving = list(_advances(store))
     yield _timed("advance: move + message + journal line", people, lambda: _commit(store, moving))
     yield _timed("count all messages", people, store.counts)
-    mails = min(mails, people)
-    yield _timed(f"claim by {CLAIM} and settle", mails, lambda: _deliver(store, mails))
+    mails = min(mails, people // 2)
+    yield _timed(f"claim by {CLAIM} and settle", mails, lambda: _deliver(store, mails, ()))
+    yield _timed(f"the same, under {len(CAPS)} caps", mails, lambda: _deliver(store, mails, CAPS))
     yield _timed("skip what left its step (nothing)", people - mails, lambda: store.skip_left(NOW + DAY))
     yield _timed("count customer mails since", mails, lambda: store.emails_since(NOW, NOW + DAY))
 
@@ -132,10 +145,14 @@ def _commit(store: SqlStore, changes: Sequence[Change]) -> None:
         store.commit(change, NOW + DAY)
 
 
-def _deliver(store: SqlStore, mails: int) -> None:
+def _deliver(store: SqlStore, mails: int, caps: Sequence[Cap]) -> None:
     now, holder = NOW + DAY, this_process()
+
+    def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
+        return judge([request_of(c) for c in candidates], replace(RULES, caps=caps), from_micros(now), history)
+
     for _ in range(0, mails, CLAIM):
-        claim = store.claim(now, now, now, CLAIM, holder, lambda candidates: [None] * len(candidates))
+        claim = store.claim(now, now, now, CLAIM, holder, verdict)
         store.settle([message.accepted(candidate.id, "sg-14c5d75ce93") for candidate in claim.dispatching], now)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, message
+from cs_engine.journey.caps import History
 from cs_engine.language.expression import Expression, Grain
 
 Rows = NDArray[np.int64]
@@ -233,8 +234,10 @@ class Candidate(NamedTuple):
     """For CTAs: where the message of the open CTA stands (Slack channel and ts), to update it; '' else."""
 
 
-Verdict = Callable[[Sequence[Candidate]], Sequence[message.Move | None]]
-"""The claim's policy: for each candidate a move (held, skipped), or None: dispatch it."""
+Verdict = Callable[[Sequence[Candidate], History], Sequence[message.Move | None]]
+"""The claim's policy: for each candidate, in the claim's order, a move (held, skipped), or None: dispatch it. The history answers from
+the claim's transaction, and no other claim that asks one runs beside it.
+"""
 
 
 class Counts(NamedTuple):
@@ -328,7 +331,7 @@ class Store(Protocol):
 
     def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
         """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned.
-        `channel`: of this one alone.
+        `channel`: of this one alone. What is dispatched counts as sent at `delivery_now`, until it is proven not to have been accepted.
         """
 
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:

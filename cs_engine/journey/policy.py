@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import message
+from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, nothing_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Rules:
     """A recipient's locale ('' for unknown) -> the locale that their mail is written in."""
     written: Callable[[str, str, str], bool]
     """(channel, template, locale) -> whether that template exists in that locale."""
+    caps: Sequence[Cap] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +68,37 @@ class Request:
     suppressed: bool
     zone: str
     locale: str
+    kind: str = "email"
+    """email | notice | cta | cta_update"""
+    account: str = ""
+    recipient: str = ""
+    """A contact id, a staff e-mail, or a channel's name."""
 
 
-def judge(requests: Sequence[Request], rules: Rules, at: datetime) -> list[message.Move | None]:
+def judge(
+    requests: Sequence[Request],
+    rules: Rules,
+    at: datetime,
+    history: History = nothing_sent,
+    unmade: Callable[[int], message.Move | None] = lambda _position: None,
+) -> list[message.Move | None]:
     """For each message None (it may go), or the move that keeps it: held until an instant, or skipped, with the reason.
 
-    A held message is judged again when its time comes; nothing is dropped for coming at a bad hour.
+    They are judged in order: who comes first wins under a cap. `unmade` is asked last, by position, for a move of what could go but
+    cannot be made: it takes no room under a cap. A held message is judged again when its time comes; nothing is dropped for coming
+    at a bad hour, or as one too many.
     """
+    ledger = Ledger(rules.caps, requests, history, to_micros(at))
     opens: dict[str, Micros | None] = {}
     verdicts: list[message.Move | None] = []
-    for request in requests:
+    for position, request in enumerate(requests):
         if request.zone not in opens:
             until = rules.quiet_hours.until(at, zone_or(request.zone, rules.zone)) if rules.quiet_hours else None
             opens[request.zone] = to_micros(until) if until else None
-        verdicts.append(_judge(request, rules, at, opens[request.zone]))
+        move = _judge(request, rules, at, opens[request.zone]) or _wait(request, ledger) or unmade(position)
+        if move is None:
+            ledger.goes(request)
+        verdicts.append(move)
     return verdicts
 
 
@@ -95,9 +114,14 @@ def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -
     # Our own people are told in the project's language what is not written in the customer's.
     if to_customer and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
-    if opens is not None and to_customer and request.topic != "transactional":
+    if opens is not None and to_customer and request.topic != EXEMPT_TOPIC:
         return message.held(request.id, request.state, "quiet_hours", opens)
     return None
+
+
+def _wait(request: Request, ledger: Ledger) -> message.Move | None:
+    frees = ledger.frees(request)
+    return None if frees is None else message.held(request.id, request.state, frees[1], frees[0])
 
 
 @lru_cache(maxsize=1024)

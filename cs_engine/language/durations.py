@@ -95,6 +95,12 @@ def micros(duration: Duration) -> Micros | None:
     return None if minutes is None else duration.amount * minutes * 60_000_000
 
 
+def length(duration: Duration) -> Micros | None:
+    """The length in microseconds, of days as 24 hours each; None for business days, which have none."""
+    days = {"days": 1, "weeks": 7}.get(duration.unit)
+    return micros(duration) if days is None else duration.amount * days * 24 * 60 * 60_000_000
+
+
 def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1) -> datetime:
     """`at` (aware) moved by `times` durations (negative: back), as an aware UTC datetime.
 

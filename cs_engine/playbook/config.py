@@ -75,6 +75,17 @@ class QuietHours(Strict):
     to: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When it goes out: 08:00.")
 
 
+class CapSpec(Strict):
+    """Not more than so many in any span of that length; what is too many waits. `transactional` is exempt, and not counted."""
+
+    per: Literal["contact", "account", "csm"] = Field(
+        description="Whose messages are counted: mail to one contact, mail to all contacts of an account, or what one of us gets."
+    )
+    most: int = Field(ge=1, le=100_000, description="How many may go within the span.")
+    in_: str = Field(alias="in", description="The span, rolling to the second: `7 days` is 168 hours.")
+    channel: Literal["email", "slack"] | None = Field(None, description="Counts and holds messages of this channel alone.")
+
+
 class Company(Strict):
     """Who sends: shown in every mail's footer, as CAN-SPAM and 特定電子メール法 ask."""
 
@@ -119,6 +130,9 @@ class ProjectConfig(Strict):
     sender: Sender = Field(description="Whom mail comes from.")
     unsubscribe: str | None = Field(None, description="mailto:… or https://… that takes an unsubscribe.")
     quiet_hours: QuietHours | None = Field(QuietHours(), description="When customer mail waits; null: never.")
+    caps: tuple[CapSpec, ...] = Field(
+        (), description="How many messages may go in any span of time; the playbook's priority decides whose."
+    )
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
     slack: SlackConfig = Field(SlackConfig(), description="Where alerts go.")

@@ -14,6 +14,7 @@ from random import Random
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
+from cs_engine.journey.caps import History
 from cs_engine.journey.policy import Request, judge
 from cs_engine.ports import Candidate, Outcome, Parcel
 from cs_engine.run.context import TickContext
@@ -141,14 +142,17 @@ class _Lane:
         """Claims a batch, commits, and begins to make its parcels."""
         tick, engine = self._tick, self._tick.engine
         playbooks: dict[str, str] = {}
+        moment = tick.clock.now()  # one for the rules and for what goes: caps count it
 
-        def verdict(candidates: Sequence[Candidate]) -> Sequence[message.Move | None]:
+        def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
             playbooks.update((c.id, c.playbook) for c in candidates)
-            moves = judge([_request(c) for c in candidates], self._letters.rules, tick.clock.now())
-            return [move or self._unmakeable(c) or self._told(c) for c, move in zip(candidates, moves, strict=True)]
+            def unmade(position: int) -> message.Move | None:
+                return self._unmakeable(candidates[position]) or self._told(candidates[position])
 
-        wall, delivery_now = to_micros(engine.wall.now()), to_micros(tick.clock.now())
-        claim = engine.store.claim(wall, delivery_now, tick.at, BATCH, engine.holder, verdict, self.channel)
+            return judge([request_of(c) for c in candidates], self._letters.rules, moment, history, unmade)
+
+        wall = to_micros(engine.wall.now())
+        claim = engine.store.claim(wall, to_micros(moment), tick.at, BATCH, engine.holder, verdict, self.channel)
         for move in claim.moved:
             self._count(playbooks.get(move.id, ""), move)
         try:
@@ -274,8 +278,10 @@ class _Lane:
             self._tick.of(playbook).skipped += 1
 
 
-def _request(c: Candidate) -> Request:
+def request_of(c: Candidate) -> Request:
+    """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
+        kind=c.kind, account=c.account_id, recipient=c.recipient,
     )  # fmt: skip

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import time
 
 from cs_engine.content.library import Library
+from cs_engine.journey.caps import Cap, Scope
 from cs_engine.journey.policy import QuietHours, Rules
-from cs_engine.playbook.config import ProjectConfig
+from cs_engine.language import durations
+from cs_engine.playbook.config import CapSpec, ProjectConfig
 
 
 def rules_of(config: ProjectConfig, library: Library) -> Rules:
@@ -27,4 +29,13 @@ def rules_of(config: ProjectConfig, library: Library) -> Rules:
         quiet_hours=QuietHours(time.fromisoformat(quiet.from_), time.fromisoformat(quiet.to)) if quiet else None,
         locale_of=locale_of,
         written=written,
+        caps=[_cap(spec) for spec in config.caps],
     )
+
+
+def _cap(spec: CapSpec) -> Cap:
+    span = durations.parse(spec.in_)
+    window = durations.length(span) if span else None
+    assert window, "checked as the project was loaded"
+    by = f" by {spec.channel}" if spec.channel else ""
+    return Cap(Scope(spec.per), spec.most, window, f"cap: {spec.per} {spec.most} in {span}{by}", spec.channel or "")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cs_engine.instants import Micros
+from cs_engine.journey.caps import EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, second
 from cs_engine.journey.message import State, skipped
 from cs_engine.ports import Candidate, Claim, Verdict
 from cs_engine.state import messages
 from cs_engine.state.database import Tx
 from cs_engine.state.holder import is_dead
+
+_LOCK = 0x63735F636C61696D
+"""PostgreSQL's advisory lock of claims that count: 'cs_claim'."""
 
 LEASE: Micros = 5 * 60 * 1_000_000
 """How long a claimed message may be on its way before its fate is uncertain."""
@@ -56,11 +60,11 @@ def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, h
     batch = rows[:limit]
     left = [(c, skipped(c.id, c.state, row[_LEFT])) for row in batch if row[_LEFT] is not None and (c := _candidate(row))]
     here = [_candidate(row) for row in batch if row[_LEFT] is None]
-    judged = list(zip(here, verdict(here), strict=True)) if here else []
+    judged = list(zip(here, verdict(here, _history(tx)), strict=True)) if here else []
     moved = left + [(candidate, move) for candidate, move in judged if move is not None]
     dispatching = [candidate for candidate, move in judged if move is None]
     messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
-    _dispatch(tx, dispatching, holder, wall + LEASE, now)
+    _dispatch(tx, dispatching, holder, wall + LEASE, delivery_now, now)
     taken = [c._replace(state=State.DISPATCHING, moved_at=now, attempts=c.attempts + 1) for c in dispatching]
     return Claim(taken, [move for _, move in moved], len(rows) > limit)
 
@@ -80,16 +84,46 @@ def uncertain(tx: Tx) -> list[Candidate]:
     return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'uncertain' ORDER BY m.planned_at, m.id")]
 
 
-def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micros, now: Micros) -> None:
+def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micros, delivery_now: Micros, now: Micros) -> None:
     if taken:
         tx.run(
             f"UPDATE messages SET state = 'dispatching', reason = '', until = NULL, attempts = attempts + 1, holder = :holder, "
-            f"lease_until = :lease_until, moved_at = :now WHERE {tx.among('id', 'ids')}",
+            f"lease_until = :lease_until, sent_at = :sent_at, moved_at = :now WHERE {tx.among('id', 'ids')}",
             holder=holder,
             lease_until=lease_until,
+            sent_at=second(delivery_now),
             now=now,
             ids=tx.ids(candidate.id for candidate in taken),
         )
+
+
+_WHOSE = {
+    Scope.CONTACT: ("recipient", "contact"),
+    Scope.ACCOUNT: ("account_id", "contact"),
+    Scope.STAFF: ("recipient", "staff"),
+}
+
+
+def _history(tx: Tx) -> History:
+    """What was sent, as this transaction sees it."""
+    locked = tx.embedded  # SQLite has one writer at a time
+
+    def sent(scope: Scope, keys: Collection[str], since: Micros) -> list[Sent]:
+        nonlocal locked
+        if not locked:
+            # A claim beside this one would not see what it sends.
+            tx.rows("SELECT pg_advisory_xact_lock(:lock)", lock=_LOCK)
+            locked = True
+        column, kind = _WHOSE[scope]
+        rows = tx.rows(
+            f"SELECT {column}, channel, sent_at FROM messages WHERE sent_at > :since AND {tx.among(column, 'keys')} "
+            f"AND recipient_kind = '{kind}' AND topic <> '{EXEMPT_TOPIC}' AND kind <> '{EXEMPT_KIND}'",
+            since=since,
+            keys=tx.ids(keys),
+        )
+        return [Sent(*row) for row in rows]
+
+    return sent
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:

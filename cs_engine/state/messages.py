@@ -22,6 +22,10 @@ WHY_LEFT = "CASE WHEN e.state = 'finished' THEN e.finished_reason ELSE 'left_ste
 _NEW = (*NewMessage._fields, "moved_at")
 
 
+_NOT_SENT = (State.PLANNED, State.REJECTED)
+"""Moves to these say that it was not accepted: it does not count under a cap."""
+
+
 class Subject(NamedTuple):
     """What a journal line and the end of a step need to know of a message."""
 
@@ -63,6 +67,7 @@ def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:
         [(m.state.value, m.reason, m.until, m.provider_id, now, now if m.state.settled else None, m.id) for _, m in moves],
     )
     tx.update_each(schema.messages, (), "attempts = attempts - 1", ("id",), [(m.id,) for _, m in moves if not m.counts])
+    tx.update_each(schema.messages, (), "sent_at = NULL", ("id",), [(m.id,) for _, m in moves if m.state in _NOT_SENT])
     ctas.delivered(tx, [(s.cta_id, m.provider_id) for s, m in moves if s.kind == "cta" and m.state is State.ACCEPTED and m.provider_id])
     enrolments.end_steps(tx, (s.enrolment_id for s, m in moves if m.state.settled), now)
     journal.append(tx, [_line(subject, move, now) for subject, move in moves])

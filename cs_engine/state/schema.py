@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0003"
 """The newest migration."""
 
 metadata = MetaData()
@@ -138,6 +138,7 @@ messages = Table(
     _at("lease_until", nullable=True),
     _text("provider_id", ""),
     _at("settled_at", nullable=True),
+    _at("sent_at", nullable=True),
     CheckConstraint(_one_of(*_OPEN, *_SETTLED), "messages_state_known"),
     CheckConstraint(f"(settled_at IS NULL) = ({_one_of(*_OPEN)})", "messages_settled_when"),
     CheckConstraint("(state = 'dispatching') = (lease_until IS NOT NULL)", "messages_leased_while_dispatching"),
@@ -165,6 +166,15 @@ Index(
     sqlite_where=text("settled_at IS NOT NULL"),
     postgresql_where=text("settled_at IS NOT NULL"),
 )
+# What the caps count: by recipient, and by account.
+for _name, _who in (("messages_sent_to", messages.c.recipient), ("messages_sent_to_account", messages.c.account_id)):
+    Index(
+        _name,
+        _who,
+        messages.c.sent_at,
+        sqlite_where=text("sent_at IS NOT NULL"),
+        postgresql_where=text("sent_at IS NOT NULL"),
+    )
 Index("messages_of_step", messages.c.enrolment_id, messages.c.step)
 
 ctas = Table(

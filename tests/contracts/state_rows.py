@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cs_engine.journey import message
+from cs_engine.journey.caps import History
 from cs_engine.journey.enrolment import NewEnrolment, Standing
 from cs_engine.journey.message import NewMessage
 from cs_engine.ports import Candidate, Change, Claim, CtaFired, JournalLine
@@ -93,7 +94,7 @@ def standing(store: SqlStore, id: str = "enr_1") -> Standing:
     return next(who for who in store.standing(PLAYBOOK, DIGEST, NOW + 1000 * DAY) if who.id == id)
 
 
-def dispatch_all(candidates: Sequence[Candidate]) -> list[message.Move | None]:
+def dispatch_all(candidates: Sequence[Candidate], sent: History) -> list[message.Move | None]:
     return [None] * len(candidates)
 
 

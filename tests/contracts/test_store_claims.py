@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from cs_engine.journey import enrolment, message
+from cs_engine.journey.caps import History
 from cs_engine.journey.message import State
 from cs_engine.ports import AccountRow, Candidate, Change, ContactRow
 from cs_engine.state import SqlStore
@@ -38,8 +39,8 @@ TOKYO = AccountRow("acc_1", "Example", "ja", "Asia/Tokyo", "csm@vendor.example",
 KEN = ContactRow("con_1", "acc_1", "ken@example.jp", "hash-of-ken", "Ken", "champion", "", "", None)
 
 
-def hold_all_until(until: int) -> Callable[[Sequence[Candidate]], list[message.Move | None]]:
-    return lambda candidates: [message.held(c.id, c.state, "quiet_hours", until) for c in candidates]
+def hold_all_until(until: int) -> Callable[[Sequence[Candidate], History], list[message.Move | None]]:
+    return lambda candidates, _sent: [message.held(c.id, c.state, "quiet_hours", until) for c in candidates]
 
 
 def test_the_highest_priority_goes_first_then_the_oldest(store: SqlStore) -> None:
@@ -156,7 +157,7 @@ def test_the_next_time_may_be_of_some_channels(store: SqlStore) -> None:
 
 def test_what_the_policy_skips_ends_its_step(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
-    claim = store.claim(NOW, NOW, LATER, 10, HERE, lambda cs: [message.skipped(c.id, c.state, "suppressed") for c in cs])
+    claim = store.claim(NOW, NOW, LATER, 10, HERE, lambda cs, _sent: [message.skipped(c.id, c.state, "suppressed") for c in cs])
     assert [move.reason for move in claim.moved] == ["suppressed"]
     assert standing(store).step_ended_at == LATER
     assert events(store)[-1] == ("skipped", "suppressed")
@@ -170,9 +171,9 @@ def test_the_policy_is_asked_only_of_those_still_at_their_step(store: SqlStore) 
     store.commit(Change(moves=[goal, moved_on]), LATER)
     asked: list[str] = []
 
-    def verdict(candidates: Sequence[Candidate]) -> list[message.Move | None]:
+    def verdict(candidates: Sequence[Candidate], sent: History) -> list[message.Move | None]:
         asked.extend(c.id for c in candidates)
-        return dispatch_all(candidates)
+        return dispatch_all(candidates, sent)
 
     claim = store.claim(NOW, LATER, LATER, 10, HERE, verdict)
     assert asked == ["msg_3"]
@@ -249,7 +250,7 @@ def test_what_is_on_its_way_is_not_claimed_twice(store: SqlStore, another: Calla
 def test_a_claim_that_raises_has_claimed_nothing(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
 
-    def broken(candidates: Sequence[Candidate]) -> list[message.Move | None]:
+    def broken(candidates: Sequence[Candidate], sent: History) -> list[message.Move | None]:
         raise RuntimeError(len(candidates))
 
     with pytest.raises(RuntimeError):
@@ -297,9 +298,9 @@ def test_a_worker_on_postgresql_does_not_wait_for_anothers_claim(empty_postgres:
         first.commit(entered("1", "2", "3", "4"), NOW)
         meanwhile: list[str] = []
 
-        def verdict(candidates: Sequence[Candidate]) -> list[message.Move | None]:
+        def verdict(candidates: Sequence[Candidate], sent: History) -> list[message.Move | None]:
             meanwhile.extend(c.id for c in claimed(second, limit=5).dispatching)
-            return dispatch_all(candidates)
+            return dispatch_all(candidates, sent)
 
         taken = first.claim(NOW, NOW, NOW, 2, HERE, verdict)
         assert [c.id for c in taken.dispatching] == ["msg_1", "msg_2"]

@@ -31,7 +31,7 @@ for n in range(first, first + 1_000_000):
         ),
         now,
     )
-    claim = store.claim(now, now, now, 15, this_process(), lambda candidates: [None] * len(candidates))
+    claim = store.claim(now, now, now, 15, this_process(), lambda candidates, _sent: [None] * len(candidates))
     store.settle([message.accepted(c.id, "sg") for c in claim.dispatching], now)
     store.end_tick(now, this_process(), {})
 """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from cs_engine.journey import enrolment, message
+from cs_engine.journey.caps import History
 from cs_engine.journey.message import State
 from cs_engine.ports import Candidate, Change, Counts
 from cs_engine.state import SqlStore, messages
@@ -191,7 +192,7 @@ def test_every_message_is_counted_once_whatever_happens(store: SqlStore) -> None
 
 
 def _one_turn(store: SqlStore, now: int, chance: random.Random) -> None:
-    def verdict(candidates: Sequence[Candidate]) -> list[message.Move | None]:
+    def verdict(candidates: Sequence[Candidate], sent: History) -> list[message.Move | None]:
         return [message.held(c.id, c.state, "caps", now + 1) if chance.random() < 0.3 else None for c in candidates]
 
     moves = []

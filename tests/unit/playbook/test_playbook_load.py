@@ -277,6 +277,31 @@ def test_a_condition_over_many_blanks_gets_a_warning(folder: Folder) -> None:
             "manager: led@",
             "3:62 error P207 this manager is not in the team; write the e-mail of somebody who is in team.yaml",
         ),
+        (
+            "project",
+            "topics:",
+            "caps: [{per: account, most: 2, in: 7 days, channel: slack}]\ntopics:",
+            "8:53 error P210 customers get nothing by Slack; leave channel out, or count per: csm",
+        ),
+        (
+            "project",
+            "topics:",
+            "caps: [{per: contact, most: 2, in: 5 business days}]\ntopics:",
+            "8:36 error P210 a cap cannot count over 5 business days; write 7 days",
+        ),
+        (
+            "project",
+            "topics:",
+            "caps:\n  - {per: csm, most: 2, in: 7 days}\n  - {per: csm, most: 3, in: 1 weeks}\ntopics:",
+            "10:5 error P210 a second cap of the same messages over the same span; the first stands at playbooks/project.yaml:9:5; keep one",
+        ),
+        (
+            "project",
+            "topics:",
+            "caps: [{per: contact, most: 2, in: week}]\ntopics:",
+            "8:36 error X290 'week' is no length of time; write a whole number and a unit: 3 days, "
+            + "2 business days, 4 hours, 52 weeks, 30 minutes",
+        ),
         ("team", "role: sales", "role: champion", '4:59 error P207 "champion" cannot be a staff role: it means somebody else'),
         (
             "team",
