@@ -20,6 +20,7 @@ from cs_engine.instants import from_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import Cap, History, Scope
 from cs_engine.journey.enrolment import NewEnrolment, parked
+from cs_engine.journey.hours import Window
 from cs_engine.journey.identity import enrolment_id, message_id
 from cs_engine.journey.message import NewMessage
 from cs_engine.journey.policy import Rules, judge
@@ -40,7 +41,7 @@ CAPS = (
     Cap(Scope.ACCOUNT, 5, 7 * DAY, "cap: account 5 in 7 days"),
     Cap(Scope.STAFF, 20, DAY, "cap: csm 20 in 1 day by slack", "slack"),
 )
-RULES = Rules("UTC", None, lambda locale: locale or "en", lambda _channel, _template, _locale: True)
+RULES = Rules("UTC", Window(), lambda locale: locale or "en", lambda _channel, _template, _locale: True)
 
 Work = tuple[str, int, float, float]
 """(what, rows, seconds, of them this process's on a core: what is left waited for the disk, the database or other programs)."""

@@ -4,37 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from cs_engine.instants import Micros, to_micros
+from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, nothing_sent
-
-
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """Customer mail waits from `start` to `end`, local time of the recipient; the span may run over midnight."""
-
-    start: time
-    end: time
-
-    def until(self, at: datetime, zone: ZoneInfo) -> datetime | None:
-        """When the window opens again, or None when it is open at `at`.
-
-        In a gap of summer time the end is the first instant after it; in a fold it is the first of the two.
-        """
-        local = at.astimezone(zone)
-        clock = local.time()
-        if self.start <= self.end:
-            quiet, wraps = self.start <= clock < self.end, False
-        else:
-            quiet, wraps = clock >= self.start or clock < self.end, clock >= self.start
-        if not quiet:
-            return None
-        day = local.date() + timedelta(days=1) if wraps else local.date()
-        return datetime.combine(day, self.end, zone).astimezone(UTC)
+from cs_engine.journey.hours import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +20,8 @@ class Rules:
 
     zone: str
     """The project's zone: for people without one."""
-    quiet_hours: QuietHours | None
+    window: Window
+    """When mail to customers may go."""
     locale_of: Callable[[str], str]
     """A recipient's locale ('' for unknown) -> the locale that their mail is written in."""
     written: Callable[[str, str, str], bool]
@@ -89,24 +67,21 @@ def judge(
     at a bad hour, or as one too many.
     """
     ledger = Ledger(rules.caps, requests, history, to_micros(at))
-    opens: dict[str, Micros | None] = {}
+    window = _Openings(rules, at)
     verdicts: list[message.Move | None] = []
     for position, request in enumerate(requests):
-        if request.zone not in opens:
-            until = rules.quiet_hours.until(at, zone_or(request.zone, rules.zone)) if rules.quiet_hours else None
-            opens[request.zone] = to_micros(until) if until else None
-        move = _judge(request, rules, at, opens[request.zone]) or _wait(request, ledger) or unmade(position)
+        move = _judge(request, rules, at) or _wait(request, ledger, window) or unmade(position)
         if move is None:
             ledger.goes(request)
         verdicts.append(move)
     return verdicts
 
 
-def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -> message.Move | None:
+def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
+    """What the message lacks to be sent at all."""
     if not request.known:
         return message.skipped(request.id, request.state, "recipient_gone")
-    to_customer = request.channel == "email" and request.recipient_kind == "contact"
-    if to_customer:
+    if _to_customer(request):
         if not request.address:
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
@@ -114,14 +89,44 @@ def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -
     # Our own people are told in the project's language what is not written in the customer's.
     if to_customer and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
-    if opens is not None and to_customer and request.topic != EXEMPT_TOPIC:
-        return message.held(request.id, request.state, "quiet_hours", opens)
     return None
 
 
-def _wait(request: Request, ledger: Ledger) -> message.Move | None:
-    frees = ledger.frees(request)
-    return None if frees is None else message.held(request.id, request.state, frees[1], frees[0])
+def _wait(request: Request, ledger: Ledger, window: _Openings) -> message.Move | None:
+    """What it has to wait for. Under a cap it waits until both allow it, and the cap is the reason."""
+    hours_apply = _to_customer(request) and request.topic != EXEMPT_TOPIC
+    if (frees := ledger.frees(request)) is not None:
+        until, reason = frees
+        if hours_apply:
+            until = to_micros(window.opens(from_micros(until), request))
+        return message.held(request.id, request.state, reason, until)
+    if hours_apply and (closed := window.wait(request)) is not None:
+        return message.held(request.id, request.state, closed[1], to_micros(closed[0]))
+    return None
+
+
+def _to_customer(request: Request) -> bool:
+    return request.channel == "email" and request.recipient_kind == "contact"
+
+
+class _Openings:
+    """The window of one claim: asked once for all who share zone and locale."""
+
+    def __init__(self, rules: Rules, at: datetime) -> None:
+        self._rules, self._at = rules, at
+        self._waits: dict[tuple[str, str], tuple[datetime, str] | None] = {}
+
+    def wait(self, request: Request) -> tuple[datetime, str] | None:
+        key = (request.zone, request.locale)
+        if key not in self._waits:
+            self._waits[key] = self._rules.window.wait(self._at, self._zone(request), request.locale)
+        return self._waits[key]
+
+    def opens(self, at: datetime, request: Request) -> datetime:
+        return self._rules.window.opens(at, self._zone(request), request.locale)
+
+    def _zone(self, request: Request) -> ZoneInfo:
+        return zone_or(request.zone, self._rules.zone)
 
 
 @lru_cache(maxsize=1024)

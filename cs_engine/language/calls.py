@@ -39,9 +39,10 @@ class Calls:
         return value
 
     def _subject(self, node: exp.Expr, name: str) -> Value:
-        """`reached('habit')`, `in_segment('enterprise')`."""
+        """`reached('habit')`, `in_segment('enterprise')`, `in_calendar('jp')`."""
         what = SUBJECTS[name]
-        known = self.compiler.scope.milestones if what == "milestone" else self.compiler.scope.segments
+        scope = self.compiler.scope
+        known = {"milestone": scope.milestones, "segment": scope.segments, "calendar": scope.calendars}[what]
         arguments = node.expressions
         if len(arguments) != 1:
             return self.compiler.refuse(node, "X217", f"{name}() takes one {what}", f"write {name}('…')")
@@ -60,6 +61,10 @@ class Calls:
         if token.value not in known:
             message = f"there is no {what} '{token.value}'"
             return self.compiler.refuse(arguments[0], "X218", message, did_you_mean(str(token.value), known))
+        if what == "calendar":
+            start, end = self.compiler.span(node)
+            sql = f"coalesce(getvariable('calendar {token.value}'), false)"
+            return Value(sql, Type.BOOLEAN, start, end, self.compiler.report.text[start:end])
         prefix = "reached" if what == "milestone" else "segment"
         return self.compiler.column(node, f"{prefix}:{token.value}", Type.BOOLEAN)
 

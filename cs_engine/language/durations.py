@@ -7,7 +7,8 @@ Minutes and hours are absolute. Days and weeks are calendar days in a zone: the 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
@@ -101,11 +102,12 @@ def length(duration: Duration) -> Micros | None:
     return micros(duration) if days is None else duration.amount * days * 24 * 60 * 60_000_000
 
 
-def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1) -> datetime:
+def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1, off: Callable[[date], bool] | None = None) -> datetime:
     """`at` (aware) moved by `times` durations (negative: back), as an aware UTC datetime.
 
     A local time that summer time skips moves on by the gap (02:30 -> 03:30); one that comes twice is the first of the two.
-    Business days from a Saturday or Sunday count from Friday going forward and from Monday going back.
+    Business days from a Saturday or Sunday count from Friday going forward and from Monday going back. `off` says which other days
+    are none.
     """
     exact = micros(duration)
     if exact is not None:
@@ -114,7 +116,7 @@ def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1) -> dat
     local = at.astimezone(zone)
     match duration.unit:
         case "business days":
-            days = _business_shift(local.isoweekday(), amount)
+            days = _business_shift(local.isoweekday(), amount) if off is None else _business_walk(local.date(), amount, off)
         case "weeks":
             days = amount * 7
         case _:
@@ -122,6 +124,23 @@ def add(at: datetime, duration: Duration, zone: ZoneInfo, times: int = 1) -> dat
     if not days:
         return at.astimezone(UTC)
     return (local.replace(tzinfo=None, fold=0) + timedelta(days=days)).replace(tzinfo=zone).astimezone(UTC)
+
+
+def _business_walk(start: date, amount: int, off: Callable[[date], bool]) -> int:
+    """The same, around days that are off."""
+    step, day = timedelta(days=1 if amount >= 0 else -1), start
+    left = abs(amount)
+    while left:
+        day += step
+        if day.isoweekday() <= 5 and not off(day):
+            left -= 1
+    return (day - start).days
+
+
+def weekdays_sql(day: str) -> str:
+    """DuckDB SQL of the number of days from Monday to Friday that there were up to a day, from 1900 on."""
+    n = f"date_diff('day', DATE '1900-01-01', {day})"
+    return f"(5 * ({n} // 7) + least({n} % 7 + 1, 5))"
 
 
 def _business_shift(weekday: int, amount: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cs_engine.language import durations
 from cs_engine.language.expression import Type
 
 SAME = "same"
@@ -25,11 +26,18 @@ class Function:
 
 _TEXT, _NUMBER, _TIME, _YES = Type.TEXT, Type.NUMBER, Type.INSTANT, Type.BOOLEAN
 
+_BUSINESS_DAYS = (
+    "(" + durations.weekdays_sql("getvariable('today')") + " - " + durations.weekdays_sql("CAST({0} AS DATE)") + " - "
+    "len(list_filter(coalesce(getvariable('weekdays off'), []), lambda off: off > CAST({0} AS DATE))))"
+)
+"""Monday to Friday after that day, to today, less those that the project's calendar takes out."""
+
 FUNCTIONS: dict[str, Function] = {
     "now": Function("getvariable('now')", (), _TIME),
     "days_since": Function(
         "(CASE WHEN {0} <= getvariable('now') THEN date_diff('day', CAST({0} AS DATE), getvariable('today')) END)", (_TIME,), _NUMBER
     ),
+    "business_days_since": Function(f"(CASE WHEN {{0}} <= getvariable('now') THEN {_BUSINESS_DAYS} END)", (_TIME,), _NUMBER),
     "days_until": Function("date_diff('day', getvariable('today'), CAST({0} AS DATE))", (_TIME,), _NUMBER),
     "coalesce": Function("coalesce({all})", (SAME,), SAME, repeats=True),
     "nullif": Function("nullif({all})", (SAME, SAME), SAME),
@@ -53,10 +61,10 @@ FUNCTIONS: dict[str, Function] = {
     "hour": Function("hour({0})", (_TIME,), _NUMBER),
     "isodow": Function("isodow({0})", (_TIME,), _NUMBER),
 }
-SUBJECTS = {"reached": "milestone", "in_segment": "segment"}
-"""Functions of one name in quotes: a column of the facts, `reached:habit`, `segment:enterprise`."""
+SUBJECTS = {"reached": "milestone", "in_segment": "segment", "in_calendar": "calendar"}
+"""Functions of one name in quotes: a column of the facts (`reached:habit`, `segment:enterprise`), or a variable (`calendar jp`)."""
 
-NOT_BUILT = frozenset({"done", "answer", "happened", "business_days_since", "in_calendar", "at_entry", "held"})
+NOT_BUILT = frozenset({"done", "answer", "happened", "at_entry", "held"})
 
 _AGGREGATE = "define a metric in metrics.yaml and use its name"
 _DAYS = "write days_since(account.signed_up_at) or days_until(account.renewal_at)"

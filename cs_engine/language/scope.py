@@ -56,6 +56,10 @@ class Scope(Protocol):
     def segments(self) -> Collection[str]:
         """For in_segment('…'): the column is `segment:<segment>`."""
 
+    @property
+    def calendars(self) -> Collection[str]:
+        """For in_calendar('…'): the variable is `calendar <calendar>`."""
+
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         """What `name` (dots included) stands for; None when nobody knows it."""
 

@@ -68,11 +68,27 @@ class Channels(Strict):
     )
 
 
+DayOfWeek = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS_OF_WEEK: tuple[DayOfWeek, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EVERYBODY = "all"
+"""The key of `no_send` for people of every language."""
+
+
 class QuietHours(Strict):
     """Customer mail waits from `from` to `to`, in the recipient's zone."""
 
     from_: str = Field("20:00", alias="from", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="From when mail waits: 20:00.")
     to: str = Field("08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="When it goes out: 08:00.")
+
+
+class CalendarSpec(Strict):
+    """Days of a kind: public holidays, days of your own, other calendars. `jp`, `us`, `year_end`, `golden_week` and `obon` are there."""
+
+    holidays: str | None = Field(None, description="The public holidays of a country, or of a part of one: JP, US, US-CA.")
+    days: tuple[str, ...] = Field((), description="Days and spans: 2026-08-10/2026-08-14; of every year: 05-01, 12-29/01-03.")
+    with_: tuple[str, ...] = Field((), alias="with", description="Other calendars that it includes: [year_end, obon].")
+    without: tuple[str, ...] = Field((), description="Days and spans that do not belong to it after all.")
+    bridge_days: bool = Field(False, description="Whether a working day alone between two days off belongs to it.")
 
 
 class CapSpec(Strict):
@@ -130,6 +146,17 @@ class ProjectConfig(Strict):
     sender: Sender = Field(description="Whom mail comes from.")
     unsubscribe: str | None = Field(None, description="mailto:… or https://… that takes an unsubscribe.")
     quiet_hours: QuietHours | None = Field(QuietHours(), description="When customer mail waits; null: never.")
+    send_days: tuple[DayOfWeek, ...] = Field(
+        DAYS_OF_WEEK, min_length=1, description="Days of the recipient's week on which customer mail goes: [mon, tue, wed, thu, fri]."
+    )
+    calendars: dict[str, CalendarSpec] = Field(
+        default_factory=dict, description="Calendars by name; one that is there already is replaced."
+    )
+    no_send: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Language, or `all` -> calendars on whose days mail to its people waits: {all: [year_end], ja: [jp, obon]}.",
+    )
+    business_calendar: str | None = Field(None, description="The calendar whose days are no business days; default: weekends alone.")
     caps: tuple[CapSpec, ...] = Field(
         (), description="How many messages may go in any span of time; the playbook's priority decides whose."
     )

@@ -14,6 +14,7 @@ from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import company
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
+from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.checks import Known, check_blanks, check_ends, check_names, check_waits, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
 from cs_engine.playbook.config import ProjectConfig, Team
@@ -23,6 +24,7 @@ from cs_engine.playbook.people import Directory
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project, definitions_of
 from cs_engine.playbook.reader import Surroundings
+from cs_engine.playbook.sending import check_sending
 from cs_engine.playbook.shape import read
 from cs_engine.playbook.templates import Templates
 from cs_engine.usage.attributes import Attributes
@@ -157,7 +159,7 @@ class _Loader:
         health = self._health()
         playbooks = list(self._playbooks())
         templates = Templates.of(self.root)
-        self._check_company(team, journey, templates)
+        self._check_company(config, team, journey, templates)
         known = self._known(templates, journey)
         for found in playbooks:
             check_names(found.document, found.document.file, known, self.problems)
@@ -174,7 +176,8 @@ class _Loader:
             raise ProblemsFound(list(self.problems), files.texts)
         segments = {name: SegmentSpec(when=spec) if isinstance(spec, str) else spec for name, spec in raw_segments.items()}
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
-        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems)
+        calendars = self._calendars(config)
+        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars)
         around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey))
         for found in playbooks:
             self._compile(found, around, attributes)
@@ -231,17 +234,27 @@ class _Loader:
             check_waits(found.document, self.problems)
             check_ends(found.document, self.problems)
 
-    def _check_company(self, team: Team | None, journey: JourneySpec | None, templates: Templates) -> None:
+    def _check_company(self, config: ProjectConfig | None, team: Team | None, journey: JourneySpec | None, templates: Templates) -> None:
         """What can be said of those of the files that can be read; None: one has the wrong shape."""
         documents, problems = self.files.documents, self.problems
         if (document := documents.get(f"{FOLDER}/project.yaml")) is not None:
             company.check_project(document, team, problems)
+            if config is not None:
+                check_sending(config, document, problems)
         if (document := documents.get(f"{FOLDER}/team.yaml")) is not None:
             company.check_zones(document, problems)
             if team is not None:
                 company.check_team(team, document, problems)
         if (document := documents.get(f"{FOLDER}/journey.yaml")) is not None and journey is not None:
             company.check_journey(journey, templates, document, problems)
+
+    def _calendars(self, config: ProjectConfig | None) -> tuple[str, ...]:
+        """The calendars that conditions may name, as they stand in project.yaml, even where something else in it is wrong."""
+        if config is not None:
+            return tuple(Calendars.of(config).specs)
+        document = self.files.documents.get(f"{FOLDER}/project.yaml")
+        given = None if document is None else document.data.get("calendars")
+        return tuple(dict.fromkeys([*SHIPPED, *(given if isinstance(given, dict) else ())]))
 
     def _known(self, templates: Templates, journey: JourneySpec | None) -> Known:
         """What playbooks may refer to; topics as they stand in project.yaml, even where something else in it is wrong."""

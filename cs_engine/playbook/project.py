@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Problem, Problems
+from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.definitions import Definitions, Milestone
 from cs_engine.playbook.model import Scalar
@@ -47,6 +50,12 @@ class Project:
     def surroundings(self) -> Surroundings:
         """What this project's playbooks are compiled against."""
         return Surroundings(Directory.of(self.team), self._scope, definitions_of(self.segments, self.journey))
+
+    @property
+    def is_day_off(self) -> Callable[[date], bool] | None:
+        """Which days from Monday to Friday are no business days; None where no calendar says so."""
+        name = self.config.business_calendar
+        return None if name is None else partial(Calendars.of(self.config).has, name)
 
     def _scope(self, grain: Grain, values: Mapping[str, Scalar]) -> CatalogueScope:
         return self.catalogue.scope(grain, values)

@@ -99,6 +99,8 @@ def _default(field: FieldInfo) -> str:
     match default:
         case None | () | "" | {}:
             return ""
+        case tuple():
+            return f"`[{', '.join(str(value) for value in default)}]`"
         case BaseModel():
             return "see below"
         case bool():

@@ -102,6 +102,7 @@ class TickContext:
         if exact is not None:
             return instants + exact
         # Days depend on the zone's calendar. Instants are nows of ticks, so few of many are distinct.
+        off = self.engine.project.is_day_off if duration.unit == "business days" else None
         distinct, where = np.unique(instants, return_inverse=True)
-        moved = [to_micros(durations.add(from_micros(at), duration, self.zone)) for at in distinct.tolist()]
+        moved = [to_micros(durations.add(from_micros(at), duration, self.zone, off=off)) for at in distinct.tolist()]
         return np.array(moved, dtype=np.int64)[where]

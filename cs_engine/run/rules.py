@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import time
+from collections.abc import Callable
+from datetime import date, time
 
 from cs_engine.content.library import Library
 from cs_engine.journey.caps import Cap, Scope
-from cs_engine.journey.policy import QuietHours, Rules
+from cs_engine.journey.hours import QuietHours, Window
+from cs_engine.journey.policy import Rules
 from cs_engine.language import durations
-from cs_engine.playbook.config import CapSpec, ProjectConfig
+from cs_engine.playbook.calendars import Calendars
+from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, ProjectConfig
 
 
 def rules_of(config: ProjectConfig, library: Library) -> Rules:
     """A customer who has a language is never written to in another one; who has none gets the project's own."""
-    quiet = config.quiet_hours
     spoken = {locale for kind in ("email", "slack") for name in library.names(kind) for _, locale in library.variants(kind, name)}
 
     def locale_of(raw: str) -> str:
@@ -26,11 +28,36 @@ def rules_of(config: ProjectConfig, library: Library) -> Rules:
 
     return Rules(
         zone=config.timezone,
-        quiet_hours=QuietHours(time.fromisoformat(quiet.from_), time.fromisoformat(quiet.to)) if quiet else None,
+        window=window_of(config),
         locale_of=locale_of,
         written=written,
         caps=[_cap(spec) for spec in config.caps],
     )
+
+
+def window_of(config: ProjectConfig) -> Window:
+    """When customer mail may go."""
+    quiet = config.quiet_hours
+    return Window(
+        QuietHours(time.fromisoformat(quiet.from_), time.fromisoformat(quiet.to)) if quiet else None,
+        frozenset(DAYS_OF_WEEK.index(day) + 1 for day in config.send_days),
+        _days_off(config),
+    )
+
+
+def _days_off(config: ProjectConfig) -> Callable[[date, str], str]:
+    """By which calendar mail to people of that language waits on that day. `ja` speaks for ja-JP too."""
+    if not config.no_send:
+        return lambda _day, _locale: ""
+    calendars = Calendars.of(config)
+
+    def off(day: date, locale: str) -> str:
+        exact = (locale or config.locale).replace("_", "-").lower()
+        who = dict.fromkeys((EVERYBODY, exact.split("-")[0], exact))
+        names = [name for key in who for said, names in config.no_send.items() if said.lower() == key for name in names]
+        return calendars.first(names, day)
+
+    return off
 
 
 def _cap(spec: CapSpec) -> Cap:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import from_micros
 from cs_engine.language.expression import Expression, Grain, Type
+from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.ports import Failure, Mask, Overlay, Rows
+from cs_engine.sources.days import Days
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage import facts_sql
@@ -33,13 +35,15 @@ class DuckdbFacts:
     """All facts at one `now`. Tables begin with the subjects' ids alone and grow by the columns that are asked for."""
 
     def __init__(
-        self, usage: UsageSet, catalogue: Catalogue, champions: Sequence[Expression], now: datetime, zone: str, overlay: Overlay
-    ) -> None:
+        self, usage: UsageSet, catalogue: Catalogue, champions: Sequence[Expression], now: datetime, zone: str, overlay: Overlay,
+        calendars: Calendars | None = None, business_calendar: str | None = None,
+    ) -> None:  # fmt: skip
         self.now = now
         self.failed: list[Failure] = []
         self._catalogue = catalogue
         self._champions = champions
         self._moment = Moment(now, ZoneInfo(zone))
+        self._days = Days(calendars or Calendars(SHIPPED), business_calendar, self._moment.today)
         self._masks: dict[tuple[Grain, str], Mask] = {}
         self._present: dict[Grain, set[str]] = {Grain.ACCOUNT: {"account.id"}, Grain.CONTACT: {"contact.id"}}
         self._has_champions = False
@@ -132,6 +136,7 @@ class DuckdbFacts:
             return
         table, asked = self._with_days(grain, conditions)
         shown = listed(f"{sql} AS m{i}" for i, sql in enumerate(asked))
+        self._days.tell(self._db, shown)
         try:
             found = self._db.execute(f'SELECT "#row", {shown} FROM {table}').fetchnumpy()
         except duckdb.Error as error:
@@ -183,6 +188,7 @@ class DuckdbFacts:
         shown = f"CAST(TRY({expression.sql}) AS VARCHAR)"
         if expression.type is Type.INSTANT:
             shown = _iso(f"TRY({expression.sql})")
+        self._days.tell(self._db, shown)
         found = self._db.execute(f"SELECT coalesce({shown}, '') FROM {expression.grain.table} ORDER BY \"#row\"").fetchall()
         return [row[0] for row in found]
 
@@ -236,6 +242,7 @@ class DuckdbFacts:
     def _extend(self, grain: Grain, columns: Iterable[str], *, guarded: bool = False) -> None:
         extension = facts_sql.extension(self._catalogue, grain, self._present[grain], columns, self._moment, guarded)
         if extension is not None:
+            self._days.tell(self._db, extension.sql)
             self._replace(grain, extension.sql)
             self._present[grain].update(extension.columns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import duckdb
 
 from cs_engine.errors import CsEngineError
 from cs_engine.language.expression import Expression
+from cs_engine.playbook.calendars import Calendars
+from cs_engine.playbook.company import is_zone
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import AccountRow, ContactRow, Overlay, SourceReport
 from cs_engine.sources import sync as syncing
@@ -36,6 +39,7 @@ class DuckdbUsage:
         self._config = config
         self._catalogue = catalogue
         self._hash_email, self._older_hashes = hash_email, older_hashes
+        self._calendars = Calendars.of(config)
 
     def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
         _, reports = syncing.sync(self._project, self._config, on_progress)
@@ -59,9 +63,18 @@ class DuckdbUsage:
             accounts = _rows(db, usage.accounts, ("id", "name", "locale", "timezone", "csm"), "signed_up_at")
             contacts = _rows(db, usage.contacts, ("id", "account", "email", "name", "role", "locale", "timezone"), "created_at")
         hashed = self._hash_email
+        known = lru_cache(maxsize=None)(is_zone)
+
+        def zone(name: str) -> str:
+            # One that does not exist says nothing: the account's, or the project's, holds instead.
+            return name if name and known(name) else ""
+
         return (
-            [AccountRow(*row) for row in accounts],
-            [ContactRow(id, account, email, hashed(email) if email else "", *rest) for id, account, email, *rest in contacts],
+            [AccountRow(id, name, locale, zone(timezone), csm, at) for id, name, locale, timezone, csm, at in accounts],
+            [
+                ContactRow(id, account, email, hashed(email) if email else "", name, role, locale, zone(timezone), at)
+                for id, account, email, name, role, locale, timezone, at in contacts
+            ],
         )
 
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
@@ -74,9 +87,11 @@ class DuckdbUsage:
         return [(old, self._hash_email(address)) for (address,) in addresses for old in self._older_hashes(address) if old in known]
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
+        config = self._config
         facts = DuckdbFacts(
-            self._current(), self._catalogue, champions(self._config.people, self._catalogue), now, self._config.timezone, overlay
-        )
+            self._current(), self._catalogue, champions(config.people, self._catalogue), now, config.timezone, overlay,
+            self._calendars, config.business_calendar,
+        )  # fmt: skip
         try:
             facts.prepare(conditions)
         except BaseException:

@@ -49,13 +49,14 @@ def build(
     attributes: Attributes,
     places: Mapping[str, Section],
     problems: Problems,
+    calendars: tuple[str, ...] = (),
 ) -> Catalogue:
     """Checks all definitions against each other and against the sources' columns.
 
     `places` says where they stand, by `metrics`, `segments`, `journey`, `health`; one that is missing is placed in a file of that name.
     """
     sections = {name: places.get(name, Section(f"playbooks/{name}.yaml")) for name in ("metrics", "segments", "journey", "health")}
-    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems)
+    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems, calendars)
     builder.check_names()
     builder.compile_metrics()
     builder.compile_segments()
@@ -73,6 +74,7 @@ class _EventScope:
     grain: Grain = Grain.ACCOUNT
     milestones: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    calendars: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         return list(self.columns)
@@ -104,6 +106,10 @@ class _MetricScope:
     def segments(self) -> tuple[str, ...]:
         return tuple(self.builder.segments)
 
+    @property
+    def calendars(self) -> tuple[str, ...]:
+        return self.builder.calendars
+
     def names(self) -> list[str]:
         return list(self.inner.names())
 
@@ -121,6 +127,7 @@ class _Builder:
     attributes: Attributes
     sections: Mapping[str, Section]
     problems: Problems
+    calendars: tuple[str, ...]
     windows: dict[str, window_metrics.Window] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)
     account: dict[str, Derived] = field(default_factory=dict)
@@ -295,6 +302,7 @@ class _Builder:
             segments=tuple(self.segments),
             broken=broken,
             described={name: words for name, words in self.described.items() if words},
+            calendars=self.calendars,
         )
         prefixed = {f"account.{name}" for name in broken if ":" not in name}
         return replace(whole, broken=broken | prefixed)

@@ -56,6 +56,7 @@ class Catalogue:
     broken: frozenset[str]
     """Columns of definitions with problems, and of all that need them: an expression that reads one must not be run."""
     described: Mapping[str, str] = field(default_factory=dict)
+    calendars: tuple[str, ...] = ()
     """What each metric, milestone column and segment column is, in words."""
 
     def scope(self, grain: Grain, vars: Mapping[str, Scalar] | None = None) -> CatalogueScope:
@@ -141,6 +142,10 @@ class CatalogueScope:
     @property
     def segments(self) -> Collection[str]:
         return () if self.people else self.catalogue.segments
+
+    @property
+    def calendars(self) -> Collection[str]:
+        return () if self.people else self.catalogue.calendars
 
     def names(self) -> Collection[str]:
         if self.people:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cs_engine.instants import Micros, from_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import Cap, History, Scope, second
+from cs_engine.journey.hours import Window
 from cs_engine.journey.policy import Rules, judge
 from cs_engine.ports import Candidate, Change, Claim
 from cs_engine.run.deliver import request_of
@@ -29,7 +30,7 @@ CAPS = (
 
 
 def claim(store: SqlStore, at: Micros, limit: int = 100, caps: Sequence[Cap] = CAPS) -> Claim:
-    rules = Rules("UTC", None, lambda locale: locale, lambda *_: True, caps)
+    rules = Rules("UTC", Window(), lambda locale: locale, lambda *_: True, caps)
 
     def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
         return judge([replace(request_of(c), known=True, address=True) for c in candidates], rules, from_micros(at), history)

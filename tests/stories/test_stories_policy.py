@@ -73,3 +73,53 @@ def test_a_window_runs_by_the_moment_of_sending_not_by_the_tick(world: World) ->
     assert ticked.sent == []  # two in the morning in Tokyo
     world.tick(day(0, 18), until=day(1, 18))
     assert until(world, "second") == [day(7, 23)]
+
+
+def test_mail_of_friday_night_goes_on_monday_morning_of_whoever_gets_it(world: World) -> None:
+    """Quiet hours and send days together; the zone is the contact's, else the account's, else the project's."""
+    world.project(send_days=["mon", "tue", "wed", "thu", "fri"], timezone="America/New_York")
+    world.customer("acme", "ann", timezone="Asia/Kolkata").contact("bob", timezone="Pacific/Pago_Pago").contact("cat", timezone="Mars/Base")
+    world.customer("bolt", "dan")
+    world.playbook("news", "- {id: one, email: one, to: everyone}")
+    assert world.tick(day(4, 22)).sent == ["bob: One for Acme", "dan: One for Bolt"]  # Friday: 11:00 in Pago Pago, 17:00 in New York
+    assert world.messages("news") == ["one ann held (send_days)", "one bob accepted", "one cat held (send_days)"]
+    # A zone that does not exist says nothing: the account's holds. In Kolkata it is half past eight on Saturday's other side.
+    assert world.held_until("news") == [day(7, 2) + 30 * MINUTE] * 2
+    assert world.tick(day(7, 2)).sent == []
+    assert world.tick(day(7, 3)).sent == ["ann: One for Acme", "cat: One for Acme"]
+
+
+def test_mail_waits_while_its_readers_calendar_says_so_and_slack_goes_on(world: World) -> None:
+    world.project(
+        no_send={"ja": ["spring"], "all": ["stocktaking"]},
+        calendars={"spring": {"days": ["03-02/03-03"]}, "stocktaking": {"days": ["2026-03-04"]}},
+    )
+    world.customer("acme", "ann", locale="ja-JP").customer("bolt", "bob")
+    for name in ("one", "two"):
+        world.mail(name, f"{name.capitalize()} {{{{ account.name }}}}", locale="ja")
+    world.write("templates/slack/call.ja.yaml", 'text: "Call {{ account.name }}"\n')
+    world.playbook("news", "- {id: one, email: one}", priority=60).playbook("calls", "- {id: call, cta: call}")
+    assert world.tick(day(0)).sent == ["U-ALEX: Call Acme", "U-ALEX: Call Bolt", "bob: One for Bolt"]
+    assert world.messages("news") == ["one ann held (no_send: spring)"]
+    assert world.held_until("news") == [day(3, 8)]  # the morning after both
+    world.playbook("bill", "- {id: two, email: two}", topic="transactional")
+    assert world.tick(day(1)).delivery["accepted"] == 2
+    assert world.tick(day(3, 9)).delivery == {"accepted": 1}
+
+
+def test_in_calendar_is_about_today_in_the_projects_zone(world: World) -> None:
+    world.project(timezone="Asia/Tokyo", calendars={"fair": {"days": ["2026-03-03"]}}, quiet_hours=None).customer(timezone="UTC")
+    world.playbook("fair", "- {id: one, email: one}", enter="in_calendar('fair')")
+    world.playbook("rest", "- {id: two, email: two}", enter="not in_calendar('fair') and not in_calendar('jp')")
+    assert world.tick(day(0, 14)).sent == ["ann: Two for Acme"]  # 23:00 in Tokyo
+    assert world.tick(day(0, 16)).sent == ["ann: One for Acme"]
+    assert world.why("fair")["subjects"][0]["conditions"]["enter"]["text"] == "in_calendar('fair')"
+
+
+def test_business_days_leave_out_weekends_and_the_projects_own_calendar(world: World) -> None:
+    """Signed up on a Monday; Wednesday is off. Two business days later it is Thursday, not Wednesday."""
+    world.project(business_calendar="company", calendars={"company": {"days": ["2026-03-04"], "holidays": "JP"}}).customer()
+    world.playbook("since", "- {id: one, email: one}", enter="business_days_since(account.signed_up_at) >= 2")
+    world.playbook("wait", "- {id: settle, wait: 2 business days}\n- {id: two, email: two}")
+    sent = {number: world.tick(day(number)).sent for number in range(5)}
+    assert {number: mails for number, mails in sent.items() if mails} == {3: ["ann: One for Acme", "ann: Two for Acme"]}

@@ -12,6 +12,7 @@ import pytest
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import Cap, History, Scope, Sent
+from cs_engine.journey.hours import Window
 from cs_engine.journey.message import State
 from cs_engine.journey.policy import Request, Rules, judge
 
@@ -48,7 +49,7 @@ def alert(id: str, to: str = "alex", **changes: Any) -> Request:
 
 def held(requests: list[Request], *caps: Cap, past: History = Past(), at: datetime = NOON) -> dict[str, tuple[str, Micros | None]]:
     """Those that wait, why and until when."""
-    rules = Rules("UTC", None, lambda locale: locale, lambda *_: True, caps)
+    rules = Rules("UTC", Window(), lambda locale: locale, lambda *_: True, caps)
     moves = judge(requests, rules, at, past)
     assert all(move is None or move.state is State.HELD for move in moves)
     return {move.id: (move.reason, move.until) for move in moves if move is not None}
@@ -97,7 +98,7 @@ def test_transactional_mail_and_edits_of_alerts_are_neither_held_nor_counted(exe
 
 
 def test_what_cannot_be_made_takes_no_room() -> None:
-    rules = Rules("UTC", None, lambda locale: locale, lambda *_: True, (CONTACT,))
+    rules = Rules("UTC", Window(), lambda locale: locale, lambda *_: True, (CONTACT,))
     broken = message.held("1", State.PLANNED, "no_template", AT + 1)
     moves = judge([mail("1"), mail("2"), mail("3")], rules, NOON, unmade=lambda position: None if position else broken)
     assert moves == [broken, None, None]

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cs_engine.instants import from_micros, to_micros
+from cs_engine.journey.hours import QuietHours, Window
 from cs_engine.journey.message import State
-from cs_engine.journey.policy import QuietHours, Request, Rules, judge
+from cs_engine.journey.policy import Request, Rules, judge
 from cs_engine.journey.schedule import next_due
 from cs_engine.playbook.plan import Schedule
 
 NIGHT = QuietHours(time(20), time(8))
-RULES = Rules("UTC", NIGHT, lambda locale: locale or "en", lambda _channel, _template, locale: locale != "fr")
+RULES = Rules("UTC", Window(NIGHT), lambda locale: locale or "en", lambda _channel, _template, locale: locale != "fr")
 
 
 def at(text: str) -> datetime:

@@ -32,6 +32,7 @@ class FactsScope:
     grain = Grain.ACCOUNT
     milestones = ("first_change", "habit")
     segments = ("enterprise",)
+    calendars = ("jp",)
 
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         if name in COLUMNS:

@@ -1,0 +1,107 @@
+"""What project.yaml can get wrong about when messages may go: hours, days, calendars, caps, portions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cs_engine.instants import Micros
+from cs_engine.language import durations
+from cs_engine.language.problems import Problems, did_you_mean
+from cs_engine.language.yaml import Document
+from cs_engine.playbook.calendars import Calendars, is_country, parse_span
+from cs_engine.playbook.config import EVERYBODY, CalendarSpec, ProjectConfig
+from cs_engine.playbook.shape import Path, shown
+
+
+def check_sending(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """The rules of sending: that they can be kept, and name what is there."""
+    check_window(config, document, problems)
+    check_caps(config, document, problems)
+
+
+def check_window(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """Quiet hours and calendars that leave a time in which mail may go."""
+    quiet = config.quiet_hours
+    if quiet is not None and quiet.from_ == quiet.to:
+        mend = "write `quiet_hours: null` for none, or hours between which mail may go"
+        problems.add(
+            document.place(("quiet_hours",)), "P211", f"quiet hours from {quiet.from_} to {quiet.to} are none, or the whole day", mend
+        )
+    specs = Calendars.of(config).specs
+    for name, spec in config.calendars.items():
+        _check_calendar(name, spec, specs, document, problems)
+    for locale, names in config.no_send.items():
+        if not re.fullmatch(rf"{EVERYBODY}|[A-Za-z]{{2,3}}([-_][A-Za-z0-9]+)*", locale):
+            place = document.key_place(("no_send", locale))
+            problems.add(place, "P211", f"{shown(locale)} is no language", f"write one such as ja or en-US, or {EVERYBODY}")
+        for index, name in enumerate(names):
+            _check_name(name, specs, document, ("no_send", locale, index), problems)
+    if config.business_calendar is not None:
+        _check_name(config.business_calendar, specs, document, ("business_calendar",), problems)
+
+
+def _check_calendar(name: str, spec: CalendarSpec, specs: Mapping[str, CalendarSpec], document: Document, problems: Problems) -> None:
+    here: Path = ("calendars", name)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        problems.add(document.key_place(here), "P211", f"{shown(name)} is no name for a calendar", "use small letters, digits and _")
+    if spec.holidays is not None and not is_country(spec.holidays):
+        message = f"nobody keeps the public holidays of {shown(spec.holidays)}"
+        problems.add(document.place((*here, "holidays")), "P211", message, "write a country's code: JP, US, DE, US-CA")
+    for key, texts in (("days", spec.days), ("without", spec.without)):
+        for index, text in enumerate(texts):
+            if parse_span(text) is None:
+                mend = "write 2026-08-10, 2026-08-10/2026-08-14, or of every year 08-13, 12-29/01-03"
+                problems.add(document.place((*here, key, index)), "P211", f"{shown(text)} is no day and no span of days", mend)
+    for index, other in enumerate(spec.with_):
+        _check_name(other, specs, document, (*here, "with", index), problems)
+        if other in specs and name in _included(other, specs):
+            problems.add(document.place((*here, "with", index)), "P211", f"{shown(other)} includes {shown(name)} itself", "leave one out")
+
+
+def _included(name: str, specs: Mapping[str, CalendarSpec]) -> set[str]:
+    """The calendar and all that it includes."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        current = waiting.pop()
+        if current in specs and current not in found:
+            found.add(current)
+            waiting += specs[current].with_
+    return found
+
+
+def _check_name(name: str, specs: Mapping[str, CalendarSpec], document: Document, path: Path, problems: Problems) -> None:
+    if name not in specs:
+        mend = did_you_mean(name, specs) or f"there are {', '.join(sorted(specs))}"
+        problems.add(document.place(path), "P211", f"there is no calendar {shown(name)}", mend)
+
+
+def check_caps(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """Spans that can be counted, and no two caps that say the same."""
+    if config.spread is not None and durations.parse_rate(config.spread) is None:
+        problems.add(document.place(("spread",)), "P210", f"{shown(config.spread)} is no rate", "write one such as 200 per hour")
+    first: dict[tuple[str, str | None, Micros], int] = {}
+    for index, cap in enumerate(config.caps):
+        here: Path = ("caps", index)
+        if cap.channel == "slack" and cap.per != "csm":
+            problems.add(
+                document.place((*here, "channel")), "P210", "customers get nothing by Slack", "leave channel out, or count per: csm"
+            )
+        span = durations.check(cap.in_, document.place((*here, "in")), problems)
+        if span is None:
+            continue
+        window = durations.length(span)
+        if not window:
+            mend = f"write {max(1, span.amount * 7 // 5)} days" if span.unit == "business days" else "write a span such as 7 days"
+            problems.add(document.place((*here, "in")), "P210", f"a cap cannot count over {span}", mend)
+            continue
+        before = first.setdefault((cap.per, cap.channel, window), index)
+        if before != index:
+            place = document.place(("caps", before))
+            where = f"{place.file}:{place.line}:{place.column}"
+            problems.add(
+                document.place(here),
+                "P210",
+                f"a second cap of the same messages over the same span; the first stands at {where}",
+                "keep one",
+            )
