@@ -232,6 +232,8 @@ class Candidate(NamedTuple):
     """The same."""
     provider_ref: str
     """For CTAs: where the message of the open CTA stands (Slack channel and ts), to update it; '' else."""
+    reason: str
+    """Why it is held, or planned again; '' else."""
 
 
 Verdict = Callable[[Sequence[Candidate], History], Sequence[message.Move | None]]
@@ -336,6 +338,9 @@ class Store(Protocol):
 
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
+
+    def held_for(self, reason: str) -> int:
+        """How many are held for that reason."""
 
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""

@@ -15,6 +15,9 @@ from cs_engine.instants import Micros
 
 _SECOND: Micros = 1_000_000
 
+EVERYBODY = "*"
+"""The key of the project's own cap."""
+
 EXEMPT_TOPIC = "transactional"
 EXEMPT_KIND = "cta_update"
 
@@ -33,6 +36,8 @@ class Scope(StrEnum):
     """Mail to all people of one account."""
     STAFF = "csm"
     """What one of us gets."""
+    PROJECT = "project"
+    """All mail to customers: a cap of it spreads what became free at once. Those that wait get a place each, in order."""
 
 
 class Cap(NamedTuple):
@@ -74,6 +79,9 @@ class Capped(Protocol):
     def recipient(self) -> str: ...
     @property
     def recipient_kind(self) -> str: ...
+    @property
+    def reason(self) -> str:
+        """Why it waits so far; '' when it does not."""
 
 
 def nothing_sent(scope: Scope, keys: Collection[str], since: Micros) -> Iterable[Sent]:  # noqa: ARG001 - a history
@@ -81,11 +89,26 @@ def nothing_sent(scope: Scope, keys: Collection[str], since: Micros) -> Iterable
     return ()
 
 
+class Queue:
+    """How many wait in portions, over the claims of one tick: a hint of when each will go. Whether it does is told by what was sent."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self._waiting, self._passed_over = waiting, 0
+
+    def place(self, cap: Cap, message: Capped) -> int:
+        """How many go before this one: behind all that wait; one whose turn had come and was taken keeps to the front."""
+        if message.reason == cap.reason:
+            self._passed_over += 1
+            return self._passed_over - 1
+        self._waiting += 1
+        return self._waiting - 1
+
+
 class Ledger:
     """How full each cap is, for the messages of one claim; kept up as they go. One question to the history a scope."""
 
-    def __init__(self, caps: Sequence[Cap], messages: Sequence[Capped], history: History, at: Micros) -> None:
-        self._caps, self._at = caps, at
+    def __init__(self, caps: Sequence[Cap], messages: Sequence[Capped], history: History, at: Micros, queue: Queue) -> None:
+        self._caps, self._at, self._queue = caps, at, queue
         self._sent: dict[tuple[Cap, str], list[Micros]] = {}
         for scope in dict.fromkeys(cap.scope for cap in caps):
             keys = sorted({key for message in messages if (key := _key(scope, message))})
@@ -102,11 +125,15 @@ class Ledger:
     def frees(self, message: Capped) -> tuple[Micros, str] | None:
         """When all caps let the message go, and the reason of the last that does; None: now."""
         waits = [
-            (times[-cap.most] + cap.window, cap.reason)
+            (self._slot(cap, times, message), cap.reason)
             for cap, key in self._applying(message)
-            if len(times := self._sent.get((cap, key), ())) >= cap.most
+            if len(times := self._sent.get((cap, key), [])) >= cap.most
         ]
         return max(waits, key=lambda wait: wait[0], default=None)
+
+    def _slot(self, cap: Cap, times: Sequence[Micros], message: Capped) -> Micros:
+        rounds, place = divmod(self._queue.place(cap, message) if cap.scope is Scope.PROJECT else 0, cap.most)
+        return times[place - cap.most] + cap.window * (1 + rounds)
 
     def goes(self, message: Capped) -> None:
         """Counts a message that goes now."""
@@ -125,4 +152,4 @@ def _key(scope: Scope, message: Capped) -> str:
         return message.recipient if message.recipient_kind == "staff" else ""
     if message.recipient_kind != "contact":
         return ""
-    return message.recipient if scope is Scope.CONTACT else message.account
+    return {Scope.CONTACT: message.recipient, Scope.ACCOUNT: message.account}.get(scope, EVERYBODY)

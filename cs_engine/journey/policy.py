@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey import message
-from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, nothing_sent
+from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
 
 
@@ -51,6 +51,8 @@ class Request:
     account: str = ""
     recipient: str = ""
     """A contact id, a staff e-mail, or a channel's name."""
+    reason: str = ""
+    """Why it waits so far."""
 
 
 def judge(
@@ -59,14 +61,15 @@ def judge(
     at: datetime,
     history: History = nothing_sent,
     unmade: Callable[[int], message.Move | None] = lambda _position: None,
+    queue: Queue | None = None,
 ) -> list[message.Move | None]:
     """For each message None (it may go), or the move that keeps it: held until an instant, or skipped, with the reason.
 
     They are judged in order: who comes first wins under a cap. `unmade` is asked last, by position, for a move of what could go but
     cannot be made: it takes no room under a cap. A held message is judged again when its time comes; nothing is dropped for coming
-    at a bad hour, or as one too many.
+    at a bad hour, or as one too many. `queue` is kept over the claims of a tick.
     """
-    ledger = Ledger(rules.caps, requests, history, to_micros(at))
+    ledger = Ledger(rules.caps, requests, history, to_micros(at), queue or Queue())
     window = _Openings(rules, at)
     verdicts: list[message.Move | None] = []
     for position, request in enumerate(requests):

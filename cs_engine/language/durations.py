@@ -96,6 +96,12 @@ def micros(duration: Duration) -> Micros | None:
     return None if minutes is None else duration.amount * minutes * 60_000_000
 
 
+def parse_rate(text: str) -> tuple[int, Duration] | None:
+    """`200 per hour`: how many, and in which time (minute, hour, day). None when it is no such thing."""
+    found = re.fullmatch(r"([1-9][0-9]{0,6})\s+per\s+(minute|hour|day)", text.strip())
+    return (int(found[1]), Duration(1, f"{found[2]}s")) if found else None
+
+
 def length(duration: Duration) -> Micros | None:
     """The length in microseconds, of days as 24 hours each; None for business days, which have none."""
     days = {"days": 1, "weeks": 7}.get(duration.unit)

@@ -134,7 +134,7 @@ class SlackConfig(Strict):
 class ProjectConfig(Strict):
     """project.yaml"""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"calendars", "caps", "guards", "hold", "retention", "send_days"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"guards", "hold", "retention"})
     """Keys of the language that are not built yet."""
 
     name: str = Field(description="The project's name.")
@@ -159,6 +159,9 @@ class ProjectConfig(Strict):
     business_calendar: str | None = Field(None, description="The calendar whose days are no business days; default: weekends alone.")
     caps: tuple[CapSpec, ...] = Field(
         (), description="How many messages may go in any span of time; the playbook's priority decides whose."
+    )
+    spread: str | None = Field(
+        None, description="How much customer mail may go at once when much became free, after a break or an outage: 200 per hour."
     )
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")

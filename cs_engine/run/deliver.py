@@ -14,7 +14,7 @@ from random import Random
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
-from cs_engine.journey.caps import History
+from cs_engine.journey.caps import History, Queue, Scope
 from cs_engine.journey.policy import Request, judge
 from cs_engine.ports import Candidate, Outcome, Parcel
 from cs_engine.run.context import TickContext
@@ -119,6 +119,7 @@ class _Lane:
         self._patience, self._vain = PATIENCE, 0
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
+        self._queue = Queue(sum(tick.engine.store.held_for(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
         self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
 
     def deliver(self) -> bool:
@@ -146,10 +147,11 @@ class _Lane:
 
         def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
             playbooks.update((c.id, c.playbook) for c in candidates)
+
             def unmade(position: int) -> message.Move | None:
                 return self._unmakeable(candidates[position]) or self._told(candidates[position])
 
-            return judge([request_of(c) for c in candidates], self._letters.rules, moment, history, unmade)
+            return judge([request_of(c) for c in candidates], self._letters.rules, moment, history, unmade, self._queue)
 
         wall = to_micros(engine.wall.now())
         claim = engine.store.claim(wall, to_micros(moment), tick.at, BATCH, engine.holder, verdict, self.channel)
@@ -283,5 +285,5 @@ def request_of(c: Candidate) -> Request:
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
-        kind=c.kind, account=c.account_id, recipient=c.recipient,
+        kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
     )  # fmt: skip

@@ -31,7 +31,7 @@ def rules_of(config: ProjectConfig, library: Library) -> Rules:
         window=window_of(config),
         locale_of=locale_of,
         written=written,
-        caps=[_cap(spec) for spec in config.caps],
+        caps=[*(_cap(spec) for spec in config.caps), *spread_of(config)],
     )
 
 
@@ -58,6 +58,13 @@ def _days_off(config: ProjectConfig) -> Callable[[date, str], str]:
         return calendars.first(names, day)
 
     return off
+
+
+def spread_of(config: ProjectConfig) -> list[Cap]:
+    """The cap over all customer mail, if there is one."""
+    rate = durations.parse_rate(config.spread) if config.spread else None
+    window = durations.length(rate[1]) if rate else None
+    return [Cap(Scope.PROJECT, rate[0], window, f"spread: {config.spread}")] if rate and window else []
 
 
 def _cap(spec: CapSpec) -> Cap:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cs_engine.instants import Micros
-from cs_engine.journey.caps import EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, second
+from cs_engine.journey.caps import EVERYBODY, EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, second
 from cs_engine.journey.message import State, skipped
 from cs_engine.ports import Candidate, Claim, Verdict
 from cs_engine.state import messages
@@ -28,6 +28,7 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
        coalesce(nullif(c.locale, ''), a.locale, ''),
        coalesce(t.provider_ref, ''),
+       m.reason,
        CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT}
             WHEN m.kind = 'cta' AND t.state = 'closed' THEN t.closed_reason
             WHEN m.kind = 'cta_update' AND coalesce(t.provider_ref, '') = '' THEN 'never_posted' END
@@ -114,6 +115,13 @@ def _history(tx: Tx) -> History:
             # A claim beside this one would not see what it sends.
             tx.rows("SELECT pg_advisory_xact_lock(:lock)", lock=_LOCK)
             locked = True
+        if scope is Scope.PROJECT:
+            rows = tx.rows(
+                f"SELECT '{EVERYBODY}', channel, sent_at FROM messages WHERE sent_at > :since "
+                f"AND recipient_kind = 'contact' AND topic <> '{EXEMPT_TOPIC}' AND kind <> '{EXEMPT_KIND}'",
+                since=since,
+            )
+            return [Sent(*row) for row in rows]
         column, kind = _WHOSE[scope]
         rows = tx.rows(
             f"SELECT {column}, channel, sent_at FROM messages WHERE sent_at > :since AND {tx.among(column, 'keys')} "

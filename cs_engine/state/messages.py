@@ -109,6 +109,11 @@ def counts(tx: Tx) -> Counts:
     )
 
 
+def held_for(tx: Tx, reason: str) -> int:
+    row = tx.row("SELECT count(*) FROM messages WHERE settled_at IS NULL AND state = 'held' AND reason = :reason", reason=reason)
+    return int(row[0]) if row else 0
+
+
 def emails_since(tx: Tx, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
     """(account, contact, n) of mails to customers accepted at `since` or later, and before `before`."""
     rows = tx.rows(

@@ -166,12 +166,15 @@ Index(
     sqlite_where=text("settled_at IS NOT NULL"),
     postgresql_where=text("settled_at IS NOT NULL"),
 )
-# What the caps count: by recipient, and by account.
-for _name, _who in (("messages_sent_to", messages.c.recipient), ("messages_sent_to_account", messages.c.account_id)):
+# What the caps count: by recipient, by account, and over all.
+for _name, _columns in (
+    ("messages_sent_to", (messages.c.recipient, messages.c.sent_at)),
+    ("messages_sent_to_account", (messages.c.account_id, messages.c.sent_at)),
+    ("messages_sent", (messages.c.sent_at,)),
+):
     Index(
         _name,
-        _who,
-        messages.c.sent_at,
+        *_columns,
         sqlite_where=text("sent_at IS NOT NULL"),
         postgresql_where=text("sent_at IS NOT NULL"),
     )

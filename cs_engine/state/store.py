@@ -202,6 +202,10 @@ class SqlStore:
         with self.database.read() as tx:
             return messages.next_until(tx, channels)
 
+    def held_for(self, reason: str) -> int:
+        with self.database.read() as tx:
+            return messages.held_for(tx, reason)
+
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         with self.database.read() as tx:
             return claims.expired(tx, wall)

@@ -25,6 +25,7 @@ CAPS = (
     Cap(Scope.CONTACT, 1, 2 * HOUR, "cap: contact 1 in 2 hours"),
     Cap(Scope.CONTACT, 2, 9 * HOUR, "cap: contact 2 in 9 hours"),
     Cap(Scope.ACCOUNT, 2, 3 * HOUR, "cap: account 2 in 3 hours"),
+    Cap(Scope.PROJECT, 3, HOUR, "spread: 3 per hour"),
     Cap(Scope.STAFF, 1, HOUR, "cap: csm 1 in 1 hour by slack", "slack"),
 )
 
@@ -136,7 +137,7 @@ def _by_key(cap: Cap, sent: dict[str, tuple[Candidate, Micros]]) -> dict[str, li
             continue
         to_staff = candidate.recipient_kind == "staff"
         if to_staff == (cap.scope is Scope.STAFF):
-            key = candidate.account_id if cap.scope is Scope.ACCOUNT else candidate.recipient
+            key = {Scope.ACCOUNT: candidate.account_id, Scope.PROJECT: "*"}.get(cap.scope, candidate.recipient)
             found.setdefault(key, []).append(at)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from tests.stories.world import World, day
@@ -123,3 +124,34 @@ def test_business_days_leave_out_weekends_and_the_projects_own_calendar(world: W
     world.playbook("wait", "- {id: settle, wait: 2 business days}\n- {id: two, email: two}")
     sent = {number: world.tick(day(number)).sent for number in range(5)}
     assert {number: mails for number, mails in sent.items() if mails} == {3: ["ann: One for Acme", "ann: Two for Acme"]}
+
+
+def test_an_outage_of_three_days_causes_no_burst(world: World) -> None:
+    """What became due meanwhile goes in portions, the most urgent first; nobody is lost and the rest of the tick is not held up."""
+    world.project(spread="3 per hour", quiet_hours=None)
+    for n in range(8):
+        world.customer(f"acc{n}", f"ann{n}")
+    world.playbook("tips", "- {id: settle, wait: 1 days}\n- {id: one, email: one}", priority=10)
+    world.playbook("urgent", "- {id: settle, wait: 2 days}\n- {id: two, email: two}", priority=90)
+    world.playbook("bill", "- {id: settle, wait: 2 days}\n- {id: three, email: three}", topic="transactional", priority=1)
+    assert world.tick(day(0)).sent == []
+    hours = [world.tick(day(4, 10 + hour) + MINUTE * hour).sent for hour in range(7)]  # nothing ran in between
+    by_hour = [Counter(sent.split(": ")[1].split()[0] for sent in mails) for mails in hours]
+    assert by_hour == [
+        {"Three": 8, "Two": 3}, {"Two": 3}, {"Two": 2, "One": 1}, {"One": 3}, {"One": 3}, {"One": 1}, {},
+    ]  # fmt: skip
+    assert len({sent for mails in hours for sent in mails}) == 24
+    assert "one held spread: 3 per hour" in world.journal("tips", "acc0") + world.journal("tips", "acc1") + world.journal("tips", "acc2")
+
+
+def test_those_who_wait_in_portions_are_told_when_and_a_late_urgent_mail_goes_before_them(world: World) -> None:
+    world.project(spread="2 per hour", quiet_hours=None)
+    for n in range(6):
+        world.customer(f"acc{n}", f"ann{n}")
+    world.playbook("tips", "- {id: one, email: one}", priority=10)
+    assert len(world.tick(day(0)).sent) == 2
+    untils = sorted(at for n in range(6) for at in until(world, "tips", f"acc{n}"))
+    assert untils == [day(0, 11)] * 2 + [day(0, 12)] * 2
+    world.playbook("urgent", "- {id: two, email: two}", priority=90, audience="account.id = 'acc0'")
+    assert [sent.split(": ")[1].split()[0] for sent in world.tick(day(0, 11) + MINUTE).sent] in (["Two", "One"], ["One", "Two"])
+    assert sum(len(world.tick(day(0, 12) + MINUTE * n * 30).sent) for n in range(1, 6)) == 3

@@ -11,6 +11,9 @@ from cs_engine.playbook.config import CalendarSpec
 from tests.unit.playbook.folder import Folder
 
 
+DAYS_MEND = "write 2026-08-10, 2026-08-10/2026-08-14, or of every year 08-13, 12-29/01-03"
+
+
 def spec(**keys: object) -> CalendarSpec:
     return CalendarSpec.model_validate(keys)
 
@@ -80,8 +83,7 @@ def test_the_29th_of_february_is_the_28th_where_there_is_none() -> None:
         ),
         (
             "calendars: {own: {days: [08-32]}}",
-            '8:26 error P211 "08-32" is no day and no span of days; write 2026-08-10, 2026-08-10/2026-08-14, or of every '
-            "year 08-13, 12-29/01-03",
+            '8:26 error P211 "08-32" is no day and no span of days; ' + DAYS_MEND,
         ),
         (
             "calendars: {one: {with: [two]}, two: {with: [one]}}",

@@ -10,22 +10,28 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_INDEXES = {
+    "messages_sent_to": ["recipient", "sent_at"],
+    "messages_sent_to_account": ["account_id", "sent_at"],
+    "messages_sent": ["sent_at"],
+}
+
 
 def upgrade() -> None:
     op.add_column("messages", sa.Column("sent_at", sa.BigInteger, nullable=True))
     # Of those sent before, the tick that settled them is the nearest that is known.
     op.execute("UPDATE messages SET sent_at = coalesce(settled_at, moved_at) WHERE state IN ('accepted', 'dispatching', 'uncertain')")
-    for name, column in (("messages_sent_to", "recipient"), ("messages_sent_to_account", "account_id")):
+    for name, columns in _INDEXES.items():
         op.create_index(
             name,
             "messages",
-            [column, "sent_at"],
+            columns,
             sqlite_where=sa.text("sent_at IS NOT NULL"),
             postgresql_where=sa.text("sent_at IS NOT NULL"),
         )
 
 
 def downgrade() -> None:
-    for name in ("messages_sent_to", "messages_sent_to_account"):
+    for name in _INDEXES:
         op.drop_index(name, "messages")
     op.drop_column("messages", "sent_at")
