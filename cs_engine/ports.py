@@ -232,7 +232,7 @@ class Candidate(NamedTuple):
     """The same."""
     provider_ref: str
     """For CTAs: where the message of the open CTA stands (Slack channel and ts), to update it; '' else."""
-    reason: str
+    reason: str = ""
     """Why it is held, or planned again; '' else."""
 
 

@@ -10,7 +10,7 @@ from cs_engine.playbook.calendars import SHIPPED, Calendars, parse_span
 from cs_engine.playbook.config import CalendarSpec
 from tests.unit.playbook.folder import Folder
 
-
+HOURS_MEND = "write `quiet_hours: null` for none, or hours between which mail may go"
 DAYS_MEND = "write 2026-08-10, 2026-08-10/2026-08-14, or of every year 08-13, 12-29/01-03"
 
 
@@ -91,8 +91,7 @@ def test_the_29th_of_february_is_the_28th_where_there_is_none() -> None:
         ),
         (
             'quiet_hours: {from: "08:00", to: "08:00"}',
-            "8:14 error P211 quiet hours from 08:00 to 08:00 are none, or the whole day; "
-            "write `quiet_hours: null` for none, or hours between which mail may go",
+            f"8:14 error P211 quiet hours from 08:00 to 08:00 are none, or the whole day; {HOURS_MEND}",
         ),
     ],
 )

@@ -256,6 +256,9 @@ def test_a_condition_over_many_blanks_gets_a_warning(folder: Folder) -> None:
     assert "sample" in folder.load().plans
 
 
+LENGTHS = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52 weeks, 30 minutes"
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
@@ -299,8 +302,7 @@ def test_a_condition_over_many_blanks_gets_a_warning(folder: Folder) -> None:
             "project",
             "topics:",
             "caps: [{per: contact, most: 2, in: week}]\ntopics:",
-            "8:36 error X290 'week' is no length of time; write a whole number and a unit: 3 days, "
-            + "2 business days, 4 hours, 52 weeks, 30 minutes",
+            f"8:36 error X290 'week' is no length of time; {LENGTHS}",
         ),
         ("team", "role: sales", "role: champion", '4:59 error P207 "champion" cannot be a staff role: it means somebody else'),
         (
