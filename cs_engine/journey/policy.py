@@ -90,7 +90,7 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
     # Our own people are told in the project's language what is not written in the customer's.
-    if to_customer and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
+    if _to_customer(request) and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
     return None
 

@@ -12,12 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, CheckConstraint, inspect
 
 from cs_engine.errors import SettingsError
+from cs_engine.journey.message import NewMessage
 from cs_engine.ports import ContactRow, Store
 from cs_engine.state import SqlStore, migrations, open_store, schema
 from cs_engine.state.database import RowRefused
@@ -217,3 +220,22 @@ def test_a_hundred_thousand_people_take_seconds(store: SqlStore, another: Callab
     assert time.process_time() - began < 10
     with store.database.read() as tx:
         assert tx.rows("SELECT count(*), min(id) FROM contacts") == [(99_999, "con_000001")]
+
+
+def test_messages_sent_before_the_caps_count_by_the_tick_that_settled_them(tmp_path: Path) -> None:
+    """A database of the first schema goes on: accepted, dispatching and uncertain messages keep counting, others have no time."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with open_store(f"sqlite:///{tmp_path}/old.db") as store:
+        with store.database.write() as tx:
+            config.attributes["connection"] = tx.connection
+            command.upgrade(config, "0001")
+            columns = ("id", "state", "settled_at", "moved_at", "lease_until")
+            for row in (("a", "accepted", 5, 5, None), ("d", "dispatching", None, 6, 9), ("u", "uncertain", None, 7, None),
+                        ("p", "planned", None, 3, None), ("r", "rejected", 4, 4, None)):  # fmt: skip
+                values = dict.fromkeys(NewMessage._fields, "") | {"priority": 50, "planned_at": 1} | dict(zip(columns, row, strict=True))
+                tx.run(f"INSERT INTO messages ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", **values)
+        store.migrate()
+        with store.database.read() as tx:
+            assert dict(tx.rows("SELECT id, sent_at FROM messages")) == {"a": 5, "d": 6, "u": 7, "p": None, "r": None}
