@@ -18,7 +18,7 @@ from cs_engine.journey.policy import Rules, judge
 from cs_engine.ports import Candidate, Change, Claim
 from cs_engine.run.deliver import request_of
 from cs_engine.state import SqlStore
-from tests.contracts.state_rows import DAY, HERE, MINUTE, NOW, alert, mail, passage, states
+from tests.contracts.state_rows import DAY, HERE, MINUTE, NOW, alert, fired, mail, passage, states
 
 HOUR = 60 * MINUTE
 CAPS = (
@@ -58,8 +58,12 @@ def test_a_message_counts_from_its_claim_until_it_is_proven_not_accepted(store: 
 
 def test_transactional_mail_and_edits_do_not_count(store: SqlStore) -> None:
     caps = [Cap(Scope.CONTACT, 1, DAY, "cap"), Cap(Scope.STAFF, 1, DAY, "cap")]
+    before = NOW - 2 * DAY
+    store.commit(Change([passage()], (), [alert("msg_0", planned_at=before)], [fired()]), before)
+    claim(store, before, caps=caps)
+    store.settle([message.accepted("msg_0", "C1:1.0")], before)
     exempt = [mail("msg_t", topic="transactional"), alert("msg_e", kind="cta_update")]
-    store.commit(Change([passage()], (), exempt), NOW)
+    store.commit(Change((), (), exempt), NOW)
     assert len(claim(store, NOW, caps=caps).dispatching) == 2
     store.commit(Change((), (), [mail("msg_1", planned_at=NOW + 1), alert("msg_2", planned_at=NOW + 1)]), NOW)
     assert [c.id for c in claim(store, NOW + 1, caps=caps).dispatching] == ["msg_1", "msg_2"]
