@@ -61,7 +61,7 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | then | else | stop | end"""
+    """goal | exit | while | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | then | else | stop | end"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
@@ -109,10 +109,10 @@ class _Walker:
         gone = self.cohort.row < 0
         self._finish(members[gone], self.cohort.step, "exit", "subject_gone")
         members = members[~gone]
-        for reason, condition in (("goal", self.plan.goal), ("exit", self.plan.exit)):
-            if condition is not None and len(members):
-                met = self._holds(condition, members)
-                self._finish(members[met], self.cohort.step, reason, reason, condition)
+        for leave in self.plan.leaves():
+            if len(members):
+                met = self._holds(leave.condition, members) == leave.when
+                self._finish(members[met], self.cohort.step, leave.finished, leave.reason, leave.condition)
                 members = members[~met]
         start = self.position[self.cohort.step]
         self.queue[start].append(self._leave_met_blocks(start, members))

@@ -109,6 +109,9 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
         if plan.enter is not None and condition is not None and _same(plan.enter.text, condition.text):
             message = f"`{leave}` is the same as `enter`: nobody would ever enter"
             problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+    if plan.while_ is not None and plan.exit is not None and _same(plan.while_.text, plan.exit.text):
+        message = "`while` is the same as `exit`: everybody would leave at once"
+        problems.add(document.place(("while",)), "P112", message, "keep one of them")
 
 
 def _check_of_contacts(step: AnyStep, problems: Problems) -> None:

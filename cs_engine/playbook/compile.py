@@ -66,6 +66,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         existing=spec.existing,
         goal=optional("goal", spec.goal),
         exit=optional("exit", spec.exit),
+        while_=optional("while", spec.while_),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
         priority=spec.priority,
         vars=dict(spec.vars),
@@ -96,7 +97,7 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
     """One text by its key: of a step, or of the playbook itself."""
     kind: Kind | None = next((k for k in _SENDING if k in step), None) if step is not None else None
     match key:
-        case "audience" | "enter" | "goal" | "exit" if step is None:
+        case "audience" | "enter" | "goal" | "exit" | "while" if step is None:
             reader.condition(path, text)
         case "once_per" if step is None:
             reader.scalar(path, text)

@@ -22,9 +22,9 @@ def mermaid(plan: Plan) -> str:
             target = nodes[edge.to] if edge.to is not None else _END
             arrow = "-.->" if edge.otherwise_done else "-->"
             lines.append(f"    {nodes[step.id]} {arrow}{f'|{_quoted(label)}|' if label else ''} {target}")
-    for number, (reason, condition) in enumerate((("goal", plan.goal), ("exit", plan.exit))):
-        if condition is not None:
-            lines.append(f"    leave{number}[/{_quoted(f'{reason}, at any time: {condition.text}')}/] -.-> {_END}")
+    for number, leave in enumerate(plan.leaves()):
+        said = f"{leave.reason}, at any time: {leave.condition.text}" if leave.when else f"{leave.reason} no more: {leave.condition.text}"
+        lines.append(f"    leave{number}[/{_quoted(said)}/] -.-> {_END}")
     return "\n".join(lines) + "\n"
 
 
@@ -133,6 +133,7 @@ def explain(plan: Plan) -> str:
         ("once per", plan.once_per),
         ("goal", plan.goal),
         ("exit", plan.exit),
+        ("while", plan.while_),
     ):
         if condition is not None:
             head.append(f"  {word}: {condition.text}")

@@ -96,7 +96,7 @@ class Keyed(Strict):
 
 
 class AnyStepSpec(Keyed):
-    LATER = frozenset({"at", "if_late", "repeat", "while"})
+    LATER = frozenset({"at", "if_late", "repeat"})
 
     if_: Condition | None = Field(
         None, alias="if", description="Only for those of whom it holds; others pass the step by. With `then` it is a block of its own."
@@ -305,7 +305,7 @@ class PlaybookSpec(Keyed):
     """One playbook, one file."""
 
     CALLED = "a playbook"
-    LATER = frozenset({"reenter", "hold", "holdout", "while"})
+    LATER = frozenset({"reenter", "hold", "holdout"})
     SYNONYMS: ClassVar[Synonyms] = {
         "name": ("playbook", "It names the playbook"),
         "id": ("playbook", "It names the playbook"),
@@ -329,6 +329,9 @@ class PlaybookSpec(Keyed):
     )
     goal: Condition | None = Field(None, description="Success: leave at once. Goal beats exit.")
     exit: Condition | None = Field(None, description="Leave, without success.")
+    while_: Condition | None = Field(
+        None, alias="while", description="Leave, without success, as soon as this holds no more; who does not meet it does not enter."
+    )
     schedule: str = Field(
         "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."
     )

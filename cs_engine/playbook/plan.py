@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.language.problems import Place
@@ -130,6 +130,18 @@ class Schedule:
     cron: str | None = None
 
 
+class Leave(NamedTuple):
+    """A way out of the whole playbook, checked before anything else, and which keeps people from entering."""
+
+    reason: str
+    """The key: goal | exit | while."""
+    finished: str
+    """goal | exit"""
+    condition: Expression
+    when: bool
+    """Leaves when the condition is this: `while` leaves when it is false."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A playbook, checked and frozen. `digest` names this version: it covers the YAML, its segments and milestones."""
@@ -154,6 +166,8 @@ class Plan:
     priority: int
     vars: Mapping[str, Scalar]
     steps: tuple[AnyStep, ...]
+    while_: Expression | None = None
+    """Those of whom it is not true leave."""
 
     @property
     def first(self) -> AnyStep:
@@ -163,9 +177,14 @@ class Plan:
         """The step of that id, or None when this plan has none."""
         return next((s for s in self.steps if s.id == step_id), None)
 
+    def leaves(self) -> list[Leave]:
+        """The ways out, in the order in which they are checked: goal beats exit."""
+        every = (("goal", "goal", self.goal, True), ("exit", "exit", self.exit, True), ("while", "exit", self.while_, False))
+        return [Leave(reason, finished, condition, when) for reason, finished, condition, when in every if condition is not None]
+
     def conditions(self) -> list[Expression]:
         """Every condition of the plan, for one set-wise evaluation: those of people in `to:` too."""
-        found = [c for c in (self.audience, self.enter, self.goal, self.exit) if c is not None]
+        found = [c for c in (self.audience, self.enter, self.goal, self.exit, self.while_) if c is not None]
         for step in self.steps:
             if step.only_if is not None:
                 found.append(step.only_if)

@@ -13,7 +13,7 @@ from cs_engine.run.context import TickContext
 
 
 def close_ctas(tick: TickContext) -> None:
-    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject met goal or exit."""
+    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject may leave (goal, exit, while)."""
     closing: list[tuple[str, str]] = []
     for digest, same in groupby(sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id)), key=lambda c: c.digest):
         plan = tick.plans.get(digest)
@@ -47,18 +47,19 @@ def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[s
         if row < 0:
             found.append((cta.id, "subject_gone"))
             continue
-        reason = next((reason for reason, condition in _reasons(plan, cta.step) if tick.facts.mask(condition)[row]), None)
+        reason = next((reason for reason, condition, when in _reasons(plan, cta.step) if tick.facts.mask(condition)[row] == when), None)
         if reason is not None:
             found.append((cta.id, reason))
     return found
 
 
-def _reasons(plan: Plan, step_id: str) -> list[tuple[str, Expression]]:
+def _reasons(plan: Plan, step_id: str) -> list[tuple[str, Expression, bool]]:
+    """(reason, condition, what it has to be)."""
     step = plan.step(step_id)
-    reasons = [(name, condition) for name, condition in (("goal", plan.goal), ("exit", plan.exit)) if condition is not None]
+    reasons = [(leave.reason, leave.condition, leave.when) for leave in plan.leaves()]
     if not isinstance(step, Cta):
         return reasons
     if step.close_when is not None:
-        return [("condition_cleared", step.close_when), *reasons]
+        return [("condition_cleared", step.close_when, True), *reasons]
     waits = [wait for wait_id in step.watched_by if isinstance(wait := plan.step(wait_id), WaitUntil)]
-    return [*(("wait_met", wait.until) for wait in reversed(waits)), *reasons]
+    return [*(("wait_met", wait.until, True) for wait in reversed(waits)), *reasons]

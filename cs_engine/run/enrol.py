@@ -15,14 +15,14 @@ from cs_engine.run.context import TickContext
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
-    """Enrols who meets `audience` and `enter`, meets neither goal nor exit, and has no passage under `once_per`.
+    """Enrols who meets `audience` and `enter`, meets no way out (goal, exit, while), and has no passage under `once_per`.
 
     At the playbook's first run those who match already are passed over unless it says `existing: include`.
     """
     report = tick.of(plan.playbook)
     matching = _matching(tick, plan)
     report.matched = int(matching.sum())
-    rows = np.flatnonzero(matching & ~_either(tick, plan))
+    rows = np.flatnonzero(matching & ~_leaving(tick, plan))
     keys = _keys(tick, plan)
     if plan.existing != "include":
         rows = _pass_over(tick, plan, rows, matching, keys)
@@ -39,11 +39,10 @@ def _matching(tick: TickContext, plan: Plan) -> Mask:
     return mask
 
 
-def _either(tick: TickContext, plan: Plan) -> Mask:
+def _leaving(tick: TickContext, plan: Plan) -> Mask:
     mask = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
-    for condition in (plan.goal, plan.exit):
-        if condition is not None:
-            mask |= tick.facts.mask(condition)
+    for leave in plan.leaves():
+        mask |= tick.facts.mask(leave.condition) == leave.when
     return mask
 
 

@@ -55,7 +55,7 @@ def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, in
 
 
 def _subject(tick: TickContext, plan: Plan, subject: str, row: int, passages: list[EnrolmentView]) -> dict[str, Any]:
-    named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit}
+    named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_}
     conditions = {name: _seen(tick.facts, condition, row) for name, condition in named.items() if condition is not None}
     return {"subject": subject, "conditions": conditions, "verdict": _verdict(tick, plan, subject, conditions, passages)}
 
@@ -77,9 +77,11 @@ def _verdict(
     failing = [name for name in ("audience", "enter") if name in conditions and not conditions[name]["holds"]]
     if failing:
         return f"did not enter: {' and '.join(failing)} not true"
-    met = [name for name in ("goal", "exit") if name in conditions and conditions[name]["holds"]]
+    met = [leave.reason for leave in plan.leaves() if leave.when and conditions[leave.reason]["holds"]]
     if met:
         return f"did not enter: {' and '.join(met)} met already"
+    if "while" in conditions and not conditions["while"]["holds"]:
+        return "did not enter: while not true"
     if any(who == subject for who, _ in tick.engine.store.passed_over(plan.playbook)):
         return "passed over: matched already at the playbook's first run, and `existing` is not include"
     return "matches: enters at the playbook's next tick"
