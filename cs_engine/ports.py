@@ -279,8 +279,11 @@ class Store(Protocol):
     def standing(self, playbook: str, digest: str, before: Micros) -> list[enrolment.Standing]:
         """Active enrolments of that plan that have not moved at `before` or later."""
 
-    def passages(self, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
-        """(subject, key, number of the last passage, active?, last change) of every subject and key that ever entered."""
+    def passages(self, playbook: str) -> list[enrolment.Passage]:
+        """The last passage of every subject and key that ever entered."""
+
+    def rearm(self, ids: Iterable[str]) -> None:
+        """Notes that the subjects of these ended passages did not match once since."""
 
     def passed_over(self, playbook: str) -> set[tuple[str, str]]:
         """(subject, key) of those who matched already at the first run and were not taken."""

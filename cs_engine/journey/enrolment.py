@@ -31,6 +31,19 @@ class NewEnrolment(NamedTuple):
     entered_at: Micros
 
 
+class Passage(NamedTuple):
+    """The last passage of a subject under a key."""
+
+    subject_id: str
+    key: str
+    number: int
+    active: bool
+    changed_at: Micros
+    """Its last move; of one that has ended, its end."""
+    rearmed: bool
+    """Whether since its end a tick has seen its subject not match: without that there is no next one."""
+
+
 class Standing(NamedTuple):
     """An active enrolment as the state holds it."""
 

@@ -67,6 +67,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         goal=optional("goal", spec.goal),
         exit=optional("exit", spec.exit),
         while_=optional("while", spec.while_),
+        reenter=reader.reenter(("reenter",), spec.reenter),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
         priority=spec.priority,
         vars=dict(spec.vars),
@@ -101,6 +102,8 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
             reader.condition(path, text)
         case "once_per" if step is None:
             reader.scalar(path, text)
+        case "reenter" if step is None:
+            reader.reenter(path, text)
         case "schedule" if step is None:
             schedule.parse(text, reader.document.place(path), reader.problems)
         case "if" | "wait_until" | "close_when" if step is not None:

@@ -137,6 +137,8 @@ def explain(plan: Plan) -> str:
     ):
         if condition is not None:
             head.append(f"  {word}: {condition.text}")
+    if plan.reenter is not None:
+        head.append(f"  again: {plan.reenter} after the end, once it was not true in between")
     return "\n".join([*head, "  steps:", *(_line(plan, number, step) for number, step in enumerate(plan.steps))]) + "\n"
 
 

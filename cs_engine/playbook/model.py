@@ -305,7 +305,7 @@ class PlaybookSpec(Keyed):
     """One playbook, one file."""
 
     CALLED = "a playbook"
-    LATER = frozenset({"reenter", "hold", "holdout"})
+    LATER = frozenset({"hold", "holdout"})
     SYNONYMS: ClassVar[Synonyms] = {
         "name": ("playbook", "It names the playbook"),
         "id": ("playbook", "It names the playbook"),
@@ -324,6 +324,11 @@ class PlaybookSpec(Keyed):
     audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
     enter: Enter | None = Field(None, description="Begins a passage when it holds. Default: at once for the whole audience.")
     once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")
+    reenter: str = Field(
+        "never",
+        description="`never`, or `after 90 days`: again so long after the end of the last passage, if `audience` and `enter` were "
+        "not both true in between.",
+    )
     existing: Literal["skip", "include"] | None = Field(
         None, description="Those who match already at the first run: left out, or taken. None given: left out, and their number is told."
     )

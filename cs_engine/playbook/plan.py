@@ -166,6 +166,8 @@ class Plan:
     priority: int
     vars: Mapping[str, Scalar]
     steps: tuple[AnyStep, ...]
+    reenter: Duration | None = None
+    """So long after the end of a passage the next may begin; None: never."""
     while_: Expression | None = None
     """Those of whom it is not true leave."""
 

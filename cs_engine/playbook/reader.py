@@ -15,7 +15,7 @@ from cs_engine.playbook.definitions import Definitions
 from cs_engine.playbook.model import Scalar
 from cs_engine.playbook.people import Directory, Kind
 from cs_engine.playbook.plan import People
-from cs_engine.playbook.shape import Path
+from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import resolved
 
 NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
@@ -58,6 +58,17 @@ class Reader:
 
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
+
+    def reenter(self, path: Path, text: str) -> Duration | None:
+        """After how long one may enter again; None for never."""
+        word, _, length = text.strip().partition(" ")
+        if text.strip() == "never":
+            return None
+        if word != "after":
+            mend = f"write `after {text.strip()}`" if durations.parse(text) else "write `never`, or `after 90 days`"
+            self.problems.add(self.document.place(path), "P105", f'"reenter" cannot be {shown(text)}', mend)
+            return None
+        return durations.check(length.strip(), self.document.place(path), self.problems)
 
     def people(self, path: Path, text: str | None, kind: Kind) -> People:
         """Whom a step of that kind goes to; `path` is of its `to`."""

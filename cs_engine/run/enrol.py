@@ -6,7 +6,7 @@ import numpy as np
 
 from cs_engine.journey import enrolment, identity
 from cs_engine.journey.decide import NO_TIME, Cohort, Ints, walk
-from cs_engine.journey.enrolment import NewEnrolment, Standing
+from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
@@ -15,7 +15,8 @@ from cs_engine.run.context import TickContext
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
-    """Enrols who meets `audience` and `enter`, meets no way out (goal, exit, while), and has no passage under `once_per`.
+    """Enrols who meets `audience` and `enter`, meets no way out (goal, exit, while), and has no passage under `once_per`, or
+    one that ended so long ago that `reenter` allows the next.
 
     At the playbook's first run those who match already are passed over unless it says `existing: include`.
     """
@@ -26,9 +27,13 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     keys = _keys(tick, plan)
     if plan.existing != "include":
         rows = _pass_over(tick, plan, rows, matching, keys)
-    entrants = _without_passage(tick, plan, rows, keys)
+    passages = tick.engine.store.passages(plan.playbook)
+    if plan.reenter is not None:
+        passages = _rearm(tick, plan, passages, matching, keys)
+    entrants, numbers = _free(tick, plan, passages, rows, keys)
     for start in range(0, len(entrants), MOST_AT_ONCE):
-        _enter(tick, plan, entrants[start : start + MOST_AT_ONCE], keys)
+        batch = slice(start, start + MOST_AT_ONCE)
+        _enter(tick, plan, entrants[batch], numbers[batch], keys)
 
 
 def _matching(tick: TickContext, plan: Plan) -> Mask:
@@ -70,18 +75,44 @@ def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: 
     return rows[[(ids[row], keys[row]) not in still for row in rows.tolist()]] if len(rows) else rows
 
 
-def _without_passage(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> Ints:
-    """Once per playbook, subject and key; and one active passage a playbook and subject."""
-    if not len(rows):
-        return rows
-    passages = tick.engine.store.passages(plan.playbook)
-    had = {(subject, key) for subject, key, _, _, _ in passages}
-    busy = {subject for subject, _, _, active, _ in passages if active}
+def _rearm(tick: TickContext, plan: Plan, passages: list[Passage], matching: Mask, keys: list[str]) -> list[Passage]:
+    """Notes whose ended passage is followed by a tick in which they do not match: only they may enter again."""
+    index = tick.facts.rows(plan.subject)
+    known, fresh = [], []
+    for passage in passages:
+        if not passage.active and not passage.rearmed:
+            row = index.get(passage.subject_id)
+            if row is None or not matching[row] or keys[row] != passage.key:
+                fresh.append(identity.enrolment_id(plan.playbook, passage.subject_id, passage.key, passage.number))
+                passage = passage._replace(rearmed=True)
+        known.append(passage)
+    if fresh:
+        tick.engine.store.rearm(fresh)
+    return known
+
+
+def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, keys: list[str]) -> tuple[Ints, list[int]]:
+    """Those of `rows` who may enter, and the number of the passage that each begins: one active passage a playbook and subject;
+    one ever under a key, but for `reenter`.
+    """
+    busy = {p.subject_id for p in passages if p.active}
+    last = {(p.subject_id, p.key): p.number for p in passages}
+    if plan.reenter is not None and passages:
+        open_again = tick.view(plan).after(np.array([p.changed_at for p in passages], dtype=np.int64), plan.reenter) <= tick.at
+        again = {(p.subject_id, p.key) for p, free in zip(passages, open_again.tolist(), strict=True) if free and p.rearmed}
+    else:
+        again = set()
     ids = tick.facts.ids(plan.subject)
-    return rows[[(ids[row], keys[row]) not in had and ids[row] not in busy for row in rows.tolist()]]
+    free, numbers = [], []
+    for row in rows.tolist():
+        who = (ids[row], keys[row])
+        if ids[row] not in busy and (who not in last or who in again):
+            free.append(row)
+            numbers.append(last.get(who, 0) + 1)
+    return np.array(free, dtype=np.int64), numbers
 
 
-def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
+def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: list[str]) -> None:
     ids = tick.facts.ids(plan.subject)
     if plan.subject is Grain.CONTACT:
         account_ids, of = tick.facts.ids(Grain.ACCOUNT), tick.facts.account_of_contact()
@@ -90,15 +121,15 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
         accounts = [ids[row] for row in rows.tolist()]
     at, first = tick.at, plan.first.id
     who = [
-        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], 1), ids[row], account, first, False, at, None, 0)
-        for row, account in zip(rows.tolist(), accounts, strict=True)
+        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], number), ids[row], account, first, False, at, None, 0)
+        for row, number, account in zip(rows.tolist(), numbers, accounts, strict=True)
     ]
     size = len(rows)
     cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
     result = walk(plan, cohort, tick.view(plan))
     steps = result.step.tolist()
     new = [
-        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], 1, steps[i], at)
+        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at)
         for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
     ]
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
@@ -106,7 +137,10 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
     messages, ctas = effects_of(tick, plan, result, rows, who)
     condition = plan.enter or plan.audience
     seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
-    journal = [JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", "", seen[i]) for i, w in enumerate(who)]
+    again = [f"passage {number}" if number > 1 else "" for number in numbers]
+    journal = [
+        JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", again[i], seen[i]) for i, w in enumerate(who)
+    ]
     journal += journal_of(tick, plan, result, rows, who)
     change = Change(new, moves_of(result, who, differs), messages, ctas, journal)
     tick.engine.store.commit(change, at)

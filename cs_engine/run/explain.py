@@ -72,8 +72,7 @@ def _verdict(
     if any(p.state == "active" for p in own):
         return "inside"
     if own:
-        last = own[-1]
-        return f"has been through: finished ({last.finished_reason}) at {_time(last.finished_at)}"
+        return _has_been_through(tick, plan, own[-1])
     failing = [name for name in ("audience", "enter") if name in conditions and not conditions[name]["holds"]]
     if failing:
         return f"did not enter: {' and '.join(failing)} not true"
@@ -85,6 +84,14 @@ def _verdict(
     if any(who == subject for who, _ in tick.engine.store.passed_over(plan.playbook)):
         return "passed over: matched already at the playbook's first run, and `existing` is not include"
     return "matches: enters at the playbook's next tick"
+
+
+def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str:
+    said = f"has been through: finished ({last.finished_reason}) at {_time(last.finished_at)}"
+    if plan.reenter is None or last.finished_at is None:
+        return said
+    again = _time(int(tick.view(plan).after(np.array([last.finished_at]), plan.reenter)[0]))
+    return f"{said}; may enter again from {again}, if audience and enter were not both true in between"
 
 
 def _passage(tick: TickContext, live: Plan, passage: EnrolmentView) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
-from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Standing
+from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
@@ -58,14 +58,19 @@ def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standin
     ]
 
 
-def passages(tx: Tx, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
-    """The last passage of each subject and key: (subject, key, number, active?, last change)."""
+def passages(tx: Tx, playbook: str) -> list[Passage]:
+    """The last passage of each subject and key."""
     rows = tx.rows(
-        "SELECT subject_id, key, passage, state = 'active', moved_at FROM enrolments WHERE playbook = :playbook ORDER BY passage",
+        "SELECT subject_id, key, passage, state = 'active', moved_at, rearmed FROM enrolments WHERE playbook = :playbook ORDER BY passage",
         playbook=playbook,
     )
-    last = {(subject, key): (passage, bool(active), at) for subject, key, passage, active, at in rows}
-    return [(subject, key, *rest) for (subject, key), rest in last.items()]
+    last = {(row[0], row[1]): row for row in rows}
+    return [Passage(subject, key, number, bool(active), at, bool(rearmed)) for subject, key, number, active, at, rearmed in last.values()]
+
+
+def rearm(tx: Tx, ids: Iterable[str]) -> None:
+    """Notes that the subjects of these ended passages did not match once since."""
+    tx.run(f"UPDATE enrolments SET rearmed = true WHERE {tx.among('id', 'ids')}", ids=tx.ids(sorted(ids)))
 
 
 def occupied(tx: Tx) -> list[tuple[str, str, int]]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 metadata = MetaData()
@@ -96,6 +96,7 @@ enrolments = Table(
     Column("revision", Integer, nullable=False, server_default=text("0")),
     _text("finished_reason", ""),
     _at("finished_at", nullable=True),
+    Column("rearmed", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(_one_of("active", "finished"), "enrolments_state_known"),
     CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", "enrolments_finished_when"),
 )

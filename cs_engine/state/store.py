@@ -143,9 +143,13 @@ class SqlStore:
         with self.database.read() as tx:
             return enrolments.standing(tx, playbook, digest, before)
 
-    def passages(self, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
+    def passages(self, playbook: str) -> list[enrolment.Passage]:
         with self.database.read() as tx:
             return enrolments.passages(tx, playbook)
+
+    def rearm(self, ids: Iterable[str]) -> None:
+        with self.database.write() as tx:
+            enrolments.rearm(tx, ids)
 
     def passed_over(self, playbook: str) -> set[tuple[str, str]]:
         with self.database.read() as tx:

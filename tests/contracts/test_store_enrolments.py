@@ -8,7 +8,7 @@ import pytest
 
 from cs_engine.errors import LostRace
 from cs_engine.journey import enrolment
-from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.enrolment import Passage, Standing
 from cs_engine.ports import Change
 from cs_engine.state import SqlStore
 from cs_engine.state.database import RowRefused
@@ -79,7 +79,7 @@ def test_after_the_end_the_next_passage_may_begin(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
     store.commit(Change(moves=[enrolment.finished(standing(store), "done", LATER)]), LATER)
     store.commit(Change([passage("enr_x", subject_id="acc_1", passage=2, entered_at=LATER)]), LATER)
-    assert store.passages(PLAYBOOK) == [("acc_1", "", 2, True, LATER)]
+    assert store.passages(PLAYBOOK) == [Passage("acc_1", "", 2, True, LATER, False)]
 
 
 def test_a_move_is_guarded_by_its_revision(store: SqlStore) -> None:
@@ -152,7 +152,10 @@ def test_a_plan_is_needed_until_its_messages_have_ended_and_its_ctas_are_closed(
 def test_passages_tell_the_last_one_of_each_subject_and_key(store: SqlStore) -> None:
     store.commit(Change([passage("enr_1"), passage("enr_2", subject_id="acc_1", key="k")]), NOW)
     store.commit(Change(moves=[enrolment.finished(standing(store), "exit", LATER)]), LATER)
-    assert sorted(store.passages(PLAYBOOK)) == [("acc_1", "", 1, False, LATER), ("acc_1", "k", 1, True, NOW)]
+    assert sorted(store.passages(PLAYBOOK)) == [
+        Passage("acc_1", "", 1, False, LATER, False),
+        Passage("acc_1", "k", 1, True, NOW, False),
+    ]
 
 
 def test_ctas_and_messages_of_one_change_belong_together(store: SqlStore) -> None:
@@ -181,3 +184,9 @@ def test_passed_over_are_added_and_dropped(store: SqlStore) -> None:
     store.put_passed_over(PLAYBOOK, [("b", "k"), ("c", "")], [("a", ""), ("nobody", "")])
     store.put_passed_over("other", [("a", "")], [])
     assert store.passed_over(PLAYBOOK) == {("b", "k"), ("c", "")}
+
+
+def test_a_passage_is_rearmed_once_its_subject_did_not_match(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    store.rearm(["enr_1"])
+    assert {p.subject_id: p.rearmed for p in store.passages(PLAYBOOK)} == {"acc_1": True, "acc_2": False}

@@ -51,3 +51,77 @@ def test_a_cta_closes_when_while_ends(world: World) -> None:
     world.tick(day(1))
     assert world.engine.store.open_ctas() == []
     assert "ring cta_closed while" in world.journal("hello")
+
+
+# --- reenter -----------------------------------------------------------------------------------------------------------
+
+AGAIN = {"enter": "account.plan = 'team'", "reenter": "after 10 days"}
+ONE = "- {id: hello, email: one}"
+
+
+def test_nobody_enters_twice_unless_the_playbook_says_so(world: World) -> None:
+    world.customer(plan="team").playbook("hello", ONE, enter="account.plan = 'team'")
+    world.tick(day(0))
+    world.tick(day(1))
+    world.account(plan="free").tick(day(2))
+    world.account(plan="team").tick(day(40))
+    assert world.stands("hello") == ["done"]
+
+
+def test_reenter_counts_from_the_end_of_the_last_passage(world: World) -> None:
+    world.customer(plan="team").playbook("hello", ONE, **AGAIN)
+    world.tick(day(0))
+    world.tick(day(1))  # the end
+    world.account(plan="free").tick(day(2))
+    world.account(plan="team")
+    assert world.tick(day(10.9)).counts("hello", "entered") == (0,)
+    assert world.tick(day(11)).sent == ["ann: One for Acme"]
+    assert world.stands("hello") == ["done", "hello"]
+    assert world.journal("hello", at=day(11))[0] == "hello entered passage 2"
+
+
+def test_reenter_needs_the_condition_to_have_been_false_in_between(world: World) -> None:
+    world.customer(plan="team").playbook("hello", ONE, **AGAIN)
+    for n in (0, 1, 20, 40):
+        world.tick(day(n))
+    assert world.stands("hello") == ["done"]
+    verdict = world.why("hello")["subjects"][0]["verdict"]
+    assert verdict.endswith("may enter again from 2026-03-13T10:00:00Z, if audience and enter were not both true in between")
+    world.account(plan="free").tick(day(41))
+    assert world.account(plan="team").tick(day(42)).sent == ["ann: One for Acme"]
+
+
+def test_false_while_inside_is_not_false_in_between(world: World) -> None:
+    world.customer(plan="team").playbook("hello", "- {id: settle, wait: 5 days}\n" + ONE, **AGAIN)
+    world.tick(day(0))
+    world.account(plan="free").tick(day(1))
+    world.account(plan="team").tick(day(5))
+    world.tick(day(6))
+    assert world.tick(day(30)).counts("hello", "entered") == (0,)
+
+
+def test_reenter_goes_with_once_per_key_by_key(world: World) -> None:
+    world.customer(plan="team", contract_id="c1").playbook("hello", ONE, once_per="account.contract_id", **AGAIN)
+    world.tick(day(0))
+    world.tick(day(1))
+    # Another contract is another key: at once.
+    assert world.account(contract_id="c2").tick(day(2)).sent == ["ann: One for Acme"]
+    world.tick(day(3))
+    # The first again: it was not true of this one in between.
+    assert world.account(contract_id="c1").tick(day(20)).sent == ["ann: One for Acme"]
+    assert [(p.key, p.passage) for p in world.engine.store.enrolments_of("acme", "hello")] == [("c1", 1), ("c2", 1), ("c1", 2)]
+
+
+def test_a_passage_of_its_own_has_messages_of_its_own(world: World) -> None:
+    world.customer(plan="team").playbook("hello", ONE, **AGAIN)
+    world.tick(day(0))
+    world.tick(day(1))
+    world.account(plan="free").tick(day(2))
+    world.account(plan="team").tick(day(11))
+    assert world.messages("hello") == ["hello ann accepted", "hello ann accepted"]
+
+
+def test_a_reenter_that_cannot_be_read_has_its_place(world: World) -> None:
+    world.customer().playbook("hello", ONE, reenter="90 days")
+    (problem,) = world.loaded.problems.errors()
+    assert (problem.code, problem.place.line, problem.mend) == ("P105", 4, "write `after 90 days`")
