@@ -66,6 +66,8 @@ class Request:
     suppressed: bool
     zone: str
     locale: str
+    expires_at: Micros | None = None
+    """From when on it is not sent any more."""
 
 
 def judge(requests: Sequence[Request], rules: Rules, at: datetime) -> list[message.Move | None]:
@@ -86,6 +88,8 @@ def judge(requests: Sequence[Request], rules: Rules, at: datetime) -> list[messa
 def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -> message.Move | None:
     if not request.known:
         return message.skipped(request.id, request.state, "recipient_gone")
+    if request.expires_at is not None and request.expires_at <= to_micros(at):
+        return message.skipped(request.id, request.state, "expired")
     to_customer = request.channel == "email" and request.recipient_kind == "contact"
     if to_customer:
         if not request.address:
@@ -98,6 +102,13 @@ def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -
     if opens is not None and to_customer and request.topic != "transactional":
         return message.held(request.id, request.state, "quiet_hours", opens)
     return None
+
+
+def no_longer_than(move: message.Move | None, expires_at: Micros | None) -> message.Move | None:
+    """What is held longer than it keeps is judged again when it expires: its passage goes on then, not later."""
+    if move is None or move.until is None or expires_at is None or move.until <= expires_at:
+        return move
+    return move._replace(until=expires_at)
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.model import LATER_KINDS
-from cs_engine.playbook.plan import AnyStep, Edge, Email, Notice, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Cta, Edge, Email, Notice, Plan, Wait, WaitUntil
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
@@ -102,6 +102,8 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
         lasting = step.duration if isinstance(step, Wait) else step.at_most if isinstance(step, WaitUntil) else None
         if lasting is not None and lasting.amount == 0:
             problems.add(step.place, "P113", f'the step "{step.id}" waits for {lasting}', "leave it out, or say how long")
+        if isinstance(step, Email | Notice | Cta) and step.expires is not None and step.expires.amount == 0:
+            problems.add(step.place, "P113", f'what the step "{step.id}" sends expires after {step.expires}', "say how long it may wait")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)
     for leave in ("goal", "exit"):

@@ -79,6 +79,8 @@ def _shape(step: AnyStep) -> str:
 def what(step: AnyStep) -> str:
     """What a step does, in a line."""
     said = _does(step)
+    if isinstance(step, Email | Notice | Cta) and step.expires is not None:
+        said += f", within {step.expires}"
     return said if step.only_if is None else f"{said}, if {step.only_if.text}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict, assert_never
 
-from cs_engine.language.expression import Expression
+from cs_engine.language.expression import Duration, Expression
 from cs_engine.language.problems import Place
 from cs_engine.playbook import model, plan
 from cs_engine.playbook.people import Kind
@@ -15,6 +15,12 @@ from cs_engine.playbook.shape import Path
 
 Ids = Mapping[Path, str]
 """The id of every step, by where it stands in the file."""
+
+
+class CommonSending(TypedDict):
+    """What all steps that send have beside."""
+
+    expires: Duration | None
 
 
 class Common(TypedDict):
@@ -107,13 +113,16 @@ class Flattener:
         reader = self.reader
         kinds: dict[type, Kind] = {model.EmailSpec: "email", model.NoticeSpec: "notice", model.CtaSpec: "cta"}
         to = reader.people((*path, "to"), step.to, kinds[type(step)])
+        own = CommonSending(expires=None if step.expires is None else reader.duration((*path, "expires"), step.expires))
         sender = None if isinstance(step, model.CtaSpec) else reader.sender((*path, "from"), step.from_)
         match step:
             case model.EmailSpec():
-                return plan.Email(template=reader.template(step.email), to=to, sender=sender, uncertain=step.uncertain, **common)
+                return plan.Email(template=reader.template(step.email), to=to, sender=sender, uncertain=step.uncertain, **own, **common)
             case model.NoticeSpec():
                 template = reader.notice_template(step.notice)
-                return plan.Notice(milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **common)
+                return plan.Notice(
+                    milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **own, **common
+                )
             case model.CtaSpec():
                 return plan.Cta(
                     template=reader.template(step.cta),
@@ -121,6 +130,7 @@ class Flattener:
                     priority=step.priority,
                     due=None if step.due is None else reader.duration((*path, "due"), step.due),
                     close_when=None if step.close_when is None else reader.condition((*path, "close_when"), step.close_when),
+                    **own,
                     **common,
                 )
             case _:

@@ -104,7 +104,11 @@ class AnyStepSpec(Keyed):
 
 
 class SendingSpec(AnyStepSpec):
-    LATER = AnyStepSpec.LATER | {"cc", "approve", "expires", "ask"}
+    LATER = AnyStepSpec.LATER | {"cc", "approve", "ask"}
+
+    expires: DurationText | None = Field(
+        None, description="A message that could not go within this is not sent any more, and the passage goes on: `3 days`."
+    )
 
 
 class EmailSpec(SendingSpec):

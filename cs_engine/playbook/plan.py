@@ -57,7 +57,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Email(Step):
+class SendingStep(Step):
+    """What steps have that send."""
+
+    expires: Duration | None = None
+    """A message that is not sent so long after it was planned is skipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email(SendingStep):
     template: str
     """Name below templates/email/, or a path of the project when written ./beside."""
     to: People
@@ -67,7 +75,7 @@ class Email(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice(Step):
+class Notice(SendingStep):
     """A milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     milestone: str
@@ -78,7 +86,7 @@ class Notice(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cta(Step):
+class Cta(SendingStep):
     template: str
     """Name below templates/slack/."""
     to: People

@@ -12,8 +12,9 @@ from random import Random
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
-from cs_engine.journey.policy import Request, judge
+from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.ports import Candidate, Outcome, Parcel
+from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
 from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Failed
@@ -110,7 +111,7 @@ class _Lane:
 
     def __init__(self, tick: TickContext, letters: Letters, channel: str) -> None:
         self.channel = channel
-        self._tick, self._letters = tick, letters
+        self._tick, self._letters, self._plans = tick, letters, PlanRules(tick)
         self._patience = PATIENCE
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
@@ -141,8 +142,10 @@ class _Lane:
 
         def verdict(candidates: Sequence[Candidate]) -> Sequence[message.Move | None]:
             playbooks.update((c.id, c.playbook) for c in candidates)
-            moves = judge([_request(c) for c in candidates], self._letters.rules, tick.clock.now())
-            return [move or self._unmakeable(c) or self._told(c) for c, move in zip(candidates, moves, strict=True)]
+            requests = self._requests(candidates)
+            moves = judge(requests, self._letters.rules, tick.clock.now())
+            kept = [move or self._unmakeable(c) or self._told(c) for c, move in zip(candidates, moves, strict=True)]
+            return [no_longer_than(move, request.expires_at) for move, request in zip(kept, requests, strict=True)]
 
         wall, delivery_now = to_micros(engine.wall.now()), to_micros(tick.clock.now())
         claim = engine.store.claim(wall, delivery_now, tick.at, BATCH, engine.holder, verdict, self.channel)
@@ -155,6 +158,9 @@ class _Lane:
             self._put_back(claim.dispatching, "not_made")
             raise
         return _Batch(claim.dispatching, without, making, claim.more)
+
+    def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
+        return [_request(c, expires_at) for c, expires_at in zip(candidates, self._plans.expiries(candidates), strict=True)]
 
     def _claim_ahead(self, batch: _Batch) -> _Batch:
         try:
@@ -248,8 +254,8 @@ class _Lane:
             self._tick.of(playbook).skipped += 1
 
 
-def _request(c: Candidate) -> Request:
+def _request(c: Candidate, expires_at: Micros | None) -> Request:
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
-        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
+        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale, expires_at=expires_at,
     )  # fmt: skip

@@ -45,12 +45,14 @@ def project(root: Path, without: tuple[str, str] = ("", "")) -> ProjectConfig:
     for source, columns in least().items():
         kept = [column for column in columns if (source, column) != without]
         (root / f"{source}.csv").write_text(f"{','.join(kept)}\n{','.join(VALUES[column] for column in kept)}\n", encoding="utf-8")
-    return ProjectConfig.model_validate({
-        "name": "Least",
-        "sources": {source: {"file": f"{source}.csv"} for source in least()},
-        "company": {"name": "Least"},
-        "sender": {"fallback": "lead@vendor.example"},
-    })
+    return ProjectConfig.model_validate(
+        {
+            "name": "Least",
+            "sources": {source: {"file": f"{source}.csv"} for source in least()},
+            "company": {"name": "Least"},
+            "sender": {"fallback": "lead@vendor.example"},
+        }
+    )
 
 
 def test_the_least_columns_are_enough(tmp_path: Path) -> None:
