@@ -62,6 +62,9 @@ class Facts(Protocol):
     def texts(self, expression: Expression) -> list[str]:
         """The expression's value as text over all rows of its grain; '' for blank. For `once_per`."""
 
+    def instants(self, expression: Expression) -> Rows:
+        """The expression's time over all rows of its grain, as microseconds: NO_TIME for blank, NEVER when it fails."""
+
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
         """For each name its plain Python values (str, float, int, bool, datetime, None) at those rows."""
 

@@ -13,15 +13,12 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.instants import Micros
+from cs_engine.instants import NO_TIME, Micros
 from cs_engine.language.expression import Duration, Expression
-from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Stop, Wait, WaitUntil
+from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Stop, Wait, WaitDate, WaitUntil
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-NO_TIME: Micros = -(2**62)
-"""Stands for `None` in a column of instants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +33,8 @@ class Cohort:
     ended: Ints
     """Instants: when the step's last message settled; NO_TIME while one is open."""
     otherwise_done: Mask
+    entered: Ints
+    """Instants: when the passage began."""
     arriving: bool = False
 
     def __len__(self) -> int:
@@ -52,6 +51,10 @@ class View:
     """Whether a sending step has anybody to go to."""
     after: Callable[[Ints, Duration], Ints]
     """Instants plus a duration, in the project's zone."""
+    times: Callable[[Expression], Ints]
+    """Instants over the rows of the plan's subjects; NO_TIME where blank."""
+    days: Callable[[Ints], Ints]
+    """Instants as numbers of days in the project's zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | while | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | then | else | stop | end"""
+    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | if | nobody
+    | then | else | stop | end"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
@@ -152,6 +156,8 @@ class _Walker:
                 self._rest(members[~over], step.id)
             case WaitUntil():
                 self._wait_until(step, members)
+            case WaitDate():
+                self._wait_date(step, members)
             case Branch():
                 yes = self._holds(step.condition, members)
                 self._go(members[yes], step.id, step.then, "then", step.condition)
@@ -198,6 +204,19 @@ class _Walker:
             self._finish(late_ones, step.id, "done", "at_most", step.until)
         else:
             self._go(late_ones, step.id, Edge(step.id, otherwise_done=True), "at_most", step.until, since=self.view.now)
+
+    def _wait_date(self, step: WaitDate, members: Ints) -> None:
+        now, since = self.view.now, np.where(self.arriving[members], self.out.since[members], self.view.now)
+        at = self.view.times(step.at)[self.cohort.row[members]]
+        blank, due = at == NO_TIME, at <= now
+        late = np.zeros(len(members), dtype=bool)
+        if step.if_late != "now" and (due & ~blank).any():
+            # Dates are days: what fell on the very day is not late, whatever the hour at which the passage came.
+            before = self.out.since if step.if_late == "skip" else self.cohort.entered
+            late = due & ~blank & (self.view.days(at) < self.view.days(before[members]))
+        for leaving, edge, reason in ((blank, step.skip, "no_date"), (late, step.skip, "late"), (due & ~blank & ~late, step.next, "due")):
+            self._go(members[leaving], step.id, edge, reason, step.at, since=since[leaving])
+        self._rest(members[~due], step.id)
 
     def _holds(self, condition: Expression, members: Ints) -> Mask:
         return self.view.holds(condition)[self.cohort.row[members]]

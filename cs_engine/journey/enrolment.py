@@ -58,6 +58,7 @@ class Standing(NamedTuple):
     """At a sending step: the now of the tick that settled its last message; None while any is open."""
     revision: int
     """Counts the moves; the guard of the next one."""
+    entered_at: Micros
 
 
 class Move(NamedTuple):

@@ -108,6 +108,8 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
             schedule.parse(text, reader.document.place(path), reader.problems)
         case "if" | "wait_until" | "close_when" if step is not None:
             reader.condition(path, text)
+        case "at" if step is not None:
+            reader.instant(path, text)
         case "wait" | "at_most" | "due" | "expires" if step is not None:
             reader.duration(path, text)
         case "to" if kind is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Stop, Wait, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Stop, Wait, WaitDate, WaitUntil
 
 _LONGEST = 80
 _END = "done"
@@ -37,6 +37,9 @@ def edges(step: AnyStep) -> Iterator[tuple[str, Edge]]:
             return
         case Stop():
             yield ("", Edge(None))
+        case WaitDate():
+            yield "", step.next
+            yield "no date" if step.if_late == "now" else "no date, or late", step.skip
         case WaitUntil() if step.at_most is not None:
             yield "met", step.next
             yield f"after {step.at_most}", _late(step)
@@ -64,7 +67,7 @@ def _late(step: WaitUntil) -> Edge:
 def _shape(step: AnyStep) -> str:
     label = _quoted(f"{step.id}\n{what(step)}")
     match step:
-        case Wait() | WaitUntil():
+        case Wait() | WaitUntil() | WaitDate():
             return f"([{label}])"
         case Branch():
             return f"{{{label}}}"
@@ -96,6 +99,8 @@ def _does(step: AnyStep) -> str:
             return f"wait {step.duration}"
         case WaitUntil():
             return f"wait until {step.until.text}" + (f", at most {step.at_most}" if step.at_most else "")
+        case WaitDate():
+            return f"wait for {step.at.text}"
         case Branch():
             return f"if {step.condition.text}"
         case Stop():

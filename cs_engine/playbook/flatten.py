@@ -87,6 +87,22 @@ class Flattener:
         return flat
 
     def _step(self, step: model.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
+        steps = self._alone(step, path, after, watched)
+        if step.at is None:
+            if step.if_late is not None:
+                self.reader.problems.add(
+                    self.reader.document.key_place((*path, "if_late")), "P110", "`if_late` means nothing without `at`", "leave it out"
+                )
+            return steps
+        first = steps[0]
+        at = self.reader.instant((*path, "at"), step.at)
+        wait = plan.WaitDate(
+            id=f"{first.id}.at", place=first.place, next=Edge(first.id), watched_by=watched, at=at, if_late=step.if_late, skip=after
+        )
+        return [wait, *steps]
+
+    def _alone(self, step: model.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
+        """A step, with what is in it, without its date."""
         common = Common(
             id=self.ids[path],
             place=self.reader.document.place(path),

@@ -96,10 +96,20 @@ class Keyed(Strict):
 
 
 class AnyStepSpec(Keyed):
-    LATER = frozenset({"at", "if_late", "repeat"})
+    LATER = frozenset({"repeat"})
 
     if_: Condition | None = Field(
         None, alias="if", description="Only for those of whom it holds; others pass the step by. With `then` it is a block of its own."
+    )
+    at: str | None = Field(
+        None,
+        description="Not before this time, which is looked up anew in every tick: `account.renewal_at - 90 days`. Who has none passes "
+        "the step by.",
+    )
+    if_late: Literal["skip", "now"] | None = Field(
+        None,
+        description="When `at` was on a day before the passage came to the step: `skip` passes it by, `now` does it at once. Default: "
+        "`skip` if it was before the day on which the passage began, else `now`.",
     )
 
 

@@ -112,6 +112,18 @@ class WaitUntil(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitDate(Step):
+    """Waits for the time that `at` gives, before the step that has it; its id is that step's and `.at`."""
+
+    at: Expression
+    """Of type time; looked up anew in every tick."""
+    if_late: Literal["skip", "now"] | None
+    """None: skip if it was before the day of entry."""
+    skip: Edge
+    """Where those go who are too late, or for whom `at` is blank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Branch(Step):
     """`if/then/else`. `next` is where the block goes on; `then` and `otherwise` are first steps, or `next` when empty."""
 
@@ -125,7 +137,7 @@ class Stop(Step):
     """The passage ends here, done."""
 
 
-AnyStep = Email | Notice | Cta | Wait | WaitUntil | Branch | Stop
+AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Stop
 Sending = Email | Notice | Cta
 
 
@@ -208,6 +220,13 @@ class Plan:
                     found.append(step.until)
                 case Branch():
                     found.append(step.condition)
-                case Wait() | Stop():
+                case Wait() | WaitDate() | Stop():
                     pass
         return found
+
+    def values(self) -> list[Expression]:
+        """Every expression of the plan that is no condition."""
+        return [
+            *((self.once_per,) if self.once_per is not None else ()),
+            *(step.at for step in self.steps if isinstance(step, WaitDate)),
+        ]

@@ -56,6 +56,10 @@ class Reader:
         """A value of the subject, in `once_per`."""
         return self._expression(expressions.compile_scalar, path, text, self.grain)
 
+    def instant(self, path: Path, text: str) -> Expression:
+        """A time of the subject, in `at`."""
+        return self._expression(partial(expressions.compile_scalar, want=Type.INSTANT), path, text, self.grain)
+
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
 

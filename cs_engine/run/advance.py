@@ -67,6 +67,7 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
         since=np.fromiter((who.since for who in members), np.int64, len(members)),
         ended=np.fromiter((NO_TIME if who.step_ended_at is None else who.step_ended_at for who in members), np.int64, len(members)),
         otherwise_done=np.fromiter((who.otherwise_done for who in members), np.bool_, len(members)),
+        entered=np.fromiter((who.entered_at for who in members), np.int64, len(members)),
     )
     result = walk(plan, cohort, tick.view(plan))
     moves = moves_of(result, members)

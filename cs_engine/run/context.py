@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cs_engine.clock import Clock
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey.decide import Ints, View
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Grain
@@ -82,12 +82,20 @@ class TickContext:
             holds=self.facts.mask,
             reaches=lambda step: self.directory.reaches(step, plan.subject),
             after=self._after,
+            times=self.facts.instants,
+            days=self._days,
         )
 
     def rows_of(self, grain: Grain, subjects: list[str]) -> Ints:
         """Their rows in the facts, -1 for who is not there."""
         index: Mapping[str, int] = self.facts.rows(grain)
         return np.fromiter((index.get(s, -1) for s in subjects), np.int64, len(subjects))
+
+    def _days(self, instants: Ints) -> Ints:
+        """Which day each is in the project's zone; NO_TIME stays."""
+        distinct, where = np.unique(instants, return_inverse=True)
+        days = [at if at == NO_TIME else from_micros(at).astimezone(self.zone).toordinal() for at in distinct.tolist()]
+        return np.array(days, dtype=np.int64)[where]
 
     def _after(self, instants: Ints, duration: Duration) -> Ints:
         exact = durations.micros(duration)

@@ -121,11 +121,11 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
         accounts = [ids[row] for row in rows.tolist()]
     at, first = tick.at, plan.first.id
     who = [
-        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], number), ids[row], account, first, False, at, None, 0)
+        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], number), ids[row], account, first, False, at, None, 0, at)
         for row, number, account in zip(rows.tolist(), numbers, accounts, strict=True)
     ]
     size = len(rows)
-    cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
+    cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), np.full(size, at), arriving=True)
     result = walk(plan, cohort, tick.view(plan))
     steps = result.step.tolist()
     new = [

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.language.expression import Expression, Grain
-from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
 from cs_engine.ports import EnrolmentView, Facts
 from cs_engine.run.context import TickContext
 
@@ -115,6 +115,12 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> str:
             if step.at_most is not None and not passage.otherwise_done:
                 text += f", at most to {_time(int(after(np.array([passage.since]), step.at_most)[0]))}"
             return text
+        case WaitDate():
+            (row,) = tick.rows_of(plan.subject, [passage.subject_id]).tolist()
+            at = NO_TIME if row < 0 else int(tick.facts.instants(step.at)[row])
+            if at == NEVER:
+                return f"waits: `{step.at.text}` cannot be told"
+            return "passes the step by: it has no date" if at == NO_TIME else f"goes on at the first tick from {_time(at)} ({step.at.text})"
         case Email() | Notice() | Cta():
             return "goes on at the tick after its last message has ended"
         case _:

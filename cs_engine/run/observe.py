@@ -52,7 +52,8 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str]) 
     plans = _plans(engine, report)
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
     conditions += list(engine.project.people.values())
-    facts = engine.usage.facts(now, conditions, _overlay(engine, to_micros(now)))
+    values = [value for plan in plans.values() for value in plan.values()]
+    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now)))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report,

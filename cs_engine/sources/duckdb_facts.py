@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.instants import from_micros
+from cs_engine.instants import NEVER, NO_TIME, from_micros
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.ports import Mask, Overlay, Rows
 from cs_engine.sources.snapshot import UsageSet
@@ -50,6 +50,7 @@ class DuckdbFacts:
         self._champions = champions
         self._moment = Moment(now, ZoneInfo(zone))
         self._masks: dict[tuple[Grain, str], Mask] = {}
+        self._instants: dict[tuple[Grain, str], Rows] = {}
         self._present: dict[Grain, set[str]] = {Grain.ACCOUNT: {"account.id"}, Grain.CONTACT: {"contact.id"}}
         self._has_champions = False
         self._db = _opened(usage, catalogue, self._moment, zone)
@@ -89,7 +90,11 @@ class DuckdbFacts:
         if of_contacts:
             # With what the champions need, so that the table is made once.
             self.need(Grain.CONTACT, {name for name in of_contacts if self._known(Grain.CONTACT, name)} | self._champion_needs())
-        self._evaluate_all([*self._milestones().values(), *given])
+        conditions = [expression for expression in given if expression.type is Type.BOOLEAN]
+        self._evaluate_all([*self._milestones().values(), *conditions])
+        for grain in Grain:
+            values = [e for e in given if e.grain is grain and e.type is not Type.BOOLEAN and self._readable(e)]
+            self.need(grain, {name for value in values for name in value.names})
 
     def mask(self, condition: Expression) -> Mask:
         key = (condition.grain, condition.sql)
@@ -194,6 +199,26 @@ class DuckdbFacts:
             shown = _iso(f"TRY({expression.sql})")
         found = self._db.execute(f"SELECT coalesce({shown}, '') FROM {expression.grain.table} ORDER BY \"#row\"").fetchall()
         return [row[0] for row in found]
+
+    def instants(self, expression: Expression) -> Rows:
+        key = (expression.grain, expression.sql)
+        if key not in self._instants:
+            self._instants[key] = self._read_instants(expression)
+        return self._instants[key]
+
+    def _read_instants(self, expression: Expression) -> Rows:
+        if not self._readable(expression):
+            self._fail(expression.text, "it reads a name that is not defined, or is defined wrongly")
+            return np.full(self._sizes[expression.grain], NEVER)
+        self.need(expression.grain, expression.names)
+        asked = f'SELECT "#row", coalesce(epoch_us(TRY({expression.sql})), {NO_TIME}) AS at FROM {expression.grain.table}'
+        try:
+            found = self._db.execute(asked).fetchnumpy()
+        except duckdb.Error as error:
+            # Not blank: who waits for it goes on waiting until it can be told again.
+            self._fail(expression.text, _reason(error))
+            return np.full(self._sizes[expression.grain], NEVER)
+        return _by_row(found["#row"], np.asarray(found["at"], np.int64))
 
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
         columns = [self._catalogue.column_of(grain, name) for name in names]

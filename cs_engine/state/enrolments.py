@@ -46,16 +46,13 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
 
 def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standing]:
     rows = tx.rows(
-        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision FROM enrolments "
+        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at FROM enrolments "
         "WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
         playbook=playbook,
         digest=digest,
         before=before,
     )
-    return [
-        Standing(id, subject, account, step, bool(otherwise_done), since, step_ended_at, revision)
-        for id, subject, account, step, otherwise_done, since, step_ended_at, revision in rows
-    ]
+    return [Standing(id, subject, account, step, bool(otherwise_done), *rest) for id, subject, account, step, otherwise_done, *rest in rows]
 
 
 def passages(tx: Tx, playbook: str) -> list[Passage]:

@@ -33,7 +33,7 @@ LATER = NOW + DAY
 
 def test_a_new_passage_stands_where_it_began(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
-    assert store.standing(PLAYBOOK, DIGEST, LATER) == [Standing("enr_1", "acc_1", "acc_1", "welcome", False, NOW, None, 0)]
+    assert store.standing(PLAYBOOK, DIGEST, LATER) == [Standing("enr_1", "acc_1", "acc_1", "welcome", False, NOW, None, 0, NOW)]
     assert events(store) == [("entered", "")]
     assert states(store) == {"msg_1": "planned"}
 
@@ -88,7 +88,7 @@ def test_a_move_is_guarded_by_its_revision(store: SqlStore) -> None:
     store.commit(Change(moves=[enrolment.parked(who, "settle", LATER)]), LATER)
     with pytest.raises(LostRace):
         store.commit(Change(moves=[enrolment.parked(who, "explore", LATER)]), LATER)
-    assert standing(store) == Standing("enr_1", "acc_1", "acc_1", "settle", False, LATER, None, 1)
+    assert standing(store) == Standing("enr_1", "acc_1", "acc_1", "settle", False, LATER, None, 1, NOW)
 
 
 def test_a_lost_race_takes_everything_back(store: SqlStore) -> None:

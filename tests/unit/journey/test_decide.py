@@ -38,11 +38,13 @@ def plan(*steps: AnyStep, goal: str | None = None, exit: str | None = None) -> P
 
 
 def standing(step: str, *, since: int = NOW, ended: int = NO_TIME, otherwise_done: bool = False, size: int = 1) -> Cohort:
-    return Cohort(step, np.arange(size), np.full(size, since), np.full(size, ended), np.full(size, otherwise_done))
+    return Cohort(step, np.arange(size), np.full(size, since), np.full(size, ended), np.full(size, otherwise_done), np.full(size, since))
 
 
 def arriving(step: str, size: int = 1) -> Cohort:
-    return Cohort(step, np.arange(size), np.full(size, NOW), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
+    return Cohort(
+        step, np.arange(size), np.full(size, NOW), np.full(size, NO_TIME), np.zeros(size, dtype=bool), np.full(size, NOW), arriving=True
+    )
 
 
 def go(of: Plan, cohort: Cohort, truths: Mapping[str, bool | list[bool]] | None = None, reached: bool = True) -> Walk:
@@ -56,6 +58,8 @@ def go(of: Plan, cohort: Cohort, truths: Mapping[str, bool | list[bool]] | None 
             holds=lambda e: np.broadcast_to(np.array(known[e.text]), size),
             reaches=lambda _: np.full(size, reached),
             after=lambda at, duration: at + duration.amount * DAY,
+            times=lambda e: np.array(known[e.text]),
+            days=lambda at: at // DAY,
         ),
     )
 
@@ -102,7 +106,7 @@ def test_goal_beats_exit_and_both_beat_the_step() -> None:
 
 
 def test_a_subject_that_is_not_there_any_more_leaves() -> None:
-    cohort = Cohort("w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]))
+    cohort = Cohort("w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]), np.array([0]))
     out = go(plan(wait("w", 1, None)), cohort)
     assert (out.finished[0], out.passed[0].reason) == ("exit", "subject_gone")
 

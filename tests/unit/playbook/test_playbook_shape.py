@@ -53,7 +53,10 @@ def test_an_unknown_key_is_shown_with_its_line_and_a_caret(folder: Folder) -> No
             '4:5 error P103 unknown key "wait_untill" in a wait_until step; did you mean "wait_until"?',
         ),
         ("- if: changes_7d > 1\n  then: [stop]\n  esle: [stop]", '5:5 error P103 unknown key "esle" in an if block; did you mean "else"?'),
-        ("- id: a\n  wait: 2 days\n  colour: red", '5:5 error P103 unknown key "colour" in a wait step; keys here: if, id, wait'),
+        (
+            "- id: a\n  wait: 2 days\n  colour: red",
+            '5:5 error P103 unknown key "colour" in a wait step; keys here: if, at, if_late, id, wait',
+        ),
     ],
 )
 def test_a_misspelt_key_is_one_mistake_and_the_mend_is_a_key_that_exists(folder: Folder, step: str, said: str) -> None:
