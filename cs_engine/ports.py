@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
-from cs_engine.journey import enrolment, message
+from cs_engine.journey import enrolment, experiment, message
 from cs_engine.language.expression import Expression, Grain
 
 Rows = NDArray[np.int64]
@@ -182,6 +182,7 @@ class Change(NamedTuple):
     messages: Sequence[message.NewMessage] = ()
     ctas: Sequence[CtaFired] = ()
     journal: Sequence[JournalLine] = ()
+    assignments: Sequence[experiment.Assignment] = ()
 
 
 class Candidate(NamedTuple):
@@ -296,6 +297,18 @@ class Store(Protocol):
     def commit(self, change: Change, now: Micros) -> None:
         """All of it or nothing. An enrolment or message that is there already is left as it is; LostRace when a move's guard fails."""
 
+    def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
+        """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""
+
+    def assigned(self, experiment: str) -> dict[str, str]:
+        """Account -> its arm in that experiment."""
+
+    def holdouts(self) -> dict[str, float]:
+        """Playbook -> the smallest share that its control group has had."""
+
+    def put_holdout(self, playbook: str, share: float) -> None:
+        """Notes the share of a control group, if it is smaller than any before."""
+
     def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
         """Milestone -> (accounts, reached_at) of all latched."""
 
@@ -317,6 +330,12 @@ class Store(Protocol):
         """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned.
         `channel`: of this one alone.
         """
+
+    def held_for(self, reason: str) -> list[Candidate]:
+        """Messages that are held for that reason."""
+
+    def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
+        """What is held of these may be claimed from now on."""
 
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
@@ -372,6 +391,8 @@ class EnrolmentView(NamedTuple):
     entered_at: Micros
     finished_at: Micros | None
     finished_reason: str
+    held_since: Micros | None
+    control: bool
 
 
 class MessageView(NamedTuple):

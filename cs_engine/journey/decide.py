@@ -35,6 +35,10 @@ class Cohort:
     otherwise_done: Mask
     entered: Ints
     """Instants: when the passage began."""
+    held: Mask
+    """Whose timers stand still: they may leave, and do nothing else."""
+    control: Mask
+    """Who takes the same way without effect."""
     arriving: bool = False
 
     def __len__(self) -> int:
@@ -64,7 +68,7 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | if | nobody
+    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | if | nobody
     | then | else | stop | end"""
     because: Expression | None = None
     """The condition that decided."""
@@ -118,6 +122,7 @@ class _Walker:
                 met = self._holds(leave.condition, members) == leave.when
                 self._finish(members[met], self.cohort.step, leave.finished, leave.reason, leave.condition)
                 members = members[~met]
+        members = members[~self.cohort.held[members]]
         start = self.position[self.cohort.step]
         self.queue[start].append(self._leave_met_blocks(start, members))
         for position in range(len(self.plan.steps)):
@@ -171,9 +176,13 @@ class _Walker:
         fresh = self.arriving[members]
         standing = members[~fresh]
         # What ended in this very tick moves on in the next one, however often this one is run.
-        ended = (self.cohort.ended[standing] != NO_TIME) & (self.cohort.ended[standing] < self.view.now)
+        # A control passage has no message to wait for: it stands here for a tick, as those do whose mail goes at once.
+        when = np.where(self.cohort.control, self.cohort.since, self.cohort.ended)
+        ended = (when[standing] != NO_TIME) & (when[standing] < self.view.now)
+        control = self.cohort.control[standing]
         # The next wait counts from when the last message really ended, not from when it was planned.
-        self._go(standing[ended], step.id, step.next, "sent", since=self.cohort.ended[standing[ended]])
+        for reason, leaving in (("sent", standing[ended & ~control]), ("control", standing[ended & control])):
+            self._go(leaving, step.id, step.next, reason, since=when[leaving])
         self._rest(standing[~ended], step.id)
         arrived = members[fresh]
         if not len(arrived):
@@ -184,6 +193,8 @@ class _Walker:
         if len(sending):
             self.out.since[sending] = self.view.now
             self._rest(sending, step.id)
+            sending = sending[~self.cohort.control[sending]]
+        if len(sending):
             self.out.sends.append((step, sending))
 
     def _wait_until(self, step: WaitUntil, members: Ints) -> None:

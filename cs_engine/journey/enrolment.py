@@ -29,6 +29,9 @@ class NewEnrolment(NamedTuple):
     passage: int
     step: str
     entered_at: Micros
+    held_since: Micros | None = None
+    control: bool = False
+    """Takes the same way as all others, and has no effect."""
 
 
 class Passage(NamedTuple):
@@ -59,6 +62,20 @@ class Standing(NamedTuple):
     revision: int
     """Counts the moves; the guard of the next one."""
     entered_at: Micros
+    held_since: Micros | None = None
+    """Since when its timers stand still; None: they run."""
+    control: bool = False
+    """Takes the same way as all others, and has no effect."""
+
+
+class Timer(NamedTuple):
+    """What becomes of the timers of a passage that does not move: applied as UPDATE … WHERE id = :id AND revision = :revision."""
+
+    id: str
+    revision: int
+    since: Micros
+    step_ended_at: Micros | None
+    held_since: Micros | None
 
 
 class Move(NamedTuple):
@@ -72,6 +89,19 @@ class Move(NamedTuple):
     since: Micros
     finished_reason: str
     """'' while active."""
+
+
+def stopped(who: Standing, at: Micros) -> Standing:
+    """Its timers stand still from `at` on."""
+    return who._replace(held_since=at)
+
+
+def released(who: Standing, at: Micros) -> Standing:
+    """Its timers run on at `at` as if the time between had not been."""
+    if who.held_since is None:
+        return who
+    ended = None if who.step_ended_at is None else who.step_ended_at + at - max(who.held_since, who.step_ended_at)
+    return who._replace(since=who.since + at - max(who.held_since, who.since), step_ended_at=ended, held_since=None)
 
 
 def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False) -> Move:

@@ -12,6 +12,10 @@ from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import message
 
 
+HOLD = "hold"
+"""Why mail waits that a playbook or the project holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuietHours:
     """Customer mail waits from `start` to `end`, local time of the recipient; the span may run over midnight."""
@@ -68,6 +72,8 @@ class Request:
     locale: str
     expires_at: Micros | None = None
     """From when on it is not sent any more."""
+    hold: bool = False
+    """Whether the playbook or the project holds customer mail now."""
 
 
 def judge(requests: Sequence[Request], rules: Rules, at: datetime) -> list[message.Move | None]:
@@ -96,6 +102,9 @@ def _judge(request: Request, rules: Rules, at: datetime, opens: Micros | None) -
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
+        if request.hold:
+            # The tick in which the hold ends wakes it; the day is for those whose plan is not read any more.
+            return message.held(request.id, request.state, HOLD, to_micros(at + timedelta(days=1)))
     # Our own people are told in the project's language what is not written in the customer's.
     if to_customer and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))

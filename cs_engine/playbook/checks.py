@@ -12,7 +12,7 @@ from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.model import LATER_KINDS
-from cs_engine.playbook.plan import AnyStep, Cta, Edge, Email, Notice, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Cta, Edge, Email, Notice, Plan, Wait, WaitUntil
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
@@ -106,6 +106,12 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
             problems.add(step.place, "P113", f'what the step "{step.id}" sends expires after {step.expires}', "say how long it may wait")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)
+    if plan.topic == TRANSACTIONAL and plan.hold is not None:
+        problems.add(
+            document.key_place(("hold",)), "P116", "transactional mail is never held", "leave `hold` out, or give it another topic"
+        )
+    if plan.topic == TRANSACTIONAL and plan.holdout:
+        problems.add(document.key_place(("holdout",)), "P116", "transactional mail has no control group", "leave `holdout` out")
     for leave in ("goal", "exit"):
         condition = getattr(plan, leave)
         if plan.enter is not None and condition is not None and _same(plan.enter.text, condition.text):

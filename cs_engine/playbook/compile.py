@@ -67,6 +67,8 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         goal=optional("goal", spec.goal),
         exit=optional("exit", spec.exit),
         while_=optional("while", spec.while_),
+        hold=optional("hold", spec.hold),
+        holdout=float(spec.holdout.rstrip("% ")) / 100,
         reenter=reader.reenter(("reenter",), spec.reenter),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
         priority=spec.priority,
@@ -98,7 +100,7 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
     """One text by its key: of a step, or of the playbook itself."""
     kind: Kind | None = next((k for k in _SENDING if k in step), None) if step is not None else None
     match key:
-        case "audience" | "enter" | "goal" | "exit" | "while" if step is None:
+        case "audience" | "enter" | "goal" | "exit" | "while" | "hold" if step is None:
             reader.condition(path, text)
         case "once_per" if step is None:
             reader.scalar(path, text)

@@ -100,6 +100,13 @@ class Topic(Strict):
     title: LocalisedText = Field(description="What recipients read in their preferences.")
 
 
+class Hold(Strict):
+    """While a condition over accounts is true, customer mail waits and timers stand still; Slack goes on. Transactional mail goes."""
+
+    all: str | None = Field(None, description="Holds every topic.")
+    topics: dict[str, str] = Field(default_factory=dict, description="Topic -> the condition that holds it.")
+
+
 class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
 
@@ -116,6 +123,7 @@ class ProjectConfig(Strict):
     sender: Sender = Field(description="Whom mail comes from.")
     unsubscribe: str | None = Field(None, description="mailto:… or https://… that takes an unsubscribe.")
     quiet_hours: QuietHours | None = Field(QuietHours(), description="When customer mail waits; null: never.")
+    hold: Hold = Field(Hold(), description="When whose mail waits.")
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
     slack: SlackConfig = Field(SlackConfig(), description="Where alerts go.")

@@ -141,9 +141,12 @@ def explain(plan: Plan) -> str:
         ("goal", plan.goal),
         ("exit", plan.exit),
         ("while", plan.while_),
+        ("hold", plan.hold),
     ):
         if condition is not None:
             head.append(f"  {word}: {condition.text}")
+    if plan.holdout:
+        head.append(f"  holdout: {plan.holdout:.4g} of the accounts")
     if plan.reenter is not None:
         head.append(f"  again: {plan.reenter} after the end, once it was not true in between")
     return "\n".join([*head, "  steps:", *(_line(plan, number, step) for number, step in enumerate(plan.steps))]) + "\n"

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from cs_engine.errors import NotAProject, ProblemsFound
 from cs_engine.language import expressions, yaml
-from cs_engine.language.expression import Expression
+from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import company
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
-from cs_engine.playbook.checks import Known, check_blanks, check_names, raw_steps
+from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_names, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
 from cs_engine.playbook.implied import PREFIX, compile_implied
 from cs_engine.playbook.people import Directory
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.project import Project, definitions_of
 from cs_engine.playbook.reader import Surroundings
-from cs_engine.playbook.shape import read
+from cs_engine.playbook.shape import read, shown
 from cs_engine.playbook.templates import Templates
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, build
@@ -166,6 +167,7 @@ class _Loader:
             attributes=attributes,
             catalogue=catalogue,
             people=self._people(config, catalogue),
+            holds=self._holds(config, catalogue),
             plans=plans,
             bundles=bundles,
             broken=broken,
@@ -223,6 +225,25 @@ class _Loader:
                 found[role] = condition
         return found
 
+    def _holds(self, config: ProjectConfig, catalogue: Catalogue) -> dict[str, Expression]:
+        """What holds mail, by topic; '' for all."""
+        document = self.files.documents[f"{FOLDER}/project.yaml"]
+        known = (*config.topics, *ALWAYS_TOPICS)
+        given = [("", ("hold", "all"), config.hold.all), *((t, ("hold", "topics", t), text) for t, text in config.hold.topics.items())]
+        found = {}
+        for topic, path, text in given:
+            if topic and config.topics and topic not in known:
+                mend = did_you_mean(topic, known) or "topics of project.yaml: " + ", ".join(config.topics)
+                self.problems.add(document.key_place(path), "P201", f"there is no topic {shown(topic)}", mend)
+            elif topic == TRANSACTIONAL:
+                self.problems.add(document.key_place(path), "P116", "transactional mail is never held", "leave it out")
+            elif text is not None:
+                place = partial(document.within, path)
+                condition = expressions.compile_condition(text, place, catalogue.scope(Grain.ACCOUNT), self.problems)
+                if condition is not None:
+                    found[topic] = condition
+        return found
+
     def _compile(self, found: _Found, around: Surroundings, known: Known, attributes: Attributes) -> None:
         document, problems = found.document, self.problems
         check_names(document, document.file, known, problems)
@@ -244,7 +265,7 @@ class _Loader:
                 )
                 found.compiled = None
             if (other := first.setdefault(found.id, found)) is not found:
-                where = _shown(other.document.place(("playbook",)))
+                where = _where(other.document.place(("playbook",)))
                 self.problems.add(
                     place, "P108", f'two playbooks have the id "{found.id}"; the first stands at {where}', "give one another id"
                 )
@@ -253,7 +274,7 @@ class _Loader:
                 if isinstance(milestone := step.get("notice"), str):
                     here = found.document.place((*path, "notice"))
                     if (before := noticed.setdefault(milestone, here)) is not here:
-                        message = f'a second notice of the milestone "{milestone}"; the first stands at {_shown(before)}'
+                        message = f'a second notice of the milestone "{milestone}"; the first stands at {_where(before)}'
                         self.problems.add(here, "P208", message, "a milestone is told once: keep one of them")
                         found.compiled = None
 
@@ -291,5 +312,5 @@ class _Loader:
         return plans, bundles, broken
 
 
-def _shown(place: Place) -> str:
+def _where(place: Place) -> str:
     return f"{place.file}:{place.line}:{place.column}"

@@ -20,6 +20,9 @@ ID_PATTERN = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 
 DURATION_PATTERN = r"^[0-9]+ +(minutes?|hours?|days?|weeks?|business days?)$"
 
+SHARE_PATTERN = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
+"""Of all accounts, less than 100 %."""
+
 
 def wrong(code: str, message: str, mend: str = "", key: str = "") -> PydanticCustomError:
     """A problem in our own words. `key` puts it at that key of the mapping that is being read."""
@@ -72,10 +75,18 @@ def _nothing(value: Any) -> None:
         raise wrong("P101", "`stop` takes no value", "write `- stop`")
 
 
+def _share(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        said = f"{value * 100:g}%" if 0 < value < 1 else f"{value:g}%"
+        raise wrong("P101", f"{value} of what?", f"write `{said}`")
+    return value
+
+
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": "string"})]
 Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"})]
 DurationText = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+Share = Annotated[str, BeforeValidator(_share), Field(pattern=SHARE_PATTERN)]
 Scalar = str | int | float | bool | None
 VarValue = Annotated[Scalar, PlainValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
 Uncertain = Literal["ask", "drop", "resend"]
@@ -319,7 +330,6 @@ class PlaybookSpec(Keyed):
     """One playbook, one file."""
 
     CALLED = "a playbook"
-    LATER = frozenset({"hold", "holdout"})
     SYNONYMS: ClassVar[Synonyms] = {
         "name": ("playbook", "It names the playbook"),
         "id": ("playbook", "It names the playbook"),
@@ -350,6 +360,12 @@ class PlaybookSpec(Keyed):
     exit: Condition | None = Field(None, description="Leave, without success.")
     while_: Condition | None = Field(
         None, alias="while", description="Leave, without success, as soon as this holds no more; who does not meet it does not enter."
+    )
+    hold: Condition | None = Field(
+        None, description="While this is true customer mail waits and the passage's timers stand still; Slack, goal and exit go on."
+    )
+    holdout: Share = Field(
+        "0%", description="So many of the accounts are a control group: they take the same way, and nothing is sent. It can only shrink."
     )
     schedule: str = Field(
         "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."

@@ -14,6 +14,8 @@ from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.language.problems import Place
 
 Scalar = str | int | float | bool | None
+TRANSACTIONAL = "transactional"
+"""The topic of mail that people wait for: no cap, hold, holdout or unsubscribe."""
 MILESTONE_LINE = "milestone"
 """The Slack template of a milestone notice's line: templates/slack/milestone.yaml."""
 
@@ -190,6 +192,10 @@ class Plan:
     """So long after the end of a passage the next may begin; None: never."""
     while_: Expression | None = None
     """Those of whom it is not true leave."""
+    hold: Expression | None = None
+    """While it is true customer mail waits, and timers stand still."""
+    holdout: float = 0.0
+    """The share of accounts, from 0 to 1, that nothing is sent to."""
 
     @property
     def first(self) -> AnyStep:
@@ -206,7 +212,7 @@ class Plan:
 
     def conditions(self) -> list[Expression]:
         """Every condition of the plan, for one set-wise evaluation: those of people in `to:` too."""
-        found = [c for c in (self.audience, self.enter, self.goal, self.exit, self.while_) if c is not None]
+        found = [c for c in (self.audience, self.enter, self.goal, self.exit, self.while_, self.hold) if c is not None]
         for step in self.steps:
             if step.only_if is not None:
                 found.append(step.only_if)

@@ -12,7 +12,7 @@ from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.definitions import Definitions, Milestone
 from cs_engine.playbook.model import Scalar
 from cs_engine.playbook.people import Directory
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, CatalogueScope
@@ -34,6 +34,8 @@ class Project:
     catalogue: Catalogue
     people: Mapping[str, Expression]
     """Role of project.yaml (champion, operators) -> the condition over contacts that says who has it."""
+    holds: Mapping[str, Expression]
+    """Topic of project.yaml's `hold` ('' for all) -> the condition over accounts that holds its mail."""
     plans: Mapping[str, Plan]
     """By playbook id, the built-in `milestone-…` too: only those without errors."""
     bundles: Mapping[str, str]
@@ -47,6 +49,13 @@ class Project:
     def surroundings(self) -> Surroundings:
         """What this project's playbooks are compiled against."""
         return Surroundings(Directory.of(self.team), self._scope, definitions_of(self.segments, self.journey))
+
+    def holds_of(self, plan: Plan) -> list[Expression]:
+        """What holds the mail of a plan, any of them: its own condition, over its subjects, and the project's, over accounts."""
+        if plan.topic == TRANSACTIONAL:
+            return []
+        every = (plan.hold, self.holds.get(""), self.holds.get(plan.topic))
+        return [condition for condition in every if condition is not None]
 
     def _scope(self, grain: Grain, values: Mapping[str, Scalar]) -> CatalogueScope:
         return self.catalogue.scope(grain, values)

@@ -9,14 +9,16 @@ from operator import attrgetter
 import numpy as np
 
 from cs_engine.errors import LostRace
+from cs_engine.instants import NO_TIME
 from cs_engine.journey import enrolment, identity
-from cs_engine.journey.decide import NO_TIME, Cohort, Walk, walk
+from cs_engine.journey.decide import Cohort, Walk, walk
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Notice, Plan, Sending
 from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
+from cs_engine.run.hold import hold
 
 MOST_AT_ONCE = 20_000
 """Passages a transaction: bounds memory and the time that others wait for the database."""
@@ -26,7 +28,7 @@ _MOST_RACES = 5
 
 def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
     """(step, who stands there), in the plan's order: nobody who has moved in this tick already."""
-    everyone = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
+    everyone = hold(tick, plan, tick.engine.store.standing(plan.playbook, plan.digest, tick.at))
     order = {step.id: i for i, step in enumerate(plan.steps)}
     everyone.sort(key=lambda s: order.get(s.step, len(order)))
     return [(step, list(group)) for step, group in groupby(everyone, key=attrgetter("step"))]
@@ -52,9 +54,12 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
         _advance_batch(tick, plan, step, [who for who in fresh if who.id in known and who.step == step], races - 1)
         return
     report = tick.of(plan.playbook)
-    report.advanced += moved
+    controls = {who.id for who in members if who.control}
+    control = sum(move.id in controls for move in change.moves) if controls else 0
+    report.advanced += moved - control
+    report.control["advanced"] += control
     report.planned += len(change.messages)
-    report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
+    report.count(change.moves, controls)
 
 
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> tuple[int, Change]:
@@ -68,6 +73,8 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
         ended=np.fromiter((NO_TIME if who.step_ended_at is None else who.step_ended_at for who in members), np.int64, len(members)),
         otherwise_done=np.fromiter((who.otherwise_done for who in members), np.bool_, len(members)),
         entered=np.fromiter((who.entered_at for who in members), np.int64, len(members)),
+        held=np.fromiter((who.held_since is not None for who in members), np.bool_, len(members)),
+        control=np.fromiter((who.control for who in members), np.bool_, len(members)),
     )
     result = walk(plan, cohort, tick.view(plan))
     moves = moves_of(result, members)

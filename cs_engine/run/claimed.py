@@ -24,6 +24,20 @@ class PlanRules:
         """For each from when on it is not sent any more; None: it keeps."""
         return [self._expiry(candidate) for candidate in candidates]
 
+    def holds(self, candidates: Sequence[Candidate]) -> list[bool]:
+        """For each whether its playbook or the project holds mail to it."""
+        held = [False] * len(candidates)
+        for digest in {c.digest for c in candidates}:
+            plan = self._tick.plans.get(digest)
+            mask = None if plan is None else self._tick.held(plan)
+            if plan is None or mask is None:
+                continue
+            mine = [i for i, c in enumerate(candidates) if c.digest == digest]
+            rows = self._tick.rows_of(plan.subject, [candidates[i].subject_id for i in mine])
+            for i, is_held in zip(mine, (mask[rows] & (rows >= 0)).tolist(), strict=True):
+                held[i] = is_held
+        return held
+
     def _expiry(self, candidate: Candidate) -> Micros | None:
         plan = self._tick.plans.get(candidate.digest)
         step = plan.step(candidate.step) if plan is not None and candidate.kind != "cta_update" else None

@@ -13,10 +13,10 @@ from cs_engine.clock import Clock
 from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey.decide import Ints, View
 from cs_engine.language import durations
-from cs_engine.language.expression import Duration, Grain
+from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
-from cs_engine.ports import Facts, Store, Usage
+from cs_engine.ports import Facts, Mask, Store, Usage
 from cs_engine.run.outbox import Outbox
 from cs_engine.run.people import Directory
 from cs_engine.run.report import PlaybookReport, TickReport
@@ -57,11 +57,19 @@ class TickContext:
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)
+    _holdouts: dict[str, float] | None = None
     at: Micros = field(init=False)
     """`now` as an instant."""
 
     def __post_init__(self) -> None:
         self.at = to_micros(self.now)
+
+    @property
+    def holdouts(self) -> dict[str, float]:
+        """Playbook -> the smallest share that its control group has had."""
+        if self._holdouts is None:
+            self._holdouts = self.engine.store.holdouts()
+        return self._holdouts
 
     @property
     def zone(self) -> ZoneInfo:
@@ -85,6 +93,16 @@ class TickContext:
             times=self.facts.instants,
             days=self._days,
         )
+
+    def held(self, plan: Plan) -> Mask | None:
+        """Over the plan's subjects: whose mail a hold keeps; None when nothing can."""
+        masks = [self.over(plan.subject, condition) for condition in self.engine.project.holds_of(plan)]
+        return np.logical_or.reduce(masks) if masks else None
+
+    def over(self, grain: Grain, condition: Expression) -> Mask:
+        """Where a condition holds, over the rows of that grain: of an account, for all of its contacts."""
+        mask = self.facts.mask(condition)
+        return mask if condition.grain is grain else mask[self.facts.account_of_contact()]
 
     def rows_of(self, grain: Grain, subjects: list[str]) -> Ints:
         """Their rows in the facts, -1 for who is not there."""

@@ -16,6 +16,7 @@ from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.ports import Candidate, Outcome, Parcel
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
+from cs_engine.run.hold import wake
 from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Failed
 
@@ -40,6 +41,7 @@ def deliver(tick: TickContext) -> None:
     """Sends what may go now; in a span also what may go until the next tick, each at its time."""
     store = tick.engine.store
     recover(tick)
+    wake(tick)
     for playbook, skipped in store.skip_left(tick.at).items():
         tick.report.delivery[message.State.SKIPPED.value] += skipped
         tick.of(playbook).skipped += skipped
@@ -160,7 +162,8 @@ class _Lane:
         return _Batch(claim.dispatching, without, making, claim.more)
 
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
-        return [_request(c, expires_at) for c, expires_at in zip(candidates, self._plans.expiries(candidates), strict=True)]
+        expiries, holds = self._plans.expiries(candidates), self._plans.holds(candidates)
+        return [_request(*given) for given in zip(candidates, expiries, holds, strict=True)]
 
     def _claim_ahead(self, batch: _Batch) -> _Batch:
         try:
@@ -254,8 +257,8 @@ class _Lane:
             self._tick.of(playbook).skipped += 1
 
 
-def _request(c: Candidate, expires_at: Micros | None) -> Request:
+def _request(c: Candidate, expires_at: Micros | None, hold: bool) -> Request:
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
-        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale, expires_at=expires_at,
+        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale, expires_at=expires_at, hold=hold,
     )  # fmt: skip

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from cs_engine.journey import enrolment, identity
-from cs_engine.journey.decide import NO_TIME, Cohort, Ints, walk
+from cs_engine.instants import NO_TIME
+from cs_engine.journey import identity
+from cs_engine.journey.decide import Cohort, Ints, walk
 from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, effects_of, journal_of, moves_of
 from cs_engine.run.context import TickContext
+from cs_engine.run.experiments import Groups
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
@@ -31,9 +33,10 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     if plan.reenter is not None:
         passages = _rearm(tick, plan, passages, matching, keys)
     entrants, numbers = _free(tick, plan, passages, rows, keys)
+    groups = Groups(tick, plan, passages)
     for start in range(0, len(entrants), MOST_AT_ONCE):
         batch = slice(start, start + MOST_AT_ONCE)
-        _enter(tick, plan, entrants[batch], numbers[batch], keys)
+        _enter(tick, plan, entrants[batch], numbers[batch], keys, groups)
 
 
 def _matching(tick: TickContext, plan: Plan) -> Mask:
@@ -112,7 +115,7 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
     return np.array(free, dtype=np.int64), numbers
 
 
-def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: list[str]) -> None:
+def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: list[str], groups: Groups) -> None:
     ids = tick.facts.ids(plan.subject)
     if plan.subject is Grain.CONTACT:
         account_ids, of = tick.facts.ids(Grain.ACCOUNT), tick.facts.account_of_contact()
@@ -120,16 +123,31 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     else:
         accounts = [ids[row] for row in rows.tolist()]
     at, first = tick.at, plan.first.id
+    controls = groups.controls(accounts)
     who = [
-        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], number), ids[row], account, first, False, at, None, 0, at)
-        for row, number, account in zip(rows.tolist(), numbers, accounts, strict=True)
+        Standing(
+            identity.enrolment_id(plan.playbook, ids[row], keys[row], number), ids[row], account, first, False, at, None, 0, at, None, control
+        )
+        for row, number, account, control in zip(rows.tolist(), numbers, accounts, controls, strict=True)
     ]
     size = len(rows)
-    cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), np.full(size, at), arriving=True)
+    cohort = Cohort(
+        first,
+        rows,
+        np.full(size, at),
+        np.full(size, NO_TIME),
+        np.zeros(size, dtype=bool),
+        np.full(size, at),
+        np.zeros(size, dtype=bool),
+        np.array(controls, dtype=bool),
+        arriving=True,
+    )
     result = walk(plan, cohort, tick.view(plan))
     steps = result.step.tolist()
+    held = tick.held(plan)
+    stopped = [at if is_held else None for is_held in held[rows].tolist()] if held is not None else [None] * size
     new = [
-        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at)
+        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at, stopped[i], w.control)
         for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
     ]
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
@@ -137,14 +155,20 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     messages, ctas = effects_of(tick, plan, result, rows, who)
     condition = plan.enter or plan.audience
     seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
-    again = [f"passage {number}" if number > 1 else "" for number in numbers]
+    again = [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
     journal = [
         JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", again[i], seen[i]) for i, w in enumerate(who)
     ]
     journal += journal_of(tick, plan, result, rows, who)
-    change = Change(new, moves_of(result, who, differs), messages, ctas, journal)
+    change = Change(new, moves_of(result, who, differs), messages, ctas, journal, groups.assignments(accounts))
     tick.engine.store.commit(change, at)
     report = tick.of(plan.playbook)
-    report.entered += size
+    report.entered += size - sum(controls)
+    report.control["entered"] += sum(controls)
     report.planned += len(messages)
-    report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
+    report.count(change.moves, {w.id for w in who if w.control})
+
+
+def _how(number: int, control: bool) -> str:
+    """What is not plain about an entry."""
+    return ", ".join([*([f"passage {number}"] if number > 1 else []), *(["control"] if control else [])])

@@ -99,12 +99,14 @@ def _passage(tick: TickContext, live: Plan, passage: EnrolmentView) -> dict[str,
     return {
         "subject": passage.subject_id, "version": passage.digest, "key": passage.key, "state": passage.state,
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
-        "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
+        "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
         "next": _next(tick, plan, passage) if passage.state == "active" else "",
     }  # fmt: skip
 
 
 def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> str:
+    if passage.held_since is not None:
+        return f"held since {_time(passage.held_since)}: mail waits, timers stand still"
     step = plan.step(passage.step)
     after = tick.view(plan).after
     match step:

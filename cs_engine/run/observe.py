@@ -51,7 +51,7 @@ def look(engine: Engine, now: datetime | None = None) -> TickContext:
 def _context(engine: Engine, now: datetime, report: TickReport, due: list[str]) -> TickContext:
     plans = _plans(engine, report)
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
-    conditions += list(engine.project.people.values())
+    conditions += [*engine.project.people.values(), *engine.project.holds.values()]
     values = [value for plan in plans.values() for value in plan.values()]
     facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now)))
     return TickContext(

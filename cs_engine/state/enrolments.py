@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
-from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing
+from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
@@ -46,13 +46,27 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
 
 def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standing]:
     rows = tx.rows(
-        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at FROM enrolments "
-        "WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
+        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at, held_since, control "
+        "FROM enrolments WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
         playbook=playbook,
         digest=digest,
         before=before,
     )
-    return [Standing(id, subject, account, step, bool(otherwise_done), *rest) for id, subject, account, step, otherwise_done, *rest in rows]
+    return [
+        Standing(id, subject, account, step, bool(otherwise_done), *rest, bool(control))
+        for id, subject, account, step, otherwise_done, *rest, control in rows
+    ]
+
+
+def set_timers(tx: Tx, timers: Sequence[Timer]) -> None:
+    """Writes the timers of those who have not moved since."""
+    tx.update_each(
+        schema.enrolments,
+        ("since", "step_ended_at", "held_since"),
+        "",
+        ("id", "revision"),
+        [(t.since, t.step_ended_at, t.held_since, t.id, t.revision) for t in sorted(timers)],
+    )
 
 
 def passages(tx: Tx, playbook: str) -> list[Passage]:
@@ -103,10 +117,11 @@ def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:
 
 def of_account(tx: Tx, account_id: str, playbook: str) -> list[EnrolmentView]:
     rows = tx.rows(
-        "SELECT id, digest, subject_id, key, passage, state, step, otherwise_done, since, entered_at, finished_at, finished_reason "
+        "SELECT id, digest, subject_id, key, passage, state, step, otherwise_done, since, entered_at, finished_at, finished_reason, "
+        "held_since, control "
         "FROM enrolments WHERE playbook = :playbook AND account_id = :account ORDER BY entered_at, id",
         playbook=playbook,
         account=account_id,
     )
     views = (EnrolmentView(*row) for row in rows)
-    return [view._replace(otherwise_done=bool(view.otherwise_done)) for view in views]
+    return [view._replace(otherwise_done=bool(view.otherwise_done), control=bool(view.control)) for view in views]

@@ -114,6 +114,11 @@ def emails_since(tx: Tx, since: Micros) -> tuple[list[str], list[str], list[int]
     return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 
 
+def wake(tx: Tx, ids: Collection[str], delivery_now: Micros) -> None:
+    """What is held of these may be claimed from now on."""
+    tx.run(f"UPDATE messages SET until = :at WHERE state = 'held' AND {tx.among('id', 'ids')}", at=delivery_now, ids=tx.ids(ids))
+
+
 def next_until(tx: Tx, channels: Collection[str] = ()) -> Micros | None:
     """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
     waiting, chosen = "settled_at IS NULL AND state IN ('planned', 'held')", tx.ids(channels)

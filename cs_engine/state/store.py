@@ -29,6 +29,7 @@ from cs_engine.state import (
     copying,
     doctor,
     enrolments,
+    experiments,
     journal,
     messages,
     milestones,
@@ -167,7 +168,25 @@ class SqlStore:
             enrolments.move(tx, kept.moves, now)
             messages.plan(tx, kept.messages)
             cta.fire(tx, kept.ctas)
+            experiments.assign(tx, kept.assignments)
             journal.append(tx, kept.journal)
+
+    def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            enrolments.set_timers(tx, timers)
+            journal.append(tx, lines)
+
+    def assigned(self, experiment: str) -> dict[str, str]:
+        with self.database.read() as tx:
+            return experiments.assigned(tx, experiment)
+
+    def holdouts(self) -> dict[str, float]:
+        with self.database.read() as tx:
+            return experiments.holdouts(tx)
+
+    def put_holdout(self, playbook: str, share: float) -> None:
+        with self.database.write() as tx:
+            experiments.put_holdout(tx, playbook, share)
 
     # --- milestones
 
@@ -197,6 +216,14 @@ class SqlStore:
         with self.database.write() as tx:
             self._renew(tx)
             return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict, channel)
+
+    def held_for(self, reason: str) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.held_for(tx, reason)
+
+    def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
+        with self.database.write() as tx:
+            messages.wake(tx, list(ids), delivery_now)
 
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         with self.database.read() as tx:
@@ -272,4 +299,5 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         [m for m in change.messages if m.enrolment_id not in enrolments_there],
         [c for c in change.ctas if c.enrolment_id not in enrolments_there],
         [line for line in change.journal if line.enrolment_id not in enrolments_there],
+        change.assignments,
     )

@@ -38,12 +38,29 @@ def plan(*steps: AnyStep, goal: str | None = None, exit: str | None = None) -> P
 
 
 def standing(step: str, *, since: int = NOW, ended: int = NO_TIME, otherwise_done: bool = False, size: int = 1) -> Cohort:
-    return Cohort(step, np.arange(size), np.full(size, since), np.full(size, ended), np.full(size, otherwise_done), np.full(size, since))
+    return Cohort(
+        step,
+        np.arange(size),
+        np.full(size, since),
+        np.full(size, ended),
+        np.full(size, otherwise_done),
+        np.full(size, since),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=bool),
+    )
 
 
 def arriving(step: str, size: int = 1) -> Cohort:
     return Cohort(
-        step, np.arange(size), np.full(size, NOW), np.full(size, NO_TIME), np.zeros(size, dtype=bool), np.full(size, NOW), arriving=True
+        step,
+        np.arange(size),
+        np.full(size, NOW),
+        np.full(size, NO_TIME),
+        np.zeros(size, dtype=bool),
+        np.full(size, NOW),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=bool),
+        arriving=True,
     )
 
 
@@ -106,7 +123,7 @@ def test_goal_beats_exit_and_both_beat_the_step() -> None:
 
 
 def test_a_subject_that_is_not_there_any_more_leaves() -> None:
-    cohort = Cohort("w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]), np.array([0]))
+    cohort = Cohort("w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]), np.array([0]), *[np.array([False])] * 2)
     out = go(plan(wait("w", 1, None)), cohort)
     assert (out.finished[0], out.passed[0].reason) == ("exit", "subject_gone")
 

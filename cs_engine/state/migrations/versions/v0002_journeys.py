@@ -1,4 +1,4 @@
-"""What journeys remember: who may enter again."""
+"""What journeys remember: who may enter again, whose timers stand still, and who gets what in an experiment."""
 
 from __future__ import annotations
 
@@ -12,11 +12,29 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("enrolments", sa.Column("held_since", sa.BigInteger, nullable=True))
+    op.add_column("enrolments", _flag("control"))
     op.add_column("enrolments", _flag("rearmed"))
+    op.create_table(
+        "assignments",
+        *map(_text, ("experiment", "account_id", "arm")),
+        sa.Column("assigned_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("experiment", "account_id", name="assignments_key"),
+    )
+    op.create_table(
+        "holdouts",
+        _text("playbook"),
+        sa.Column("share", sa.Double, nullable=False),
+        sa.PrimaryKeyConstraint("playbook", name="holdouts_key"),
+    )
 
 
 def downgrade() -> None:
     raise NotImplementedError("a schema is only ever upgraded")
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
 
 
 def _flag(name: str) -> sa.Column[bool]:
