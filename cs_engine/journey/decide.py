@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import NO_TIME, Micros
 from cs_engine.language.expression import Duration, Expression
-from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Split, Stop, Wait, WaitDate, WaitUntil
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -55,6 +55,8 @@ class View:
     """Whether a sending step has anybody to go to."""
     after: Callable[[Ints, Duration], Ints]
     """Instants plus a duration, in the project's zone."""
+    arms: Callable[[Split, Ints], Ints]
+    """For subjects at these rows the numbers of their arms."""
     times: Callable[[Expression], Ints]
     """Instants over the rows of the plan's subjects; NO_TIME where blank."""
     days: Callable[[Ints], Ints]
@@ -69,7 +71,7 @@ class Passed:
     members: Ints
     reason: str
     """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | if | nobody
-    | then | else | stop | end"""
+    | then | else | stop | end, or the arm of a split"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
@@ -87,6 +89,8 @@ class Walk:
     """'' while active, else goal | done | exit."""
     moved: Mask
     sends: list[tuple[Sending, Ints]] = field(default_factory=list)
+    assigned: list[tuple[Split, Ints, Ints]] = field(default_factory=list)
+    """Members who came to a split, and their arms."""
     passed: list[Passed] = field(default_factory=list)
 
 
@@ -167,6 +171,8 @@ class _Walker:
                 yes = self._holds(step.condition, members)
                 self._go(members[yes], step.id, step.then, "then", step.condition)
                 self._go(members[~yes], step.id, step.otherwise, "else", step.condition)
+            case Split():
+                self._split(step, members)
             case Stop():
                 self._finish(members, step.id, "done", "stop")
             case _:
@@ -215,6 +221,14 @@ class _Walker:
             self._finish(late_ones, step.id, "done", "at_most", step.until)
         else:
             self._go(late_ones, step.id, Edge(step.id, otherwise_done=True), "at_most", step.until, since=self.view.now)
+
+    def _split(self, step: Split, members: Ints) -> None:
+        arms = self.view.arms(step, self.cohort.row[members])
+        for number, arm in enumerate(step.arms):
+            self._go(members[arms == number], step.id, arm.to, arm.name)
+        told = ~self.cohort.control[members]
+        if told.any():
+            self.out.assigned.append((step, members[told], arms[told]))
 
     def _wait_date(self, step: WaitDate, members: Ints) -> None:
         now, since = self.view.now, np.where(self.arriving[members], self.out.since[members], self.view.now)

@@ -22,6 +22,11 @@ class Assignment(NamedTuple):
     assigned_at: Micros
 
 
+def of_split(playbook: str, step: str) -> str:
+    """The name of a split's experiment."""
+    return f"{playbook}/{step}"
+
+
 def position(experiment: str, account: str) -> float:
     """Where an account lies in an experiment, from 0 to 1: evenly spread, and independent of all other experiments."""
     digest = blake2b(f"{experiment}\x1f{account}".encode(), digest_size=8).digest()

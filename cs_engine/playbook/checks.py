@@ -41,6 +41,9 @@ def raw_steps(data: Any, path: Path = ("steps",)) -> Iterator[tuple[Path, Mappin
             yield (*path, index), step
             for key in _BLOCKS:
                 yield from raw_steps(step, (*path, index, key))
+            arms = step.get("split")
+            for name, arm in arms.items() if isinstance(arms, Mapping) else ():
+                yield from raw_steps(arm, (*path, index, "split", name, "steps"))
 
 
 def check_names(document: Document, file: str, known: Known, problems: Problems) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Split, Stop, Wait, WaitDate, WaitUntil
 
 _LONGEST = 80
 _END = "done"
@@ -35,6 +35,9 @@ def edges(step: AnyStep) -> Iterator[tuple[str, Edge]]:
             yield "then", step.then
             yield "else", step.otherwise
             return
+        case Split():
+            for arm in step.arms:
+                yield f"{arm.name} {arm.weight:g}%", arm.to
         case Stop():
             yield ("", Edge(None))
         case WaitDate():
@@ -69,7 +72,7 @@ def _shape(step: AnyStep) -> str:
     match step:
         case Wait() | WaitUntil() | WaitDate():
             return f"([{label}])"
-        case Branch():
+        case Branch() | Split():
             return f"{{{label}}}"
         case Stop():
             return f"(({label}))"
@@ -103,6 +106,8 @@ def _does(step: AnyStep) -> str:
             return f"wait for {step.at.text}"
         case Branch():
             return f"if {step.condition.text}"
+        case Split():
+            return "split " + ", ".join(f"{arm.name} {arm.weight:g}%" for arm in step.arms)
         case Stop():
             return "stop"
         case _:

@@ -33,14 +33,17 @@ class Common(TypedDict):
     watched_by: tuple[str, ...]
 
 
-def children(step: model.AnyStepSpec) -> Iterator[tuple[str, Sequence[model.AnyStepSpec]]]:
-    """The blocks in a step, by their key, in the order of the plan."""
+def children(step: model.AnyStepSpec) -> Iterator[tuple[Path, Sequence[model.AnyStepSpec]]]:
+    """The blocks in a step, by the keys that lead to them, in the order of the plan."""
     match step:
         case model.WaitUntilSpec():
-            yield "otherwise", step.otherwise
+            yield ("otherwise",), step.otherwise
         case model.IfSpec():
-            yield "then", step.then
-            yield "else", step.else_
+            yield ("then",), step.then
+            yield ("else",), step.else_
+        case model.SplitSpec():
+            for name, arm in step.split.items():
+                yield ("split", name, "steps"), arm.steps
         case _:
             return
 
@@ -50,8 +53,8 @@ def walk(steps: Sequence[model.AnyStepSpec], path: Path) -> Iterator[tuple[Path,
     for index, step in enumerate(steps):
         here = (*path, index)
         yield here, step
-        for key, block in children(step):
-            yield from walk(block, (*here, key))
+        for keys, block in children(step):
+            yield from walk(block, (*here, *keys))
 
 
 def name_steps(spec: model.PlaybookSpec) -> Ids:
@@ -119,6 +122,8 @@ class Flattener:
                 return self._wait_until(step, path, common)
             case model.IfSpec():
                 return self._if(step, path, common)
+            case model.SplitSpec():
+                return self._split(step, path, common)
             case model.StopSpec():
                 common["next"] = after if common["only_if"] else Edge(None)
                 return [plan.Stop(**common)]
@@ -180,6 +185,19 @@ class Flattener:
         elif step.after == "keep_waiting" and not step.otherwise:
             message = "`at_most` with `after: keep_waiting` does nothing without `otherwise`"
             problems.add(document.key_place((*path, "after")), "P110", message, "add `otherwise`, or leave both out")
+
+    def _split(self, step: model.SplitSpec, path: Path, common: Common) -> list[AnyStep]:
+        total = sum(arm.weight for arm in step.split.values())
+        if abs(total - 100) > 1e-6:
+            message = f"the weights of the arms sum to {total:g}, not to 100"
+            self.reader.problems.add(self.reader.document.key_place((*path, "split")), "P117", message, "each is so many of a hundred accounts")
+        flat: list[AnyStep] = []
+        arms = []
+        for name, arm in step.split.items():
+            block = self.block(arm.steps, (*path, "split", name, "steps"), common["next"], common["watched_by"])
+            arms.append(plan.Arm(name, arm.weight, Edge(block[0].id) if block else common["next"]))
+            flat += block
+        return [plan.Split(arms=tuple(arms), **common), *flat]
 
     def _if(self, step: model.IfSpec, path: Path, common: Common) -> list[AnyStep]:
         watched, after = common["watched_by"], common["next"]

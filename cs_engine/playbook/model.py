@@ -70,6 +70,13 @@ def _named_values(value: Any) -> Any:
     return value
 
 
+def _arms(value: Any) -> Any:
+    for name in value if isinstance(value, Mapping) else ():
+        if not re.fullmatch(ID_PATTERN, name):
+            raise wrong("P105", f'"{name}" cannot be the name of an arm', "use small letters, digits and hyphens", key=name)
+    return value
+
+
 def _nothing(value: Any) -> None:
     if value not in (None, True):
         raise wrong("P101", "`stop` takes no value", "write `- stop`")
@@ -230,6 +237,26 @@ class IfSpec(AnyStepSpec):
     else_: tuple[Step, ...] = Field((), alias="else", description="The steps where it does not.")
 
 
+class ArmSpec(Keyed):
+    """One way of a split."""
+
+    CALLED = "an arm of a split"
+
+    weight: float = Field(gt=0, le=100, description="So many of a hundred accounts take this arm.")
+    steps: tuple[Step, ...] = Field((), description="Its steps; none: nothing happens to them.")
+
+
+class SplitSpec(AnyStepSpec):
+    """Sends accounts different ways, to see which is better. An account keeps its arm."""
+
+    CALLED = "a split step"
+
+    id: Id = Field(description="Names the step and, with the playbook, the experiment; it never changes.")
+    split: Annotated[dict[str, ArmSpec], BeforeValidator(_arms)] = Field(
+        min_length=2, description="Arm -> its weight and steps. The weights sum to 100."
+    )
+
+
 class StopSpec(AnyStepSpec):
     """Ends the passage, done."""
 
@@ -248,11 +275,12 @@ KINDS: Mapping[str, type[AnyStepSpec]] = {
     "wait": WaitSpec,
     "wait_until": WaitUntilSpec,
     "then": IfSpec,
+    "split": SplitSpec,
     "stop": StopSpec,
 }
 """The key that makes a step what it is -> its model."""
 
-LATER_KINDS = frozenset({"split", "set", "enrol", "webhook"})
+LATER_KINDS = frozenset({"set", "enrol", "webhook"})
 
 
 def tag(kind: str) -> str:
@@ -320,6 +348,7 @@ Step = Annotated[
     | Annotated[WaitSpec, Tag("<wait>")]
     | Annotated[WaitUntilSpec, Tag("<wait_until>")]
     | Annotated[IfSpec, Tag("<then>")]
+    | Annotated[SplitSpec, Tag("<split>")]
     | Annotated[StopSpec, Tag("<stop>")],
     Discriminator(_kind),
     BeforeValidator(_step),
@@ -377,5 +406,5 @@ class PlaybookSpec(Keyed):
     steps: tuple[Step, ...] = Field(min_length=1, description="What happens, in this order.")
 
 
-for _model in (WaitUntilSpec, IfSpec, PlaybookSpec):
+for _model in (WaitUntilSpec, IfSpec, ArmSpec, SplitSpec, PlaybookSpec):
     _model.model_rebuild()

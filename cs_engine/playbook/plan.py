@@ -134,12 +134,28 @@ class Branch(Step):
     otherwise: Edge
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of a split; `weight` of a hundred accounts take it. `to` is its first step, or where the split goes on when it has none."""
+
+    name: str
+    weight: float
+    to: Edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(Step):
+    """Sends accounts different ways. `next` is where it goes on after them."""
+
+    arms: tuple[Arm, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop(Step):
     """The passage ends here, done."""
 
 
-AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Stop
+AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Stop
 Sending = Email | Notice | Cta
 
 
@@ -226,7 +242,7 @@ class Plan:
                     found.append(step.until)
                 case Branch():
                     found.append(step.condition)
-                case Wait() | WaitDate() | Stop():
+                case Wait() | WaitDate() | Split() | Stop():
                     pass
         return found
 

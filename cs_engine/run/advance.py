@@ -13,6 +13,7 @@ from cs_engine.instants import NO_TIME
 from cs_engine.journey import enrolment, identity
 from cs_engine.journey.decide import Cohort, Walk, walk
 from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.experiment import Assignment, of_split
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Notice, Plan, Sending
@@ -79,7 +80,8 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     result = walk(plan, cohort, tick.view(plan))
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members)
-    return len(moves), Change(moves=moves, messages=messages, ctas=ctas, journal=journal_of(tick, plan, result, cohort.row, members))
+    journal, arms = journal_of(tick, plan, result, cohort.row, members), arms_of(tick, plan, result, members)
+    return len(moves), Change(moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms)
 
 
 def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:
@@ -101,6 +103,15 @@ def effects_of(
         who = [members[i] for i in sending.tolist()]
         messages += messages_for(tick, plan, step, who, rows[sending], ctas)
     return messages, ctas
+
+
+def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[Assignment]:
+    """The arms that accounts came to in the walk's splits."""
+    return [
+        Assignment(of_split(plan.playbook, split.id), members[i].account_id, split.arms[arm].name, tick.at)
+        for split, who, arms in result.assigned
+        for i, arm in zip(who.tolist(), arms.tolist(), strict=True)
+    ]
 
 
 def messages_for(

@@ -11,10 +11,11 @@ import numpy as np
 
 from cs_engine.clock import Clock
 from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
+from cs_engine.journey import experiment
 from cs_engine.journey.decide import Ints, View
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression, Grain
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
 from cs_engine.run.outbox import Outbox
@@ -57,6 +58,8 @@ class TickContext:
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)
+    _assigned: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Split -> account -> arm, as kept before this tick."""
     _holdouts: dict[str, float] | None = None
     at: Micros = field(init=False)
     """`now` as an instant."""
@@ -90,6 +93,7 @@ class TickContext:
             holds=self.facts.mask,
             reaches=lambda step: self.directory.reaches(step, plan.subject),
             after=self._after,
+            arms=lambda split, rows: self._arms(plan, split, rows),
             times=self.facts.instants,
             days=self._days,
         )
@@ -108,6 +112,18 @@ class TickContext:
         """Their rows in the facts, -1 for who is not there."""
         index: Mapping[str, int] = self.facts.rows(grain)
         return np.fromiter((index.get(s, -1) for s in subjects), np.int64, len(subjects))
+
+    def _arms(self, plan: Plan, split: Split, rows: Ints) -> Ints:
+        name = experiment.of_split(plan.playbook, split.id)
+        if name not in self._assigned:
+            self._assigned[name] = self.engine.store.assigned(name)
+        kept, names = self._assigned[name], {arm.name: number for number, arm in enumerate(split.arms)}
+        ids = self.facts.ids(Grain.ACCOUNT)
+        of = rows if plan.subject is Grain.ACCOUNT else self.facts.account_of_contact()[rows]
+        weights = [arm.weight for arm in split.arms]
+        chosen = [names.get(kept.get(ids[row], ""), -1) for row in of.tolist()]
+        fresh = (experiment.arm(name, ids[row], weights) if arm < 0 else arm for row, arm in zip(of.tolist(), chosen, strict=True))
+        return np.fromiter(fresh, np.int64, len(rows))
 
     def _days(self, instants: Ints) -> Ints:
         """Which day each is in the project's zone; NO_TIME stays."""

@@ -111,3 +111,64 @@ def test_a_holdout_that_is_no_share_or_of_transactional_mail_is_an_error(world: 
     world.customer().playbook("one", STEPS, holdout=10).playbook("two", STEPS, holdout="100%")
     world.playbook("three", STEPS, holdout="5%", topic="transactional")
     assert sorted(p.code for p in world.loaded.problems.errors()) == ["P101", "P105", "P116"]
+
+
+# --- split -------------------------------------------------------------------------------------------------------------
+
+SPLIT = """
+    - id: tone
+      split:
+        short: {weight: SHORT, steps: [{id: one, email: one}]}
+        long: {weight: LONG, steps: [{id: two, email: two}]}
+    - {id: settle, wait: 1 day}
+    - {id: end, email: three}
+"""
+
+
+def split(short: int) -> str:
+    return SPLIT.replace("SHORT", str(short)).replace("LONG", str(100 - short))
+
+
+def test_a_split_sends_accounts_different_ways_and_they_meet_again(world: World) -> None:
+    town(world).playbook("hello", split(50))
+    sent = world.tick(day(0)).sent
+    short = {a for a in ACCOUNTS if arm("hello/tone", a, (50, 50)) == 0}
+    assert 0 < len(short) < 40
+    assert got([line for line in sent if "One" in line]) == short
+    assert got([line for line in sent if "Two" in line]) == set(ACCOUNTS) - short
+    assert f"tone advanced {'short' if 'a0' in short else 'long'}" in world.journal("hello", "a0")
+    assert len(world.tick(day(1)).sent) == 40
+
+
+def test_an_account_keeps_its_arm_when_the_weights_change(world: World) -> None:
+    again = {"enter": "account.plan = 'team'", "reenter": "after 1 day"}
+    town(world).playbook("hello", split(50), **again)
+    first = world.tick(day(0)).sent
+    for n in (1, 2, 3):
+        world.tick(day(n))
+    for plan, at in (("free", 4), ("team", 6)):
+        if plan == "team":
+            world.playbook("hello", split(1), **again)
+        for account in ACCOUNTS:
+            world.account(account, plan=plan)
+        second = world.tick(day(at)).sent
+    assert second == first
+
+
+def test_contacts_of_one_account_take_one_arm(world: World) -> None:
+    for n in range(8):
+        world.account().contact(f"c{n}")
+    world.playbook("hello", split(50), subject="contact")
+    assert len({line.split(": ")[1] for line in world.tick(day(0)).sent}) == 1
+
+
+def test_an_arm_without_steps_goes_on_behind_the_split(world: World) -> None:
+    steps = "- {id: x, split: {a: {weight: 50}, b: {weight: 50}}}\n- {id: end, email: three}"
+    world.customer().playbook("hello", steps)
+    assert world.tick(day(0)).sent == ["ann: Three for Acme"]
+
+
+def test_weights_that_do_not_sum_to_100_have_their_place(world: World) -> None:
+    world.customer().playbook("hello", split(50).replace("weight: 50, steps: [{id: two", "weight: 40, steps: [{id: two"))
+    (problem,) = world.loaded.problems.errors()
+    assert (problem.code, problem.place.line, problem.message) == ("P117", 6, "the weights of the arms sum to 90, not to 100")

@@ -75,6 +75,7 @@ def go(of: Plan, cohort: Cohort, truths: Mapping[str, bool | list[bool]] | None 
             holds=lambda e: np.broadcast_to(np.array(known[e.text]), size),
             reaches=lambda _: np.full(size, reached),
             after=lambda at, duration: at + duration.amount * DAY,
+            arms=lambda split, rows: rows % len(split.arms),
             times=lambda e: np.array(known[e.text]),
             days=lambda at: at // DAY,
         ),
