@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import NO_TIME, Micros
 from cs_engine.language.expression import Duration, Expression
-from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Split, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Repeat, Sending, Split, Stop, Wait, WaitDate, WaitUntil
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -39,6 +39,8 @@ class Cohort:
     """Whose timers stand still: they may leave, and do nothing else."""
     control: Mask
     """Who takes the same way without effect."""
+    repeats: Ints
+    """How often each has done its step again."""
     arriving: bool = False
 
     def __len__(self) -> int:
@@ -70,7 +72,7 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | if | nobody
+    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until | if | nobody
     | then | else | stop | end, or the arm of a split"""
     because: Expression | None = None
     """The condition that decided."""
@@ -88,6 +90,7 @@ class Walk:
     finished: NDArray[np.object_]
     """'' while active, else goal | done | exit."""
     moved: Mask
+    repeats: Ints
     sends: list[tuple[Sending, Ints]] = field(default_factory=list)
     assigned: list[tuple[Split, Ints, Ints]] = field(default_factory=list)
     """Members who came to a split, and their arms."""
@@ -111,6 +114,7 @@ class _Walker:
             otherwise_done=cohort.otherwise_done.copy(),
             finished=np.full(size, "", dtype=object),
             moved=np.full(size, cohort.arriving),
+            repeats=cohort.repeats.copy(),
         )
         self.arriving = np.full(size, cohort.arriving)
         self.position = {step.id: i for i, step in enumerate(plan.steps)}
@@ -185,11 +189,14 @@ class _Walker:
         # A control passage has no message to wait for: it stands here for a tick, as those do whose mail goes at once.
         when = np.where(self.cohort.control, self.cohort.since, self.cohort.ended)
         ended = (when[standing] != NO_TIME) & (when[standing] < self.view.now)
-        control = self.cohort.control[standing]
-        # The next wait counts from when the last message really ended, not from when it was planned.
-        for reason, leaving in (("sent", standing[ended & ~control]), ("control", standing[ended & control])):
-            self._go(leaving, step.id, step.next, reason, since=when[leaving])
         self._rest(standing[~ended], step.id)
+        leaving = standing[ended]
+        if step.repeat is not None:
+            leaving = self._again(step, step.repeat, leaving, when)
+        control = self.cohort.control[leaving]
+        # The next wait counts from when the last message really ended, not from when it was planned.
+        for reason, some in (("sent", leaving[~control]), ("control", leaving[control])):
+            self._go(some, step.id, step.next, reason, since=when[some])
         arrived = members[fresh]
         if not len(arrived):
             return
@@ -202,6 +209,29 @@ class _Walker:
             sending = sending[~self.cohort.control[sending]]
         if len(sending):
             self.out.sends.append((step, sending))
+
+    def _again(self, step: Sending, repeat: Repeat, members: Ints, when: Ints) -> Ints:
+        """Those whose last message has ended, and who are through with the step; the others send again, or wait to."""
+        if repeat.until is not None:
+            met = self._holds(repeat.until, members)
+            self._go(members[met], step.id, step.next, "until", repeat.until, since=when[members[met]])
+            members = members[~met]
+        over = self.out.repeats[members] + 1 >= repeat.times
+        through, members = members[over], members[~over]
+        due = self.view.after(when[members], repeat.every) <= self.view.now
+        self._rest(members[~due], step.id)
+        members = members[due]
+        reached = self.view.reaches(step)[self.cohort.row[members]]
+        self._go(members[~reached], step.id, step.next, "nobody")
+        members = members[reached]
+        if len(members):
+            self.out.repeats[members] += 1
+            self.out.since[members] = self.view.now
+            self.out.moved[members] = True
+            self.out.passed.append(Passed(step.id, members, "repeat"))
+            if len(sending := members[~self.cohort.control[members]]):
+                self.out.sends.append((step, sending))
+        return through
 
     def _wait_until(self, step: WaitUntil, members: Ints) -> None:
         met = self._holds(step.until, members)
@@ -258,6 +288,7 @@ class _Walker:
         self.out.moved[members] = True
         self.arriving[members] = True
         self.out.otherwise_done[members] = edge.otherwise_done
+        self.out.repeats[members] = 0
         if since is not None:
             self.out.since[members] = since
         if edge.otherwise_done:  # the one edge that runs back: it parks at its wait

@@ -66,6 +66,8 @@ class Standing(NamedTuple):
     """Since when its timers stand still; None: they run."""
     control: bool = False
     """Takes the same way as all others, and has no effect."""
+    repeats: int = 0
+    """How often this step has been done again."""
 
 
 class Timer(NamedTuple):
@@ -89,6 +91,7 @@ class Move(NamedTuple):
     since: Micros
     finished_reason: str
     """'' while active."""
+    repeats: int = 0
 
 
 def stopped(who: Standing, at: Micros) -> Standing:
@@ -104,9 +107,9 @@ def released(who: Standing, at: Micros) -> Standing:
     return who._replace(since=who.since + at - max(who.held_since, who.since), step_ended_at=ended, held_since=None)
 
 
-def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False) -> Move:
-    """Stands at `step` since `since`."""
-    return Move(who.id, who.revision, ACTIVE, step, otherwise_done, since, "")
+def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False, repeats: int = 0) -> Move:
+    """Stands at `step` since `since`, which has been done again so often."""
+    return Move(who.id, who.revision, ACTIVE, step, otherwise_done, since, "", repeats)
 
 
 def finished(who: Standing, reason: str, at: Micros) -> Move:

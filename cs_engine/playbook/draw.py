@@ -87,6 +87,9 @@ def what(step: AnyStep) -> str:
     said = _does(step)
     if isinstance(step, Email | Notice | Cta) and step.expires is not None:
         said += f", within {step.expires}"
+    if isinstance(step, Email | Notice | Cta) and step.repeat is not None:
+        until = f" until {step.repeat.until.text}" if step.repeat.until else ""
+        said += f", {step.repeat.times} times, every {step.repeat.every}{until}"
     return said if step.only_if is None else f"{said}, if {step.only_if.text}"
 
 

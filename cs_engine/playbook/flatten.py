@@ -21,6 +21,7 @@ class CommonSending(TypedDict):
     """What all steps that send have beside."""
 
     expires: Duration | None
+    repeat: plan.Repeat | None
 
 
 class Common(TypedDict):
@@ -134,7 +135,10 @@ class Flattener:
         reader = self.reader
         kinds: dict[type, Kind] = {model.EmailSpec: "email", model.NoticeSpec: "notice", model.CtaSpec: "cta"}
         to = reader.people((*path, "to"), step.to, kinds[type(step)])
-        own = CommonSending(expires=None if step.expires is None else reader.duration((*path, "expires"), step.expires))
+        own = CommonSending(
+            expires=None if step.expires is None else reader.duration((*path, "expires"), step.expires),
+            repeat=None if step.repeat is None else self._repeat(step.repeat, (*path, "repeat")),
+        )
         sender = None if isinstance(step, model.CtaSpec) else reader.sender((*path, "from"), step.from_)
         match step:
             case model.EmailSpec():
@@ -156,6 +160,15 @@ class Flattener:
                 )
             case _:
                 assert_never(step)
+
+    def _repeat(self, repeat: model.RepeatSpec, path: Path) -> plan.Repeat:
+        every = self.reader.duration((*path, "every"), repeat.every)
+        if every.amount == 0:
+            self.reader.problems.add(
+                self.reader.document.place((*path, "every")), "P113", f"it repeats every {every}", "say how long between"
+            )
+        until = None if repeat.until is None else self.reader.condition((*path, "until"), repeat.until)
+        return plan.Repeat(every, repeat.times, until)
 
     def _wait_until(self, step: model.WaitUntilSpec, path: Path, common: Common) -> list[AnyStep]:
         self._check_after(step, path)
@@ -190,7 +203,9 @@ class Flattener:
         total = sum(arm.weight for arm in step.split.values())
         if abs(total - 100) > 1e-6:
             message = f"the weights of the arms sum to {total:g}, not to 100"
-            self.reader.problems.add(self.reader.document.key_place((*path, "split")), "P117", message, "each is so many of a hundred accounts")
+            self.reader.problems.add(
+                self.reader.document.key_place((*path, "split")), "P117", message, "each is so many of a hundred accounts"
+            )
         flat: list[AnyStep] = []
         arms = []
         for name, arm in step.split.items():

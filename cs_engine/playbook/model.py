@@ -131,8 +131,20 @@ class AnyStepSpec(Keyed):
     )
 
 
+class RepeatSpec(Keyed):
+    """Sends again and again."""
+
+    CALLED = "repeat"
+
+    every: DurationText = Field(description="How long after the last one has ended.")
+    times: Annotated[StrictInt, Field(ge=2, le=100)] = Field(description="How often at most, the first one counted.")
+    until: Condition | None = Field(None, description="No more once this holds.")
+
+
 class SendingSpec(AnyStepSpec):
-    LATER = AnyStepSpec.LATER | {"cc", "approve", "ask"}
+    LATER = frozenset({"cc", "approve", "ask"})
+
+    repeat: RepeatSpec | None = Field(None, description="Sends again: `{every: 3 days, times: 3, until: uses > 0}`.")
 
     expires: DurationText | None = Field(
         None, description="A message that could not go within this is not sent any more, and the passage goes on: `3 days`."

@@ -58,12 +58,21 @@ class Step:
     """The waits in whose `otherwise` block this step lies, outermost first: once one is met, its block is left."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    every: Duration
+    times: int
+    """How often at most, the first one counted."""
+    until: Expression | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingStep(Step):
     """What steps have that send."""
 
     expires: Duration | None = None
     """A message that is not sent so long after it was planned is skipped."""
+    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +245,8 @@ class Plan:
                 case Email() | Notice() | Cta():
                     if step.to.condition is not None:
                         found.append(step.to.condition)
+                    if step.repeat is not None and step.repeat.until is not None:
+                        found.append(step.repeat.until)
                     if isinstance(step, Cta) and step.close_when is not None:
                         found.append(step.close_when)
                 case WaitUntil():

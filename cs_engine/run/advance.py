@@ -76,6 +76,7 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
         entered=np.fromiter((who.entered_at for who in members), np.int64, len(members)),
         held=np.fromiter((who.held_since is not None for who in members), np.bool_, len(members)),
         control=np.fromiter((who.control for who in members), np.bool_, len(members)),
+        repeats=np.fromiter((who.repeats for who in members), np.int64, len(members)),
     )
     result = walk(plan, cohort, tick.view(plan))
     moves = moves_of(result, members)
@@ -87,8 +88,11 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
 def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:
     """The guarded moves of those who moved, or of those in `moved`."""
     steps, since, done, finished = result.step.tolist(), result.since.tolist(), result.otherwise_done.tolist(), result.finished.tolist()
+    repeats = result.repeats.tolist()
     return [
-        enrolment.finished(members[i], finished[i], since[i]) if finished[i] else enrolment.parked(members[i], steps[i], since[i], done[i])
+        enrolment.finished(members[i], finished[i], since[i])
+        if finished[i]
+        else enrolment.parked(members[i], steps[i], since[i], done[i], repeats[i])
         for i in np.flatnonzero(result.moved if moved is None else moved).tolist()
     ]
 
@@ -101,6 +105,8 @@ def effects_of(
     ctas: list[CtaFired] = []
     for step, sending in result.sends:
         who = [members[i] for i in sending.tolist()]
+        if step.repeat is not None:
+            who = [w._replace(repeats=n) for w, n in zip(who, result.repeats[sending].tolist(), strict=True)]
         messages += messages_for(tick, plan, step, who, rows[sending], ctas)
     return messages, ctas
 
@@ -145,7 +151,7 @@ def _message(
     passage: Standing, recipient: str, recipient_kind: str, cta: str,
 ) -> NewMessage:  # fmt: skip
     return NewMessage(
-        identity.message_id(passage.id, step, channel, recipient), passage.id, plan.playbook, plan.digest, step, kind, channel, template,
+        identity.message_id(passage.id, step, channel, recipient, passage.repeats), passage.id, plan.playbook, plan.digest, step, kind, channel, template,
         plan.topic, passage.account_id, passage.subject_id, recipient, recipient_kind, cta, plan.priority, tick.at,
     )  # fmt: skip
 

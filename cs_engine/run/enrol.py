@@ -126,7 +126,17 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     controls = groups.controls(accounts)
     who = [
         Standing(
-            identity.enrolment_id(plan.playbook, ids[row], keys[row], number), ids[row], account, first, False, at, None, 0, at, None, control
+            identity.enrolment_id(plan.playbook, ids[row], keys[row], number),
+            ids[row],
+            account,
+            first,
+            False,
+            at,
+            None,
+            0,
+            at,
+            None,
+            control,
         )
         for row, number, account, control in zip(rows.tolist(), numbers, accounts, controls, strict=True)
     ]
@@ -140,6 +150,7 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
         np.full(size, at),
         np.zeros(size, dtype=bool),
         np.array(controls, dtype=bool),
+        np.zeros(size, dtype=np.int64),
         arriving=True,
     )
     result = walk(plan, cohort, tick.view(plan))
@@ -147,7 +158,9 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     held = tick.held(plan)
     stopped = [at if is_held else None for is_held in held[rows].tolist()] if held is not None else [None] * size
     new = [
-        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at, stopped[i], w.control)
+        NewEnrolment(
+            w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at, stopped[i], w.control
+        )
         for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
     ]
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
@@ -160,7 +173,9 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
         JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", again[i], seen[i]) for i, w in enumerate(who)
     ]
     journal += journal_of(tick, plan, result, rows, who)
-    change = Change(new, moves_of(result, who, differs), messages, ctas, journal, [*groups.assignments(accounts), *arms_of(tick, plan, result, who)])
+    change = Change(
+        new, moves_of(result, who, differs), messages, ctas, journal, [*groups.assignments(accounts), *arms_of(tick, plan, result, who)]
+    )
     tick.engine.store.commit(change, at)
     report = tick.of(plan.playbook)
     report.entered += size - sum(controls)

@@ -29,10 +29,10 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
     # Two statements, so that those who stay active leave the indexes on `state` alone.
     moved = tx.update_each(
         schema.enrolments,
-        ("step", "otherwise_done", "since", "moved_at"),
+        ("step", "otherwise_done", "since", "moved_at", "repeats"),
         "revision = revision + 1, step_ended_at = NULL",
         ("id", "revision"),
-        [(m.step, m.otherwise_done, m.since, now, m.id, m.revision) for m in parked],
+        [(m.step, m.otherwise_done, m.since, now, m.repeats, m.id, m.revision) for m in parked],
     ) + tx.update_each(
         schema.enrolments,
         ("step", "otherwise_done", "since", "moved_at", "finished_at", "finished_reason"),
@@ -46,15 +46,15 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
 
 def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standing]:
     rows = tx.rows(
-        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at, held_since, control "
+        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at, held_since, control, repeats "
         "FROM enrolments WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
         playbook=playbook,
         digest=digest,
         before=before,
     )
     return [
-        Standing(id, subject, account, step, bool(otherwise_done), *rest, bool(control))
-        for id, subject, account, step, otherwise_done, *rest, control in rows
+        Standing(id, subject, account, step, bool(otherwise_done), *rest, bool(control), repeats)
+        for id, subject, account, step, otherwise_done, *rest, control, repeats in rows
     ]
 
 

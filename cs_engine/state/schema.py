@@ -98,6 +98,7 @@ enrolments = Table(
     _text("finished_reason", ""),
     _at("finished_at", nullable=True),
     _at("held_since", nullable=True),
+    Column("repeats", Integer, nullable=False, server_default=text("0")),
     Column("control", Boolean, nullable=False, server_default=text("false")),
     Column("rearmed", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(_one_of("active", "finished"), "enrolments_state_known"),

@@ -47,6 +47,7 @@ def standing(step: str, *, since: int = NOW, ended: int = NO_TIME, otherwise_don
         np.full(size, since),
         np.zeros(size, dtype=bool),
         np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=np.int64),
     )
 
 
@@ -60,6 +61,7 @@ def arriving(step: str, size: int = 1) -> Cohort:
         np.full(size, NOW),
         np.zeros(size, dtype=bool),
         np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=np.int64),
         arriving=True,
     )
 
@@ -124,7 +126,9 @@ def test_goal_beats_exit_and_both_beat_the_step() -> None:
 
 
 def test_a_subject_that_is_not_there_any_more_leaves() -> None:
-    cohort = Cohort("w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]), np.array([0]), *[np.array([False])] * 2)
+    cohort = Cohort(
+        "w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]), np.array([0]), *[np.array([False])] * 2, np.array([0])
+    )
     out = go(plan(wait("w", 1, None)), cohort)
     assert (out.finished[0], out.passed[0].reason) == ("exit", "subject_gone")
 

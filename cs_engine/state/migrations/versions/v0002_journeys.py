@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("enrolments", sa.Column("held_since", sa.BigInteger, nullable=True))
+    op.add_column("enrolments", sa.Column("repeats", sa.Integer, nullable=False, server_default=sa.text("0")))
     op.add_column("enrolments", _flag("control"))
     op.add_column("enrolments", _flag("rearmed"))
     op.create_table(
