@@ -96,7 +96,7 @@ def what(step: AnyStep) -> str:
 def _does(step: AnyStep) -> str:
     match step:
         case Email():
-            return f"mail {step.template} to {step.to}"
+            return f"mail {step.template} to {step.to}" + (f", copy to {', '.join(step.cc)}" if step.cc else "")
         case Notice():
             return f"notice of {step.milestone} to {step.to}"
         case Cta():

@@ -142,7 +142,8 @@ class Flattener:
         sender = None if isinstance(step, model.CtaSpec) else reader.sender((*path, "from"), step.from_)
         match step:
             case model.EmailSpec():
-                return plan.Email(template=reader.template(step.email), to=to, sender=sender, uncertain=step.uncertain, **own, **common)
+                template, cc = reader.template(step.email), reader.copies((*path, "cc"), step.cc)
+                return plan.Email(template=template, to=to, sender=sender, cc=cc, uncertain=step.uncertain, **own, **common)
             case model.NoticeSpec():
                 template = reader.notice_template(step.notice)
                 return plan.Notice(

@@ -142,7 +142,7 @@ class RepeatSpec(Keyed):
 
 
 class SendingSpec(AnyStepSpec):
-    LATER = frozenset({"cc", "approve", "ask"})
+    LATER = frozenset({"approve", "ask"})
 
     repeat: RepeatSpec | None = Field(None, description="Sends again: `{every: 3 days, times: 3, until: uses > 0}`.")
 
@@ -167,6 +167,9 @@ class EmailSpec(SendingSpec):
     from_: str | None = Field(
         None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail. Default: `sender` of project.yaml."
     )
+    cc: str | tuple[str, ...] = Field(
+        (), description="Who of us gets a copy of each mail: csm | csm.manager | a staff role | a staff e-mail, or a list of them."
+    )
     uncertain: Uncertain = Field(
         "ask",
         description="When nobody can say whether it arrived: `ask` leaves it to a person, `drop` gives it up, `resend` risks it twice.",
@@ -177,6 +180,7 @@ class NoticeSpec(SendingSpec):
     """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     CALLED = "a notice step"
+    LATER = SendingSpec.LATER | {"cc"}
     SYNONYMS: ClassVar[Synonyms] = {
         "milestone": ("notice", "It names the milestone"),
         "template": ("notice", "Its milestone names the template"),
@@ -196,7 +200,7 @@ class CtaSpec(SendingSpec):
     """Calls a CSM to action. Firing again updates the one that is open."""
 
     CALLED = "a cta step"
-    LATER = SendingSpec.LATER | {"from"}
+    LATER = SendingSpec.LATER | {"from", "cc"}
     SYNONYMS: ClassVar[Synonyms] = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")

@@ -82,6 +82,8 @@ class Email(SendingStep):
     to: People
     sender: str | None = None
     """`from`: csm | csm.manager | a staff role | a staff e-mail; None: as project.yaml says."""
+    cc: tuple[str, ...] = ()
+    """Who of us gets a copy, in the same words."""
     uncertain: Literal["ask", "drop", "resend"] = "ask"
 
 

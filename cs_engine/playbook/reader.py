@@ -87,6 +87,13 @@ class Reader:
         """Whom a mail comes from; `path` is of its `from`."""
         return self.around.directory.sender(text, self.document.place(path), self.problems)
 
+    def copies(self, path: Path, given: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Who of us gets copies; `path` is of `cc`."""
+        listed = [(path, given)] if isinstance(given, str) else [((*path, i), text) for i, text in enumerate(given)]
+        directory, problems = self.around.directory, self.problems
+        found = [directory.sender(text, self.document.place(place), problems, copy=True) for place, text in listed]
+        return tuple(dict.fromkeys(word for word in found if word))
+
     def template(self, name: str) -> str:
         return resolved(name, self.document.file)
 

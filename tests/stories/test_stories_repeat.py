@@ -60,3 +60,25 @@ def test_times_and_every_are_asked_for(world: World) -> None:
     world.customer().playbook("one", "- {id: a, email: one, repeat: {every: 0 days, times: 3}}")
     world.playbook("two", "- {id: a, email: one, repeat: {every: 2 days}}")
     assert sorted(p.code for p in world.loaded.problems.errors()) == ["P102", "P113"]
+
+
+# --- cc ----------------------------------------------------------------------------------------------------------------
+
+
+def test_copies_go_to_our_own_people(world: World) -> None:
+    world.customer().playbook("hello", "- {id: hello, email: one, cc: [csm, sales, lead@vendor.example]}")
+    (mail,) = world.tick(day(0)).files
+    copies = "Alex Csm <alex@vendor.example>, Kim Sales <kim@vendor.example>, Toni Lead <lead@vendor.example>"
+    assert f"Cc: {copies}" in " ".join(mail.path.read_text(encoding="utf-8").split())
+
+
+def test_who_has_no_csm_has_no_copy(world: World) -> None:
+    world.customer(csm="").playbook("hello", "- {id: hello, email: one, cc: csm}")
+    (mail,) = world.tick(day(0)).files
+    assert "Cc:" not in mail.path.read_text(encoding="utf-8")
+
+
+def test_a_copy_to_customers_is_an_error(world: World) -> None:
+    world.customer().playbook("hello", "- {id: hello, email: one, cc: champion}")
+    (problem,) = world.loaded.problems.errors()
+    assert (problem.code, problem.message) == ("P204", 'a copy cannot go to "champion"')

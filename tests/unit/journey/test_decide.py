@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from cs_engine.journey.decide import NO_TIME, Cohort, View, Walk, walk
+from cs_engine.instants import NO_TIME
+from cs_engine.journey.decide import Cohort, View, Walk, walk
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place
 from cs_engine.playbook.plan import AnyStep, Branch, Edge, Email, People, Plan, Schedule, Stop, Wait, WaitUntil
