@@ -40,6 +40,8 @@ class Overlay(NamedTuple):
     account_numbers: Mapping[str, tuple[list[str], list[float]]]
     """Name (open_ctas, emails_30d) -> (accounts, value); 0 for the rest."""
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
+    account_values: Mapping[str, tuple[list[str], list[Any]]] = {}
+    """Attribute that playbooks set -> (accounts, value)."""
 
 
 class Facts(Protocol):
@@ -174,6 +176,17 @@ class OpenCta(NamedTuple):
     """Whose it is: an e-mail; '' when it went to a channel."""
 
 
+class ValueSet(NamedTuple):
+    """A playbook sets an attribute of an account."""
+
+    account_id: str
+    name: str
+    value: str
+    """As JSON."""
+    playbook: str
+    set_at: Micros
+
+
 class Change(NamedTuple):
     """What one batch of decisions does, in one transaction."""
 
@@ -183,6 +196,7 @@ class Change(NamedTuple):
     ctas: Sequence[CtaFired] = ()
     journal: Sequence[JournalLine] = ()
     assignments: Sequence[experiment.Assignment] = ()
+    values: Sequence[ValueSet] = ()
 
 
 class Candidate(NamedTuple):
@@ -299,6 +313,9 @@ class Store(Protocol):
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""
+
+    def values(self) -> dict[str, tuple[list[str], list[Any]]]:
+        """Attribute that playbooks have set -> (accounts, values)."""
 
     def assigned(self, experiment: str) -> dict[str, str]:
         """Account -> its arm in that experiment."""

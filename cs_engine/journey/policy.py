@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import message
 
-
 HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
 

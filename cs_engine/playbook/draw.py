@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Split, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Set, Split, Stop, Wait, WaitDate, WaitUntil
 
 _LONGEST = 80
 _END = "done"
@@ -111,6 +111,8 @@ def _does(step: AnyStep) -> str:
             return f"if {step.condition.text}"
         case Split():
             return "split " + ", ".join(f"{arm.name} {arm.weight:g}%" for arm in step.arms)
+        case Set():
+            return "set " + ", ".join(f"{name} = {value}" for name, value in step.values.items())
         case Stop():
             return "stop"
         case _:

@@ -125,6 +125,8 @@ class Flattener:
                 return self._if(step, path, common)
             case model.SplitSpec():
                 return self._split(step, path, common)
+            case model.SetSpec():
+                return [plan.Set(values=dict(step.set), **common)]
             case model.StopSpec():
                 common["next"] = after if common["only_if"] else Edge(None)
                 return [plan.Stop(**common)]

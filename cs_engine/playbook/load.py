@@ -25,6 +25,7 @@ from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.project import Project, definitions_of
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.playbook.shape import read, shown
+from cs_engine.playbook.stored import with_stored
 from cs_engine.playbook.templates import Templates
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, build
@@ -148,6 +149,7 @@ class _Loader:
         templates = Templates.of(self.root)
         self._check_company(config, team, journey, templates)
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
+        attributes = with_stored(attributes, [found.document for found in playbooks], self.problems)
         catalogue = build(metrics, segments, journey, health, attributes, places, self.problems)
         around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey))
         known = Known(templates, tuple(config.topics), tuple(phase.phase for phase in journey.phases), journey.milestones())

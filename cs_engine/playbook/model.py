@@ -20,6 +20,9 @@ ID_PATTERN = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 
 DURATION_PATTERN = r"^[0-9]+ +(minutes?|hours?|days?|weeks?|business days?)$"
 
+FIXED = frozenset({"id", "name", "locale", "timezone", "signed_up_at", "learned_at"})
+"""Attributes of accounts that no playbook sets: who they are, and what mail hangs on before any playbook is asked."""
+
 SHARE_PATTERN = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
 """Of all accounts, less than 100 %."""
 
@@ -74,6 +77,17 @@ def _arms(value: Any) -> Any:
     for name in value if isinstance(value, Mapping) else ():
         if not re.fullmatch(ID_PATTERN, name):
             raise wrong("P105", f'"{name}" cannot be the name of an arm', "use small letters, digits and hyphens", key=name)
+    return value
+
+
+def _settable(value: Any) -> Any:
+    for name, own in value.items() if isinstance(value, Mapping) else ():
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise wrong("P105", f'"{name}" cannot be the name of an attribute', "use letters, digits and _", key=name)
+        if name in FIXED:
+            raise wrong("P105", f"`{name}` is the CRM's alone", "set an attribute of another name", key=name)
+        if own is None:
+            raise wrong("P101", f"`{name}` needs a value", "text, a number, true or false", key=name)
     return value
 
 
@@ -273,6 +287,18 @@ class SplitSpec(AnyStepSpec):
     )
 
 
+class SetSpec(AnyStepSpec):
+    """Sets attributes of the account: conditions and mails read them from the next tick on."""
+
+    CALLED = "a set step"
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    set: Annotated[dict[str, VarValue], BeforeValidator(_settable)] = Field(
+        min_length=1,
+        description="Attribute -> its value: `{stage: adopting}` is read as account.stage. It goes before what the source says.",
+    )
+
+
 class StopSpec(AnyStepSpec):
     """Ends the passage, done."""
 
@@ -292,11 +318,12 @@ KINDS: Mapping[str, type[AnyStepSpec]] = {
     "wait_until": WaitUntilSpec,
     "then": IfSpec,
     "split": SplitSpec,
+    "set": SetSpec,
     "stop": StopSpec,
 }
 """The key that makes a step what it is -> its model."""
 
-LATER_KINDS = frozenset({"set", "enrol", "webhook"})
+LATER_KINDS = frozenset({"enrol", "webhook"})
 
 
 def tag(kind: str) -> str:
@@ -365,6 +392,7 @@ Step = Annotated[
     | Annotated[WaitUntilSpec, Tag("<wait_until>")]
     | Annotated[IfSpec, Tag("<then>")]
     | Annotated[SplitSpec, Tag("<split>")]
+    | Annotated[SetSpec, Tag("<set>")]
     | Annotated[StopSpec, Tag("<stop>")],
     Discriminator(_kind),
     BeforeValidator(_step),

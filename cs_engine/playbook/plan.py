@@ -162,11 +162,18 @@ class Split(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Set(Step):
+    """Sets attributes of the account."""
+
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop(Step):
     """The passage ends here, done."""
 
 
-AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Stop
+AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Set | Stop
 Sending = Email | Notice | Cta
 
 
@@ -255,7 +262,7 @@ class Plan:
                     found.append(step.until)
                 case Branch():
                     found.append(step.condition)
-                case Wait() | WaitDate() | Split() | Stop():
+                case Wait() | WaitDate() | Split() | Set() | Stop():
                     pass
         return found
 

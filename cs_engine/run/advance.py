@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, repeat
 from operator import attrgetter
@@ -17,7 +18,7 @@ from cs_engine.journey.experiment import Assignment, of_split
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Notice, Plan, Sending
-from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows
+from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows, ValueSet
 from cs_engine.run.context import TickContext
 from cs_engine.run.hold import hold
 
@@ -82,7 +83,9 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members)
     journal, arms = journal_of(tick, plan, result, cohort.row, members), arms_of(tick, plan, result, members)
-    return len(moves), Change(moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms)
+    return len(moves), Change(
+        moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms, values=values_of(tick, plan, result, members)
+    )
 
 
 def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:
@@ -117,6 +120,16 @@ def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Stand
         Assignment(of_split(plan.playbook, split.id), members[i].account_id, split.arms[arm].name, tick.at)
         for split, who, arms in result.assigned
         for i, arm in zip(who.tolist(), arms.tolist(), strict=True)
+    ]
+
+
+def values_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[ValueSet]:
+    """What the walk's `set` steps set."""
+    return [
+        ValueSet(members[i].account_id, name, json.dumps(value), plan.playbook, tick.at)
+        for step, who in result.sets
+        for i in who.tolist()
+        for name, value in step.values.items()
     ]
 
 

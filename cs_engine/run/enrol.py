@@ -11,7 +11,7 @@ from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
-from cs_engine.run.advance import MOST_AT_ONCE, arms_of, effects_of, journal_of, moves_of
+from cs_engine.run.advance import MOST_AT_ONCE, arms_of, effects_of, journal_of, moves_of, values_of
 from cs_engine.run.context import TickContext
 from cs_engine.run.experiments import Groups
 
@@ -174,8 +174,9 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     ]
     journal += journal_of(tick, plan, result, rows, who)
     change = Change(
-        new, moves_of(result, who, differs), messages, ctas, journal, [*groups.assignments(accounts), *arms_of(tick, plan, result, who)]
-    )
+        new, moves_of(result, who, differs), messages, ctas, journal,
+        [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
+    )  # fmt: skip
     tick.engine.store.commit(change, at)
     report = tick.of(plan.playbook)
     report.entered += size - sum(controls)

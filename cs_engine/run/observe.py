@@ -99,6 +99,7 @@ def _overlay(engine: Engine, at: Micros) -> Overlay:
         latched=engine.store.milestones(),
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
         contact_numbers={"emails_30d": _columns(contacts)},
+        account_values=engine.store.values() if engine.project.attributes.stored else {},
     )
 
 

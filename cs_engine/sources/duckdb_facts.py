@@ -23,10 +23,12 @@ from cs_engine.ports import Mask, Overlay, Rows
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage import facts_sql
-from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column
+from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column, stored_column
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
 MEMORY_LIMIT = "600MB"
+
+_SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
 
 
 class Failure(NamedTuple):
@@ -290,7 +292,7 @@ class DuckdbFacts:
             self._extend(grain, [name], guarded=True)
         except duckdb.Error:
             origin = self._catalogue.origin(grain, name)
-            kind = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}.get(origin.type, "VARCHAR")
+            kind = _SQL_TYPES.get(origin.type, "VARCHAR")
             self._replace(grain, f"SELECT *, CAST(NULL AS {kind}) AS {quoted(name)} FROM {grain.table}")
             self._present[grain].add(name)
 
@@ -322,6 +324,11 @@ class DuckdbFacts:
                     table[latch_column(milestone)] = self._scattered(grain, never, accounts, np.asarray(micros, "datetime64[us]"))
             latches = [name for name in table if name.startswith("latched:")]
             plain = listed(quoted(name) for name in table if name not in latches)
+            if grain is Grain.ACCOUNT and (stored := self._catalogue.attributes.stored):
+                for attribute in stored:
+                    blank = np.full(n, None, dtype=object)
+                    table[stored_column(attribute)] = self._scattered(grain, blank, *overlay.account_values.get(attribute, ([], [])))
+                plain = listed([plain, *(_stored(attribute, self._catalogue.attributes.account[attribute]) for attribute in stored)])
             zoned = "".join(f", timezone('UTC', {quoted(name)}) AS {quoted(name)}" for name in latches)
             self._db.register("given", table)
             self._db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
@@ -357,6 +364,12 @@ def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) ->
         db.execute(f"CREATE VIEW {years(source)} AS SELECT * FROM read_parquet({text(usage.years(source))})")
         db.execute(f"CREATE VIEW {firsts(source)} AS SELECT * FROM read_parquet({text(usage.firsts(source))})")
     return db
+
+
+def _stored(attribute: str, kind: Type) -> str:
+    """The column of what was set, typed: where nobody has any value DuckDB could not tell its type."""
+    column = quoted(stored_column(attribute))
+    return f"CAST({column} AS {_SQL_TYPES.get(kind, 'VARCHAR')}) AS {column}"
 
 
 def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:

@@ -204,6 +204,17 @@ assignments = Table(
     PrimaryKeyConstraint("experiment", "account_id"),
 )
 
+account_values = Table(
+    "account_values",
+    metadata,
+    _text("account_id"),
+    _text("name"),
+    _text("value"),
+    _text("playbook"),
+    _at("set_at"),
+    PrimaryKeyConstraint("name", "account_id"),
+)
+
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 
 milestones = Table(

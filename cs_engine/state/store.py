@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
+from typing import Any
 
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
@@ -38,6 +39,7 @@ from cs_engine.state import (
     plans,
     suppressions,
     ticks,
+    values,
 )
 from cs_engine.state import ctas as cta
 from cs_engine.state.database import Database, Tx
@@ -169,12 +171,17 @@ class SqlStore:
             messages.plan(tx, kept.messages)
             cta.fire(tx, kept.ctas)
             experiments.assign(tx, kept.assignments)
+            values.put(tx, kept.values)
             journal.append(tx, kept.journal)
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
             enrolments.set_timers(tx, timers)
             journal.append(tx, lines)
+
+    def values(self) -> dict[str, tuple[list[str], list[Any]]]:
+        with self.database.read() as tx:
+            return values.every(tx)
 
     def assigned(self, experiment: str) -> dict[str, str]:
         with self.database.read() as tx:
@@ -300,4 +307,5 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         [c for c in change.ctas if c.enrolment_id not in enrolments_there],
         [line for line in change.journal if line.enrolment_id not in enrolments_there],
         change.assignments,
+        change.values,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import Column, Literal, NotHere
 from cs_engine.usage.attributes import Attributes
-from cs_engine.usage.columns import Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin
+from cs_engine.usage.columns import Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored
 from cs_engine.usage.windows import Window
 
 Scalar = str | int | float | bool | None
@@ -34,6 +34,10 @@ def reached_at_column(milestone: str) -> str:
 
 def latch_column(milestone: str) -> str:
     return f"latched:{milestone}"
+
+
+def stored_column(attribute: str) -> str:
+    return f"set:{attribute}"
 
 
 def segment_column(segment: str) -> str:
@@ -88,6 +92,8 @@ class Catalogue:
             return Counted(column)
         head, _, rest = column.partition(".")
         own = self.attributes.account if grain is Grain.ACCOUNT else self.attributes.contact
+        if head == grain.value == Grain.ACCOUNT and rest in self.attributes.stored:
+            return Stored(rest, own[rest], self.attributes.stored[rest])
         if head == grain.value and rest in own:
             return Attribute(rest, own[rest])
         if grain is Grain.ACCOUNT:

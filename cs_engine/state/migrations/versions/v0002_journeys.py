@@ -1,4 +1,4 @@
-"""What journeys remember: who may enter again, whose timers stand still, and who gets what in an experiment."""
+"""What journeys remember: who may enter again, whose timers stand still, who gets what in an experiment, and what playbooks set."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def upgrade() -> None:
         *map(_text, ("experiment", "account_id", "arm")),
         sa.Column("assigned_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("experiment", "account_id", name="assignments_key"),
+    )
+    op.create_table(
+        "account_values",
+        *map(_text, ("account_id", "name", "value", "playbook")),
+        sa.Column("set_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("name", "account_id", name="account_values_key"),
     )
     op.create_table(
         "holdouts",
