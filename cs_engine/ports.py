@@ -187,6 +187,16 @@ class ValueSet(NamedTuple):
     set_at: Micros
 
 
+class EnrolRequest(NamedTuple):
+    """Somebody, or another playbook, enrols a subject: as if `enter` held, once."""
+
+    playbook: str
+    subject_id: str
+    by: str
+    """A playbook and its step, or `manual`."""
+    requested_at: Micros
+
+
 class Change(NamedTuple):
     """What one batch of decisions does, in one transaction."""
 
@@ -197,6 +207,7 @@ class Change(NamedTuple):
     journal: Sequence[JournalLine] = ()
     assignments: Sequence[experiment.Assignment] = ()
     values: Sequence[ValueSet] = ()
+    requests: Sequence[EnrolRequest] = ()
 
 
 class Candidate(NamedTuple):
@@ -313,6 +324,15 @@ class Store(Protocol):
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""
+
+    def request(self, given: Sequence[EnrolRequest]) -> None:
+        """Keeps them until the playbook's next tick; again is nothing."""
+
+    def requests(self, playbook: str) -> dict[str, str]:
+        """Subject -> by whom it was enrolled, of those that wait."""
+
+    def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
+        """They have been answered."""
 
     def values(self) -> dict[str, tuple[list[str], list[Any]]]:
         """Attribute that playbooks have set -> (accounts, values)."""

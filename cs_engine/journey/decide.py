@@ -15,7 +15,23 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import NO_TIME, Micros
 from cs_engine.language.expression import Duration, Expression
-from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Repeat, Sending, Set, Split, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import (
+    Branch,
+    Cta,
+    Edge,
+    Email,
+    Enrol,
+    Notice,
+    Plan,
+    Repeat,
+    Sending,
+    Set,
+    Split,
+    Stop,
+    Wait,
+    WaitDate,
+    WaitUntil,
+)
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -72,7 +88,7 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until | set | if | nobody
+    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until | set | enrolled | if | nobody
     | then | else | stop | end, or the arm of a split"""
     because: Expression | None = None
     """The condition that decided."""
@@ -92,7 +108,7 @@ class Walk:
     moved: Mask
     repeats: Ints
     sends: list[tuple[Sending, Ints]] = field(default_factory=list)
-    sets: list[tuple[Set, Ints]] = field(default_factory=list)
+    effects: list[tuple[Set | Enrol, Ints]] = field(default_factory=list)
     assigned: list[tuple[Split, Ints, Ints]] = field(default_factory=list)
     """Members who came to a split, and their arms."""
     passed: list[Passed] = field(default_factory=list)
@@ -178,10 +194,10 @@ class _Walker:
                 self._go(members[~yes], step.id, step.otherwise, "else", step.condition)
             case Split():
                 self._split(step, members)
-            case Set():
+            case Set() | Enrol():
                 control = self.cohort.control[members]
-                self.out.sets.append((step, members[~control]))
-                self._go(members[~control], step.id, step.next, "set")
+                self.out.effects.append((step, members[~control]))
+                self._go(members[~control], step.id, step.next, "set" if isinstance(step, Set) else "enrolled")
                 self._go(members[control], step.id, step.next, "control")
             case Stop():
                 self._finish(members, step.id, "done", "stop")

@@ -13,7 +13,7 @@ from cs_engine.playbook import schedule
 from cs_engine.playbook.checks import check_plan, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps
-from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.model import MANUAL, PlaybookSpec
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import Edge, Notice, Plan
 from cs_engine.playbook.reader import Reader, Surroundings
@@ -61,7 +61,8 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         touch=spec.touch,
         phase=spec.phase,
         audience=optional("audience", spec.audience),
-        enter=optional("enter", spec.enter),
+        enter=None if spec.enter == MANUAL else optional("enter", spec.enter),
+        manual=spec.enter == MANUAL,
         once_per=None if spec.once_per is None else reader.scalar(("once_per",), spec.once_per),
         existing=spec.existing,
         goal=optional("goal", spec.goal),
@@ -100,6 +101,8 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
     """One text by its key: of a step, or of the playbook itself."""
     kind: Kind | None = next((k for k in _SENDING if k in step), None) if step is not None else None
     match key:
+        case "enter" if text == MANUAL:
+            pass
         case "audience" | "enter" | "goal" | "exit" | "while" | "hold" if step is None:
             reader.condition(path, text)
         case "once_per" if step is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Set, Split, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Enrol, Notice, Plan, Set, Split, Stop, Wait, WaitDate, WaitUntil
 
 _LONGEST = 80
 _END = "done"
@@ -113,6 +113,8 @@ def _does(step: AnyStep) -> str:
             return "split " + ", ".join(f"{arm.name} {arm.weight:g}%" for arm in step.arms)
         case Set():
             return "set " + ", ".join(f"{name} = {value}" for name, value in step.values.items())
+        case Enrol():
+            return f"enrol into {step.playbook}"
         case Stop():
             return "stop"
         case _:
@@ -121,7 +123,7 @@ def _does(step: AnyStep) -> str:
 
 def _entry(plan: Plan) -> str:
     parts = [condition.text for condition in (plan.audience, plan.enter) if condition is not None]
-    return f"{plan.playbook}\n{' and '.join(parts) or 'everyone'}"
+    return f"{plan.playbook}\n{' and '.join(parts) or ('by hand' if plan.manual else 'everyone')}"
 
 
 def _quoted(text: str) -> str:

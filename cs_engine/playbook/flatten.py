@@ -127,6 +127,8 @@ class Flattener:
                 return self._split(step, path, common)
             case model.SetSpec():
                 return [plan.Set(values=dict(step.set), **common)]
+            case model.EnrolSpec():
+                return [plan.Enrol(playbook=step.enrol, **common)]
             case model.StopSpec():
                 common["next"] = after if common["only_if"] else Edge(None)
                 return [plan.Stop(**common)]

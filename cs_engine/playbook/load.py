@@ -156,6 +156,7 @@ class _Loader:
         for found in playbooks:
             self._compile(found, around, known, attributes)
         self._check_between(playbooks)
+        self._check_enrols(playbooks)
         playbooks += self._implied(playbooks, journey, around, catalogue)
         plans, bundles, broken = self._sorted(playbooks, catalogue)
         return Project(
@@ -280,6 +281,31 @@ class _Loader:
                         self.problems.add(here, "P208", message, "a milestone is told once: keep one of them")
                         found.compiled = None
 
+    def _check_enrols(self, playbooks: list[_Found]) -> None:
+        """Playbooks that others enrol into: they are there, over the same subjects, and nobody goes round in a circle."""
+        subjects = {found.id: str(found.document.data.get("subject", "account")) for found in playbooks}
+        edges: list[tuple[_Found, str, Place]] = []
+        for found in playbooks:
+            for path, step in raw_steps(found.document.data):
+                if isinstance(target := step.get("enrol"), str):
+                    edges.append((found, target, found.document.place((*path, "enrol"))))
+        ways: dict[str, set[str]] = {}
+        for found, target, _ in edges:
+            ways.setdefault(found.id, set()).add(target)
+        for found, target, place in edges:
+            if target not in subjects:
+                mend = did_you_mean(target, subjects) or "playbooks: " + ", ".join(sorted(subjects))
+                self.problems.add(place, "P119", f"there is no playbook {shown(target)}", mend)
+            elif subjects[found.id] == "account" and subjects[target] == "contact":
+                message = f'"{target}" is passed by contacts: an account cannot enrol into it'
+                self.problems.add(place, "P119", message, "let contacts pass through this one, or accounts through that one")
+            elif found.id in _reached(ways, target):
+                message = f'enrolling into "{target}" leads back to "{found.id}": people would go round for ever'
+                self.problems.add(place, "P120", message, "take one of the enrol steps out")
+            else:
+                continue
+            found.compiled = None
+
     def _implied(self, playbooks: list[_Found], journey: JourneySpec, around: Surroundings, catalogue: Catalogue) -> list[_Found]:
         """The notices of journey.yaml that no playbook sends, not even a broken one: mended, it would send a second."""
         file = f"{FOLDER}/journey.yaml"
@@ -312,6 +338,18 @@ class _Loader:
                 plans[found.id] = compiled.plan
                 bundles[compiled.plan.digest] = bundle_of(found.document, compiled.definitions)
         return plans, bundles, broken
+
+
+def _reached(ways: Mapping[str, set[str]], start: str) -> set[str]:
+    """All that one comes to from there, with itself."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        here = waiting.pop()
+        if here not in reached:
+            reached.add(here)
+            waiting += ways.get(here, ())
+    return reached
 
 
 def _where(place: Place) -> str:

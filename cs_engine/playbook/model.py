@@ -20,6 +20,9 @@ ID_PATTERN = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 
 DURATION_PATTERN = r"^[0-9]+ +(minutes?|hours?|days?|weeks?|business days?)$"
 
+MANUAL = "manual"
+"""The `enter` of a playbook that people are enrolled into by hand, or by another playbook."""
+
 FIXED = frozenset({"id", "name", "locale", "timezone", "signed_up_at", "learned_at"})
 """Attributes of accounts that no playbook sets: who they are, and what mail hangs on before any playbook is asked."""
 
@@ -48,8 +51,6 @@ def _condition(value: Any) -> Any:
 def _enter(value: Any) -> Any:
     if isinstance(value, Mapping) and "event" in value:
         raise wrong("P104", "`enter: {event: …}` is part of the language but not built yet", "write a condition")
-    if value == "manual":
-        raise wrong("P104", "`enter: manual` is part of the language but not built yet", "write a condition")
     return _condition(value)
 
 
@@ -299,6 +300,15 @@ class SetSpec(AnyStepSpec):
     )
 
 
+class EnrolSpec(AnyStepSpec):
+    """Enrols into another playbook, as if its `enter` held."""
+
+    CALLED = "an enrol step"
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    enrol: Id = Field(description="The playbook.")
+
+
 class StopSpec(AnyStepSpec):
     """Ends the passage, done."""
 
@@ -319,11 +329,12 @@ KINDS: Mapping[str, type[AnyStepSpec]] = {
     "then": IfSpec,
     "split": SplitSpec,
     "set": SetSpec,
+    "enrol": EnrolSpec,
     "stop": StopSpec,
 }
 """The key that makes a step what it is -> its model."""
 
-LATER_KINDS = frozenset({"enrol", "webhook"})
+LATER_KINDS = frozenset({"webhook"})
 
 
 def tag(kind: str) -> str:
@@ -393,6 +404,7 @@ Step = Annotated[
     | Annotated[IfSpec, Tag("<then>")]
     | Annotated[SplitSpec, Tag("<split>")]
     | Annotated[SetSpec, Tag("<set>")]
+    | Annotated[EnrolSpec, Tag("<enrol>")]
     | Annotated[StopSpec, Tag("<stop>")],
     Discriminator(_kind),
     BeforeValidator(_step),
@@ -419,7 +431,10 @@ class PlaybookSpec(Keyed):
         "general", description="Mail topic for preferences. `transactional` has no cap, hold, holdout or unsubscribe.", min_length=1
     )
     audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
-    enter: Enter | None = Field(None, description="Begins a passage when it holds. Default: at once for the whole audience.")
+    enter: Enter | None = Field(
+        None,
+        description="Begins a passage when it holds; or `manual`: only `cs-engine enrol` and `enrol` steps begin one. Default: at once for the whole audience.",
+    )
     once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")
     reenter: str = Field(
         "never",

@@ -169,11 +169,18 @@ class Set(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enrol(Step):
+    """Enrols the subject into another playbook."""
+
+    playbook: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop(Step):
     """The passage ends here, done."""
 
 
-AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Set | Stop
+AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Set | Enrol | Stop
 Sending = Email | Notice | Cta
 
 
@@ -224,6 +231,8 @@ class Plan:
     steps: tuple[AnyStep, ...]
     reenter: Duration | None = None
     """So long after the end of a passage the next may begin; None: never."""
+    manual: bool = False
+    """Only who is enrolled by somebody, or by another playbook, enters."""
     while_: Expression | None = None
     """Those of whom it is not true leave."""
     hold: Expression | None = None
@@ -262,7 +271,7 @@ class Plan:
                     found.append(step.until)
                 case Branch():
                     found.append(step.condition)
-                case Wait() | WaitDate() | Split() | Set() | Stop():
+                case Wait() | WaitDate() | Split() | Set() | Enrol() | Stop():
                     pass
         return found
 

@@ -17,8 +17,8 @@ from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.experiment import Assignment, of_split
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Notice, Plan, Sending
-from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows, ValueSet
+from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Enrol, Notice, Plan, Sending, Set
+from cs_engine.ports import Change, CtaFired, EnrolRequest, JournalLine, Mask, Rows, ValueSet
 from cs_engine.run.context import TickContext
 from cs_engine.run.hold import hold
 
@@ -84,8 +84,9 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     messages, ctas = effects_of(tick, plan, result, cohort.row, members)
     journal, arms = journal_of(tick, plan, result, cohort.row, members), arms_of(tick, plan, result, members)
     return len(moves), Change(
-        moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms, values=values_of(tick, plan, result, members)
-    )
+        moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
+        values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members),
+    )  # fmt: skip
 
 
 def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:
@@ -127,10 +128,23 @@ def values_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Sta
     """What the walk's `set` steps set."""
     return [
         ValueSet(members[i].account_id, name, json.dumps(value), plan.playbook, tick.at)
-        for step, who in result.sets
+        for step, who in result.effects
+        if isinstance(step, Set)
         for i in who.tolist()
         for name, value in step.values.items()
     ]
+
+
+def requests_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[EnrolRequest]:
+    """Whom the walk's `enrol` steps enrol. A contact enrols its account into a playbook over accounts."""
+    requests = []
+    for step, who in result.effects:
+        if isinstance(step, Enrol):
+            target = tick.engine.project.plans.get(step.playbook)
+            by_account = plan.subject is Grain.CONTACT and target is not None and target.subject is Grain.ACCOUNT
+            subjects = [members[i].account_id if by_account else members[i].subject_id for i in who.tolist()]
+            requests += [EnrolRequest(step.playbook, subject, f"{plan.playbook}/{step.id}", tick.at) for subject in subjects]
+    return requests
 
 
 def messages_for(

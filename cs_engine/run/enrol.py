@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
 
 from cs_engine.instants import NO_TIME
@@ -11,7 +13,7 @@ from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
-from cs_engine.run.advance import MOST_AT_ONCE, arms_of, effects_of, journal_of, moves_of, values_of
+from cs_engine.run.advance import MOST_AT_ONCE, arms_of, effects_of, journal_of, moves_of, requests_of, values_of
 from cs_engine.run.context import TickContext
 from cs_engine.run.experiments import Groups
 
@@ -23,12 +25,14 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     At the playbook's first run those who match already are passed over unless it says `existing: include`.
     """
     report = tick.of(plan.playbook)
-    matching = _matching(tick, plan)
+    requests = tick.engine.store.requests(plan.playbook)
+    requested = _requested(tick, plan, requests)
+    matching = _matching(tick, plan, requested)
     report.matched = int(matching.sum())
     rows = np.flatnonzero(matching & ~_leaving(tick, plan))
     keys = _keys(tick, plan)
     if plan.existing != "include":
-        rows = _pass_over(tick, plan, rows, matching, keys)
+        rows = _pass_over(tick, plan, rows, matching, keys, requested)
     passages = tick.engine.store.passages(plan.playbook)
     if plan.reenter is not None:
         passages = _rearm(tick, plan, passages, matching, keys)
@@ -37,14 +41,40 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     for start in range(0, len(entrants), MOST_AT_ONCE):
         batch = slice(start, start + MOST_AT_ONCE)
         _enter(tick, plan, entrants[batch], numbers[batch], keys, groups)
+    _answer(tick, plan, requests, passages, matching)
 
 
-def _matching(tick: TickContext, plan: Plan) -> Mask:
-    mask = np.ones(len(tick.facts.ids(plan.subject)), dtype=bool)
-    for condition in (plan.audience, plan.enter):
-        if condition is not None:
-            mask &= tick.facts.mask(condition)
+def _requested(tick: TickContext, plan: Plan, requests: Collection[str]) -> Mask:
+    mask = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
+    rows = tick.rows_of(plan.subject, list(requests))
+    mask[rows[rows >= 0]] = True
     return mask
+
+
+def _matching(tick: TickContext, plan: Plan, requested: Mask) -> Mask:
+    mask = np.full(len(requested), not plan.manual)
+    if plan.enter is not None:
+        mask &= tick.facts.mask(plan.enter)
+    mask |= requested
+    return mask if plan.audience is None else mask & tick.facts.mask(plan.audience)
+
+
+def _answer(tick: TickContext, plan: Plan, requests: Mapping[str, str], passages: Sequence[Passage], matching: Mask) -> None:
+    """The requests are answered: who did not enter has the reason in the journal."""
+    if not requests:
+        return
+    after = {p.subject_id: p for p in tick.engine.store.passages(plan.playbook)}
+    before = {p.subject_id: p for p in passages}
+    index, lines = tick.facts.rows(plan.subject), []
+    for subject, by in sorted(requests.items()):
+        last, row = after.get(subject), index.get(subject)
+        if last is not None and (last != before.get(subject) or last.changed_at == tick.at):
+            continue
+        why = "subject_gone" if row is None else "audience" if not matching[row] else "leaving" if last is None else "has_been_through"
+        account = "" if row is None else _accounts(tick, plan, np.array([row]))[0]
+        reason = f"{by}: {'inside' if last is not None and last.active else why}"
+        lines.append(JournalLine(tick.at, plan.playbook, account, subject, "", "", "not_enrolled", reason, ""))
+    tick.engine.store.drop_requests(plan.playbook, requests, lines)
 
 
 def _leaving(tick: TickContext, plan: Plan) -> Mask:
@@ -59,14 +89,14 @@ def _keys(tick: TickContext, plan: Plan) -> list[str]:
     return tick.facts.texts(plan.once_per) if plan.once_per is not None else [""] * len(tick.facts.ids(plan.subject))
 
 
-def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: list[str]) -> Ints:
+def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: list[str], requested: Mask) -> Ints:
     """Who matched at the first run stays out until the condition has been false in between."""
     store, ids = tick.engine.store, tick.facts.ids(plan.subject)
     if plan.playbook in tick.first_run:
-        over = {(ids[row], keys[row]) for row in np.flatnonzero(matching).tolist()}
+        over = {(ids[row], keys[row]) for row in np.flatnonzero(matching & ~requested).tolist()}
         store.put_passed_over(plan.playbook, over, ())
         tick.of(plan.playbook).passed_over = len(over)
-        return rows[:0]
+        return rows[requested[rows]]
     over = store.passed_over(plan.playbook)
     if not over:
         return rows
@@ -75,7 +105,7 @@ def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: 
     if back:
         store.put_passed_over(plan.playbook, (), back)
     still = over - back
-    return rows[[(ids[row], keys[row]) not in still for row in rows.tolist()]] if len(rows) else rows
+    return rows[[requested[row] or (ids[row], keys[row]) not in still for row in rows.tolist()]] if len(rows) else rows
 
 
 def _rearm(tick: TickContext, plan: Plan, passages: list[Passage], matching: Mask, keys: list[str]) -> list[Passage]:
@@ -116,12 +146,7 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
 
 
 def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: list[str], groups: Groups) -> None:
-    ids = tick.facts.ids(plan.subject)
-    if plan.subject is Grain.CONTACT:
-        account_ids, of = tick.facts.ids(Grain.ACCOUNT), tick.facts.account_of_contact()
-        accounts = [account_ids[a] for a in of[rows].tolist()]
-    else:
-        accounts = [ids[row] for row in rows.tolist()]
+    ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, rows)
     at, first = tick.at, plan.first.id
     controls = groups.controls(accounts)
     who = [
@@ -176,6 +201,7 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
+        requests_of(tick, plan, result, who),
     )  # fmt: skip
     tick.engine.store.commit(change, at)
     report = tick.of(plan.playbook)
@@ -183,6 +209,13 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     report.control["entered"] += sum(controls)
     report.planned += len(messages)
     report.count(change.moves, {w.id for w in who if w.control})
+
+
+def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
+    """The accounts of the plan's subjects at those rows."""
+    ids = tick.facts.ids(Grain.ACCOUNT)
+    of = rows if plan.subject is Grain.ACCOUNT else tick.facts.account_of_contact()[rows]
+    return [ids[row] for row in of.tolist()]
 
 
 def _how(number: int, control: bool) -> str:

@@ -76,6 +76,8 @@ def _verdict(
     failing = [name for name in ("audience", "enter") if name in conditions and not conditions[name]["holds"]]
     if failing:
         return f"did not enter: {' and '.join(failing)} not true"
+    if plan.manual and not failing and subject not in tick.engine.store.requests(plan.playbook):
+        return "enters when it is enrolled by hand, or by another playbook"
     met = [leave.reason for leave in plan.leaves() if leave.when and conditions[leave.reason]["holds"]]
     if met:
         return f"did not enter: {' and '.join(met)} met already"

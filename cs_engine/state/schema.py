@@ -215,6 +215,16 @@ account_values = Table(
     PrimaryKeyConstraint("name", "account_id"),
 )
 
+enrol_requests = Table(
+    "enrol_requests",
+    metadata,
+    _text("playbook"),
+    _text("subject_id"),
+    _text("by"),
+    _at("requested_at"),
+    PrimaryKeyConstraint("playbook", "subject_id"),
+)
+
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 
 milestones = Table(

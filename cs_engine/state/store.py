@@ -18,6 +18,7 @@ from cs_engine.ports import (
     ContactRow,
     Counts,
     EnrolmentView,
+    EnrolRequest,
     JournalLine,
     MessageView,
     OpenCta,
@@ -37,6 +38,7 @@ from cs_engine.state import (
     passed_over,
     people,
     plans,
+    requests,
     suppressions,
     ticks,
     values,
@@ -172,11 +174,25 @@ class SqlStore:
             cta.fire(tx, kept.ctas)
             experiments.assign(tx, kept.assignments)
             values.put(tx, kept.values)
+            requests.put(tx, kept.requests)
             journal.append(tx, kept.journal)
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
             enrolments.set_timers(tx, timers)
+            journal.append(tx, lines)
+
+    def request(self, given: Sequence[EnrolRequest]) -> None:
+        with self.database.write() as tx:
+            requests.put(tx, given)
+
+    def requests(self, playbook: str) -> dict[str, str]:
+        with self.database.read() as tx:
+            return requests.of(tx, playbook)
+
+    def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            requests.drop(tx, playbook, subjects)
             journal.append(tx, lines)
 
     def values(self) -> dict[str, tuple[list[str], list[Any]]]:
@@ -308,4 +324,5 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         [line for line in change.journal if line.enrolment_id not in enrolments_there],
         change.assignments,
         change.values,
+        change.requests,
     )

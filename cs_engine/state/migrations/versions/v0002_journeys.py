@@ -1,4 +1,4 @@
-"""What journeys remember: who may enter again, whose timers stand still, who gets what in an experiment, and what playbooks set."""
+"""What journeys remember: who may enter again, whose timers stand still, who gets what in an experiment, what playbooks set, and who is enrolled by hand."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def upgrade() -> None:
         *map(_text, ("account_id", "name", "value", "playbook")),
         sa.Column("set_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("name", "account_id", name="account_values_key"),
+    )
+    op.create_table(
+        "enrol_requests",
+        *map(_text, ("playbook", "subject_id", "by")),
+        sa.Column("requested_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("playbook", "subject_id", name="enrol_requests_key"),
     )
     op.create_table(
         "holdouts",
