@@ -2,8 +2,9 @@
 
     python -m benchmarks.facts --accounts 100000 --events 5000000
 
-Each phase runs in a process of its own, so that its peak memory is its own. The floor is DuckDB reading every value of every column
-that the facts use, from the sources' Parquet: SELECT bit_xor(hash(column)), …. Target: facts and conditions of 20 playbooks in at most 8 floors.
+Each phase runs in a process of its own, so that its peak memory is its own. The floor is DuckDB reading every value of every
+column that the facts use, from the sources' Parquet: SELECT bit_xor(hash(column)), …. Target: facts and
+conditions of 20 playbooks in at most 8 floors.
 """
 
 from __future__ import annotations
@@ -191,9 +192,8 @@ def main() -> None:
         return
     results = {phase: _in_own_process(phase, given) for phase in ("sync", "scan", "facts")}
     for phase, result in results.items():
-        print(
-            f"{phase:6} {median(result['seconds']):7.2f} s (of {', '.join(f'{s:.2f}' for s in result['seconds'])})  {result['peak_mb']:6.0f} MB"
-        )
+        each = ", ".join(f"{seconds:.2f}" for seconds in result["seconds"])
+        print(f"{phase:6} {median(result['seconds']):7.2f} s (of {each})  {result['peak_mb']:6.0f} MB")
     found = results["facts"]
     print(f"{found['accounts']:,} accounts, {found['contacts']:,} contacts, {found['conditions']} conditions, {found['true']:,} true")
     print(f"facts / scan = {median(found['seconds']) / median(results['scan']['seconds']):.1f} (target: at most 8)")

@@ -46,7 +46,8 @@ def _draw(db: duckdb.DuckDBPyConnection, accounts: int) -> None:
     db.execute(
         "CREATE OR REPLACE TABLE drawn AS SELECT i, account_id, 'acc_' || substr(md5('account ' || i), 1, 12) AS new_id, "
         "to_days(7 * CAST(hash(i, 'weeks') % 9 AS INTEGER) - 28) AS moved FROM range(?) AS r(i) "
-        "JOIN (SELECT account_id, row_number() OVER () - 1 AS n FROM real_accounts) ON n = hash(i, 'account') % (SELECT count(*) FROM real_accounts)",
+        "JOIN (SELECT account_id, row_number() OVER () - 1 AS n FROM real_accounts) "
+        "ON n = hash(i, 'account') % (SELECT count(*) FROM real_accounts)",
         [accounts],
     )
 
@@ -56,8 +57,8 @@ def _write(db: duckdb.DuckDBPyConnection, name: str, select: str, folder: Path) 
 
 
 _ACCOUNTS = """
-SELECT new_id AS account_id, 'Account ' || upper(substr(new_id, 5, 6)) AS name, plan, CAST(signed_up_at AS TIMESTAMPTZ) + moved AS signed_up_at,
-       country, locale, timezone, csm_email, CAST(seats AS BIGINT) AS seats
+SELECT new_id AS account_id, 'Account ' || upper(substr(new_id, 5, 6)) AS name, plan,
+       CAST(signed_up_at AS TIMESTAMPTZ) + moved AS signed_up_at, country, locale, timezone, csm_email, CAST(seats AS BIGINT) AS seats
 FROM drawn JOIN real_accounts USING (account_id) ORDER BY i
 """
 
@@ -74,7 +75,8 @@ WITH kept AS (
   -- An account's very first change is its sign-up: that one always stays.
   SELECT i, new_id, contact_id, event, CAST(occurred_at AS TIMESTAMPTZ) + moved AS moment, hash(i, contact_id, occurred_at) AS change,
          CAST(occurred_at AS TIMESTAMPTZ) = CAST(signed_up_at AS TIMESTAMPTZ) AS first,
-         CAST(floor({copies}) AS BIGINT) + CAST(change % 1000000 < ({copies} - floor({copies})) * 1000000 AS BIGINT) AS kept, greatest(kept, CAST(first AS BIGINT)) AS n
+         CAST(floor({copies}) AS BIGINT) + CAST(change % 1000000 < ({copies} - floor({copies})) * 1000000 AS BIGINT) AS kept,
+         greatest(kept, CAST(first AS BIGINT)) AS n
   FROM drawn JOIN real_usage_events USING (account_id) JOIN real_accounts USING (account_id) WHERE n > 0
 ), placed AS (
   SELECT *, moment + to_seconds(CAST(hash(change, copy) % 3600 AS BIGINT) - 1800) AS placed_at

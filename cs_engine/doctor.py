@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, NamedTuple
@@ -10,6 +9,7 @@ from typing import Literal, NamedTuple
 from cs_engine import settings as settings_module
 from cs_engine.errors import CsEngineError
 from cs_engine.language.problems import Level
+from cs_engine.server_settings import SERVER_SETTINGS
 from cs_engine.settings import Settings
 
 
@@ -20,17 +20,17 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-def examine() -> list[Finding]:
-    """All findings, each part examined even when another is wrong."""
+def examine() -> Iterator[Finding]:
+    """All findings as they are made, the slowest last; each part is examined even when another is wrong."""
     try:
         settings = settings_module.load()
         root = settings.root
     except CsEngineError as error:
-        return [Finding("project", "wrong", error.message, error.mend)]
-    findings = [Finding("project", "ok", str(root))]
-    for part in (_playbooks, _database, _usage, _channels, _keys, _prefect):
-        findings += _guarded(part, settings)
-    return findings
+        yield Finding("project", "wrong", error.message, error.mend)
+        return
+    yield Finding("project", "ok", str(root))
+    for part in (_playbooks, _database, _usage, _channels, _keys, _deployments, _prefect):
+        yield from _guarded(part, settings)
 
 
 def _guarded(part: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
@@ -102,19 +102,42 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         yield Finding("keys", "ok", "CS_ENGINE_SECRET_KEYS is set")
 
 
+def _deployments(settings: Settings) -> Iterator[Finding]:
+    from cs_engine.deployments import FILE, TAKE, deployments_yaml
+    from cs_engine.wiring import load_project
+
+    file = settings.root / FILE
+    if not file.is_file():
+        yield Finding("deployments", "warning", f"there is no {FILE}: nothing runs on a schedule", "cs-engine deploy")
+    elif file.read_text(encoding="utf-8") != deployments_yaml(load_project(settings)):
+        yield Finding("deployments", "warning", f"{FILE} is out of step with the playbooks", f"cs-engine deploy, then {TAKE}")
+    else:
+        yield Finding("deployments", "ok", f"{FILE} is in step with the playbooks")
+
+
 def _prefect(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001 - all parts are called alike
-    yield Finding("prefect", "ok", f"prefect {version('prefect')}")
     try:
         fastapi = version("fastapi")
     except PackageNotFoundError:
         fastapi = "0"
     if tuple(int(part) for part in fastapi.split(".")[:2]) >= (0, 151):
-        yield Finding("prefect", "wrong", f"fastapi {fastapi} breaks Prefect's server", "pip install 'fastapi<0.151'")
-    url = os.environ.get("PREFECT_API_URL")
-    if url:
-        from cs_engine.server_settings import SERVER_SETTINGS
+        yield Finding("prefect", "wrong", f"fastapi {fastapi} breaks Prefect's server", "pip install 'fastapi>=0.139,<0.151'")
+    from cs_engine.prefect_flows import named_server
+    from cs_engine.prefect_server import answers
 
-        wanted = " ".join(f"{name}={value}" for name, value in SERVER_SETTINGS.items())
-        yield Finding("prefect", "warning", "the server named by PREFECT_API_URL is yours", f"start it with: {wanted}")
+    url = named_server()
+    if not url:
+        yield Finding("prefect", "ok", f"prefect {version('prefect')}; no PREFECT_API_URL, so each run starts a server of its own")
+        return
+    if answers(url):
+        yield Finding("prefect", "ok", f"prefect {version('prefect')}; the server at {url} answers")
     else:
-        yield Finding("prefect", "ok", "no PREFECT_API_URL: each run starts a server of its own, with the settings it needs")
+        mend = "prefect server start, or unset PREFECT_API_URL (prefect config unset PREFECT_API_URL)"
+        yield Finding("prefect", "wrong", f"no server answers at PREFECT_API_URL={url}", mend)
+    wanted = " ".join(f"{name}={value}" for name, value in SERVER_SETTINGS.items())
+    yield Finding(
+        "prefect",
+        "warning",
+        "that server is yours, and its settings cannot be seen from here: with others, flows that follow each other stall",
+        f"{wanted} prefect server start",
+    )

@@ -44,7 +44,7 @@ class TickTooEarly(WrongUse):
     def __init__(self, now: datetime, last: datetime) -> None:
         self.now, self.last = now, last
         super().__init__(
-            f"--now {now.isoformat()} lies before the last tick, {last.isoformat()}; what was decided cannot be decided again",
+            f"{now.isoformat()} lies before the last tick, {last.isoformat()}; what was decided cannot be decided again",
             f"run at {last.isoformat()} or later, or use another CS_ENGINE_DATABASE_URL",
         )
 

@@ -44,10 +44,21 @@ class Overlay(NamedTuple):
     """Attribute that playbooks set -> (accounts, value)."""
 
 
+class Failure(NamedTuple):
+    """Something that an author wrote fails on some of the values that it meets."""
+
+    text: str
+    """The expression or the name, as its author wrote it."""
+    reason: str
+    """What is wrong, without data."""
+
+
 class Facts(Protocol):
     """All facts of one tick: two tables, one row an account, one row a contact, at one `now`."""
 
     now: datetime
+    failed: list[Failure]
+    """What failed so far: it counts as false, or blank, where it did."""
 
     def ids(self, grain: Grain) -> list[str]:
         """The subjects, in row order."""
@@ -352,11 +363,14 @@ class Store(Protocol):
     def known_milestones(self) -> set[str]:
         """Milestones that have been evaluated before; what is true at a milestone's first evaluation is history."""
 
+    def history(self, milestone: str) -> list[str]:
+        """Accounts that had reached it before its first evaluation."""
+
     def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
         """Latches it for those accounts (again is nothing) and makes the milestone known."""
 
-    def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
-        """(account, contact, n) of customer mails accepted since."""
+    def emails_since(self, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
+        """(account, contact, n) of customer mails accepted since, in ticks before that one."""
 
     def skip_left(self, now: Micros) -> Mapping[str, int]:
         """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's.
@@ -386,6 +400,9 @@ class Store(Protocol):
     def uncertain(self) -> list[Candidate]: ...
 
     def open_ctas(self) -> list[OpenCta]: ...
+
+    def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
+        """Account -> its CTAs that were open when the tick at `now` began; accounts with none are left out."""
 
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
         """(cta id, reason); journalled."""

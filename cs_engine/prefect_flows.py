@@ -26,6 +26,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Failed
 
+from cs_engine.deployments import attribute
 from cs_engine.errors import CsEngineError, PrefectDown, WrongUse
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
@@ -54,15 +55,29 @@ def unit(name: str) -> Task[..., None]:
 
 
 class Once:
-    """Work to be done once. Prefect keeps the parameters of finished tasks alive; this lets go of the tick's facts."""
+    """Work to be done once. Prefect keeps the parameters and exceptions of finished tasks alive; neither may keep the tick's facts.
+
+    Whatever the work raises comes out as UnitFailed with a name instead of a text, which could quote a customer's data.
+    """
 
     def __init__(self, work: Work) -> None:
         self._work: Work | None = work
+        self.raised: Exception | None = None
+        """What was raised, when that was no UnitFailed: for the caller, who takes it."""
 
     def __call__(self) -> None:
         work, self._work = self._work, None
         assert work is not None, "a unit's work is done once"
-        work()
+        failure = ""
+        try:
+            work()
+        except UnitFailed as failed:
+            failure = str(failed)
+        except Exception as error:  # noqa: BLE001 - the caller raises it again
+            self.raised, failure = error, _named(error)
+        del work
+        if failure:
+            raise UnitFailed(failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +98,6 @@ def compile_playbook(plan: Plan) -> CompiledPlaybook:
         return _run(now, None, (plan.playbook,), {plan.playbook: tasks})
 
     return CompiledPlaybook(playbook, tasks)
-
-
-def attribute(playbook: str) -> str:
-    """The name of a playbook's flow in flows/playbooks.py."""
-    return playbook.replace("-", "_")
 
 
 def playbook_flows(project: Project | None = None) -> dict[str, Flow[..., State[None]]]:
@@ -144,9 +154,14 @@ def reporting_to(server: EmbeddedServer) -> Iterator[None]:
         server.stop()
 
 
+def named_server() -> str:
+    """The address of the user's own Prefect server, from the environment, `.env` or Prefect's profile; '' without one."""
+    return str(PREFECT_API_URL.value() or "")
+
+
 def _api_url(own: EmbeddedServer) -> str:
     """Where flows report to: the user's own server, when there is one."""
-    named: str | None = PREFECT_API_URL.value()
+    named = named_server()
     if not named:
         return own.url()
     own.stop()
@@ -173,8 +188,9 @@ def tick_through_prefect(now: datetime, until: datetime | None, playbooks: tuple
         raise PrefectDown(
             f"Prefect stopped the run: {type(error).__name__}", "run it again: what was done is kept. .cs-engine/prefect.log may say more"
         ) from error
-    if _desk.raised is not None:
-        raise _desk.raised
+    raised, _desk.raised = _desk.raised, None
+    if raised is not None:
+        raise raised
     if _desk.report is None:
         raise PrefectDown("Prefect did not run the flow", "run it again; .cs-engine/prefect.log may say more")
     return _desk.report
@@ -226,24 +242,18 @@ def _run_on(engine: Engine, now: str | None, until: str | None, only: tuple[str,
 
 
 def _perform(named: Task[..., None], work: Work) -> None:
-    """Runs the task. Prefect learns an exception's name only; the caller gets the exception."""
-    raised: list[Exception] = []
-
-    def told() -> None:
-        try:
-            work()
-        except UnitFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again below
-            raised.append(error)
-            raise UnitFailed(_named(error)) from None
-
+    """Runs the task. Raises UnitFailed, or what stopped the work: Prefect learns its name only."""
+    once = Once(work)
     try:
-        named(Once(told))
-    except UnitFailed:
-        if raised:
-            raise raised[0] from None
-        raise
+        named(once)
+    except UnitFailed as failure:
+        stopped, once.raised = once.raised, None
+        said = UnitFailed(str(failure))
+        # Prefect keeps this very exception, and its traceback would keep every caller's variables.
+        failure.__traceback__ = failure.__context__ = None
+    else:
+        return
+    raise stopped or said
 
 
 def _named(error: Exception) -> str:

@@ -109,6 +109,8 @@ def answers(url: str, seconds: float = 5.0) -> bool:
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=seconds) as response:  # noqa: S310 - the user's own address
             return bool(response.status == 200)
+    except urllib.error.HTTPError as error:
+        return error.code < 500  # it wants to know who asks: Prefect's client will tell it
     except (OSError, ValueError):
         return False
 

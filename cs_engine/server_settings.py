@@ -18,7 +18,9 @@ SERVER_SETTINGS: Mapping[str, str] = {
 """`cs-engine doctor` names them for a server of the user's own."""
 
 CLIENT_SETTINGS: Mapping[str, str] = {
+    # Failures are said by the command; Prefect's tracebacks of them go to its server alone.
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "PREFECT_TASKS_REFRESH_CACHE": "false",
 }

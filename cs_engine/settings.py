@@ -51,8 +51,13 @@ class Settings(BaseSettings):
 
     @property
     def work_folder(self) -> Path:
-        """Where the engine keeps what it makes: state, usage, mailbox."""
-        return self.root / ".cs-engine"
+        """Where the engine keeps what it makes: state, usage, mailbox.
+
+        Made when it is not there, for this user alone: it holds addresses.
+        """
+        folder = self.root / ".cs-engine"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     @property
     def database_url(self) -> str:
@@ -60,7 +65,7 @@ class Settings(BaseSettings):
         url, prefix = self.cs_engine_database_url, "sqlite:///"
         if not url.startswith(prefix) or url == prefix or url.startswith("sqlite:////") or ":memory:" in url:
             return url
-        return f"{prefix}{self.root / url.removeprefix(prefix)}"
+        return f"{prefix}{self.work_folder.parent / url.removeprefix(prefix)}"
 
     def secret_keys(self) -> list[str]:
         """Keys, newest first. Without CS_ENGINE_SECRET_KEYS one is made below .cs-engine/ and kept."""

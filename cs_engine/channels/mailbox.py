@@ -52,7 +52,10 @@ class _Mailbox:
         """Writes a file for each id that has none yet. An outcome a parcel, in order; `retry` with errno's word when the disk refuses."""
         if not parcels:
             return []
-        self._sweep()
+        try:
+            self._sweep()
+        except OSError as error:
+            return [_disk_refused(parcel.id, error) for parcel in parcels]
         outcomes: dict[str, Outcome] = {}
         for start in range(0, len(parcels), _CHUNK):
             self._put(parcels[start : start + _CHUNK], outcomes)

@@ -193,8 +193,10 @@ class SlackChannel:
                 continue  # unreadable: it proves nothing
             found |= {id: Outcome(id, "accepted", provider_id=here[id]) for id in ids if id in here}
             found |= {id: Outcome(id, "retry", "not_sent") for id, its in meant.items() if its == channel and id not in here}
-        for id in found:
-            self._unsure.pop(id, None)
+        for id, outcome in found.items():
+            # Who asks may ask again before it believes that a message is not there.
+            if outcome.kind == "accepted":
+                self._unsure.pop(id, None)
         return found
 
 

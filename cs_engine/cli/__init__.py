@@ -58,7 +58,7 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="\b\nStart here:\n  cs-engine init demo && cd demo && cs-engine check && cs-engine run",
+    epilog="\b\nStart here:\n  cs-engine init demo && cd demo && cs-engine check && cs-engine run --dry-run",
 )
 @click.version_option(package_name="cs-engine", prog_name="cs-engine")
 def app() -> None:
@@ -68,9 +68,7 @@ def app() -> None:
 def main() -> None:
     """The console script. Exit 0 done, 1 problems found, 2 wrong use; never a bare traceback."""
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(app(standalone_mode=False))  # what a command gives is its exit code; None is 0
     except click.Abort:
         click.echo("stopped; nothing is lost: run it again", err=True)
         sys.exit(130)

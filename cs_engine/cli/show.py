@@ -57,11 +57,16 @@ format_option = click.option("--format", "form", type=click.Choice(["text", "jso
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
-    """A progress display on standard error; nothing is shown when quiet."""
+    """A progress display on standard error: a moving bar on a terminal, else a line for each new thing that is done. None when quiet."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
+    if not quiet and not console.is_terminal:
+        from cs_engine.cli.lines import Lines
+
+        yield Lines(disable=True)
+        return
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -36,7 +36,7 @@ def _by_playbook(reports: Sequence[TickReport]) -> Table:
     )
     table = new_table(f"By playbook ({ticks})")
     table.add_column("playbook", no_wrap=True)
-    for name in ("matched", "entered", "advanced", "finished", "planned", "held", "skipped"):
+    for name in ("matched", "entered", "advanced", "finished", "planned", "sent", "held", "skipped"):
         table.add_column(name, justify="left" if name == "finished" else "right", no_wrap=name != "finished")
     for name in sorted({p for report in reports for p in report.playbooks}):
         parts = [report.playbooks[name] for report in reports if name in report.playbooks]
@@ -56,6 +56,7 @@ def _row(parts: Sequence[PlaybookReport]) -> list[str]:
         str(sum(p.advanced for p in parts)),
         ", ".join(f"{reason} {n}" for reason, n in sorted(finished.items())) or "-",
         str(sum(p.planned for p in parts)),
+        str(sum(p.sent for p in parts)),
         str(sum(p.held for p in parts)),
         str(sum(p.skipped for p in parts)),
     ]

@@ -36,6 +36,10 @@ class TemplateUse(NamedTuple):
     """Names of the playbook's `vars`; None: not checked."""
 
 
+UNUSED = "T314"
+"""The code of a template that nobody uses."""
+
+
 def check(library: Library, uses: Sequence[TemplateUse], known: Known, locales: Sequence[str]) -> list[Problem]:
     """Problems of the templates in use, and of those that nobody uses.
 
@@ -91,7 +95,7 @@ class _Checking:
 
     def unused(self, kind: Kind, name: str) -> None:
         for file, _ in self.library.variants(kind, name):
-            self.problems.warn(Place(file), "T314", "no playbook uses this template")
+            self.problems.warn(Place(file), UNUSED, "no playbook uses this template")
 
     # --- one file ------------------------------------------------------------------------------------------------------
 
@@ -194,6 +198,7 @@ def _named(parsed: Source) -> Named:
 _MENDS: Mapping[str, str] = {
     "cta": "only a CTA has one",
     "milestone": "only a milestone notice has one",
+    "vars": "name it in the playbook: `vars: {…}`",
     "contact": "a Slack message about an account has no contact; its champion is `champion.name`",
 }
 

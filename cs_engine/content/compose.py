@@ -69,9 +69,9 @@ def composed(locale: str, source: Source, layout: Layout, problems: Problems) ->
 
 
 def _html(mjml: str, layout: Layout, problems: Problems) -> str:
-    """MJML to HTML, its styles inlined."""
+    """MJML to HTML, its styles inlined. Fonts that are merely named are not fetched: a mail that is opened asks nobody for anything."""
     try:
-        return str(mrml.to_html(mjml).content)
+        return str(mrml.to_html(mjml, None, mrml.RenderOptions(fonts={})).content)
     except OSError as error:
         problems.add(Place(layout.mjml.file), "T322", f"the layout is no MJML: {error}")
         return ""

@@ -71,6 +71,8 @@ class View:
     holds: Callable[[Expression], Mask]
     reaches: Callable[[Sending], Mask]
     """Whether a sending step has anybody to go to."""
+    history: Callable[[str], Mask]
+    """Where a milestone was true before we came: of that no notice is given."""
     after: Callable[[Ints, Duration], Ints]
     """Instants plus a duration, in the project's zone."""
     arms: Callable[[Split, Ints], Ints]
@@ -88,8 +90,8 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until | set | enrolled | if | nobody
-    | then | else | stop | end, or the arm of a split"""
+    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until
+    | set | enrolled | if | nobody | history | then | else | stop | end, or the arm of a split"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
@@ -220,6 +222,10 @@ class _Walker:
         for reason, some in (("sent", leaving[~control]), ("control", leaving[control])):
             self._go(some, step.id, step.next, reason, since=when[some])
         arrived = members[fresh]
+        if isinstance(step, Notice) and len(arrived):
+            old = self.view.history(step.milestone)[self.cohort.row[arrived]]
+            self._go(arrived[old], step.id, step.next, "history")
+            arrived = arrived[~old]
         if not len(arrived):
             return
         reached = self.view.reaches(step)[self.cohort.row[arrived]]

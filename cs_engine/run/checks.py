@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs_engine.content.check import TemplateUse, check
+from cs_engine.content.check import UNUSED, TemplateUse, check
 from cs_engine.content.library import Library
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Problem
@@ -25,7 +25,9 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
                 case _:
                     pass
     library = Library(project.root, project.config.locale)
-    return check(library, uses, lambda grain: known_names(project, grain), locales)
+    problems = check(library, uses, lambda grain: known_names(project, grain), locales)
+    # What a broken playbook uses is not known: its templates are not called unused beside its errors.
+    return [problem for problem in problems if not (project.broken and problem.code == UNUSED)]
 
 
 def known_names(project: Project, grain: Grain) -> set[str]:

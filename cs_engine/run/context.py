@@ -92,6 +92,7 @@ class TickContext:
             now=self.at,
             holds=self.facts.mask,
             reaches=lambda step: self.directory.reaches(step, plan.subject),
+            history=lambda milestone: self._history(milestone, plan.subject),
             after=self._after,
             arms=lambda split, rows: self._arms(plan, split, rows),
             times=self.facts.instants,
@@ -107,6 +108,13 @@ class TickContext:
         """Where a condition holds, over the rows of that grain: of an account, for all of its contacts."""
         mask = self.facts.mask(condition)
         return mask if condition.grain is grain else mask[self.facts.account_of_contact()]
+
+    def _history(self, milestone: str, grain: Grain) -> Mask:
+        """Over the grain's rows: whose account had reached it before its first evaluation."""
+        mask = np.zeros(len(self.facts.ids(Grain.ACCOUNT)), dtype=bool)
+        rows = self.rows_of(Grain.ACCOUNT, self.engine.store.history(milestone))
+        mask[rows[rows >= 0]] = True
+        return mask if grain is Grain.ACCOUNT else mask[self.facts.account_of_contact()]
 
     def rows_of(self, grain: Grain, subjects: list[str]) -> Ints:
         """Their rows in the facts, -1 for who is not there."""

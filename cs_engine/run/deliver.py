@@ -28,6 +28,8 @@ MOST_ATTEMPTS = 18
 
 PATIENCE = 120.0
 """Seconds that a tick may spend on a channel that limits it; what is left then waits for a later tick."""
+MOST_VAIN_WAITS = 2
+"""How often in a row a limit is waited for and then is still there."""
 
 _SOON = timedelta(seconds=30)
 """When to try again what a channel could not take, or we could not make. Ticks are further apart."""
@@ -114,7 +116,7 @@ class _Lane:
     def __init__(self, tick: TickContext, letters: Letters, channel: str) -> None:
         self.channel = channel
         self._tick, self._letters, self._plans = tick, letters, PlanRules(tick)
-        self._patience = PATIENCE
+        self._patience, self._vain = PATIENCE, 0
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
         self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
@@ -198,6 +200,8 @@ class _Lane:
         sent = self._tick.engine.outbox.send(self.channel, [parcel for parcel in made if isinstance(parcel, Parcel)])
         outcomes.update((outcome.id, outcome) for outcome in sent)
         settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
+        for playbook, accepted in Counter(c.playbook for c in batch.candidates if outcomes[c.id].kind == "accepted").items():
+            self._tick.of(playbook).sent += accepted
         return sent
 
     def _put_back(self, candidates: Sequence[Candidate], why: str) -> None:
@@ -211,12 +215,16 @@ class _Lane:
         if not troubled:
             return 0.0
         wait = max(outcome.retry_after or 0.0 for outcome in troubled)
-        if wait:
-            self._patience -= wait + took
-            rests = self._patience < 0
+        through = any(outcome.kind == "accepted" for outcome in sent)
+        failures = sorted({outcome.code for outcome in troubled} - _LIMITS)
+        if failures or not wait:
+            # Waiting mends no key. While some still get through, the others may too.
+            wait, rests = 0.0, not through
         else:
-            rests = not any(outcome.kind == "accepted" for outcome in sent)
-        for code in sorted({outcome.code for outcome in troubled} - _LIMITS):
+            self._patience -= wait + took
+            self._vain = 0 if through else self._vain + 1
+            rests = self._patience < 0 or self._vain > MOST_VAIN_WAITS
+        for code in failures:
             if code == "auth":
                 self._fail_loudly(f"delivery: the {self.channel} channel refuses our key; its messages wait")
             elif rests:

@@ -14,6 +14,7 @@ from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
 from cs_engine.ports import EnrolmentView, Facts
 from cs_engine.run.context import TickContext
+from cs_engine.run.observe import never_completed
 
 
 def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
@@ -57,7 +58,9 @@ def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, in
 def _subject(tick: TickContext, plan: Plan, subject: str, row: int, passages: list[EnrolmentView]) -> dict[str, Any]:
     named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_}
     conditions = {name: _seen(tick.facts, condition, row) for name, condition in named.items() if condition is not None}
-    return {"subject": subject, "conditions": conditions, "verdict": _verdict(tick, plan, subject, conditions, passages)}
+    key = tick.facts.texts(plan.once_per)[row] if plan.once_per is not None else ""
+    own = [passage for passage in passages if passage.subject_id == subject]
+    return {"subject": subject, "conditions": conditions, "verdict": _verdict(tick, plan, (subject, key), conditions, own)}
 
 
 def _seen(facts: Facts, condition: Expression, row: int) -> dict[str, Any]:
@@ -66,25 +69,29 @@ def _seen(facts: Facts, condition: Expression, row: int) -> dict[str, Any]:
 
 
 def _verdict(
-    tick: TickContext, plan: Plan, subject: str, conditions: Mapping[str, Mapping[str, Any]], passages: list[EnrolmentView]
+    tick: TickContext, plan: Plan, who: tuple[str, str], conditions: Mapping[str, Mapping[str, Any]], own: list[EnrolmentView]
 ) -> str:
-    own = [p for p in passages if p.subject_id == subject]
+    """What is so, and what comes next, of one subject and its key of `once_per`. `own`: its passages."""
     if any(p.state == "active" for p in own):
         return "inside"
-    if own:
-        return _has_been_through(tick, plan, own[-1])
+    if (last := next((p for p in reversed(own) if p.key == who[1]), None)) is not None:
+        return _has_been_through(tick, plan, last)
     failing = [name for name in ("audience", "enter") if name in conditions and not conditions[name]["holds"]]
     if failing:
         return f"did not enter: {' and '.join(failing)} not true"
-    if plan.manual and not failing and subject not in tick.engine.store.requests(plan.playbook):
+    if plan.manual and not failing and who[0] not in tick.engine.store.requests(plan.playbook):
         return "enters when it is enrolled by hand, or by another playbook"
     met = [leave.reason for leave in plan.leaves() if leave.when and conditions[leave.reason]["holds"]]
     if met:
         return f"did not enter: {' and '.join(met)} met already"
     if "while" in conditions and not conditions["while"]["holds"]:
         return "did not enter: while not true"
-    if any(who == subject for who, _ in tick.engine.store.passed_over(plan.playbook)):
-        return "passed over: matched already at the playbook's first run, and `existing` is not include"
+    if plan.existing != "include":
+        state = tick.engine.store.playbooks().get(plan.playbook)
+        if state is None or never_completed(state):
+            return "matches, but will be passed over at the playbook's first run, for `existing` is not include"
+        if who in tick.engine.store.passed_over(plan.playbook):
+            return "passed over: matched already at the playbook's first run, and `existing` is not include"
     return "matches: enters at the playbook's next tick"
 
 

@@ -34,7 +34,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
     tick = _context(engine, now, report, due)
-    tick.first_run = frozenset(p for p in due if p not in states or _never_completed(states[p]))
+    tick.first_run = frozenset(p for p in due if p not in states or never_completed(states[p]))
     tick.horizon = horizon
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
@@ -82,17 +82,18 @@ def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Col
     return sorted(chosen, key=lambda p: (-plans[p].priority if p in plans else 0, p))
 
 
-def _never_completed(state: PlaybookState) -> bool:
+def never_completed(state: PlaybookState) -> bool:
     """Whether every run of it so far died or failed: its next due time is still the one that it was registered with."""
     return state.next_due_at <= state.first_run_at
 
 
 def _overlay(engine: Engine, at: Micros) -> Overlay:
-    open_ctas = Counter(cta.account_id for cta in engine.store.open_ctas())
+    # As they were when the tick began: one that died and is run again must not see what it did itself.
+    open_ctas = Counter(engine.store.ctas_open_before(at))
     month = 30 * timedelta(days=1) // timedelta(microseconds=1)
     accounts: Counter[str] = Counter()
     contacts: Counter[str] = Counter()
-    for account, contact, sent in zip(*engine.store.emails_since(at - month), strict=True):
+    for account, contact, sent in zip(*engine.store.emails_since(at - month, at), strict=True):
         accounts[account] += sent
         contacts[contact] += sent
     return Overlay(

@@ -26,6 +26,8 @@ class PlaybookReport:
     """Passages that moved at least one step."""
     finished: Counter[str] = field(default_factory=Counter)
     planned: int = 0
+    sent: int = 0
+    """Accepted in this run."""
     held: int = 0
     skipped: int = 0
     passed_over: int = 0

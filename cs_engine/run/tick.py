@@ -84,6 +84,7 @@ def _phases(tick: TickContext, do: Do) -> None:
     _unit(tick, do, "", "deliver", partial(deliver, tick))
     _unit(tick, do, "", "feedback", partial(settle_doubts, tick))
     stocks(tick)
+    tick.report.failures += [f"{failure.text}: {failure.reason}" for failure in tick.facts.failed]
 
 
 def _enrol(tick: TickContext, plan: Plan) -> None:

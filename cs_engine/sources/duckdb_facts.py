@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import NEVER, NO_TIME, from_micros
 from cs_engine.language.expression import Expression, Grain, Type
-from cs_engine.ports import Mask, Overlay, Rows
+from cs_engine.ports import Failure, Mask, Overlay, Rows
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage import facts_sql
@@ -29,15 +29,6 @@ from cs_engine.usage.windows_sql import Moment, firsts, view, years
 MEMORY_LIMIT = "600MB"
 
 _SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
-
-
-class Failure(NamedTuple):
-    """Something that an author wrote fails on some of the values that it meets."""
-
-    text: str
-    """The expression or the name, as its author wrote it."""
-    reason: str
-    """What is wrong, without data."""
 
 
 class DuckdbFacts:

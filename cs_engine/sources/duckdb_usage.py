@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from cs_engine.errors import CsEngineError
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.config import ProjectConfig
@@ -45,8 +47,9 @@ class DuckdbUsage:
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         usage = self._current()
-        accounts = self._rows(usage.accounts, ("id", "name", "locale", "timezone", "csm"), "signed_up_at")
-        contacts = self._rows(usage.contacts, ("id", "account", "email", "name", "role", "locale", "timezone"), "created_at")
+        with syncing.working_database(":memory:", "UTC") as db:
+            accounts = _rows(db, usage.accounts, ("id", "name", "locale", "timezone", "csm"), "signed_up_at")
+            contacts = _rows(db, usage.contacts, ("id", "account", "email", "name", "role", "locale", "timezone"), "created_at")
         hashed = self._hash_email
         return (
             [AccountRow(*row) for row in accounts],
@@ -70,7 +73,7 @@ class DuckdbUsage:
             raise CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
         return found
 
-    def _rows(self, file: Path, texts: tuple[str, ...], since: str) -> list[tuple[Any, ...]]:
-        shown = listed(f"coalesce({quoted(name)}, '')" for name in texts)
-        with syncing.working_database(":memory:", "UTC") as db:
-            return db.execute(f'SELECT {shown}, epoch_us({quoted(since)}) FROM read_parquet({text(file)}) ORDER BY "#no"').fetchall()
+
+def _rows(db: duckdb.DuckDBPyConnection, file: Path, texts: tuple[str, ...], since: str) -> list[tuple[Any, ...]]:
+    shown = listed(f"coalesce({quoted(name)}, '')" for name in texts)
+    return db.execute(f'SELECT {shown}, epoch_us({quoted(since)}) FROM read_parquet({text(file)}) ORDER BY "#no"').fetchall()

@@ -111,7 +111,18 @@ def _decoded_head(head: bytes, label: str) -> str:
             return codecs.getincrementaldecoder(encoding)().decode(head)
         except UnicodeDecodeError:
             continue
+    if _is_utf8(head.split(b"\n", 1)[0]):
+        # The header is sound: rows that are not will be named one by one.
+        return head.decode("utf-8", errors="replace")
     raise SyncStopped(f"{label}: the text is neither UTF-8 nor Shift_JIS", "save the file as UTF-8")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _encoding(path: Path, label: str) -> str:

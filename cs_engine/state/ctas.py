@@ -41,6 +41,16 @@ def opened(tx: Tx) -> list[OpenCta]:
     return [OpenCta(*row) for row in rows]
 
 
+def open_before(tx: Tx, now: Micros) -> dict[str, int]:
+    """Account -> how many of its CTAs were open when the tick at `now` began, whatever has become of them in it."""
+    return dict(
+        tx.rows(
+            "SELECT account_id, count(*) FROM ctas WHERE opened_at < :now AND (closed_at IS NULL OR closed_at >= :now) GROUP BY account_id",
+            now=now,
+        )
+    )
+
+
 def closed_reasons(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     """CTA -> why it was closed, of those that are."""
     sql = f"SELECT id, closed_reason FROM ctas WHERE state = 'closed' AND {tx.among('id', 'ids')}"

@@ -104,12 +104,13 @@ def counts(tx: Tx) -> Counts:
     )
 
 
-def emails_since(tx: Tx, since: Micros) -> tuple[list[str], list[str], list[int]]:
-    """(account, contact, n) of mails to customers accepted at `since` or later."""
+def emails_since(tx: Tx, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
+    """(account, contact, n) of mails to customers accepted at `since` or later, and before `before`."""
     rows = tx.rows(
         "SELECT account_id, recipient, count(*) FROM messages WHERE settled_at IS NOT NULL AND state = 'accepted' "
-        "AND settled_at >= :since AND recipient_kind = 'contact' GROUP BY account_id, recipient",
+        "AND settled_at >= :since AND settled_at < :before AND recipient_kind = 'contact' GROUP BY account_id, recipient",
         since=since,
+        before=before,
     )
     return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 

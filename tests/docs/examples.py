@@ -24,7 +24,7 @@ class Example:
 
 
 def examples(root: Path, pages: Iterable[str]) -> list[Example]:
-    """Makes the project in `root` and writes every YAML block of the pages into it.
+    """Makes the project in `root` and writes every YAML block of the pages into it. Pages are named below the repository's root.
 
     A block under a file's name is added to that file; one that begins `playbook:` is a playbook, `- …` are steps, and the rest keys
     of a playbook.
@@ -33,8 +33,8 @@ def examples(root: Path, pages: Iterable[str]) -> list[Example]:
         shutil.copytree(ROOT / part, root / part)
     found = []
     for page in pages:
-        for number, block in enumerate(b for b in blocks(ROOT / "docs" / page) if b.language == "yaml"):
-            found.append(_write(root, block, f"example-{page.removesuffix('.md')}-{number}"))
+        for number, block in enumerate(b for b in blocks(ROOT / page) if b.language == "yaml"):
+            found.append(_write(root, block, f"example-{Path(page).stem.lower()}-{number}"))
     return found
 
 

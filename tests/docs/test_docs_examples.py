@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +10,14 @@ from cs_engine.language.expression import Grain
 from cs_engine.language.expressions import compile_condition
 from cs_engine.language.functions import FUNCTIONS, NOT_BUILT, SUBJECTS
 from cs_engine.language.problems import Place, Problem, Problems
+from cs_engine.playbook.draw import mermaid
 from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
 from cs_engine.wiring import check_project, load_project
 from tests.docs.examples import Example, examples
-from tests.docs.markdown import ROOT, read, table, words
+from tests.docs.markdown import ROOT, blocks, read, table, words
 
-PAGES = ("writing-playbooks.md", "metrics.md")
+PAGES = ("README.md", "docs/writing-playbooks.md", "docs/metrics.md")
 PLAYBOOKS = ROOT / "docs/writing-playbooks.md"
 
 
@@ -41,6 +41,12 @@ def test_every_example_of_a_playbook_is_a_playbook(checked: tuple[list[Example],
     written, project, _ = checked
     files = {plan.file for plan in project.plans.values()}
     assert {example.file for example in written if example.block.file is None} <= files
+
+
+def test_the_readme_draws_its_example(checked: tuple[list[Example], Project, list[Problem]]) -> None:
+    (example,) = [example for example in checked[0] if example.block.page == "README.md"]
+    (plan,) = [plan for plan in checked[1].plans.values() if plan.file == example.file]
+    assert mermaid(plan) in [block.text for block in blocks(ROOT / "README.md")]
 
 
 @pytest.fixture(scope="module")

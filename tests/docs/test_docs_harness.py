@@ -28,9 +28,8 @@ def test_what_is_shown_is_compared_line_by_line(shown: tuple[str, ...], output: 
 
 def test_a_block_knows_its_file_and_its_commands(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(
-        "Write `a/b.yaml`:\n\n```yaml\nx: 1\n```\n\nThen:\n\n```console\n$ one \\\n    two\nout\n$ three\n```\n", encoding="utf-8"
-    )
+    text = "Write `a/b.yaml`:\n\n```yaml\nx: 1\n```\n\nThen:\n\n```console\n$ one \\\n    two\nout\n$ three\n```\n"
+    page.write_text(text, encoding="utf-8")
     yaml, console = blocks(page)
     assert (yaml.file, yaml.text, console.file) == ("a/b.yaml", "x: 1\n", None)
     assert [(c.line, c.shown) for c in commands(console)] == [("one two", ("out",)), ("three", ())]

@@ -197,6 +197,7 @@ class Trial:
     """The undisturbed life, kept stage by stage, and deaths beside it."""
 
     def __init__(self, town: Path, work: Path) -> None:
+        """`town`: a project nobody has synced yet; `work`: a folder for copies of it."""
         self._work = work
         self._begins = {stage: work / f"begin{stage}" for stage in STAGES}
         self._labels: dict[int, list[str]] = {}
@@ -212,13 +213,18 @@ class Trial:
         """(stage, event): over all stages, each kind of event before any of them twice."""
         kinds = [(stage, label) for stage, labels in self._labels.items() for label in sorted(set(labels))]
         chance.shuffle(kinds)
-        seen: set[str] = set()
-        kinds.sort(key=lambda kind: kind[1] in seen or bool(seen.add(kind[1])))
+        first = {label: (stage, label) for stage, label in reversed(kinds)}
         chosen = []
-        for stage, label in kinds[:wanted]:
+        for stage, label in sorted(kinds, key=lambda kind: kind != first[kind[1]])[:wanted]:
             places = [number for number, each in enumerate(self._labels[stage]) if each == label]
             chosen.append((stage, chance.choice(places)))
         return chosen
+
+    def beginning(self, stage: int, name: str) -> Path:
+        """A copy of where the stage begins."""
+        root = self._work / name
+        shutil.rmtree(root, ignore_errors=True)
+        return Path(shutil.copytree(self._begins[stage], root))
 
     def label(self, stage: int, number: int) -> str:
         return self._labels[stage][number]
@@ -228,17 +234,14 @@ class Trial:
 
     def dies_once(self, stage: int, number: int) -> tuple[bool, list[str]]:
         """Whether the life ended there, and what differs after another has run the stage to its end."""
-        root = self._work / "once"
-        shutil.rmtree(root, ignore_errors=True)
-        shutil.copytree(self._begins[stage], root)
+        root = self.beginning(stage, "once")
         killed = doomed(root, stage, number)
         child(lambda: live(root, stage))
         return killed, differences(root, self.wanted[stage])
 
     def dies_in_every_stage(self, chance: random.Random) -> tuple[int, list[str]]:
         """One whole life, with a death or two in every stage; how many, and what differs at its end."""
-        root = self._work / "often"
-        shutil.copytree(self._begins[SYNC], root)
+        root = self.beginning(SYNC, "often")
         deaths = 0
         for stage in STAGES:
             for _ in range(chance.choice((1, 2))):
@@ -263,4 +266,4 @@ def main() -> Iterator[dict[str, Any]]:
 
 if __name__ == "__main__":
     for each in main():
-        print(json.dumps(each), flush=True)
+        sys.stdout.write(json.dumps(each) + "\n")

@@ -37,7 +37,9 @@ def build(folder: Path, customers: int = 60) -> World:
     for number in range(customers):
         account = f"acc{number:03d}"
         world.account(account, timezone=zones[number % 5], csm="alex@vendor.example" if number % 4 else "")
-        world.contact(f"{account}-a", account, **({"email": ""} if number % 20 == 7 else {}))
+        world.contact(f"{account}-a", account)
+        if number % 20 == 7:
+            world.contact(f"{account}-a", account, email="")
         if number % 3 == 0:
             world.contact(f"{account}-b", account, role="operator")
         for at in range(number % 6):

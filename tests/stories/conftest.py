@@ -13,9 +13,15 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_base(tmp_path_factory.mktemp("base"))
 
 
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What syncs made, by what they read: many stories begin with the same customers."""
+    return tmp_path_factory.mktemp("synced")
+
+
 @pytest.fixture
-def world(base: Path, tmp_path: Path) -> Iterator[World]:
+def world(base: Path, synced: Path, tmp_path: Path) -> Iterator[World]:
     """A project that has nobody and no playbook yet."""
-    made = World(copy_of(base, tmp_path / "project"))
+    made = World(copy_of(base, tmp_path / "project"), synced)
     yield made
     made.close()

@@ -37,8 +37,8 @@ def test_a_wait_that_is_met_goes_on_at_once(world: World) -> None:
 def test_otherwise_runs_once_when_at_most_has_passed(world: World) -> None:
     world.customer().playbook("hello", helped("keep_waiting"))
     world.tick(day(0))
-    sent = [world.tick(day(n)).sent for n in range(1, 20)]
-    assert [(n, mails) for n, mails in enumerate(sent, 1) if mails] == [(2, ["ann: Help for Acme"]), (5, ["ann: Two for Acme"])]
+    sent = {n: mails for n in (1, 2, 3, 4, 5, 6, 9, 20) if (mails := world.tick(day(n)).sent)}
+    assert sent == {2: ["ann: Help for Acme"], 5: ["ann: Two for Acme"]}
 
 
 def test_at_most_counts_from_when_the_message_before_ended(world: World) -> None:

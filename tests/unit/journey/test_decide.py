@@ -77,6 +77,7 @@ def go(of: Plan, cohort: Cohort, truths: Mapping[str, bool | list[bool]] | None 
             now=NOW,
             holds=lambda e: np.broadcast_to(np.array(known[e.text]), size),
             reaches=lambda _: np.full(size, reached),
+            history=lambda _: np.zeros(size, dtype=bool),
             after=lambda at, duration: at + duration.amount * DAY,
             arms=lambda split, rows: rows % len(split.arms),
             times=lambda e: np.array(known[e.text]),

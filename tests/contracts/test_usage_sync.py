@@ -1,0 +1,224 @@
+"""What a sync does with bad input: rows named by file and line, nothing lost, nothing half taken."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cs_engine.errors import CsEngineError, SyncStopped
+from cs_engine.language.expression import Type
+from cs_engine.playbook.config import ProjectConfig
+from cs_engine.ports import SourceReport
+from cs_engine.sources.describe import describe
+from cs_engine.sources.snapshot import Shelf
+from cs_engine.sources.sync import sync
+from tests.contracts.usage_world import Account, Contact, Event, World, config_of, open_project, write
+
+NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)
+WORLD = World(
+    [Account(f"a{i}", signed_up_at=NOW - timedelta(days=30)) for i in range(3)],
+    [Contact(f"c{i}", f"a{i}", created_at=NOW - timedelta(days=20)) for i in range(3)],
+    [Event(f"e{i}", f"a{i % 3}", f"c{i % 3}", "opened", NOW - timedelta(hours=i), 1.0) for i in range(6)],
+)
+
+
+@pytest.fixture
+def lenient(tmp_path: Path) -> ProjectConfig:
+    """The world's project, that takes any number of bad rows."""
+    return changed(write(tmp_path, WORLD), most_bad_rows="100%")
+
+
+def changed(config: ProjectConfig, **sources: Any) -> ProjectConfig:
+    plain = config.model_dump(by_alias=True)
+    return ProjectConfig.model_validate(plain | {"sources": plain["sources"] | sources})
+
+
+def append(folder: Path, source: str, *lines: bytes | str) -> None:
+    with (folder / f"data/{source}.csv").open("ab") as file:
+        for line in lines:
+            file.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
+
+
+def report_of(folder: Path, config: ProjectConfig, source: str) -> SourceReport:
+    return next(report for report in sync(folder, config)[1] if report.source == source)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("e9,a1,c1,opened,2026-03-30T10:00:00,1", "occurred_at has no zone"),
+        ("e9,a1,c1,opened,yesterday,1", "occurred_at is no time"),
+        ("e9,a1,c1,opened,2026-02-30T10:00:00Z,1", "occurred_at is no time"),
+        ("e9,a1,c1,opened,,1", "no occurred_at"),
+        ("e9,,c1,opened,2026-03-30T10:00:00Z,1", "no account_id"),
+        ("e9,a1,c1,,2026-03-30T10:00:00Z,1", "no event"),
+        (",a1,c1,opened,2026-03-30T10:00:00Z,1", "no event_id"),
+        ("e9,a99,c1,opened,2026-03-30T10:00:00Z,1", "account_id is not among the accounts"),
+        ("e9,a1,c1,opened", "has 4 columns, the header has 6"),
+        ("e9,a1,c1,opened,2026-03-30T10:00:00Z,1,2", "has 7 columns, the header has 6"),
+        ("e9,a1,c1,opened\0,2026-03-30T10:00:00Z,1", "holds a NUL byte"),
+        (b"e9,a1,c1,\xff\xfe\x81\xad,2026-03-30T10:00:00Z,1", "holds bytes that are no text"),
+        ('e9,"a1"x,c1,opened,2026-03-30T10:00:00Z,1', "has broken quotes"),
+    ],
+)
+def test_a_bad_event_is_named_by_line_and_the_others_are_taken(
+    tmp_path: Path, lenient: ProjectConfig, line: bytes | str, reason: str
+) -> None:
+    # A field that spans lines comes first: lines are the file's, not counts of records.
+    append(tmp_path, "usage", 'e7,a1,c1,"two', 'lines",2026-03-30T10:00:00Z,1', line, "e8,a1,c1,opened,2026-03-30T11:00:00Z,1")
+    report = report_of(tmp_path, lenient, "usage")
+    assert (report.read, report.kept, report.bad) == (9, 8, 1)
+    assert report.examples == (f"data/usage.csv:10 {reason}",)
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "reason"),
+    [
+        ("accounts", "a1,again,team,1,2026-01-01T00:00:00Z,en,UTC,", "account_id stood in an earlier row already"),
+        ("accounts", ",nameless,team,1,2026-01-01T00:00:00Z,en,UTC,", "no account_id"),
+        ("accounts", "a9,x,team,1,2026-01-01T00:00:00,en,UTC,", "signed_up_at has no zone"),
+        ("contacts", "c9,a99,x@customer.example,X,operator,,,2026-01-01T00:00:00Z", "account_id is not among the accounts"),
+        ("contacts", "c1,a1,x@customer.example,X,operator,,,2026-01-01T00:00:00Z", "contact_id stood in an earlier row already"),
+    ],
+)
+def test_bad_accounts_and_contacts_too(tmp_path: Path, lenient: ProjectConfig, source: str, line: str, reason: str) -> None:
+    append(tmp_path, source, line)
+    report = report_of(tmp_path, lenient, source)
+    assert (report.kept, report.bad, report.examples) == (3, 1, (f"data/{source}.csv:5 {reason}",))
+    assert "customer.example" not in str(report)
+
+
+def test_too_many_bad_rows_stop_the_sync_and_leave_the_old_set(tmp_path: Path) -> None:
+    config = write(tmp_path, WORLD)
+    project = open_project(tmp_path, config, metrics={"changes": {"count": "*"}})
+    append(tmp_path, "usage", *("e9,a1,c1,opened,noon,1" for _ in range(12)))
+    with pytest.raises(SyncStopped) as stopped:
+        project.usage.sync()
+    text = str(stopped.value)
+    assert "12 of 18 rows are bad (66.7%, the limit is 1%)" in text
+    assert "data/usage.csv:8 occurred_at is no time" in text
+    assert text.count("data/usage.csv:") == 10, "ten examples at most"
+    assert "most_bad_rows" in text
+    assert project.values(NOW, "changes") == {"a0": 2, "a1": 2, "a2": 2}
+    assert len(list(Shelf.of(tmp_path).folder.glob("set-*"))) == 1, "nothing of the failed one is left"
+
+
+def test_a_missing_column_stops_the_sync_with_the_nearest_name(tmp_path: Path) -> None:
+    write(tmp_path, WORLD)
+    with pytest.raises(SyncStopped, match='no column "occured_at"; did you mean "occurred_at"'):
+        sync(tmp_path, config_of("UTC", at="occured_at"))
+    with pytest.raises(SyncStopped, match=r"sources\.usage"):
+        describe(tmp_path, config_of("UTC", id="id"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "empty"), ("account_id,account_id\n", "two columns"), ('id,"x\nmore\n', "never closes|no column")]
+)
+def test_files_that_are_no_tables_are_named(tmp_path: Path, text: str, said: str) -> None:
+    config = write(tmp_path, WORLD)
+    (tmp_path / "data/accounts.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(SyncStopped, match=said):
+        sync(tmp_path, config)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    config = write(tmp_path, WORLD)
+    (tmp_path / "data/contacts.csv").unlink()
+    with pytest.raises(SyncStopped, match=r"data/contacts\.csv: no such file"):
+        sync(tmp_path, config)
+
+
+def test_an_open_quote_swallows_nothing_in_silence(tmp_path: Path, lenient: ProjectConfig) -> None:
+    append(tmp_path, "usage", 'e9,a1,"c1,opened,2026-03-30T10:00:00Z,1', "e10,a1,c1,opened,2026-03-30T10:00:00Z,1")
+    with pytest.raises(SyncStopped, match=r"data/usage\.csv:8 a quote opens here and never closes"):
+        sync(tmp_path, lenient)
+
+
+def test_times_without_zone_in_parquet_are_bad(tmp_path: Path, lenient: ProjectConfig) -> None:
+    with duckdb.connect() as db:
+        db.execute(
+            "COPY (SELECT 'e1' AS event_id, 'a1' AS account_id, 'c1' AS contact_id, 'x' AS event, "
+            f"TIMESTAMP '2026-03-30 10:00:00' AS occurred_at) TO '{tmp_path / 'data/usage.parquet'}' (FORMAT parquet)"
+        )
+    report = report_of(tmp_path, changed(lenient, usage={"file": "data/usage.parquet"}), "usage")
+    assert report.examples == ("data/usage.parquet:1 occurred_at has no zone",)
+
+
+def test_many_files_are_one_source(tmp_path: Path, lenient: ProjectConfig) -> None:
+    rows = ["occurred_at;account_id;contact_id;event;event_id", "2026-03-30T10:00:00+09:00;a1;c1;opened;e20", "never;a1;c1;opened;e21"]
+    (tmp_path / "data/usage-2.csv").write_text("\n".join(rows), encoding="utf-8")
+    report = report_of(tmp_path, changed(lenient, usage={"file": "data/usage*.csv", "id": "event_id"}), "usage")
+    assert (report.kept, report.examples) == (7, ("data/usage-2.csv:3 occurred_at is no time",))
+
+
+def test_types_are_those_of_all_values(tmp_path: Path) -> None:
+    config = write(tmp_path, WORLD)
+    rows = ["account_id,signed_up_at,n,ratio,flag,code,renewal_at,touched,nothing,mixed"]
+    rows += [f"a{i},2026-01-0{i + 1}T00:00:00Z,{i},{i}.5,true,00{i},2026-12-31,2026-03-01 10:00,,{'x' if i == 2 else i}" for i in range(3)]
+    (tmp_path / "data/accounts.csv").write_text("\n".join(rows), encoding="utf-8")
+    config = changed(config, accounts={"file": "data/accounts.csv"})
+    expected = {
+        "n": Type.NUMBER, "ratio": Type.NUMBER, "flag": Type.BOOLEAN, "code": Type.TEXT, "renewal_at": Type.INSTANT,
+        "touched": Type.INSTANT, "nothing": Type.UNKNOWN, "mixed": Type.TEXT,
+        "id": Type.TEXT, "signed_up_at": Type.INSTANT, "locale": Type.TEXT,
+    }  # fmt: skip
+    before = describe(tmp_path, config)
+    assert {name: before.account[name] for name in expected} == expected
+    assert before.blanks == {}
+    project = open_project(tmp_path, config)
+    after = describe(tmp_path, config)
+    assert (dict(after.account), dict(after.contact), after.events) == (dict(before.account), dict(before.contact), before.events)
+    assert after.blanks["account.nothing"] == (3, 3)
+    # A plain date is that day's beginning in the project's zone.
+    assert project.values(NOW, "account.renewal_at")["a0"] == datetime(2026, 12, 30, 23, tzinfo=UTC)
+    assert project.values(NOW, "account.code")["a1"] == "001"
+
+
+def test_a_project_that_reads_otherwise_is_not_synced(tmp_path: Path) -> None:
+    project = open_project(tmp_path, write(tmp_path, WORLD))
+    assert project.usage.synced()
+    moved = open_project(tmp_path, project.config.model_copy(update={"timezone": "Asia/Tokyo"}), sync=False)
+    assert not moved.usage.synced(), "days are cut in another zone"
+    with pytest.raises(CsEngineError, match="no usage has been read"):
+        moved.facts(NOW)
+
+
+def test_a_changed_source_is_noticed(tmp_path: Path) -> None:
+    project = open_project(tmp_path, write(tmp_path, WORLD))
+    assert not project.usage.stale()
+    append(tmp_path, "usage", "e9,a1,c1,opened,2026-03-30T10:00:00Z,1")
+    assert project.usage.stale()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2, 0.3])
+def test_a_sync_that_is_killed_leaves_the_old_set(tmp_path: Path, seconds: float) -> None:
+    project = open_project(tmp_path, write(tmp_path, WORLD), metrics={"changes": {"count": "*"}})
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from cs_engine.playbook.config import ProjectConfig
+        from cs_engine.sources.sync import sync
+        config = ProjectConfig.model_validate_json(sys.argv[2])
+        print("ready", flush=True)
+        while True:
+            sync(Path(sys.argv[1]), config)
+    """)
+    config = project.config.model_dump_json(by_alias=True)
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path), config], stdout=subprocess.PIPE) as syncing:
+        assert syncing.stdout is not None
+        assert syncing.stdout.readline() == b"ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            syncing.wait(seconds)
+        os.kill(syncing.pid, signal.SIGKILL)
+    assert project.values(NOW, "changes") == {"a0": 2, "a1": 2, "a2": 2}
+    project.usage.sync()
+    assert len(list(Shelf.of(tmp_path).folder.glob("set-*"))) <= 2, "what the dead one left is cleared away"

@@ -1,0 +1,81 @@
+"""A mail that cannot be made harms nobody else, and one that its author can mend is not lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from cs_engine.channels.mailbox import mailbox_folder
+from cs_engine.run.tick import run_tick
+from tests.promise.crowd import anew, crowd, states
+from tests.stories.world import World, day
+
+SHARE = "You use {{ (100 / account.seats) | round }} percent.\n"
+
+
+def one_fails(world: World, customers: int) -> None:
+    crowd(world, customers).account(f"acc{customers // 2}", seats=0)
+    world.mail("one", "For {{ account.name }}", SHARE).playbook("hello", "- {id: one, email: one}")
+    ticked = world.tick(day(0))
+    assert ticked.delivery == {"accepted": customers - 1, "rejected": 1}
+    assert states(world, customers) == {"accepted": customers - 1, "rejected template_failed:ZeroDivisionError": 1}
+    assert len(list(mailbox_folder(world.root).glob("*.eml"))) == customers - 1
+    assert world.engine.outbox.renders_beside, "several processes rendered"
+
+
+def test_of_a_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
+    one_fails(world, 1_000)
+
+
+@pytest.mark.soak
+def test_of_ten_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
+    one_fails(world, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("{{ contact.name | no_such_filter }}\n", "broken_template"),
+        ("{% if %}\n", "broken_template"),
+        ("{{ no_such_metric }}\n", "unknown_name"),
+    ],
+    ids=["filter", "syntax", "name"],
+)
+def test_a_broken_template_holds_its_mail_until_it_is_mended_and_others_go(world: World, body: str, reason: str) -> None:
+    crowd(world, 3).playbook("hello", "- {id: one, email: one}").playbook("other", "- {id: two, email: two}")
+    world.tick(day(0, 9), "nobody")
+    world.mail("one", "Broken", body)
+    ticked = world.tick(day(0, 10))
+    assert ticked.delivery == {"accepted": 3, "held": 3}
+    assert f"delivery: one is held: {reason}" in ticked.json["failures"]
+    assert states(world, 3) == {f"held {reason}": 3}
+    world.mail("one", "Mended")
+    assert world.tick(day(0, 12)).delivery == {"accepted": 3}
+
+
+def test_a_process_that_is_killed_while_it_renders_costs_nothing(world: World) -> None:
+    crowd(world, 1_200).playbook("hello", "- {id: one, email: one}")
+    outbox = world.engine.outbox
+    make = outbox.make
+
+    def make_and_kill(*args: object, **options: object) -> object:
+        making = make(*args, **options)  # type: ignore[arg-type]
+        if outbox._pool is not None:
+            for process in list(outbox._pool._processes.values()):
+                process.kill()
+        return making
+
+    outbox.make = make_and_kill  # type: ignore[method-assign, assignment]
+    ticked = world.tick(day(0))
+    assert (ticked.delivery, ticked.json["failures"]) == ({"accepted": 1_200}, [])
+
+
+def test_a_disk_that_refuses_is_said_and_costs_nothing(world: World) -> None:
+    crowd(world, 5).playbook("hello", "- {id: one, email: one}")
+    folder = mailbox_folder(world.root)
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_text("no folder can be made here")
+    report = run_tick(world.engine, day(0)).as_json()
+    assert report["delivery"]["pending"] == 5
+    assert report["failures"] == ["delivery: the email channel takes nothing now (EEXIST); its messages wait"]
+    folder.unlink()
+    assert anew(world).tick(day(0, 12)).delivery == {"accepted": 5}

@@ -1,0 +1,112 @@
+"""The same promise through Slack: an alert stands once in its channel, is edited there, and is looked for when in doubt."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doubles.http import HANG, Answer
+from tests.doubles.slack import TOKEN, SlackDouble, no
+from tests.promise.crowd import anew, tick_elsewhere
+from tests.stories.world import World, day
+
+ALEX = "D-ALEX"
+"""The direct messages of the CSM, as the double calls them."""
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackDouble]:
+    """Slack, and an environment in which the engine posts there."""
+    with SlackDouble(channels={"C0CS": "cs"}) as double:
+        monkeypatch.setenv("CS_ENGINE_SLACK", "slack")
+        monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+        monkeypatch.setenv("SLACK_BASE_URL", double.base_url)
+        yield double
+        assert double.problems == []
+
+
+@pytest.fixture
+def alarm(world: World) -> World:
+    """A quiet customer, and an alert that closes when it is back."""
+    steps = "- {id: call, cta: call, close_when: quiet_days < 3}\n- {id: rest, wait: 30 days}"
+    return world.customer().uses("acme", day(0, 9)).playbook("alarm", steps, enter="quiet_days >= 3")
+
+
+def texts(slack: SlackDouble) -> list[str]:
+    with slack.lock:
+        return [message["text"] for messages in slack.messages.values() for message in messages]
+
+
+def message_of(world: World) -> str:
+    return next(m.id for m in world.engine.store.messages_of("acme", "alarm") if m.kind == "cta")
+
+
+def test_an_alert_is_posted_once_with_our_id_and_edited_where_it_stands(alarm: World, slack: SlackDouble) -> None:
+    assert alarm.tick(day(3)).delivery == {"accepted": 1}
+    alarm.tick(day(3, 12))
+    assert slack.ids() == [message_of(alarm)]
+    (posted,) = slack.messages[ALEX]
+    assert posted["metadata"]["event_payload"] == {"playbook": "alarm", "step": "call", "cs_message_id": message_of(alarm)}
+    alarm.uses("acme", day(4, 9)).tick(day(4))
+    (edited,) = slack.messages[ALEX]
+    assert edited["ts"] == posted["ts"]
+    assert edited["edited"]
+    assert "Closed by itself" in str(edited["blocks"])
+
+
+def test_an_alert_in_the_teams_channel_is_edited_there(alarm: World, slack: SlackDouble) -> None:
+    alarm.write("playbooks/team.yaml", "staff: [{email: lead@vendor.example, name: Toni}, {email: nora@vendor.example, name: Nora}]\n")
+    alarm.account(csm="nora@vendor.example").tick(day(3))
+    assert texts(slack) == ["Call Acme"]
+    assert alarm.uses("acme", day(4, 9)).tick(day(4)).delivery == {"accepted": 1}
+    assert [message.get("edited") for message in slack.messages["C0CS"]] == [True]
+
+
+def test_a_limit_is_waited_for(alarm: World, slack: SlackDouble) -> None:
+    slack.on_request(1, no("ratelimited", 429, Retry_After="1"))
+    assert alarm.tick(day(3)).delivery == {"accepted": 1}
+    assert len(slack.ids()) == 1
+
+
+def test_a_post_of_unknown_fate_is_found_in_the_history(alarm: World, slack: SlackDouble) -> None:
+    slack.on_request(1, Answer(fate="reset", take=True))
+    assert alarm.tick(day(3)).delivery == {"accepted": 1}, "delivery did not know, feedback found it"
+    alarm.uses("acme", day(4, 9)).tick(day(4))
+    assert [message.get("edited") for message in slack.messages[ALEX]] == [True], "and knows where it stands"
+
+
+def test_a_post_that_is_not_in_the_history_goes_again(alarm: World, slack: SlackDouble) -> None:
+    slack.on_request(1, Answer(fate="reset"))
+    assert alarm.tick(day(3)).delivery == {"uncertain": 1}, "in the very tick it may still be on its way"
+    assert alarm.tick(day(3, 11)).delivery == {"pending": 1}
+    assert alarm.tick(day(3, 12)).delivery == {"accepted": 1}
+    assert len(slack.ids()) == 1
+
+
+@pytest.mark.parametrize("told", [Answer(fate="hang", take=True), HANG], ids=["taken", "lost"])
+def test_killed_while_posting_the_alert_is_looked_for_by_the_next_process(alarm: World, slack: SlackDouble, told: Answer) -> None:
+    slack.on_request(1, told)
+    process = tick_elsewhere(alarm, day(3))
+    while not slack.requests:
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+    alarm.tick(day(3))
+    alarm.tick(day(3, 11))
+    alarm.tick(day(4, 12))
+    assert len(slack.ids()) == (1 if told.take else 0)
+    assert [m.state for m in alarm.engine.store.messages_of("acme", "alarm")] == ["accepted" if told.take else "skipped"]
+
+
+def test_a_refused_token_is_said_loudly_and_mail_goes_all_the_same(
+    alarm: World, slack: SlackDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-wrong")
+    alarm.playbook("hello", "- {id: one, email: one}")
+    ticked = alarm.tick(day(3))
+    assert (ticked.delivery, ticked.sent) == ({"accepted": 1, "pending": 1}, ["ann: One for Acme"])
+    assert ticked.json["failures"] == ["delivery: the slack channel refuses our key; its messages wait"]
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    assert anew(alarm).tick(day(3, 11)).delivery == {"accepted": 1}

@@ -1,0 +1,104 @@
+"""Random days in a small town: what becomes true, who comes and goes, who wants no mail, what the author edits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from cs_engine.instants import to_micros
+from tests.properties.conditions import ACCOUNT_FLAGS, CONTACT_FLAGS
+from tests.properties.documents import Doc, documents
+from tests.properties.memory import People
+from tests.properties.project import with_playbooks
+from tests.properties.town import START, Town
+
+V = TypeVar("V")
+
+ACCOUNTS = {"acc0": "alex@vendor.example", "acc1": "alex@vendor.example", "acc2": "", "acc3": "left@vendor.example"}
+CONTACTS = {
+    "con0": ("acc0", "champion"),
+    "con1": ("acc0", "operator"),
+    "con2": ("acc1", "champion"),
+    "con3": ("acc2", "operator"),
+    "con4": ("acc2", "user"),
+}
+FLAGS = [(account, flag) for account in ACCOUNTS for flag in ACCOUNT_FLAGS] + [(c, flag) for c in CONTACTS for flag in CONTACT_FLAGS]
+SPANS = [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=7), timedelta(days=1), timedelta(days=1), timedelta(days=4)]
+
+
+@dataclass(frozen=True)
+class Day:
+    """What has happened when the next tick comes."""
+
+    span: timedelta
+    turns: tuple[tuple[str, str], ...] = ()
+    """Flags that become what they were not."""
+    goes: str = ""
+    """An account or contact that vanishes, or, having vanished, is back."""
+    renews: str = ""
+    """An account with a new value of `account.key`."""
+    mutes: str = ""
+    """A contact that wants no mail any more."""
+    edits: Doc | None = None
+    """The first playbook as its author has it now."""
+    horizon: bool = False
+    """Delivery runs on for a day."""
+
+
+def initially() -> st.SearchStrategy[set[tuple[str, str]]]:
+    """The flags that are set on the first day."""
+    return st.sets(st.sampled_from(FLAGS), max_size=len(FLAGS))
+
+
+def towns(flags: Iterable[tuple[str, str]]) -> People:
+    """The people as the first day finds them."""
+    return People(dict(ACCOUNTS), dict(CONTACTS), dict.fromkeys(ACCOUNTS, "k0"), set(flags))
+
+
+def playbooks() -> st.SearchStrategy[list[Doc]]:
+    """One or two playbooks; the notices are in the first."""
+    first, second = documents("p0", least=2), documents("p1", notices=False, least=2)
+    return st.one_of(first.map(lambda doc: [doc]), st.tuples(first, second).map(list))
+
+
+def days(least: int, most: int) -> st.SearchStrategy[list[Day]]:
+    day = st.builds(
+        Day,
+        span=st.sampled_from(SPANS),
+        turns=st.lists(st.sampled_from(FLAGS), max_size=6, unique=True).map(tuple),
+        goes=st.one_of(st.just(""), st.just(""), st.just(""), st.sampled_from([*ACCOUNTS, *CONTACTS])),
+        renews=st.one_of(st.just(""), st.just(""), st.sampled_from(list(ACCOUNTS))),
+        mutes=st.one_of(*[st.just("")] * 5, st.sampled_from(list(CONTACTS))),
+        edits=st.one_of(*[st.none()] * 9, documents("p0", least=2)),
+        horizon=st.booleans(),
+    )
+    return st.lists(day, min_size=least, max_size=most)
+
+
+def happens(day: Day, people: People) -> None:
+    """What the day does to the people."""
+    people.flags.symmetric_difference_update(day.turns)
+    _goes(day.goes, people.accounts, ACCOUNTS)
+    _goes(day.goes, people.contacts, CONTACTS)
+    if day.renews:
+        people.keys[day.renews] += "'"
+
+
+def _goes(who: str, there: dict[str, V], all_of_them: Mapping[str, V]) -> None:
+    if there.pop(who, None) is None and who in all_of_them:
+        there[who] = all_of_them[who]
+
+
+def begins(day: Day, town: Town) -> None:
+    """What the day does to a town, before its tick."""
+    if day.mutes:
+        town.store.suppress(f"hash of {day.mutes}", "asked", to_micros(START))
+    if day.edits is not None:
+        others = [doc for doc in town.docs if doc["playbook"] != day.edits["playbook"]]
+        town.docs = [day.edits, *others]
+        town.project = with_playbooks(town.project, town.docs)
+    town.sync()

@@ -1,0 +1,217 @@
+"""Usage and channels in memory: adapters of the ports, as small as they can be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from cs_engine.instants import to_micros
+from cs_engine.language.expression import Expression, Grain
+from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport
+from tests.properties.conditions import MILESTONES, holds
+
+Flags = frozenset[tuple[str, str]]
+"""(account or contact, flag) of every flag that is set."""
+
+WHEN = {"m0": "account.a0", "m1": "account.a1 and account.a2"}
+"""What makes the milestones of tests.properties.project reached."""
+_BORN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class People:
+    """Who there is, in the CRM's words; each tick reads what stands here then."""
+
+    accounts: dict[str, str] = field(default_factory=dict)
+    """Account -> its CSM's e-mail, or ''."""
+    contacts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Contact -> (account, role)."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Account -> the value of `account.key`."""
+    flags: set[tuple[str, str]] = field(default_factory=set)
+
+    def living(self) -> dict[str, tuple[str, str]]:
+        """Contacts whose account is there."""
+        return {contact: of for contact, of in self.contacts.items() if of[0] in self.accounts}
+
+
+class MemoryUsage:
+    """The `Usage` of cs_engine.ports over People."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._set = 0
+
+    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:  # noqa: ARG002
+        self._set += 1
+        return []
+
+    def synced(self) -> bool:
+        return True
+
+    def stale(self) -> bool:
+        return True
+
+    def set_name(self) -> str:
+        return str(self._set)
+
+    def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
+        born = to_micros(_BORN)
+        accounts = [AccountRow(id, id.capitalize(), "", "", csm, born) for id, csm in self._people.accounts.items()]
+        contacts = [
+            ContactRow(id, account, f"{id}@customer.example", f"hash of {id}", id.capitalize(), role, "", "", born)
+            for id, (account, role) in self._people.living().items()
+        ]
+        return accounts, contacts
+
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> MemoryFacts:
+        return MemoryFacts(self._people, now, conditions, overlay)
+
+
+class MemoryFacts:
+    """The `Facts` of cs_engine.ports at one now. Conditions are read as text, by tests.properties.conditions."""
+
+    def __init__(self, people: People, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> None:
+        self.now = now
+        self.failed: list[Failure] = []
+        self._accounts, self._contacts = sorted(people.accounts), sorted(people.living())
+        self._rows = {grain: {id: row for row, id in enumerate(self.ids(grain))} for grain in Grain}
+        self._of = [self._rows[Grain.ACCOUNT][people.contacts[contact][0]] for contact in self._contacts]
+        self._csm, self._keys = dict(people.accounts), dict(people.keys)
+        self._role = {contact: people.contacts[contact][1] for contact in self._contacts}
+        self._flags = frozenset(people.flags)
+        self._latched = {milestone: set(ids) for milestone, (ids, _) in overlay.latched.items()}
+        self._of_accounts = {name: dict(zip(ids, values, strict=True)) for name, (ids, values) in overlay.account_numbers.items()}
+        self._of_contacts = {name: dict(zip(ids, values, strict=True)) for name, (ids, values) in overlay.contact_numbers.items()}
+        for condition in conditions:
+            self.mask(condition)
+
+    def ids(self, grain: Grain) -> list[str]:
+        return list(self._accounts if grain is Grain.ACCOUNT else self._contacts)
+
+    def rows(self, grain: Grain) -> Mapping[str, int]:
+        return self._rows[grain]
+
+    def account_of_contact(self) -> Rows:
+        return np.array(self._of, dtype=np.int64)
+
+    def mask(self, condition: Expression) -> Mask:
+        if condition.text.startswith("contact.role = "):
+            role = condition.text.split("'")[1]
+            return np.array([self._role[contact] == role for contact in self._contacts], dtype=np.bool_)
+        grain = condition.grain
+        return np.array([holds(condition.text, partial(self.true, grain, row)) for row in range(self._size(grain))], np.bool_)
+
+    def true(self, grain: Grain, row: int, atom: str) -> bool:
+        """Whether an atom holds of the subject at that row."""
+        account = self._accounts[row if grain is Grain.ACCOUNT else self._of[row]]
+        subject = account if grain is Grain.ACCOUNT else self._contacts[row]
+        if atom == "emails_30d > 0":
+            numbers = self._of_accounts if grain is Grain.ACCOUNT else self._of_contacts
+            return numbers["emails_30d"].get(subject, 0) > 0
+        if atom == "account.open_ctas > 0":
+            return self._of_accounts["open_ctas"].get(account, 0) > 0
+        if atom.startswith("reached("):
+            return self._reached(account, atom.split("'")[1])
+        return (account if atom.startswith("account.") else subject, atom) in self._flags
+
+    def texts(self, expression: Expression) -> list[str]:
+        assert expression.text == "account.key"
+        rows = range(len(self._accounts)) if expression.grain is Grain.ACCOUNT else self._of
+        return [self._keys.get(self._accounts[row], "") for row in rows]
+
+    def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
+        return [[self._value(grain, name, row) for row in rows.tolist()] for name in names]
+
+    def seen(self, expression: Expression, rows: Rows) -> list[str]:
+        flags = [name for name in expression.names if name.split(".")[-1][:1] in "ab" and name.split(".")[-1][1:].isdigit()]
+        return [json.dumps({name: self.true(expression.grain, row, name) for name in flags}) for row in rows.tolist()]
+
+    def milestones(self) -> Mapping[str, Mask]:
+        return {m: np.array([self._reached(account, m) for account in self._accounts], dtype=np.bool_) for m in MILESTONES}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _size(self, grain: Grain) -> int:
+        return len(self._accounts if grain is Grain.ACCOUNT else self._contacts)
+
+    def _reached(self, account: str, milestone: str) -> bool:
+        return account in self._latched.get(milestone, ()) or holds(WHEN[milestone], lambda atom: (account, atom) in self._flags)
+
+    def _value(self, grain: Grain, name: str, row: int) -> Any:
+        if row < 0:
+            return None
+        if grain is Grain.ACCOUNT:
+            account = self._accounts[row]
+            champion = (c for c, of in zip(self._contacts, self._of, strict=True) if of == row and self._role[c] == "champion")
+            match name:
+                case "champion.id":
+                    return next(champion, None)
+                case "account.csm":
+                    return self._csm[account]
+                case _:
+                    return account.capitalize() if name == "account.name" else None
+        match name:
+            case "account.name":
+                return self._accounts[self._of[row]].capitalize()
+            case "contact.name":
+                return self._contacts[row].capitalize()
+            case _:
+                return None
+
+
+Fate = Literal["accepted", "rejected", "retry", "lost", "unheard"]
+"""What becomes of a message that is sent. `lost`: it never arrives and nobody says so; `unheard`: it arrives and nobody says so."""
+
+
+class MemoryChannel:
+    """The `Channel` of cs_engine.ports. What it took is in `taken`, once however often it is sent, as in a mailbox."""
+
+    def __init__(self, name: str, fate: Callable[[str], Fate], *, knows: bool = True) -> None:
+        """`knows`: whether it can tell afterwards what it took."""
+        self.name = name
+        self.taken: dict[str, str] = {}
+        """Id of each message -> whom it went to, in the order of arrival."""
+        self.times: dict[str, int] = {}
+        """How often each was sent and arrived."""
+        self._fate, self._knows = fate, knows
+
+    @staticmethod
+    def build(outgoing: Letter | Post) -> Parcel:
+        return Parcel(outgoing.id, b"", {"to": outgoing.to.email if isinstance(outgoing, Letter) else outgoing.channel})
+
+    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+        return [self._take(parcel) for parcel in parcels]
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
+        if not self._knows:
+            return {}
+        return {id: self._accepted(id) if id in self.taken else Outcome(id, "retry", "not_sent") for id in ids}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _take(self, parcel: Parcel) -> Outcome:
+        fate = self._fate(parcel.id)
+        if fate in ("accepted", "unheard"):
+            self.taken.setdefault(parcel.id, parcel.meta["to"])
+            self.times[parcel.id] = self.times.get(parcel.id, 0) + 1
+        match fate:
+            case "accepted":
+                return self._accepted(parcel.id)
+            case "rejected":
+                return Outcome(parcel.id, "rejected", "550")
+            case "retry":
+                return Outcome(parcel.id, "retry", "451")
+            case _:
+                return Outcome(parcel.id, "uncertain", "reset")
+
+    def _accepted(self, id: str) -> Outcome:
+        return Outcome(id, "accepted", provider_id=f"{self.name}:{id}")

@@ -1,0 +1,68 @@
+"""A tick that dies anywhere and is run again, that is run twice, or that a twin runs into, leaves what an undisturbed one leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties.days import Day, begins, days, happens, initially, playbooks, towns
+from tests.properties.documents import Doc
+from tests.properties.memory import Fate
+from tests.properties.profiles import quick, soak
+from tests.properties.project import Home
+from tests.properties.town import START, Thread, Town, differences, mixed, state
+
+Story = Sequence[tuple[Day, list[int], bool]]
+"""Days, each with the moments at which a life ends, or, third, a twin comes in."""
+
+MOMENTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=3)
+"""Before or after one of the tick's calls to the outside."""
+
+
+def some_rejected(id: str, _now: object) -> Fate:
+    return "rejected" if mixed(id) < 10 else "accepted"
+
+
+def ends_the_same(home: Home, docs: list[Doc], flags: set[tuple[str, str]], story: Story) -> None:
+    people, now = towns(flags), START
+    calm, rough = (Town(home.project, docs, people, some_rejected) for _ in range(2))
+    for day, moments, twin in story:
+        now += day.span
+        horizon = now + timedelta(days=1) if day.horizon else None
+        happens(day, people)
+        begins(day, calm)
+        begins(day, rough)
+        watch = Thread()
+        assert calm.survives(now, watch, horizon)
+        wanted = state(calm)
+        joins = partial(rough.survives, now, horizon=horizon) if twin else None
+        for moment in moments:
+            rough.survives(now, Thread(moment % (2 * watch.calls), joins), horizon)
+        assert rough.survives(now, horizon=horizon)
+        assert differences(wanted, state(rough)) == []
+        assert rough.survives(now, horizon=horizon), "once more"
+        assert differences(wanted, state(rough)) == []
+    calm.close()
+    rough.close()
+
+
+def _stories(least: int, most: int) -> st.SearchStrategy[Story]:
+    return st.lists(st.tuples(days(1, 1).map(lambda one: one[0]), MOMENTS, st.booleans()), min_size=least, max_size=most)
+
+
+@quick(25)
+@given(docs=playbooks(), flags=initially(), story=_stories(3, 8))
+def test_killed_and_repeated_it_ends_as_undisturbed(home: Home, docs: list[Doc], flags: set[tuple[str, str]], story: Story) -> None:
+    ends_the_same(home, docs, flags, story)
+
+
+@pytest.mark.soak
+@soak(600)
+@given(docs=playbooks(), flags=initially(), story=_stories(3, 12))
+def test_killed_soak(home: Home, docs: list[Doc], flags: set[tuple[str, str]], story: Story) -> None:
+    ends_the_same(home, docs, flags, story)

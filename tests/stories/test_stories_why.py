@@ -1,0 +1,178 @@
+"""Why, and preview: what an author is told is what is so."""
+
+from __future__ import annotations
+
+import pytest
+
+from cs_engine.errors import CsEngineError, WrongUse
+from tests.stories.world import World, day, opened
+
+REST = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}"
+
+
+def verdict(world: World, playbook: str = "hello", account: str = "acme") -> str:
+    (subject,) = world.why(playbook, account)["subjects"]
+    return str(subject["verdict"])
+
+
+# --- why ---------------------------------------------------------------------------------------------------------------
+
+
+def test_why_of_one_who_is_inside_and_waits(world: World) -> None:
+    world.customer().uses().playbook("hello", REST, enter="uses > 0", goal="uses > 9")
+    world.tick(day(0))
+    world.tick(day(1))
+    told = world.why("hello")
+    (passage,) = told["passages"]
+    assert verdict(world) == "inside"
+    assert (passage["step"], passage["since"]) == ("rest", "2026-03-02T10:00:00Z")
+    assert passage["next"] == "goes on at the first tick from 2026-03-04T10:00:00Z"
+    assert told["subjects"][0]["conditions"]["goal"] == {"text": "uses > 9", "holds": False, "values": {"uses": 1}}
+    assert [(m["step"], m["state"], m["settled_at"]) for m in told["messages"]] == [("one", "accepted", "2026-03-02T10:00:00Z")]
+    assert [(j["step"], j["event"], j["seen"]) for j in told["journal"]][:1] == [("one", "entered", {"uses": 1})]
+
+
+def test_why_of_one_who_waits_for_a_condition(world: World) -> None:
+    world.customer().playbook("hello", "- {id: watch, wait_until: uses > 0, at_most: 3 days, after: stop}")
+    world.tick(day(0))
+    (passage,) = world.why("hello")["passages"]
+    assert passage["next"] == "waits until uses > 0, at most to 2026-03-05T10:00:00Z"
+
+
+def test_why_of_one_who_has_finished_by_the_goal(world: World) -> None:
+    world.customer().uses("acme", day(0, 12)).playbook("hello", REST, goal="uses > 0")
+    world.tick(day(0))
+    world.tick(day(1))
+    told = world.why("hello")
+    assert verdict(world) == "has been through: finished (goal) at 2026-03-03T10:00:00Z"
+    assert (told["passages"][0]["finished"], told["passages"][0]["next"]) == ("goal", "")
+    assert told["journal"][-1]["reason"] == "goal"
+    assert told["journal"][-1]["seen"] == {"uses": 1}
+
+
+def test_why_not_of_one_who_does_not_match(world: World) -> None:
+    world.customer(plan="free").playbook("hello", REST, audience="account.plan = 'team'", enter="uses > 0")
+    world.tick(day(0))
+    told = world.why("hello")
+    assert verdict(world) == "did not enter: audience and enter not true"
+    assert told["subjects"][0]["conditions"]["audience"] == {
+        "text": "account.plan = 'team'", "holds": False, "values": {"account.plan": "free"},
+    }  # fmt: skip
+    assert (told["passages"], told["messages"], told["journal"]) == ([], [], [])
+
+
+def test_why_not_of_one_who_met_the_goal_before(world: World) -> None:
+    world.customer().uses().playbook("hello", REST, goal="uses > 0")
+    world.tick(day(0))
+    assert verdict(world) == "did not enter: goal met already"
+
+
+def test_why_not_of_one_who_was_passed_over(world: World) -> None:
+    world.customer().playbook("hello", REST, existing=None)
+    world.tick(day(0))
+    assert verdict(world).startswith("passed over: matched already at the playbook's first run")
+
+
+def test_why_of_one_whose_playbook_has_not_run_yet(world: World) -> None:
+    world.customer().playbook("hello", REST).playbook("careful", REST, existing=None)
+    world.tick(day(0), "hello")
+    assert verdict(world, "careful").startswith("matches, but will be passed over at the playbook's first run")
+    world.customer("beta", "bob")
+    assert verdict(world, "hello", "beta") == "matches: enters at the playbook's next tick"
+
+
+def test_why_of_one_who_has_been_through_and_enters_again_under_a_new_key(world: World) -> None:
+    world.customer(contract_id="c-1").playbook("hello", "- {id: one, email: one}", once_per="account.contract_id")
+    world.tick(day(0))
+    world.tick(day(1))
+    assert verdict(world).startswith("has been through")
+    world.account(contract_id="c-2")
+    assert verdict(world) == "matches: enters at the playbook's next tick"
+
+
+def test_why_of_a_held_mail(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(0, 22))
+    told = world.why("hello")
+    (message,) = told["messages"]
+    assert (message["state"], message["reason"], message["not_before"]) == ("held", "quiet_hours", "2026-03-03T08:00:00Z")
+    assert told["passages"][0]["next"] == "goes on at the tick after its last message has ended"
+
+
+def test_why_of_an_account_that_is_not_there(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(0))
+    told = world.why("hello", "nobody")
+    assert (told["exists"], told["subjects"]) == (False, [])
+
+
+def test_why_over_contacts_tells_each(world: World) -> None:
+    world.account().contact("ann").contact("bob", role="operator")
+    world.playbook("hello", REST, subject="contact", audience="contact.role = 'operator'")
+    world.tick(day(0))
+    assert {s["subject"]: s["verdict"] for s in world.why("hello")["subjects"]} == {
+        "ann": "did not enter: audience not true", "bob": "inside",
+    }  # fmt: skip
+
+
+def test_why_tells_what_was_seen_then_not_what_is_so_now(world: World) -> None:
+    world.customer().uses("acme", day(0, 9), day(0, 12), day(1, 12)).playbook("hello", REST, enter="uses > 0")
+    world.tick(day(0))
+    world.tick(day(2))
+    told = world.why("hello")
+    assert told["journal"][0]["seen"] == {"uses": 1}
+    assert told["subjects"][0]["conditions"]["enter"]["values"] == {"uses": 3}
+
+
+# --- preview -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("locale", ["en", "ja"])
+def test_a_preview_is_what_is_then_sent(world: World, locale: str) -> None:
+    world.mail("one", "契約 #{{ account.contract_id }}", "{{ contact | addressee }}\n\n{{ uses }}\n\n{{ sender.signature }}", locale="ja")
+    world.account(locale=locale, contract_id="42", name="株式会社見本").contact("ann", name="山田").contact("bob", role="operator").uses()
+    world.playbook("hello", "- {id: rest, wait: 1 days}\n- {id: one, email: one, to: everyone, from: sales}")
+    world.tick(day(0))
+    shown = {mail["to"]: mail for mail in world.preview("hello", "one", at=day(1))}
+    files = world.tick(day(1)).files
+    assert len(shown) == len(files) == 2
+    for file in files:
+        sent, mail = opened(file), shown[str(opened(file)["To"])]
+        parts = {part.get_content_type(): part.get_content() for part in sent.walk() if not part.is_multipart()}
+        assert (sent["Subject"], sent["From"]) == (mail["subject"], mail["from"])
+        assert parts["text/plain"].split() == mail["text"].split()
+        assert parts["text/html"].split() == mail["html"].split()
+
+
+def test_a_preview_of_an_alert_is_what_is_then_posted(world: World) -> None:
+    world.customer(csm="").playbook("alarm", "- {id: rest, wait: 1 days}\n- {id: call, cta: call}")
+    world.tick(day(0))
+    (shown,) = world.preview("alarm", "call", at=day(1))
+    assert world.tick(day(1)).sent == [f"{shown['to']}: {shown['text']}"] == ["U-LEAD: Call Acme"]
+
+
+def test_a_preview_of_a_notice_shows_the_mail_and_the_line(world: World) -> None:
+    world.milestone("start", "uses > 0", notice="well_done").customer()
+    world.tick(day(0))
+    shown = world.preview("milestone-start", "notice")
+    assert sorted(one["channel"] for one in shown) == ["email", "slack"]
+
+
+def test_a_preview_sends_and_changes_nothing(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.preview("hello", "one", at=day(0))
+    assert world.engine.store.counts().planned == 0
+    assert world.tick(day(0)).sent == ["ann: One for Acme"]
+
+
+@pytest.mark.parametrize(("step", "account"), [("rest", "acme"), ("one", "nobody"), ("one", "lonely")])
+def test_a_preview_of_nothing_says_why(world: World, step: str, account: str) -> None:
+    world.customer().account("lonely").playbook("hello", REST)
+    with pytest.raises(WrongUse):
+        world.preview("hello", step, account, at=day(0))
+
+
+def test_a_preview_that_cannot_be_rendered_says_why(world: World) -> None:
+    world.mail("one", "{{ account.seats * 2 }} seats").customer(seats="").customer("beta", "bob").playbook("hello", REST)
+    with pytest.raises(CsEngineError):
+        world.preview("hello", "one", at=day(0))

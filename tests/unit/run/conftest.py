@@ -1,0 +1,3 @@
+from tests.unit.playbook.folder import folder
+
+__all__ = ["folder"]

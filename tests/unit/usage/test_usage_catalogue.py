@@ -1,0 +1,187 @@
+"""Definitions: what is refused, where and with which mend; what the good ones become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from cs_engine.language import yaml
+from cs_engine.language.expression import Grain, Type
+from cs_engine.language.expressions import compile_condition
+from cs_engine.language.problems import Place, Problems
+from cs_engine.language.scope import Column, Literal, NotHere
+from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.catalogue import Catalogue, Section, build
+from cs_engine.usage.columns import Champion, Derived, Measured, OfAccount
+from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
+
+ATTRIBUTES = Attributes(
+    account={"id": Type.TEXT, "plan": Type.TEXT, "seats": Type.NUMBER, "signed_up_at": Type.INSTANT},
+    contact={"id": Type.TEXT, "role": Type.TEXT, "created_at": Type.INSTANT},
+    events={
+        "usage": {"account": Type.TEXT, "contact": Type.TEXT, "event": Type.TEXT, "at": Type.INSTANT, "amount": Type.NUMBER},
+        "tickets": {"account": Type.TEXT, "at": Type.INSTANT, "status": Type.TEXT},
+    },
+)
+
+
+def built(**files: str) -> tuple[Catalogue, Problems]:
+    """The catalogue of YAML texts, by `metrics`, `segments`, `journey`, `health`."""
+    problems = Problems()
+    sections: dict[str, Section] = {}
+    data: dict[str, Any] = {}
+    for name, text in files.items():
+        document = yaml.parse(text, f"playbooks/{name}.yaml", problems)
+        assert document is not None, list(problems)
+        sections[name], data[name] = Section(document.file, document), document.data
+    metrics: Mapping[str, MetricSpec] = TypeAdapter(dict[str, MetricSpec]).validate_python(data.get("metrics", {}))
+    segments = {
+        k: SegmentSpec(when=v) if isinstance(v, str) else SegmentSpec.model_validate(v) for k, v in data.get("segments", {}).items()
+    }
+    journey = JourneySpec.model_validate(data["journey"]) if "journey" in data else None
+    health = HealthSpec.model_validate(data["health"]) if "health" in data else None
+    return build(metrics, segments, journey, health, ATTRIBUTES, sections, problems), problems
+
+
+def said(problems: Problems) -> list[str]:
+    return [problem.render() for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("metric", "problem"),
+    [
+        ("{in: 7 days}", '1:4 error M101 metric "x": it is not said what to count'),
+        ("{count: '*', active_days: '*'}", 'M101 metric "x": count and active_days cannot be one metric'),
+        ("{count: '*', from: ticket}", '1:23 error M102 there is no source "ticket"; did you mean "tickets"?'),
+        ("{count_distinct: contct}", 'M103 events of usage have no column "contct"; did you mean "contact"?'),
+        ("{sum: event}", 'M104 "event" is text, a sum needs numbers'),
+        ("{count: '*', in: 2 business days}", "M105 a window is counted in days, weeks or hours, not in business days"),
+        ("{count: '*', in: 0 days}", "M105 a window of no length counts nothing"),
+        ("{days_since_last: '*', in: 7 days}", "M105 days_since_last looks back without an end; leave `in` out"),
+        ("{active_days: '*', in: 4 hours}", "M105 active_days counts in whole days"),
+        ("{count: '*', in: 4 hours, ago: 1 day}", "M106 a window of hours cannot be moved back"),
+        ("{count: '*', in: '7'}", "is no length of time; write a unit: 7 days"),
+        ("{count: '*', where: account.plan = 'team'}", "`where` reads the columns of events alone"),
+        ("{count: '*', where: evnt = 'x'}", 'did you mean "event"?'),
+        ("account.seets / 2", 'did you mean "account.seats"?'),
+        ("contact.role", "contact.* is known where the subject is a contact"),
+    ],
+)
+def test_a_wrong_metric_is_one_problem_at_its_place(metric: str, problem: str) -> None:
+    catalogue, problems = built(metrics=f"x: {metric}\n")
+    (found,) = said(problems)
+    assert problem in found
+    assert found.startswith("playbooks/metrics.yaml:1:")
+    assert "x" in catalogue.broken
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("Changes", "M110"),
+        ("7d_changes", "M110"),
+        ("health", "M111"),
+        ("emails_30d", "M111"),
+        ("account", "M111"),
+        ("seats", 'M112 accounts have a column "seats" already'),
+    ],
+)
+def test_names_that_cannot_be(name: str, problem: str) -> None:
+    _, problems = built(metrics=f"{name}: {{count: '*'}}\n")
+    (found,) = said(problems)
+    assert problem in found
+
+
+def test_a_circle_names_its_members_once_and_users_say_nothing_more() -> None:
+    catalogue, problems = built(
+        metrics="a: b + 1\nb: a + 1\nc: b * 2\nfine: {count: '*'}\n",
+        segments="s: {when: \"reached('m')\"}\nt: {when: c > 1}\n",
+        journey="phases: [{phase: p, milestones: [{id: m, title: M, when: \"in_segment('s')\"}]}]\n",
+    )
+    circle, mend = "error M120 these define each other in a circle:", "let one of them do without the others"
+    assert said(problems) == [
+        f"playbooks/journey.yaml:1:58 {circle} reached('m') -> in_segment('s') -> reached('m'); {mend}",
+        f"playbooks/metrics.yaml:1:4 {circle} a -> b -> a; {mend}",
+    ]
+    assert {"a", "b", "c", "segment:s", "segment:t", "reached:m", "reached_at:m"} <= catalogue.broken
+    assert "fine" not in catalogue.broken
+
+
+def test_a_use_of_a_broken_definition_is_not_reported_again() -> None:
+    catalogue, problems = built(metrics="x: {sum: event}\ny: x * 2\n", segments="s: {when: y > 1}\n")
+    assert len(problems) == 1
+    assert {"x", "y", "segment:s", "account.x"} <= catalogue.broken
+    condition = compile_condition(
+        "x > 1", lambda offset, length: Place("p", 1, offset + 1, length), catalogue.scope(Grain.ACCOUNT), problems
+    )
+    assert condition is not None
+    assert len(problems) == 1
+
+
+def test_order_does_not_matter() -> None:
+    catalogue, problems = built(
+        metrics="late: early * 2\nearly: base + 1\nbase: {count: '*', in: 7 days}\n",
+        segments="s: {when: late > 2 and in_segment('r')}\nr: base > 0\n",
+    )
+    assert said(problems) == []
+    order = list(catalogue.derived[Grain.ACCOUNT])
+    assert order.index("early") < order.index("late") < order.index("segment:s")
+    assert order.index("segment:r") < order.index("segment:s")
+    assert catalogue.needs(Grain.ACCOUNT, ["late"]) == {"late", "early", "base"}
+
+
+def test_a_segment_may_be_written_short_and_its_problem_has_its_place() -> None:
+    _, problems = built(segments="one: account.plan = 'team'\nbig: account.plan = 'team' and account.seets > 100\n")
+    (found,) = said(problems)
+    assert found.startswith("playbooks/segments.yaml:2:32 ")
+
+
+def test_milestones_are_checked() -> None:
+    milestone = "{id: m, title: M, when: 'account.seats > 1', expected: soon}"
+    _, problems = built(journey=f"phases: [{{phase: p, milestones: [{milestone}, {{id: m, title: N, when: 'true'}}]}}]\n")
+    codes = {problem.code for problem in problems}
+    assert codes == {"X290", "M114"}
+
+
+def test_health_is_checked() -> None:
+    _, problems = built(
+        health=(
+            "components: {u: {metric: account.plan, weight: 1, points: [[3, 0], [1, 120]]}}\n"
+            "bands: {green: 70, yellow: 40}\noverrides: {account.seats > 1: purple}\n"
+        )
+    )
+    assert {problem.code for problem in problems} == {"M131", "M132", "M133", "M134"}
+
+
+def test_what_names_mean_on_each_row() -> None:
+    catalogue, problems = built(metrics="changes: {count: '*'}\nratio: changes / account.seats\n")
+    assert said(problems) == []
+    account, contact = catalogue.scope(Grain.ACCOUNT, {"n": 3}), catalogue.scope(Grain.CONTACT)
+    assert account.resolve("changes") == Column("changes", Type.NUMBER)
+    assert account.resolve("account.changes") == Column("changes", Type.NUMBER), "an account's account is itself"
+    assert contact.resolve("account.changes") == Column("account.changes", Type.NUMBER)
+    assert account.resolve("vars.n") == Literal(3)
+    assert account.resolve("vars.m") is None
+    assert account.resolve("account.nothing") is None
+    for name in ("contact.role", "nps", "unanswered_streak", "event.name", "health"):
+        assert isinstance(account.resolve(name), NotHere), name
+    assert isinstance(catalogue.people_scope().resolve("account.plan"), NotHere)
+    assert isinstance(catalogue.origin(Grain.ACCOUNT, "changes"), Measured)
+    assert isinstance(catalogue.origin(Grain.CONTACT, "ratio"), Derived)
+    assert catalogue.origin(Grain.CONTACT, "account.ratio") == OfAccount("ratio", Type.NUMBER)
+    assert catalogue.origin(Grain.ACCOUNT, "champion.role") == Champion("role", Type.TEXT)
+    with pytest.raises(KeyError):
+        catalogue.origin(Grain.ACCOUNT, "gone")
+
+
+def test_every_name_that_is_listed_resolves() -> None:
+    catalogue, _ = built(metrics="changes: {count: '*'}\nratio: changes / account.seats\n")
+    for grain in Grain:
+        scope = catalogue.scope(grain)
+        for info in catalogue.names(grain):
+            assert isinstance(scope.resolve(info.name), Column), info
+            assert info.description or info.name.startswith(("account.", "contact.", "champion.")), info
+            catalogue.origin(grain, catalogue.column_of(grain, info.name))
