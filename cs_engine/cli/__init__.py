@@ -89,7 +89,12 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("CS_ENGINE_DEBUG"):
             raise
-        click.echo(
-            f"error: {type(error).__name__} inside cs-engine\n  mend: run it with CS_ENGINE_DEBUG=1 and report what it shows", err=True
-        )
+        click.echo(f"error: {_said(error)}", err=True)
         sys.exit(1)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}\n  mend: see that the folder is there, is yours, and has room"
+    # Not its text: that may quote a customer's data.
+    return f"{type(error).__name__} inside cs-engine\n  mend: run it with CS_ENGINE_DEBUG=1 and report what it shows"

@@ -47,9 +47,9 @@ def command(
     """
     span = (start, end, every)
     if any(span) and not all(span):
-        raise click.UsageError("--from, --to and --every go together")
+        raise click.UsageError("--from, --to and --every go together: --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d")
     if now and start:
-        raise click.UsageError("--now and --from exclude each other")
+        raise click.UsageError("--now is one tick, --from begins a span: leave one of them out")
     from cs_engine.wiring import assemble, scratch
 
     with _prefect(dry_run=dry_run) as server, progress(quiet) as bar, scratch() if dry_run else assemble() as assembled:
@@ -93,7 +93,7 @@ def _moments(engine: Engine, now: datetime | None, start: datetime | None, end: 
     if start is None or end is None or every is None:
         return [now or engine.wall.now()]
     if end < start:
-        raise WrongUse("--to lies before --from")
+        raise WrongUse("--to lies before --from", "change them round: time only goes forward")
     wanted = moments(start, end, every)
     last = engine.store.last_tick()
     if last is None:

@@ -1,0 +1,144 @@
+"""What commands print and leave behind: JSON for tools, no trace of a dry run, nothing imported that is not needed."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.prefect_house import REPOSITORY, environment
+from tests.stories.world import day
+from tests.unit.cli.conftest import Call
+
+NOW = day(1).isoformat()
+
+
+def snapshot(project: Path) -> dict[str, bytes]:
+    """Every file of state and mailbox. (A reader of SQLite makes and unmakes the files beside it.)"""
+    kept = project / ".cs-engine"
+    return {
+        str(file.relative_to(kept)): file.read_bytes()
+        for file in sorted(kept.rglob("*"))
+        if file.is_file() and "state.db-" not in file.name
+    }
+
+
+def test_run_as_json_has_just_the_promised_keys(project: Path, call: Call) -> None:
+    said = call("run", "--dry-run", "--format", "json", "--now", NOW)
+    assert said.code == 0
+    report = json.loads(said.out)
+    assert set(report) == {"now", "playbooks", "delivery", "milestones", "failures"}
+    assert report["now"] == "2026-03-03T10:00:00Z"
+    assert set(report["delivery"]) == {"accepted", "held", "skipped", "rejected", "uncertain", "pending"}
+    assert {part["playbook"] for part in report["playbooks"]} == {"welcome-all", "watch", "nobody"}
+    for part in report["playbooks"]:
+        assert set(part) == {"playbook", "version", "matched", "entered", "advanced", "finished", "messages", "passed_over"}
+        assert set(part["messages"]) == {"planned", "held", "skipped"}
+
+
+def test_a_span_as_json_is_a_list_with_an_object_a_tick(project: Path, call: Call) -> None:
+    said = call("run", "--dry-run", "--format", "json", "--from", NOW, "--to", day(3).isoformat(), "--every", "1d")
+    assert [report["now"][:10] for report in json.loads(said.out)] == ["2026-03-03", "2026-03-04", "2026-03-05"]
+
+
+def test_quiet_says_nothing(project: Path, call: Call) -> None:
+    said = call("run", "--dry-run", "--quiet", "--now", NOW)
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+def test_a_dry_run_changes_nothing_and_needs_no_prefect(project: Path, call: Call) -> None:
+    before = snapshot(project)
+    code = "import sys\nfrom cs_engine.cli import main\ntry:\n    main()\nfinally:\n    assert 'prefect' not in sys.modules, 'imported'\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "--dry-run", "--now", NOW, "--format", "json"],
+        cwd=project, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["delivery"]["accepted"] > 0, "it decided and rendered"
+    assert snapshot(project) == before
+
+
+def test_check_imports_little_and_takes_little(capsys: pytest.CaptureFixture[str]) -> None:
+    """Prefect, the vendors' clients and the databases are for those who need them. The target is 1.5 s on a quiet machine."""
+    heavy = ("prefect", "aiohttp", "sendgrid", "slack_sdk", "alembic", "sqlalchemy", "fastapi", "httpx")
+    code = (
+        "import sys\nfrom cs_engine.cli import main\ntry:\n    main()\nfinally:\n"
+        f"    found = [name for name in {heavy!r} if name in sys.modules]\n    assert not found, found\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "check", "--format", "json"],
+        cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stdout + done.stderr
+    taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with capsys.disabled():
+        sys.stdout.write(f"\ncs-engine check: {taken:.2f} s of one core\n")
+    assert taken < 4, "several times the target: something heavy has come in"
+
+
+def test_help_and_completion_import_no_command(call: Call) -> None:
+    code = "import sys\nfrom cs_engine.cli import main\ntry:\n    main()\nfinally:\n    assert 'pydantic' not in sys.modules\n"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "doctor" in done.stdout
+
+
+def test_a_new_project_names_all_settings_and_passes_check_without_a_warning(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cs_engine.settings import Settings
+
+    assert call("init", str(tmp_path / "x")).code == 0
+    project = tmp_path / "x"
+    for name in ("README.md", ".gitignore", ".env.example", "prefect.yaml", "flows/tick.py", "flows/playbooks.py"):
+        assert (project / name).is_file(), name
+    settings = (project / ".env.example").read_text()
+    for field in Settings.model_fields:
+        assert f"\n# {field.upper()}=" in settings
+    assert all(line.startswith("#") for line in settings.splitlines() if line), "copied as it is, it changes nothing"
+    monkeypatch.chdir(project)
+    said = call("check", "--format", "json")
+    assert (said.code, json.loads(said.out)) == (0, [])
+    assert call("deploy", "--check").code == 0
+
+
+def test_the_schemas_of_a_new_project_are_where_its_files_say(tmp_path: Path, call: Call) -> None:
+    """Editors complete at once: each file's first line leads to a schema that is there."""
+    call("init", str(tmp_path / "x"))
+    files = sorted((tmp_path / "x" / "playbooks").rglob("*.yaml"))
+    assert len(files) > 8
+    for file in files:
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith("# yaml-language-server: $schema="), file
+        schema = (file.parent / first.partition("$schema=")[2]).resolve()
+        assert json.loads(schema.read_text())["$schema"].startswith("http://json-schema.org/draft-07"), file
+
+
+def test_doctor_tells_each_part_and_is_content_with_a_new_project(project: Path, call: Call) -> None:
+    said = call("doctor", "--format", "json")
+    findings = json.loads(said.out)
+    assert {"project", "playbooks", "database", "usage", "channels", "keys", "deployments", "prefect"} == {f["what"] for f in findings}
+    assert said.code == 0
+    assert {f["state"] for f in findings} <= {"ok", "warning"}
+    for finding in findings:
+        assert set(finding) == {"what", "state", "message", "mend"}
+        assert bool(finding["mend"]) == (finding["state"] != "ok")
+
+
+def test_doctor_names_the_settings_for_a_prefect_server_of_ones_own(project: Path) -> None:
+    from cs_engine.server_settings import SERVER_SETTINGS
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from cs_engine.cli import main; main()", "doctor"],
+        cwd=project, env=environment(PREFECT_API_URL="http://127.0.0.1:9/api"), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, "that server does not answer"
+    assert "wrong    prefect: no server answers at PREFECT_API_URL=http://127.0.0.1:9/api" in done.stdout
+    for name, value in SERVER_SETTINGS.items():
+        assert f"{name}={value}" in done.stdout
