@@ -433,7 +433,8 @@ class PlaybookSpec(Keyed):
     audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
     enter: Enter | None = Field(
         None,
-        description="Begins a passage when it holds; or `manual`: only `cs-engine enrol` and `enrol` steps begin one. Default: at once for the whole audience.",
+        description="Begins a passage when it holds; or `manual`: only `cs-engine enrol` and `enrol` steps begin one. "
+        "Default: at once for the whole audience.",
     )
     once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")
     reenter: str = Field(

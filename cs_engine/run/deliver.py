@@ -268,5 +268,6 @@ class _Lane:
 def _request(c: Candidate, expires_at: Micros | None, hold: bool) -> Request:
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
-        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale, expires_at=expires_at, hold=hold,
+        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
+        expires_at=expires_at, hold=hold,
     )  # fmt: skip

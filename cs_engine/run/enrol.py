@@ -117,7 +117,8 @@ def _rearm(tick: TickContext, plan: Plan, passages: list[Passage], matching: Mas
             row = index.get(passage.subject_id)
             if row is None or not matching[row] or keys[row] != passage.key:
                 fresh.append(identity.enrolment_id(plan.playbook, passage.subject_id, passage.key, passage.number))
-                passage = passage._replace(rearmed=True)
+                known.append(passage._replace(rearmed=True))
+                continue
         known.append(passage)
     if fresh:
         tick.engine.store.rearm(fresh)
@@ -193,7 +194,8 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     messages, ctas = effects_of(tick, plan, result, rows, who)
     condition = plan.enter or plan.audience
     seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
-    again = [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
+    plain = max(numbers) == 1 and not any(controls)
+    again = [""] * size if plain else [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
     journal = [
         JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", again[i], seen[i]) for i, w in enumerate(who)
     ]

@@ -53,8 +53,8 @@ def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standin
         before=before,
     )
     return [
-        Standing(id, subject, account, step, bool(otherwise_done), *rest, bool(control), repeats)
-        for id, subject, account, step, otherwise_done, *rest, control, repeats in rows
+        Standing(id, subject, account, step, bool(otherwise_done), since, ended, revision, entered, held_since, bool(control), repeats)
+        for id, subject, account, step, otherwise_done, since, ended, revision, entered, held_since, control, repeats in rows
     ]
 
 

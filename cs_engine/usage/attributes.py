@@ -16,7 +16,7 @@ class Attributes:
     contact: Mapping[str, Type] = field(default_factory=dict)
     events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     """Source (`usage`, …) -> its columns: account, contact, event, at, and whatever else it has."""
-    stored: Mapping[str, bool] = field(default_factory=dict)
-    """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""
     blanks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """`account.renewal_at` -> (rows without a value, rows), for those that have any; empty before the first sync."""
+    stored: Mapping[str, bool] = field(default_factory=dict)
+    """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""

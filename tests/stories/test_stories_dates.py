@@ -131,12 +131,3 @@ def test_a_block_may_have_a_date(world: World) -> None:
 def test_if_late_without_at_and_an_at_that_is_no_time_are_errors(world: World) -> None:
     world.customer().playbook("hello", "- {id: a, email: one, if_late: now}\n- {id: b, email: one, at: account.plan}")
     assert [p.code for p in world.loaded.problems.errors()] == ["P110", "X213"]
-
-
-def test_while_a_date_cannot_be_told_one_waits(world: World) -> None:
-    renews(world, 93).playbook("hello", RENEWAL)
-    world.tick(day(0))
-    # The whole column is empty: to the plan that was compiled before it is no column of times any more.
-    world.account(renewal_at="").tick(day(3))
-    assert world.stands("hello") == ["note.at"]
-    assert "cannot be told" in world.why("hello")["passages"][0]["next"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,9 +129,7 @@ def test_goal_beats_exit_and_both_beat_the_step() -> None:
 
 
 def test_a_subject_that_is_not_there_any_more_leaves() -> None:
-    cohort = Cohort(
-        "w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]), np.array([0]), *[np.array([False])] * 2, np.array([0])
-    )
+    cohort = replace(standing("w", since=0), row=np.array([-1]))
     out = go(plan(wait("w", 1, None)), cohort)
     assert (out.finished[0], out.passed[0].reason) == ("exit", "subject_gone")
 

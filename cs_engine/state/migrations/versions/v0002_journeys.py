@@ -1,4 +1,6 @@
-"""What journeys remember: who may enter again, whose timers stand still, who gets what in an experiment, what playbooks set, and who is enrolled by hand."""
+"""What journeys remember: who may enter again, whose timers stand still, who gets what in an experiment, what playbooks set, and who is
+enrolled by hand.
+"""
 
 from __future__ import annotations
 
