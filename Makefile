@@ -40,5 +40,19 @@ format: setup
 test: lint
 	$(BIN)/pytest
 
+# What takes too long for every day: deaths at every kind of event, ten thousand mails, random walks drawn anew.
+soak: setup
+	$(BIN)/pytest -m soak
+
+# Each prints the floor that it is compared with, measured in the same run. SIZE scales the real sample up.
+SIZE := --accounts 100000 --events 5000000
+bench: setup
+	$(BIN)/python -m benchmarks.facts $(SIZE)
+	$(BIN)/python -m benchmarks.tick $(SIZE)
+	$(BIN)/python -m benchmarks.state
+	$(BIN)/python -m benchmarks.mail
+	$(BIN)/python -m benchmarks.send
+	$(BIN)/python -m benchmarks.prefect_overhead
+
 clean:
 	rm -rf .cs-engine .pytest_cache .mypy_cache .ruff_cache

@@ -102,10 +102,13 @@ class Usage(Protocol):
         """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
 
     def set_name(self) -> str:
-        """Names what the last sync made; '' before the first."""
+        """Names what the last sync made and the key that its addresses are hashed with; '' before the first."""
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         """All accounts and contacts as last synced."""
+
+    def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
+        """(hash in `known`, hash under the newest key) of each address last synced that an older key's hash is known of."""
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...
 
@@ -185,6 +188,8 @@ class OpenCta(NamedTuple):
     fired_at: Micros
     staff: str
     """Whose it is: an e-mail; '' when it went to a channel."""
+    finished: str
+    """Why its passage has ended: goal | exit | done | …; '' while it goes on."""
 
 
 class ValueSet(NamedTuple):
@@ -404,8 +409,8 @@ class Store(Protocol):
     def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
         """Account -> its CTAs that were open when the tick at `now` began; accounts with none are left out."""
 
-    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
-        """(cta id, reason); journalled."""
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
+        """(cta id, reason); journalled. `telling`: the messages that say so, planned with it."""
 
     def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
         """CTA -> why it was closed, of those that are."""
@@ -414,6 +419,12 @@ class Store(Protocol):
 
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         """True when it was not suppressed before."""
+
+    def suppressed(self) -> set[str]:
+        """The hashes of all suppressed addresses."""
+
+    def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """(suppressed hash, another hash of the same address): suppresses the other too, for the same reason and since then."""
 
     def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]: ...
 

@@ -68,7 +68,7 @@ def open_usage(settings: Settings, project: Project) -> Usage:
     from cs_engine.sources.duckdb_usage import DuckdbUsage
 
     hashes = email_hasher(settings)
-    return DuckdbUsage(settings.root, project.config, project.catalogue, lambda address: hashes(address)[0])
+    return DuckdbUsage(settings.root, project.config, project.catalogue, lambda a: hashes(a)[0], lambda a: hashes(a)[1:])
 
 
 def open_store(settings: Settings, url: str | None = None) -> SqlStore:

@@ -31,7 +31,7 @@ class _Lazy(click.Group):
     """Knows its commands by name, and imports one only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
+        return [*COMMANDS]  # `list` is our command here, once it has been imported
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
@@ -43,14 +43,14 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([*COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             from cs_engine.language.problems import did_you_mean
 
-            near = did_you_mean(name, list(COMMANDS))
+            near = did_you_mean(name, COMMANDS)
             ctx.fail(f"no such command {name!r}{'; ' + near if near else ''}")
         return super().resolve_command(ctx, args)
 

@@ -28,7 +28,7 @@ def command(form: str) -> None:
             click.echo(render_all(problems, sources))
             click.echo("")
         warnings = len(problems) - len(errors)
-        done = f"{len(project.plans)} playbooks checked: {len(errors)} error(s), {warnings} warning(s)."
+        done = f"{len(project.plans) + len(project.broken)} playbooks checked: {len(errors)} error(s), {warnings} warning(s)."
         click.echo(done + (" Mend the errors, then check again." if errors else " Next: cs-engine run --dry-run"))
     raise click.exceptions.Exit(1 if errors else 0)
 

@@ -207,7 +207,9 @@ def _mend(name: str, allowed: Collection[str]) -> str:
     group, dot, _ = name.partition(".")
     if dot and not any(known.startswith(f"{group}.") for known in allowed) and group in _MENDS:
         return _MENDS[group]
-    return did_you_mean(name, allowed) or (f"known are {_some(group, allowed)}" if dot else "")
+    # Of `acount.name` the group alone is known to be wrong: it is compared with groups and bare names.
+    known = allowed if dot else {known.partition(".")[0] for known in allowed}
+    return did_you_mean(name, known) or (f"known are {_some(group, allowed)}" if dot else "")
 
 
 def _some(group: str, allowed: Collection[str]) -> str:

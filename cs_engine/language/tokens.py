@@ -60,18 +60,20 @@ _DATE_WORDS = frozenset({"date", "timestamp", "timestamptz"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
     |(?P<text>'(?:[^']|'')*')
-    |(?P<quoted>"[^"]*")
+    |(?P<quoted>"[^"]*"|`[^`]*`)
     |(?P<unclosed>['"])
     |(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
     |(?P<name>[^\W\d]\w*(?:\.(?:[^\W\d]\w*|"[^"]+"))*)
-    |(?P<operator>===|!==|==|=>|=<|<=|>=|<>|!=|&&|\|\||::|\*\*|->|=~|--|/\*|[=<>+\-*/%!≥≤≠])
+    |(?P<operator>===|!==|==|=>|=<|<=|>=|<>|!=|&&|\|\||::|\*\*|->|=~|--|/\*|[=<>+\-*/%!≥≤≧≦≠])
     |(?P<bracket>[()\[\]])
     |(?P<comma>,)
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _SQL_OPERATORS = frozenset(["=", "<", ">", "<=", ">=", "<>", "!=", "+", "-", "*", "/", "%"])
-_MEANT = {"===": "=", "==": "=", "!==": "<>", "=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "≠": "<>", "&&": "and", "||": "or", "!": "not"}
+_MEANT = {"===": "=", "==": "=", "!==": "<>", "=>": ">=", "=<": "<=", "&&": "and", "||": "or", "!": "not"} | {
+    "≥": ">=", "≤": "<=", "≧": ">=", "≦": "<=", "≠": "<>"
+}  # fmt: skip
 _REFUSED = {
     "::": ("casts are not supported", "leave the `::type` out"),
     "->": ("`->` has no meaning here", ""),
@@ -83,7 +85,9 @@ _REFUSED = {
 }
 
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, ord("、"): ord(","), ord("。"): ord(".")}
-_WIDE_TEXT = re.compile("[‘“「『＇＂](?P<inside>[^’”」』＇＂']*)[’”」』＇＂]")
+# Keyboards write the closing quote on both sides too.
+_WIDE_TEXT = re.compile("[‘“「『＇＂’”](?P<inside>[^’”」』＇＂']*)[’”」』＇＂]")
+_PERCENT = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*%(?=\s*(?:$|\)|(?:and|or)\b))", re.IGNORECASE)
 _OUTSIDE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|" + _WIDE_TEXT.pattern.replace("?P<inside>", "") + r"|[\u3000、。！-～]+")
 _BRACES = re.compile(r"(\s*(?:\{\{-?|\{%-?|\$\{|\{))(.*?)((?:-?\}\}|-?%\}|\})\s*)", re.DOTALL)
 _LEAD = re.compile(r"\s*(=(?!=)|(?:where|if|when)\b(?!\s*\())", re.IGNORECASE)
@@ -123,7 +127,8 @@ def _without_wide(text: str, report: Reporter) -> str:
     plain = _OUTSIDE.sub(narrow, text)
     if first is not None:
         what = "space" if first[0].strip("\u3000") == "" else f"`{first[0]}`" if len(first[0]) < 20 else "quotes"
-        report.add(first.start(), first.end(), "X205", f"full-width {what}", f"write {plain}" if len(plain) <= 100 else "write it in ASCII")
+        meant = _PERCENT.sub(lambda found: f"{float(found[1]) / 100:.10g}", plain)
+        report.add(first.start(), first.end(), "X205", f"full-width {what}", f"write {meant}" if len(meant) <= 100 else "write it in ASCII")
     return plain
 
 

@@ -292,7 +292,12 @@ class _Builder:
     def _mapping(self, node: MappingNode, path: Key) -> dict[str, Any] | str:
         if node.flow and _is_text_in_braces(node):
             self._add(node, "Y107", "text in braces is a mapping in YAML", "leave the braces out, or put the text in quotes")
-            return self.lines.text[node.start : node.end].strip("{} ")
+            # What the braces hold stands where it stands, so that its own mistakes have their places.
+            raw = self.lines.text[node.start : node.end]
+            inside = raw.strip("{} \n")
+            start = node.start + raw.index(inside)
+            self.values[path] = ScalarNode(inside, None, start, start + len(inside))
+            return inside
         data: dict[str, Any] = {}
         for item in node.items:
             if self.exploded:

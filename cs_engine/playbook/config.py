@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -113,6 +113,9 @@ class SlackConfig(Strict):
 
 class ProjectConfig(Strict):
     """project.yaml"""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"calendars", "caps", "guards", "retention", "send_days"})
+    """Keys of the language that are not built yet."""
 
     name: str = Field(description="The project's name.")
     timezone: str = Field("UTC", description="The project's zone: days, schedules, and people without a zone of their own.")

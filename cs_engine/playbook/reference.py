@@ -48,7 +48,7 @@ def _later() -> list[str]:
     keys = model.LATER_KINDS | model.PlaybookSpec.LATER
     for kind, spec in model.KINDS.items():
         keys |= {f"{key} on a {kind}" if key in model.EmailSpec.LATER ^ spec.LATER else key for key in spec.LATER}
-    return sorted(keys)
+    return sorted(keys | config.ProjectConfig.LATER)
 
 
 def _section(heading: str, shape: type[BaseModel], level: str) -> list[str]:

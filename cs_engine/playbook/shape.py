@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
+from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.model import KINDS, Keyed, tag
 
 M = TypeVar("M")
@@ -232,7 +233,7 @@ def _unknown_key(fault: _Fault, document: Document, problems: Problems, called: 
     if model is None:
         problems.add(place, "P103", f'unknown key "{key}" in {where}')
         return
-    if issubclass(model, Keyed) and key in model.LATER:
+    if issubclass(model, Keyed | ProjectConfig) and key in model.LATER:
         problems.add(place, "P104", f"`{key}` is part of the language but not built yet", "leave it out for now")
         return
     meant = _meant(fault)

@@ -8,23 +8,21 @@ from cs_engine.journey import identity
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.plan import Cta, Plan, WaitUntil
-from cs_engine.ports import Change, OpenCta
+from cs_engine.ports import OpenCta
 from cs_engine.run.context import TickContext
 
 
 def close_ctas(tick: TickContext) -> None:
-    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject may leave (goal, exit, while)."""
+    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject may leave (goal, exit, while), or has left."""
     closing: list[tuple[str, str]] = []
-    for digest, same in groupby(sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id)), key=lambda c: c.digest):
+    ctas = sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id))
+    for digest, same in groupby(ctas, key=lambda c: c.digest):
         plan = tick.plans.get(digest)
         if plan is not None:
             closing += _closing(tick, plan, list(same))
     if closing:
         why = dict(closing)
-        # Planned first: should the process die in between, the closing is found again and the same messages with it.
-        updates = [_update(tick, cta) for cta in tick.engine.store.open_ctas() if cta.id in why]
-        tick.engine.store.commit(Change(messages=updates), tick.at)
-        tick.engine.store.close_ctas(closing, tick.at)
+        tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta) for cta in ctas if cta.id in why])
 
 
 def _update(tick: TickContext, cta: OpenCta) -> NewMessage:
@@ -46,6 +44,10 @@ def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[s
     for cta, row in zip(ctas, rows, strict=True):
         if row < 0:
             found.append((cta.id, "subject_gone"))
+            continue
+        if cta.finished in ("goal", "exit"):  # latched; it need not hold any more, if the tick that saw it died
+            ways = (way for way in plan.leaves() if way.finished == cta.finished and tick.facts.mask(way.condition)[row] == way.when)
+            found.append((cta.id, next((way.reason for way in ways), cta.finished)))
             continue
         reason = next((reason for reason, condition, when in _reasons(plan, cta.step) if tick.facts.mask(condition)[row] == when), None)
         if reason is not None:

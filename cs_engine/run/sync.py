@@ -18,7 +18,7 @@ def sync(engine: Engine, on_progress: Callable[[str], None] | None = None) -> li
 def refresh(engine: Engine, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
     """Syncs when a source has changed since the last sync, or was never read; else costs a look at the files.
 
-    A sync that died before the people were kept, or was read for another store, is made up for.
+    A sync that died before the people were kept, was read for another store, or hashed addresses with another key, is made up for.
     """
     if engine.usage.stale():
         return sync(engine, on_progress)
@@ -31,4 +31,6 @@ def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> N
     if on_progress is not None:
         on_progress("Keeping accounts and contacts")
     usage_set = engine.usage.set_name()
+    # Before the people come with hashes under a new key: their suppressions are held under the old one.
+    engine.store.suppress_alike(engine.usage.rehashed(engine.store.suppressed()))
     engine.store.put_people(*engine.usage.people(), usage_set)

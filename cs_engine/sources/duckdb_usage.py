@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,20 @@ from cs_engine.usage.catalogue import Catalogue
 
 
 class DuckdbUsage:
-    """Implements `ports.Usage`. `hash_email` is the keyed hash that suppressions are held by."""
+    """Implements `ports.Usage`. `hash_email` is the keyed hash that suppressions are held by, `older_hashes` those under earlier keys."""
 
-    def __init__(self, project: Path, config: ProjectConfig, catalogue: Catalogue, hash_email: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        project: Path,
+        config: ProjectConfig,
+        catalogue: Catalogue,
+        hash_email: Callable[[str], str],
+        older_hashes: Callable[[str], Sequence[str]] = lambda _: (),
+    ) -> None:
         self._project = project
         self._config = config
         self._catalogue = catalogue
-        self._hash_email = hash_email
+        self._hash_email, self._older_hashes = hash_email, older_hashes
 
     def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
         _, reports = syncing.sync(self._project, self._config, on_progress)
@@ -43,7 +50,8 @@ class DuckdbUsage:
 
     def set_name(self) -> str:
         current = Shelf.of(self._project).current(self._config)
-        return current.folder.name if current is not None else ""
+        # The hash of nothing stands for the key.
+        return f"{current.folder.name} {self._hash_email('')[:12]}" if current is not None else ""
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         usage = self._current()
@@ -55,6 +63,15 @@ class DuckdbUsage:
             [AccountRow(*row) for row in accounts],
             [ContactRow(id, account, email, hashed(email) if email else "", *rest) for id, account, email, *rest in contacts],
         )
+
+    def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
+        if not known or not self._older_hashes(""):
+            return []
+        with syncing.working_database(":memory:", "UTC") as db:
+            addresses = db.execute(
+                f"SELECT DISTINCT email FROM read_parquet({text(self._current().contacts)}) WHERE email <> ''"
+            ).fetchall()
+        return [(old, self._hash_email(address)) for (address,) in addresses for old in self._older_hashes(address) if old in known]
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
         facts = DuckdbFacts(

@@ -148,7 +148,8 @@ def _encoding(path: Path, label: str) -> str:
 def records(file: CsvFile) -> Iterator[Record]:
     """Every record under the header with the line on which it begins; broken ones as such. Slow and exact.
 
-    Raises SyncStopped where a quote opens and never closes: what follows cannot be told apart.
+    Lines that a broken record has swallowed are broken records too, so that they count. Raises SyncStopped where a quote opens
+    and never closes, or not for so long that it must have been forgotten: what follows cannot be told apart.
     """
     width = len(file.header)
     encoding = _encoding(file.path, file.label)
@@ -164,10 +165,23 @@ def records(file: CsvFile) -> Iterator[Record]:
             except csv.Error as error:
                 if "end of data" in str(error):
                     raise SyncStopped(f"{file.label}:{line} a quote opens here and never closes", "close or double the quote") from None
+                if "field limit" in str(error):
+                    what = f"a field is longer than {csv.field_size_limit():,} characters: a quote opens and does not close"
+                    raise SyncStopped(f"{file.label}:{line} {what}", "close or double the quote") from None
                 yield Record(line, [], "has broken quotes" if "expected after" in str(error) else "cannot be read as CSV")
+                yield from _swallowed(line, reader.line_num)
                 continue
-            if values:
-                yield Record(line, values, _fault(values, width))
+            if not values:
+                continue
+            fault = _fault(values, width)
+            yield Record(line, values, fault)
+            if fault:
+                yield from _swallowed(line, reader.line_num)
+
+
+def _swallowed(first: int, last: int) -> Iterator[Record]:
+    """The other lines of a broken record: most likely rows of their own, between a quote too many and the next."""
+    return (Record(line, [], f"stands between quotes that open in line {first}") for line in range(first + 1, last + 1))
 
 
 def _fault(values: list[str], width: int) -> str:

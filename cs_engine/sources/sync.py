@@ -11,7 +11,7 @@ without an end is counted from smaller files beside them (`_condense`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -120,6 +120,8 @@ class _Reading:
     db: duckdb.DuckDBPyConnection
     folder: Path
     tell: Callable[[str], None]
+    bad: list[SourceReport] = field(default_factory=list)
+    """Of the sources read so far, those with bad rows."""
 
     def all(self) -> tuple[Attributes, list[SourceReport]]:
         sources = self.config.sources
@@ -183,12 +185,17 @@ class _Reading:
     def _stop_if_bad(self, report: SourceReport) -> None:
         limit = share(self.config.sources.most_bad_rows)
         if report.bad > limit * report.read:
-            lines = "".join(f"\n    {example}" for example in report.examples)
+            lines = _lines(report)
+            # One account that could not be read makes all of its usage bad: the cause is said beside it.
+            for before in self.bad:
+                lines += f"\n  {before.source}: {before.bad:,} of {before.read:,} rows are bad too{_lines(before)}"
             raise SyncStopped(
                 f"{report.source}: {report.bad:,} of {report.read:,} rows are bad ({report.bad / report.read:.1%}, "
                 f"the limit is {self.config.sources.most_bad_rows}); nothing was taken{lines}",
                 "correct the rows at their source, or raise sources.most_bad_rows in playbooks/project.yaml",
             )
+        if report.bad:
+            self.bad.append(report)
 
     def _number(self, name: str, checked: Checked, also: str = "") -> None:
         """The good rows, numbered from 0 in the order of the source, as table and as Parquet."""
@@ -336,6 +343,10 @@ def _kinds(table: str) -> str:
     """SELECT of the kinds of events, numbered."""
     kinds = f'SELECT DISTINCT event AS "#key" FROM {quoted(table)} WHERE "#fault" IS NULL'
     return f'SELECT "#key", CAST(row_number() OVER (ORDER BY "#key") - 1 AS INTEGER) AS "#event" FROM ({kinds})'
+
+
+def _lines(report: SourceReport) -> str:
+    return "".join(f"\n    {example}" for example in report.examples)
 
 
 def share(words: str) -> float:

@@ -36,7 +36,8 @@ def opened(tx: Tx) -> list[OpenCta]:
     """All that are open; a snoozed one is."""
     rows = tx.rows(
         "SELECT c.id, c.account_id, c.playbook, c.step, c.enrolment_id, coalesce(e.subject_id, c.account_id), coalesce(e.digest, ''), "
-        "c.fired_at, c.staff FROM ctas c LEFT JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed' ORDER BY c.id"
+        "c.fired_at, c.staff, coalesce(e.finished_reason, '') "
+        "FROM ctas c LEFT JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed' ORDER BY c.id"
     )
     return [OpenCta(*row) for row in rows]
 

@@ -282,8 +282,9 @@ class SqlStore:
         with self.database.read() as tx:
             return cta.open_before(tx, now)
 
-    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros) -> None:
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
         with self.database.write() as tx:
+            messages.plan(tx, telling)
             cta.close(tx, closing, now)
 
     def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
@@ -293,6 +294,14 @@ class SqlStore:
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         with self.database.write() as tx:
             return suppressions.add(tx, email_hash, reason, at)
+
+    def suppressed(self) -> set[str]:
+        with self.database.read() as tx:
+            return suppressions.all_hashes(tx)
+
+    def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
+        with self.database.write() as tx:
+            suppressions.add_alike(tx, pairs)
 
     # --- for people who ask why
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cs_engine.instants import Micros
 from cs_engine.state.database import Tx
 
@@ -15,3 +17,18 @@ def add(tx: Tx, email_hash: str, reason: str, at: Micros) -> bool:
         at=at,
     )
     return added == 1
+
+
+def all_hashes(tx: Tx) -> set[str]:
+    return {hashed for (hashed,) in tx.rows("SELECT email_hash FROM suppressions")}
+
+
+def add_alike(tx: Tx, pairs: Iterable[tuple[str, str]]) -> None:
+    """What is suppressed under the first hash of a pair is under the second, too: for the same reason, since then."""
+    for known, other in pairs:
+        tx.run(
+            "INSERT INTO suppressions (email_hash, reason, suppressed_at) "
+            "SELECT :other, reason, suppressed_at FROM suppressions WHERE email_hash = :known ON CONFLICT DO NOTHING",
+            known=known,
+            other=other,
+        )

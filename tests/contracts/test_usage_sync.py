@@ -143,6 +143,31 @@ def test_an_open_quote_swallows_nothing_in_silence(tmp_path: Path, lenient: Proj
         sync(tmp_path, lenient)
 
 
+def test_an_open_quote_in_a_large_file_swallows_nothing_either(tmp_path: Path, lenient: ProjectConfig) -> None:
+    """Where CSV readers give up a field that grows too long, thousands of rows would be one bad row."""
+    append(tmp_path, "usage", 'e9,a1,"c1,opened,2026-03-30T10:00:00Z,1', *("e10,a1,c1,opened,2026-03-30T10:00:00Z,1" for _ in range(4_000)))
+    with pytest.raises(SyncStopped, match=r"data/usage\.csv:8 .* a quote opens and does not close"):
+        sync(tmp_path, lenient)
+
+
+def test_lines_between_two_stray_quotes_are_bad_rows_each(tmp_path: Path, lenient: ProjectConfig) -> None:
+    stray = 'e9,a1,"c1,opened,2026-03-30T10:00:00Z,1'
+    append(tmp_path, "usage", stray, *("e10,a1,c1,opened,2026-03-30T10:00:00Z,1" for _ in range(3)), stray)
+    report = report_of(tmp_path, lenient, "usage")
+    assert (report.read, report.kept, report.bad) == (11, 6, 5)
+    assert report.examples[1:] == tuple(f"data/usage.csv:{line} stands between quotes that open in line 8" for line in range(9, 13))
+
+
+def test_when_a_bad_account_makes_its_usage_bad_the_account_is_named(tmp_path: Path) -> None:
+    config = changed(write(tmp_path, WORLD), most_bad_rows="34%")
+    append(tmp_path, "usage", *(f"e9{i},a9,c1,opened,2026-03-30T10:00:00Z,1" for i in range(9)))
+    append(tmp_path, "accounts", "a9,x,team,1,2026-01-01T00:00:00,en,UTC,")
+    with pytest.raises(SyncStopped) as stopped:
+        sync(tmp_path, config)
+    assert "usage: 9 of 15 rows are bad" in str(stopped.value)
+    assert "accounts: 1 of 4 rows are bad too\n    data/accounts.csv:5 signed_up_at has no zone" in str(stopped.value)
+
+
 def test_times_without_zone_in_parquet_are_bad(tmp_path: Path, lenient: ProjectConfig) -> None:
     with duckdb.connect() as db:
         db.execute(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
+from cs_engine.errors import PrefectDown
+from cs_engine.prefect_server import embedded_server
 from tests.e2e.prefect_house import BIN, CANARY, cs_engine, environment, mailbox, make_project, reference, wait_for
 from tests.stories.world import day
 
@@ -24,7 +29,7 @@ def test_a_span_killed_in_the_middle_goes_on_and_ends_as_if_nothing_had_been(tmp
     process = subprocess.Popen([BIN / "cs-engine", *SPAN], cwd=project, env=environment(PREFECT_HOME=home), start_new_session=True)
     try:
         wait_for(lambda: len(mailbox(project)) > len(whole) // 3, 150)
-        children = _children(process.pid)
+        children = _children(process.pid, "cs_engine.prefect_server")
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
@@ -32,7 +37,7 @@ def test_a_span_killed_in_the_middle_goes_on_and_ends_as_if_nothing_had_been(tmp
     assert process.returncode == -signal.SIGKILL
     assert len(mailbox(project)) < len(whole)
     assert children, "Prefect's server ran"
-    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children) or None, 30)
+    wait_for(lambda: not any(map(_alive, children)), 30)
 
     again = cs_engine(project, *SPAN, PREFECT_HOME=home)
     assert (again.returncode, again.stdout) == (0, ""), again.stderr
@@ -52,6 +57,40 @@ def test_a_span_killed_in_the_middle_goes_on_and_ends_as_if_nothing_had_been(tmp
     assert CANARY.encode() not in (project / ".cs-engine" / "prefect.log").read_bytes()
 
 
-def _children(pid: int) -> list[int]:
-    said = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(child) for child in said.split()]
+def test_a_server_that_does_not_come_up_in_time_is_tried_twice_and_then_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "0.05")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    server = embedded_server(tmp_path)
+    with pytest.raises(PrefectDown) as said:
+        server.url()
+    assert said.value.message == "Prefect's server did not start within 0.05 seconds, 2 times"
+    assert "prefect server start" in said.value.mend
+    assert str(tmp_path / ".cs-engine" / "prefect.log") in said.value.mend
+    assert _children(os.getpid(), "cs_engine.prefect_server") == [], "none is left behind"
+
+
+def _children(pid: int, named: str = "") -> list[int]:
+    """Its child processes, of which the command line holds `named`. Without `ps` where there is /proc: a small machine has none."""
+    if not Path("/proc/self/stat").exists():
+        said = subprocess.run(["ps", "-axo", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(maxsplit=2) for line in said.splitlines()]
+        return [int(child) for child, parent, *command in rows if int(parent) == pid and named in " ".join(command)]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z" and named.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def _alive(pid: int) -> bool:
+    with suppress(OSError):
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    if Path("/proc/self/stat").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -17,6 +17,8 @@ from tests.properties.project import with_playbooks
 from tests.properties.town import START, Town
 
 V = TypeVar("V")
+Flags = set[tuple[str, str]]
+"""(account or contact, flag) of every flag that is set."""
 
 ACCOUNTS = {"acc0": "alex@vendor.example", "acc1": "alex@vendor.example", "acc2": "", "acc3": "left@vendor.example"}
 CONTACTS = {
@@ -49,7 +51,7 @@ class Day:
     """Delivery runs on for a day."""
 
 
-def initially() -> st.SearchStrategy[set[tuple[str, str]]]:
+def initially() -> st.SearchStrategy[Flags]:
     """The flags that are set on the first day."""
     return st.sets(st.sampled_from(FLAGS), max_size=len(FLAGS))
 
@@ -65,8 +67,8 @@ def playbooks() -> st.SearchStrategy[list[Doc]]:
     return st.one_of(first.map(lambda doc: [doc]), st.tuples(first, second).map(list))
 
 
-def days(least: int, most: int) -> st.SearchStrategy[list[Day]]:
-    day = st.builds(
+def days() -> st.SearchStrategy[Day]:
+    return st.builds(
         Day,
         span=st.sampled_from(SPANS),
         turns=st.lists(st.sampled_from(FLAGS), max_size=6, unique=True).map(tuple),
@@ -76,7 +78,6 @@ def days(least: int, most: int) -> st.SearchStrategy[list[Day]]:
         edits=st.one_of(*[st.none()] * 9, documents("p0", least=2)),
         horizon=st.booleans(),
     )
-    return st.lists(day, min_size=least, max_size=most)
 
 
 def happens(day: Day, people: People) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,9 +16,6 @@ from cs_engine.instants import NO_TIME
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport
 from tests.properties.conditions import MILESTONES, holds
-
-Flags = frozenset[tuple[str, str]]
-"""(account or contact, flag) of every flag that is set."""
 
 WHEN = {"m0": "account.a0", "m1": "account.a1 and account.a2"}
 """What makes the milestones of tests.properties.project reached."""
@@ -46,6 +43,8 @@ class MemoryUsage:
     """The `Usage` of cs_engine.ports over People."""
 
     def __init__(self, people: People) -> None:
+        self.last: MemoryFacts | None = None
+        """What the latest tick saw."""
         self._people = people
         self._set = 0
 
@@ -71,8 +70,12 @@ class MemoryUsage:
         ]
         return accounts, contacts
 
+    def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:  # noqa: ARG002
+        return []
+
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> MemoryFacts:
-        return MemoryFacts(self._people, now, conditions, overlay)
+        self.last = MemoryFacts(self._people, now, conditions, overlay)
+        return self.last
 
 
 class MemoryFacts:
@@ -186,7 +189,8 @@ class MemoryChannel:
         """Id of each message -> whom it went to, in the order of arrival."""
         self.times: dict[str, int] = {}
         """How often each was sent and arrived."""
-        self._fate, self._knows = fate, knows
+        self.knows = knows
+        self._fate = fate
 
     @staticmethod
     def build(outgoing: Letter | Post) -> Parcel:
@@ -196,7 +200,7 @@ class MemoryChannel:
         return [self._take(parcel) for parcel in parcels]
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
-        if not self._knows:
+        if not self.knows:
             return {}
         return {id: self._accepted(id) if id in self.taken else Outcome(id, "retry", "not_sent") for id in ids}
 

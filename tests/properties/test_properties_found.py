@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -49,3 +50,19 @@ def test_a_tick_that_died_at_its_end_and_is_run_again_does_not_see_what_it_did(h
         assert differences(state(calm), state(rough)) == []
     calm.close()
     rough.close()
+
+
+def test_an_alert_of_who_met_the_goal_closes_though_that_tick_died_and_the_goal_is_not_met_any_more(home: Home) -> None:
+    people = towns(())
+    town = Town(home.project, [playbook("first", CALL, {"id": "wait", "wait": "1 week"}, goal="account.a0")], people)
+    town.sync()
+    town.tick(START)
+    people.flags |= {("acc0", "account.a0")}
+    dies = count(step=2)
+    while not town.rows("SELECT id FROM enrolments WHERE finished_reason = 'goal'"):
+        town.survives(START + timedelta(days=1), Thread(at=next(dies)))
+    assert len(town.store.open_ctas()) == 4, "it died once the goal was latched, and before all else"
+    people.flags.clear()
+    town.tick(START + timedelta(days=2))
+    assert sorted(cta.account_id for cta in town.store.open_ctas()) == ["acc1", "acc2", "acc3"]
+    town.close()

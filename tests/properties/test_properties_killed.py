@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.properties.days import Day, begins, days, happens, initially, playbooks, towns
+from tests.properties.days import Day, Flags, begins, days, happens, initially, playbooks, towns
 from tests.properties.documents import Doc
 from tests.properties.memory import Fate
 from tests.properties.profiles import quick, soak
@@ -28,7 +28,7 @@ def some_rejected(id: str, _now: object) -> Fate:
     return "rejected" if mixed(id) < 10 else "accepted"
 
 
-def ends_the_same(home: Home, docs: list[Doc], flags: set[tuple[str, str]], story: Story) -> None:
+def ends_the_same(home: Home, docs: list[Doc], flags: Flags, story: Story) -> None:
     people, now = towns(flags), START
     calm, rough = (Town(home.project, docs, people, some_rejected) for _ in range(2))
     for day, moments, twin in story:
@@ -52,17 +52,17 @@ def ends_the_same(home: Home, docs: list[Doc], flags: set[tuple[str, str]], stor
 
 
 def _stories(least: int, most: int) -> st.SearchStrategy[Story]:
-    return st.lists(st.tuples(days(1, 1).map(lambda one: one[0]), MOMENTS, st.booleans()), min_size=least, max_size=most)
+    return st.lists(st.tuples(days(), MOMENTS, st.booleans()), min_size=least, max_size=most)
 
 
 @quick(25)
 @given(docs=playbooks(), flags=initially(), story=_stories(3, 8))
-def test_killed_and_repeated_it_ends_as_undisturbed(home: Home, docs: list[Doc], flags: set[tuple[str, str]], story: Story) -> None:
+def test_killed_and_repeated_it_ends_as_undisturbed(home: Home, docs: list[Doc], flags: Flags, story: Story) -> None:
     ends_the_same(home, docs, flags, story)
 
 
 @pytest.mark.soak
 @soak(600)
 @given(docs=playbooks(), flags=initially(), story=_stories(3, 12))
-def test_killed_soak(home: Home, docs: list[Doc], flags: set[tuple[str, str]], story: Story) -> None:
+def test_killed_soak(home: Home, docs: list[Doc], flags: Flags, story: Story) -> None:
     ends_the_same(home, docs, flags, story)

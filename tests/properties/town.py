@@ -26,7 +26,7 @@ from cs_engine.state import SqlStore
 from cs_engine.state.holder import this_process
 from cs_engine.state.schema import metadata
 from tests.properties.documents import Doc
-from tests.properties.memory import Fate, MemoryChannel, MemoryUsage, People
+from tests.properties.memory import Fate, MemoryChannel, MemoryFacts, MemoryUsage, People
 from tests.properties.project import with_playbooks
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -158,6 +158,12 @@ class Town:
         )
 
     # --- what can be seen afterwards
+
+    @property
+    def facts(self) -> MemoryFacts:
+        """What the latest tick saw."""
+        assert self._usage.last is not None
+        return self._usage.last
 
     def rows(self, sql: str, **values: object) -> list[tuple[Any, ...]]:
         with self.store.database.read() as tx:

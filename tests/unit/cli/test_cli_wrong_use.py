@@ -69,13 +69,23 @@ def test_each_commands_help_has_an_example_of_it(command: str, call: Call) -> No
     assert any(mark in said.out for mark in (f"  cs-engine {command}", "$schema=")), said.out
 
 
+def test_the_command_list_does_not_stand_in_the_way_of_pythons(project: Path, call: Call) -> None:
+    """Importing cs_engine.cli.list gives the package that name."""
+    assert call("list").code == 0
+    assert 'did you mean "check"?' in call("chek").err
+    assert call("--help").code == 0
+
+
 def test_problems_exit_1_and_are_told_with_place_and_mend(project: Path, call: Call) -> None:
     file = project / "playbooks" / "watch.yaml"
+    sound = call("check").out
     file.write_text(file.read_text().replace("cta: call", "cta: call\n    tempalte: x"))
     said = call("check")
     assert said.code == 1
     assert "playbooks/watch.yaml:" in said.out
     assert 'unknown key "tempalte"' in said.out
+    counted = sound.partition(" playbooks checked: ")[0].split()[-1]
+    assert f"{counted} playbooks checked: 1 error(s)" in said.out, "the broken one counts too"
     problems = json.loads(call("check", "--format", "json").out)
     assert problems
     for problem in problems:

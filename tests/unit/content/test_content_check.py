@@ -51,7 +51,9 @@ MAIL = "---\nsubject: Hello\n---\n"
 MISTAKES = [
     pytest.param(MAIL + "Hi {{ contact.nmae }}", "4:7 T304", 'did you mean "contact.name"?', id="unknown variable"),
     pytest.param(MAIL + "x\n{% if chnges_28d > 2 %}y{% endif %}", "5:7 T304", 'did you mean "changes_28d"?', id="unknown metric"),
-    pytest.param("---\nsubject: For {{ acount.name }}\n---\nx", "2:17 T304", "", id="unknown variable in the subject"),
+    pytest.param(
+        "---\nsubject: For {{ acount.name }}\n---\nx", "2:17 T304", 'did you mean "account"?', id="unknown variable in the subject"
+    ),
     pytest.param(MAIL + "{{ milestone.title }}", "4:4 T304", "only a milestone notice has one", id="a milestone outside a notice"),
     pytest.param(MAIL + "Hi {{ contact }}", "4:7 T304", 'write "contact.name"', id="a group alone"),
     pytest.param(MAIL + "a\n\nHi {{ contact.name }", "6:1 T303", "", id="syntax"),

@@ -149,6 +149,9 @@ WRONG = [
     ("account.plan is blank", "X209", "blank", "write is null"),
     ("account.plan　= 'team'", "X205", "　", "write account.plan = 'team'"),
     ("account.plan = 「team」", "X205", "「team」", "write account.plan = 'team'"),
+    ("account.plan = ’team’", "X205", "’team’", "write account.plan = 'team'"),
+    ("account.plan = `team`", "X207", "`team`", "write 'team'"),
+    ("changes_7d ≧ 3", "X209", "≧", "write >="),
     ("changes_7d ＞ ３", "X205", "＞", "write changes_7d > 3"),
     ("（changes_7d > 3）", "X205", "（", "write (changes_7d > 3)"),
     ("account.plan in ('a'， 'b')", "X205", "，", "write account.plan in ('a', 'b')"),
@@ -194,6 +197,12 @@ def test_a_mistake_is_one_problem_with_its_place_and_mend(text: str, code: str, 
     assert [(p.code, p.mend) for p in problems] == [(code, mend)]
     place = problems[0].place
     assert text[place.column - 1 : place.column - 1 + place.length] == words
+
+
+def test_a_full_width_percentage_is_mended_to_what_is_right() -> None:
+    """Following the one mend must not lead to the next mistake."""
+    _, problems = condition("usage_share ＞ ８０％ and changes_7d > 1")
+    assert {(p.code, p.mend) for p in problems} == {("X205", "write usage_share > 0.8 and changes_7d > 1"), ("X208", "write 0.8")}
 
 
 def test_independent_mistakes_are_all_reported_at_once() -> None:

@@ -162,6 +162,13 @@ def test_a_mistake_is_one_problem_with_its_place(text: str, code: str, line: int
     assert said in f"{problems[0].message} {problems[0].mend}"
 
 
+def test_text_in_braces_keeps_its_place() -> None:
+    document, _ = parsed("a: {{ b > team }}")
+    assert document is not None
+    assert document.data == {"a": "b > team"}
+    assert source(document, document.within(("a",), 4, 4)) == "team"
+
+
 def test_all_problems_of_a_file_are_found_in_one_pass_and_the_rest_is_read() -> None:
     document, problems = parsed("playbook: x\ntitle：Foo\nowner：me\nplaybook: y\n1: z\nlast: true\n")
     assert [(p.place.line, p.code) for p in problems] == [(2, "Y106"), (3, "Y106"), (4, "Y102"), (5, "Y107")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.model import KINDS, LATER_KINDS, PlaybookSpec
 from tests.unit.playbook.folder import Folder
 
@@ -71,7 +72,10 @@ def test_a_misspelt_key_is_one_mistake_and_the_mend_is_a_key_that_exists(folder:
         ("- id: a\n  wait: 2", "4:11 error P101 2 of what?; write a unit: `2 days`, `2 hours`, `2 business days`"),
         ("- id: a b\n  wait: 2 days", '3:9 error P105 "a b" cannot be "id"; use small letters, digits and hyphens: a-b'),
         ("- wait 2 days", '3:5 error P101 a step is a mapping, not "wait 2 days"; write `- wait: 2 days`'),
-        ("- id: a", "3:5 error P106 this step does nothing; give it one of: email, notice, cta, wait, wait_until, if with then, split, set, enrol, stop"),
+        (
+            "- id: a",
+            "3:5 error P106 this step does nothing; give it one of: email, notice, cta, wait, wait_until, if with then, split, set, enrol, stop",
+        ),
         ("- stop: no", "3:11 error P101 `stop` takes no value; write `- stop`"),
         (
             "- id: a\n  email: onboarding/welcome\n  wait: 2 days",
@@ -113,6 +117,15 @@ def test_a_wrong_value_says_what_is_allowed(folder: Folder, head: str, said: str
 def test_a_key_of_the_language_that_is_not_built_says_so(folder: Folder, key: str) -> None:
     said = folder.steps("- stop", f"{key}: x\n").said()
     assert said == [f"2:1 error P104 `{key}` is part of the language but not built yet; leave it out for now"]
+
+
+@pytest.mark.parametrize("key", sorted(ProjectConfig.LATER))
+def test_a_key_of_project_yaml_that_is_not_built_says_so(folder: Folder, key: str) -> None:
+    path = folder.root / "playbooks/project.yaml"
+    path.write_text(f"{key}: x\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert folder.said() == [
+        f"playbooks/project.yaml:1:1 error P104 `{key}` is part of the language but not built yet; leave it out for now"
+    ]
 
 
 def test_entering_by_event_is_not_built(folder: Folder) -> None:

@@ -1,0 +1,233 @@
+"""Whatever days bring, whatever becomes of messages, wherever processes die: what must never be, never is, and nobody is stuck."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from cs_engine.instants import from_micros, to_micros
+from cs_engine.journey.enrolment import Standing
+from cs_engine.language import durations
+from cs_engine.language.expression import Duration
+from cs_engine.playbook.plan import Email, Notice, Plan, Wait, WaitUntil
+from tests.properties.days import Day, Flags, begins, days, happens, initially, playbooks, towns
+from tests.properties.documents import Doc
+from tests.properties.memory import Fate
+from tests.properties.profiles import quick, soak
+from tests.properties.project import Home
+from tests.properties.town import START, Thread, Town, mixed
+
+_ACCEPTED: list[Fate] = ["accepted"] * 6
+FATES: list[Fate] = [*_ACCEPTED, "rejected", "lost", "unheard", "retry"]
+QUIET_DAYS = 3
+"""After so many ticks in which nothing moves nothing ever will: they are further apart than the longest wait."""
+
+
+class Storm(RuleBasedStateMachine):
+    """One town. Its now only goes forward."""
+
+    home: Home
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.weather = 0
+        self.plans: dict[str, Plan] = {}
+        self.muted: set[str] = set()
+
+    @initialize(docs=playbooks(), flags=initially(), knows=st.booleans())
+    def opens(self, docs: list[Doc], flags: Flags, knows: bool) -> None:
+        self.people = towns(flags)
+        self.town = Town(self.home.project, docs, self.people, self._fate, knows=knows)
+        self.town.sync()
+
+    def teardown(self) -> None:
+        if hasattr(self, "town"):
+            self.calms_down()
+            self.town.close()
+
+    # --- what happens
+
+    @rule(day=days(), weather=st.integers(0, 1000))
+    def passes(self, day: Day, weather: int) -> None:
+        self._dawns(day, weather)
+        self._ticks(day.horizon)
+
+    @rule(day=days(), weather=st.integers(0, 1000), moment=st.integers(0, 200))
+    def dies(self, day: Day, weather: int, moment: int) -> None:
+        """And no one runs that tick again."""
+        self._dawns(day, weather)
+        self.town.survives(self.now, Thread(moment), self._horizon(day.horizon))
+
+    @rule(horizon=st.booleans())
+    @precondition(lambda self: self.now > START)
+    def repeats(self, horizon: bool) -> None:
+        before = self.town.rows("SELECT count(*) FROM journal WHERE event IN ('entered', 'advanced', 'finished')")
+        completed = self.town.rows("SELECT count(*) FROM ticks WHERE now = :now AND completed_at IS NOT NULL", now=to_micros(self.now))
+        self._ticks(horizon)
+        after = self.town.rows("SELECT count(*) FROM journal WHERE event IN ('entered', 'advanced', 'finished')")
+        assert after == before or completed == [(0,)], "a repeat decides nothing"
+
+    def _dawns(self, day: Day, weather: int) -> None:
+        self.now, self.weather = self.now + day.span, weather
+        happens(day, self.people)
+        begins(day, self.town)
+        self.plans |= {plan.digest: plan for plan in self.town.project.plans.values()}
+        if day.mutes:
+            self.muted.add(day.mutes)
+
+    def _ticks(self, horizon: bool = False) -> None:
+        self.plans |= {plan.digest: plan for plan in self.town.project.plans.values()}
+        known = self.town.store.playbooks()
+        due = {p for p in self.town.project.plans if p not in known or known[p].next_due_at <= to_micros(self.now)}
+        assert self.town.survives(self.now, horizon=self._horizon(horizon))
+        for who, plan in self._active():
+            if plan.playbook in due:
+                self._stands_well(who, plan)
+
+    def _horizon(self, wanted: bool) -> datetime | None:
+        return self.now + timedelta(hours=12) if wanted else None
+
+    def _fate(self, message: str, now: datetime) -> Fate:
+        """Looks at the very moment at which it leaves."""
+        rows = self.town.rows(
+            "SELECT m.state, m.kind, m.recipient, e.state, e.step = m.step FROM messages m JOIN enrolments e ON e.id = m.enrolment_id "
+            "WHERE m.id = :id",
+            id=message,
+        )
+        ((state, kind, recipient, enrolment, here),) = rows
+        assert state == "dispatching"
+        assert recipient not in self.muted
+        assert kind == "cta_update" or (enrolment == "active" and here), "nothing goes after a goal or exit, or from a step that was left"
+        return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
+
+    # --- what always holds
+
+    def _active(self) -> list[tuple[Standing, Plan]]:
+        at = to_micros(self.now) + 1
+        return [
+            (who, self.plans[digest]) for p, digest, n in self.town.store.occupied() if n for who in self.town.store.standing(p, digest, at)
+        ]
+
+    def _stands_well(self, who: Standing, plan: Plan) -> None:
+        """After a tick in which the playbook was due: at a step, and for a reason."""
+        step = plan.step(who.step)
+        row = self.town.facts.rows(plan.subject)[who.subject_id]
+        now = to_micros(self.now)
+        match step:
+            case Wait():
+                assert _after(who.since, step.duration) > now
+            case WaitUntil():
+                assert not self.town.facts.mask(step.until)[row]
+                assert who.otherwise_done or step.at_most is None or _after(who.since, step.at_most) > now
+            case _:
+                assert step is not None
+                messages = self.town.rows(
+                    "SELECT settled_at FROM messages WHERE enrolment_id = :id AND step = :step AND kind <> 'cta_update'",
+                    id=who.id,
+                    step=who.step,
+                )
+                assert messages, "it waits for messages that there are"
+                assert who.step_ended_at == now or (None,) in messages
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def what_is_planned_is_somewhere(self) -> None:
+        planned, *rest = self.town.store.counts()
+        assert planned == sum(rest)
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def nothing_is_there_twice(self) -> None:
+        twice = "SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1"
+        assert self.town.rows(twice.format("enrolment_id, step, channel, recipient, kind", "messages")) == []
+        assert self.town.rows(twice.format("playbook, subject_id, key, passage", "enrolments")) == []
+        assert self.town.rows(twice.format("playbook, subject_id, state", "enrolments WHERE state = 'active'")) == []
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def nothing_is_sent_twice_unless_its_author_risks_it(self) -> None:
+        for name, channel in self.town.channels.items():
+            for message in [id for id, times in channel.times.items() if times > 1]:
+                ((digest, step_id),) = self.town.rows("SELECT digest, step FROM messages WHERE id = :id", id=message)
+                step = self.plans[digest].step(step_id)
+                assert not channel.knows, name
+                assert isinstance(step, Email | Notice)
+                assert step.uncertain == "resend"
+                assert channel.times[message] <= 3
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def what_was_accepted_arrived(self) -> None:
+        accepted = {id for (id,) in self.town.rows("SELECT id FROM messages WHERE state = 'accepted'")}
+        arrived = {id for channel in self.town.channels.values() for id in channel.taken}
+        assert accepted <= arrived
+        if all(channel.knows for channel in self.town.channels.values()):
+            doubtful = {id for (id,) in self.town.rows("SELECT id FROM messages WHERE state IN ('dispatching', 'uncertain')")}
+            assert arrived <= accepted | doubtful
+
+    # --- in the end
+
+    def calms_down(self) -> None:
+        """Nothing changes any more and all that is sent arrives: after some ticks all who are inside wait for what will not come."""
+        self.weather, quiet = 0, 0
+        self.now = self.now.replace(hour=10, minute=0) + timedelta(days=1)
+        while quiet < QUIET_DAYS:
+            self.now += timedelta(days=8)
+            before = self.town.rows("SELECT count(*) FROM journal")
+            self._ticks()
+            quiet = quiet + 1 if self.town.rows("SELECT count(*) FROM journal") == before else 0
+        counts = self.town.store.counts()
+        assert (counts.held, counts.pending, counts.uncertain) == (0, 0, 0)
+        gone = {row[0] for row in self.town.rows("SELECT id FROM enrolments WHERE finished_reason IN ('goal', 'exit')")}
+        assert not [cta for cta in self.town.store.open_ctas() if cta.enrolment_id in gone]
+        for who, plan in self._active():
+            step = plan.step(who.step)
+            assert isinstance(step, WaitUntil)
+            assert step.at_most is None or who.otherwise_done
+
+
+def _after(at: int, duration: Duration) -> int:
+    return to_micros(durations.add(from_micros(at), duration, START.tzinfo))  # type: ignore[arg-type]
+
+
+def storms(home: Home) -> type[Storm]:
+    return type("StormOfTheProject", (Storm,), {"home": home})
+
+
+def test_no_storm_breaks_what_always_holds(home: Home) -> None:
+    run_state_machine_as_test(storms(home), settings=quick(15, 8))
+
+
+@pytest.mark.soak
+def test_storms_soak(home: Home) -> None:
+    run_state_machine_as_test(storms(home), settings=soak(600, 20))
+
+
+@quick(10)
+@given(docs=playbooks(), flags=initially(), story=st.lists(days(), min_size=3, max_size=6))
+def test_the_same_days_give_the_same_journal_line_by_line(home: Home, docs: list[Doc], flags: Flags, story: list[Day]) -> None:
+    one, other = (_journal(home, docs, flags, story) for _ in range(2))
+    assert one == other
+
+
+def _sometimes_lost(message: str, now: datetime) -> Fate:
+    # When a retry comes is spread by the process's name.
+    return FATES[mixed(message, now) % (len(FATES) - 1)]
+
+
+def _journal(home: Home, docs: list[Doc], flags: Flags, story: list[Day]) -> list[tuple[object, ...]]:
+    people, now = towns(flags), START
+    town = Town(home.project, docs, people, _sometimes_lost)
+    for day in story:
+        now += day.span
+        happens(day, people)
+        begins(day, town)
+        assert town.survives(now)
+    journal = town.journal()
+    town.close()
+    return journal
