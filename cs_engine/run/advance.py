@@ -178,7 +178,8 @@ def _message(
     passage: Standing, recipient: str, recipient_kind: str, cta: str,
 ) -> NewMessage:  # fmt: skip
     return NewMessage(
-        identity.message_id(passage.id, step, channel, recipient, passage.repeats), passage.id, plan.playbook, plan.digest, step, kind, channel,
+        identity.message_id(passage.id, step, channel, recipient, passage.repeats), passage.id, plan.playbook, plan.digest, step, kind,
+        channel,
         template,
         plan.topic, passage.account_id, passage.subject_id, recipient, recipient_kind, cta, plan.priority, tick.at,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from cs_engine.run.context import TickContext
 
 
 def close_ctas(tick: TickContext) -> None:
-    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject may leave (goal, exit, while), or has left."""
+    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject leaves or has left (goal, exit, while)."""
     closing: list[tuple[str, str]] = []
     ctas = sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id))
     for digest, same in groupby(ctas, key=lambda c: c.digest):
