@@ -7,19 +7,21 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cs_engine.language.durations import parse
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
-from cs_engine.playbook.model import LATER_KINDS
-from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Cta, Edge, Email, Notice, Plan, Wait, WaitUntil
-from cs_engine.playbook.shape import Path, shown
+from cs_engine.playbook.model import LATER_KINDS, WaitUntilSpec
+from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Cta, Edge, Email, Notice, Plan, WaitUntil
+from cs_engine.playbook.shape import Path, keys_of, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
 
 ALWAYS_TOPICS = ("general", "transactional", "milestones")
 _TEMPLATES: Mapping[str, Kind] = {"email": "email", "cta": "slack"}
 _BLOCKS = ("then", "else", "otherwise")
+_WAIT_KEYS = frozenset(keys_of(WaitUntilSpec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class Known:
     templates: Templates
     topics: Collection[str]
     """Of project.yaml; none: any topic will do."""
-    phases: Collection[str]
-    milestones: Mapping[str, MilestoneSpec]
+    phases: Collection[str] | None
+    """Of journey.yaml; None, as its milestones are: it is broken, so nobody knows."""
+    milestones: Mapping[str, MilestoneSpec] | None
 
 
 def raw_steps(data: Any, path: Path = ("steps",)) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -53,7 +56,7 @@ def check_names(document: Document, file: str, known: Known, problems: Problems)
     if isinstance(topic, str) and known.topics and topic not in (*known.topics, *ALWAYS_TOPICS):
         mend = did_you_mean(topic, [*known.topics, *ALWAYS_TOPICS]) or "topics of project.yaml: " + ", ".join(known.topics)
         problems.add(document.place(("topic",)), "P201", f"there is no topic {shown(topic)}", mend)
-    if isinstance(phase, str) and phase not in known.phases:
+    if isinstance(phase, str) and known.phases is not None and phase not in known.phases:
         mend = did_you_mean(phase, known.phases) or "phases of journey.yaml: " + (", ".join(known.phases) or "none")
         problems.add(document.place(("phase",)), "P202", f"there is no phase {shown(phase)}", mend)
     first: dict[str, Place] = {}
@@ -65,8 +68,8 @@ def check_names(document: Document, file: str, known: Known, problems: Problems)
             name = step.get(key)
             if isinstance(name, str) and name and (missing := known.templates.find(kind, name, file)) is not None:
                 problems.add(document.place((*path, key)), "P203", f"there is no {_called(kind)} template {shown(name)}", missing)
-        if isinstance(step.get("notice"), str):
-            _check_notice(document.place((*path, "notice")), step["notice"], known, problems)
+        if isinstance(step.get("notice"), str) and known.milestones is not None:
+            _check_notice(document.place((*path, "notice")), step["notice"], known.milestones, problems)
 
 
 def _called(kind: Kind) -> str:
@@ -85,13 +88,61 @@ def _check_id(document: Document, path: Path, step: Mapping[str, Any], first: di
     first.setdefault(own, place)
 
 
-def _check_notice(place: Place, milestone: str, known: Known, problems: Problems) -> None:
-    spec = known.milestones.get(milestone)
+def _check_notice(place: Place, milestone: str, known: Mapping[str, MilestoneSpec], problems: Problems) -> None:
+    spec = known.get(milestone)
     if spec is None:
-        mend = did_you_mean(milestone, known.milestones) or "milestones of journey.yaml: " + (", ".join(known.milestones) or "none")
+        mend = did_you_mean(milestone, known) or "milestones of journey.yaml: " + (", ".join(known) or "none")
         problems.add(place, "P205", f"there is no milestone {shown(milestone)}", mend)
     elif spec.notice is None:
         problems.add(place, "P205", f'the milestone "{milestone}" has no notice', "name its template in journey.yaml: `notice: …`")
+
+
+def check_waits(document: Document, problems: Problems) -> None:
+    """Lengths, `otherwise` and `after` of every wait. Works on files of any shape; a misspelt key may be the one that is missing."""
+    for path, step in raw_steps(document.data):
+        if "wait" in step or "wait_until" in step:
+            _check_length(document, path, step, problems)
+        if "wait_until" in step and not step.keys() - _WAIT_KEYS:
+            _check_after(document, path, step, problems)
+
+
+def _check_length(document: Document, path: Path, step: Mapping[str, Any], problems: Problems) -> None:
+    """P113: a wait of no time at all."""
+    text = step.get("wait", step.get("at_most"))
+    lasting = parse(text) if isinstance(text, str) else None
+    if lasting is not None and lasting.amount == 0:
+        name = f'the step "{step["id"]}"' if isinstance(step.get("id"), str) else "the step"
+        problems.add(document.place(path), "P113", f"{name} waits for {lasting}", "leave it out, or say how long")
+
+
+def _check_after(document: Document, path: Path, step: Mapping[str, Any], problems: Problems) -> None:
+    otherwise, at_most, after = (step.get(key) for key in ("otherwise", "at_most", "after"))
+    if otherwise and at_most is None:
+        message = "`otherwise` never runs without `at_most`"
+        problems.add(document.key_place((*path, "otherwise")), "P110", message, "add `at_most: 5 days`")
+    elif otherwise and after is None:
+        message = "`otherwise` needs `after` beside it: what comes once the block has run"
+        problems.add(document.key_place((*path, "otherwise")), "P110", message, "add `after: continue`, `keep_waiting` or `stop`")
+    elif after is not None and at_most is None:
+        problems.add(document.key_place((*path, "after")), "P110", "`after` means nothing without `at_most`", "add `at_most: 5 days`")
+    elif after == "keep_waiting" and not otherwise:
+        message = "`at_most` with `after: keep_waiting` does nothing without `otherwise`"
+        problems.add(document.key_place((*path, "after")), "P110", message, "add `otherwise`, or leave both out")
+
+
+def check_ends(document: Document, problems: Problems) -> None:
+    """P112: a playbook that is left by what enters it. Works on files of any shape."""
+    data = document.data
+    enter = data.get("enter")
+    for leave in ("goal", "exit"):
+        condition = data.get(leave)
+        if isinstance(enter, str) and isinstance(condition, str) and _same(enter, condition):
+            message = f"`{leave}` is the same as `enter`: nobody would ever enter"
+            problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+    stay, leave_when = data.get("while"), data.get("exit")
+    if isinstance(stay, str) and isinstance(leave_when, str) and _same(stay, leave_when):
+        message = "`while` is the same as `exit`: everybody would leave at once"
+        problems.add(document.place(("while",)), "P112", message, "keep one of them")
 
 
 def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
@@ -102,27 +153,15 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
         if step.id not in reached and before:
             problems.add(step.place, "P111", f'nobody comes to the step "{step.id}": every way ends before it', "move it up, or delete it")
         before = step.id in reached
-        lasting = step.duration if isinstance(step, Wait) else step.at_most if isinstance(step, WaitUntil) else None
-        if lasting is not None and lasting.amount == 0:
-            problems.add(step.place, "P113", f'the step "{step.id}" waits for {lasting}', "leave it out, or say how long")
         if isinstance(step, Email | Notice | Cta) and step.expires is not None and step.expires.amount == 0:
             problems.add(step.place, "P113", f'what the step "{step.id}" sends expires after {step.expires}', "say how long it may wait")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)
     if plan.topic == TRANSACTIONAL and plan.hold is not None:
-        problems.add(
-            document.key_place(("hold",)), "P116", "transactional mail is never held", "leave `hold` out, or give it another topic"
-        )
+        place = document.key_place(("hold",))
+        problems.add(place, "P116", "transactional mail is never held", "leave `hold` out, or give it another topic")
     if plan.topic == TRANSACTIONAL and plan.holdout:
         problems.add(document.key_place(("holdout",)), "P116", "transactional mail has no control group", "leave `holdout` out")
-    for leave in ("goal", "exit"):
-        condition = getattr(plan, leave)
-        if plan.enter is not None and condition is not None and _same(plan.enter.text, condition.text):
-            message = f"`{leave}` is the same as `enter`: nobody would ever enter"
-            problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
-    if plan.while_ is not None and plan.exit is not None and _same(plan.while_.text, plan.exit.text):
-        message = "`while` is the same as `exit`: everybody would leave at once"
-        problems.add(document.place(("while",)), "P112", message, "keep one of them")
 
 
 def _check_of_contacts(step: AnyStep, problems: Problems) -> None:

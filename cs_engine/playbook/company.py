@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
-from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.config import Team
 from cs_engine.playbook.model import ID_PATTERN
 from cs_engine.playbook.people import CUSTOMERS, Directory
 from cs_engine.playbook.shape import Path, shown, slug
@@ -24,28 +26,55 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def check_zone(name: str | None, document: Document, path: Path, problems: Problems) -> None:
-    if name is not None and not is_zone(name):
+def check_zone(name: str, document: Document, path: Path, problems: Problems) -> None:
+    if not is_zone(name):
         mend = did_you_mean(name, available_timezones()) or "write one such as Asia/Tokyo, Europe/Berlin or UTC"
         problems.add(document.place(path), "P206", f"there is no time zone {shown(name)}", mend)
 
 
-def check_project(config: ProjectConfig, team: Team, document: Document, problems: Problems) -> None:
-    """Zone, sender and fall-backs of project.yaml."""
-    directory = Directory.of(team)
-    check_zone(config.timezone, document, ("timezone",), problems)
-    directory.sender(config.sender.from_, document.place(("sender", "from")), problems)
-    if config.sender.fallback.lower() not in {email.lower() for email in directory.emails}:
-        mend = "write the e-mail of somebody who is in team.yaml"
-        problems.add(document.place(("sender", "fallback")), "P207", "the fallback sender is not in team.yaml", mend)
-    for role, instead in config.people.fallback.items():
+def check_project(document: Document, team: Team | None, problems: Problems) -> None:
+    """Zone, sender and fall-backs of project.yaml. Works on files of any shape, so that all is said at once; `team`: None when broken."""
+    _check_given_zone(document, document.data, (), problems)
+    sender, people = _mapping(document.data, "sender"), _mapping(document.data, "people")
+    if team is not None:
+        _check_sender(sender, Directory.of(team), document, problems)
+    for role, instead in _mapping(people, "fallback").items():
         for word, place in (
             (role, document.key_place(("people", "fallback", role))),
             (instead, document.place(("people", "fallback", role))),
         ):
-            if word not in CUSTOMERS:
+            if isinstance(word, str) and word not in CUSTOMERS:
                 mend = did_you_mean(word, CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
                 problems.add(place, "P204", f"there is no role {shown(word)} among customers", mend)
+
+
+def _check_sender(sender: Mapping[str, Any], directory: Directory, document: Document, problems: Problems) -> None:
+    own, fallback = sender.get("from"), sender.get("fallback")
+    if isinstance(own, str):
+        directory.sender(own, document.place(("sender", "from")), problems)
+    if isinstance(fallback, str) and fallback.lower() not in {email.lower() for email in directory.emails}:
+        mend = "write the e-mail of somebody who is in team.yaml"
+        problems.add(document.place(("sender", "fallback")), "P207", "the fallback sender is not in team.yaml", mend)
+
+
+def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """What stands at the key; nothing when it is no mapping, which its shape reports."""
+    found = data.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def check_zones(document: Document, problems: Problems) -> None:
+    """The zones of team.yaml. Works on files of any shape."""
+    staff = document.data.get("staff")
+    for index, person in enumerate(staff if isinstance(staff, list) else ()):
+        if isinstance(person, dict):
+            _check_given_zone(document, person, ("staff", index), problems)
+
+
+def _check_given_zone(document: Document, data: Mapping[str, Any], path: Path, problems: Problems) -> None:
+    name = data.get("timezone")
+    if isinstance(name, str):
+        check_zone(name, document, (*path, "timezone"), problems)
 
 
 def check_team(team: Team, document: Document, problems: Problems) -> None:
@@ -63,7 +92,6 @@ def check_team(team: Team, document: Document, problems: Problems) -> None:
             if email is not None and email.lower() not in emails:
                 mend = "write the e-mail of somebody who is in team.yaml"
                 problems.add(document.place((*here, key)), "P207", f"this {key} is not in the team", mend)
-        check_zone(person.timezone, document, (*here, "timezone"), problems)
         if person.away:
             message = "`away` is part of the language but not built yet: CTAs go to them all the same"
             problems.warn(document.key_place((*here, "away")), "P104", message)

@@ -10,7 +10,7 @@ from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import schedule
-from cs_engine.playbook.checks import check_plan, raw_steps
+from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps
 from cs_engine.playbook.model import MANUAL, PlaybookSpec
@@ -40,6 +40,8 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
     else:
         compiled = _compile(spec, document, around, own)
         check_plan(compiled.plan, document, own)
+    check_waits(document, own)
+    check_ends(document, own)
     problems.extend(own)
     return None if own.errors() else compiled
 

@@ -176,7 +176,6 @@ class Flattener:
         return plan.Repeat(every, repeat.times, until)
 
     def _wait_until(self, step: model.WaitUntilSpec, path: Path, common: Common) -> list[AnyStep]:
-        self._check_after(step, path)
         wait_id, after = common["id"], step.after or "continue"
         end = {"continue": common["next"], "keep_waiting": Edge(wait_id, otherwise_done=True), "stop": Edge(None)}[after]
         block = self.block(step.otherwise, (*path, "otherwise"), end, (*common["watched_by"], wait_id))
@@ -188,21 +187,6 @@ class Flattener:
             **common,
         )
         return [wait, *block]
-
-    def _check_after(self, step: model.WaitUntilSpec, path: Path) -> None:
-        document, problems = self.reader.document, self.reader.problems
-        if step.otherwise and step.at_most is None:
-            problems.add(
-                document.key_place((*path, "otherwise")), "P110", "`otherwise` never runs without `at_most`", "add `at_most: 5 days`"
-            )
-        elif step.otherwise and step.after is None:
-            message = "`otherwise` needs `after` beside it: what comes once the block has run"
-            problems.add(document.key_place((*path, "otherwise")), "P110", message, "add `after: continue`, `keep_waiting` or `stop`")
-        elif step.after is not None and step.at_most is None:
-            problems.add(document.key_place((*path, "after")), "P110", "`after` means nothing without `at_most`", "add `at_most: 5 days`")
-        elif step.after == "keep_waiting" and not step.otherwise:
-            message = "`at_most` with `after: keep_waiting` does nothing without `otherwise`"
-            problems.add(document.key_place((*path, "after")), "P110", message, "add `otherwise`, or leave both out")
 
     def _split(self, step: model.SplitSpec, path: Path, common: Common) -> list[AnyStep]:
         total = sum(arm.weight for arm in step.split.values())

@@ -15,7 +15,7 @@ from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import company
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
-from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_names, raw_steps
+from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
@@ -135,29 +135,29 @@ class _Loader:
         journey = files.shaped_or("journey", JourneySpec, JourneySpec())
         health = self._health()
         playbooks = list(self._playbooks())
-        if (
-            config is None
-            or team is None
-            or metrics is None
-            or raw_segments is None
-            or journey is None
-            or files.faulty(f"{FOLDER}/health.yaml")
-        ):
+        templates = Templates.of(self.root)
+        self._check_company(team, journey, templates)
+        known = self._known(templates, journey)
+        for found in playbooks:
+            check_names(found.document, found.document.file, known, self.problems)
+        if team is None or metrics is None or raw_segments is None or journey is None or files.faulty(f"{FOLDER}/health.yaml"):
             self._check_shapes(playbooks)
+            self._check_between(playbooks)
             raise ProblemsFound(list(self.problems), files.texts)
         segments = {name: SegmentSpec(when=spec) if isinstance(spec, str) else spec for name, spec in raw_segments.items()}
-        templates = Templates.of(self.root)
-        self._check_company(config, team, journey, templates)
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
         attributes = with_stored(attributes, [found.document for found in playbooks], self.problems)
         catalogue = build(metrics, segments, journey, health, attributes, places, self.problems)
         around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey))
-        known = Known(templates, tuple(config.topics), tuple(phase.phase for phase in journey.phases), journey.milestones())
         for found in playbooks:
-            self._compile(found, around, known, attributes)
+            self._compile(found, around, attributes)
         self._check_between(playbooks)
         self._check_enrols(playbooks)
         playbooks += self._implied(playbooks, journey, around, catalogue)
+        people = self._people(config, catalogue)
+        if config is None:
+            raise ProblemsFound(list(self.problems), files.texts)
+        holds = self._holds(config, catalogue)
         plans, bundles, broken = self._sorted(playbooks, catalogue)
         return Project(
             root=self.root,
@@ -169,8 +169,8 @@ class _Loader:
             health=health,
             attributes=attributes,
             catalogue=catalogue,
-            people=self._people(config, catalogue),
-            holds=self._holds(config, catalogue),
+            people=people,
+            holds=holds,
             plans=plans,
             bundles=bundles,
             broken=broken,
@@ -204,26 +204,47 @@ class _Loader:
 
         for found in playbooks:
             read(found.document, PlaybookSpec, self.problems, "a playbook")
+            check_waits(found.document, self.problems)
+            check_ends(found.document, self.problems)
 
-    def _check_company(self, config: ProjectConfig, team: Team, journey: JourneySpec, templates: Templates) -> None:
+    def _check_company(self, team: Team | None, journey: JourneySpec | None, templates: Templates) -> None:
+        """What can be said of those of the files that can be read; None: one has the wrong shape."""
         documents, problems = self.files.documents, self.problems
-        company.check_project(config, team, documents[f"{FOLDER}/project.yaml"], problems)
+        if (document := documents.get(f"{FOLDER}/project.yaml")) is not None:
+            company.check_project(document, team, problems)
         if (document := documents.get(f"{FOLDER}/team.yaml")) is not None:
-            company.check_team(team, document, problems)
-        if (document := documents.get(f"{FOLDER}/journey.yaml")) is not None:
+            company.check_zones(document, problems)
+            if team is not None:
+                company.check_team(team, document, problems)
+        if (document := documents.get(f"{FOLDER}/journey.yaml")) is not None and journey is not None:
             company.check_journey(journey, templates, document, problems)
 
-    def _people(self, config: ProjectConfig, catalogue: Catalogue) -> dict[str, Expression]:
-        """Who is champion and who operates: conditions over contacts."""
-        document = self.files.documents[f"{FOLDER}/project.yaml"]
+    def _known(self, templates: Templates, journey: JourneySpec | None) -> Known:
+        """What playbooks may refer to; topics as they stand in project.yaml, even where something else in it is wrong."""
+        document = self.files.documents.get(f"{FOLDER}/project.yaml")
+        topics = None if document is None else document.data.get("topics")
+        known_topics = tuple(topics) if isinstance(topics, dict) else ()
+        if journey is None:
+            return Known(templates, known_topics, None, None)
+        return Known(templates, known_topics, tuple(phase.phase for phase in journey.phases), journey.milestones())
+
+    def _people(self, config: ProjectConfig | None, catalogue: Catalogue) -> dict[str, Expression]:
+        """Who is champion and who operates: conditions over contacts, as project.yaml has them even where its shape is wrong."""
+        document = self.files.documents.get(f"{FOLDER}/project.yaml")
+        if document is None:
+            return {}
+        given = document.data.get("people") if config is None else config.people.model_dump()
         found = {}
         for role in ("champion", "operators"):
             path = ("people", role)
+            text = given.get(role) if isinstance(given, dict) else None
+            if not isinstance(text, str):
+                continue
 
             def place(offset: int, length: int, path: tuple[str, str] = path) -> Place:
                 return document.within(path, offset, length)
 
-            condition = expressions.compile_condition(getattr(config.people, role), place, catalogue.people_scope(), self.problems)
+            condition = expressions.compile_condition(text, place, catalogue.people_scope(), self.problems)
             if condition is not None:
                 found[role] = condition
         return found
@@ -247,9 +268,8 @@ class _Loader:
                     found[topic] = condition
         return found
 
-    def _compile(self, found: _Found, around: Surroundings, known: Known, attributes: Attributes) -> None:
+    def _compile(self, found: _Found, around: Surroundings, attributes: Attributes) -> None:
         document, problems = found.document, self.problems
-        check_names(document, document.file, known, problems)
         compiled = compile_playbook(document, around, problems)
         if compiled is not None:
             check_blanks(document, compiled.texts, attributes.blanks, problems)

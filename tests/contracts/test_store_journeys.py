@@ -13,7 +13,8 @@ LATER = NOW + DAY
 
 def test_an_account_has_one_arm_in_an_experiment_the_latest(store: SqlStore) -> None:
     store.commit(Change(assignments=[Assignment("hello", "acc_1", "control", NOW), Assignment("other", "acc_1", "treated", NOW)]), NOW)
-    store.commit(Change(assignments=[Assignment("hello", "acc_1", "treated", LATER), Assignment("hello", "acc_2", "control", LATER)]), LATER)
+    later = [Assignment("hello", "acc_1", "treated", LATER), Assignment("hello", "acc_2", "control", LATER)]
+    store.commit(Change(assignments=later), LATER)
     assert store.assigned("hello") == {"acc_1": "treated", "acc_2": "control"}
     assert store.assigned("nothing") == {}
 
@@ -27,13 +28,15 @@ def test_a_holdout_only_shrinks(store: SqlStore) -> None:
 
 def test_values_keep_their_kind_and_the_latest_counts(store: SqlStore) -> None:
     store.commit(Change(values=[ValueSet("acc_1", "stage", '"old"', PLAYBOOK, NOW), ValueSet("acc_1", "score", "2.5", PLAYBOOK, NOW)]), NOW)
-    store.commit(Change(values=[ValueSet("acc_1", "stage", '"新しい"', "other", LATER), ValueSet("acc_2", "vip", "true", "other", LATER)]), LATER)
+    later = [ValueSet("acc_1", "stage", '"新しい"', "other", LATER), ValueSet("acc_2", "vip", "true", "other", LATER)]
+    store.commit(Change(values=later), LATER)
     assert store.values() == {"stage": (["acc_1"], ["新しい"]), "score": (["acc_1"], [2.5]), "vip": (["acc_2"], [True])}
 
 
 def test_a_request_waits_once_until_it_is_answered(store: SqlStore) -> None:
     store.request([EnrolRequest(PLAYBOOK, "acc_1", "manual", NOW)])
-    store.commit(Change(requests=[EnrolRequest(PLAYBOOK, "acc_1", "first/over", LATER), EnrolRequest("other", "acc_1", "x/y", LATER)]), LATER)
+    store.commit(Change(requests=[EnrolRequest(PLAYBOOK, "acc_1", "first/over", LATER)]), LATER)
+    store.request([EnrolRequest("other", "acc_1", "x/y", LATER)])
     assert store.requests(PLAYBOOK) == {"acc_1": "manual"}
     store.drop_requests(PLAYBOOK, ["acc_1", "acc_9"], [line("not_enrolled", enrolment="")])
     assert (store.requests(PLAYBOOK), store.requests("other")) == ({}, {"acc_1": "x/y"})

@@ -33,6 +33,36 @@ def test_a_project_that_cannot_be_read_tells_what_is_wrong_with_its_playbooks_to
     assert {p.place.file for p in folder.problems()} == {"playbooks/project.yaml", "playbooks/sample.yaml"}
 
 
+def test_a_misspelt_key_in_project_yaml_hides_nothing_of_the_other_files(folder: Folder) -> None:
+    """Topics, zones, conditions and templates need no sound project.yaml: one run of the command finds them all."""
+    path = folder.root / "playbooks/project.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8") + "timezone: Asia/Tokio\nlocal: ja\npeople: {champion: contact.rol = 'x'}\n", encoding="utf-8"
+    )
+    folder.steps("- {id: a, email: onboarding/welcom}\n- {id: b, wait_until: changes_7 > 1}", "topic: onbording\n")
+    assert [(p.place.file.removeprefix("playbooks/"), p.place.line, p.code) for p in folder.problems()] == [
+        ("project.yaml", 10, "P206"),
+        ("project.yaml", 11, "P103"),
+        ("project.yaml", 12, "X211"),
+        ("sample.yaml", 2, "P201"),
+        ("sample.yaml", 4, "P203"),
+        ("sample.yaml", 5, "X211"),
+    ]
+
+
+def test_a_broken_team_or_journey_says_nothing_of_what_hangs_on_it_and_all_of_the_rest(folder: Folder) -> None:
+    """Whom `to` names, which phases and milestones there are: nobody knows; templates and zones are known."""
+    folder.write("playbooks/team.yaml", "staff:\n  - {email: lead@vendor.example, name: Toni, rol: manager, timezone: Mars}\n")
+    folder.write("playbooks/journey.yaml", "phasen: []\n")
+    folder.steps("- {id: a, email: onboarding/welcom}\n- {id: b, cta: stuck, to: manager}\n- {id: c, notice: first}", "phase: onboarding\n")
+    assert [(p.place.file.removeprefix("playbooks/"), p.place.line, p.code) for p in folder.problems()] == [
+        ("journey.yaml", 1, "P103"),
+        ("sample.yaml", 4, "P203"),
+        ("team.yaml", 2, "P103"),
+        ("team.yaml", 2, "P206"),
+    ]
+
+
 def test_a_broken_playbook_does_not_stop_the_others(folder: Folder) -> None:
     folder.playbook(f"playbook: good\n{WAIT}", "playbooks/good.yaml")
     folder.playbook(f"playbook: bad\ntitel: x\n{WAIT}", "playbooks/bad.yaml")
@@ -186,6 +216,19 @@ def test_what_a_step_names_must_be_there(folder: Folder, steps: str, said: str) 
 )
 def test_what_a_playbook_names_must_be_there(folder: Folder, head: str, said: str) -> None:
     assert folder.steps("- stop", head).said() == [said]
+
+
+def test_a_misspelt_key_hides_no_other_mistake_of_the_playbook(folder: Folder) -> None:
+    """P110, P112 and P113 need no sound shape; but the key that a wait lacks may be the one that is misspelt."""
+    folder.steps(
+        """
+        - {id: a, wait_until: changes_7d > 1, at_most: 1 day, otherwise: [stop]}
+        - {id: b, wait_until: changes_7d > 1, at_most: 1 day, otherwise: [stop], aftr: stop}
+        - {id: c, wait: 0 days}
+        """,
+        "titel: x\nenter: changes_7d > 1\ngoal: changes_7d > 1\n",
+    )
+    assert [(p.place.line, p.code) for p in folder.problems()] == [(2, "P103"), (4, "P112"), (6, "P110"), (7, "P103"), (8, "P113")]
 
 
 def test_where_contacts_pass_through_a_step_runs_for_each_of_them(folder: Folder) -> None:
