@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cs_engine.instants import to_micros
-from cs_engine.instants import NO_TIME
+from cs_engine.instants import NO_TIME, to_micros
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport
 from tests.properties.conditions import MILESTONES, holds
