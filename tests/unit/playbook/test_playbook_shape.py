@@ -74,8 +74,10 @@ def test_a_misspelt_key_is_one_mistake_and_the_mend_is_a_key_that_exists(folder:
         ("- wait 2 days", '3:5 error P101 a step is a mapping, not "wait 2 days"; write `- wait: 2 days`'),
         (
             "- id: a",
-            "3:5 error P106 this step does nothing; give it one of: email, notice, cta, wait, wait_until, if with then, "
-            + "split, set, enrol, stop",
+            (
+                "3:5 error P106 this step does nothing; give it one of: email, notice, cta, wait, wait_until, if with then, "
+                "split, set, enrol, stop"
+            ),
         ),
         ("- stop: no", "3:11 error P101 `stop` takes no value; write `- stop`"),
         (
