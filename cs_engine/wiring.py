@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from cs_engine import settings as settings_module
 from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
-from cs_engine.errors import SettingsError
+from cs_engine.errors import ProblemsFound, SettingsError, SyncStopped
 from cs_engine.language.problems import Level, Problem
 from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
+from cs_engine.usage.attributes import Attributes
 
 if TYPE_CHECKING:
     from cs_engine.ports import Channel, Parcel, SourceReport, Usage
@@ -32,11 +33,27 @@ SENDGRID_CONNECTIONS = 128
 def load_project(settings: Settings | None = None) -> Project:
     """The project with its plans and problems. Raises NotAProject."""
     from cs_engine.playbook import load
-    from cs_engine.sources.describe import describe
 
     settings = settings or settings_module.load()
-    config = load.load_config(settings.root)
-    return load.load(settings.root, describe(settings.root, config))
+    return load.load(settings.root, _attributes(settings.root))
+
+
+def _attributes(root: Path) -> Attributes | None:
+    """The columns of the sources; None where project.yaml is wrong and they cannot be told: its other problems come first."""
+    from cs_engine.playbook import load
+    from cs_engine.sources.describe import describe
+
+    readable = load.load_sources(root)
+    if readable is None:
+        return None
+    try:
+        return describe(root, readable)
+    except SyncStopped:
+        try:
+            load.load_config(root)
+        except ProblemsFound:
+            return None
+        raise
 
 
 def check_project() -> tuple[Project, list[Problem]]:

@@ -103,10 +103,9 @@ class _Checking:
         inside = Problems()
         parsed = source.parse(file, self.library.text(file, inside), inside)
         layout = self.library.layout(locale, self.problems)
-        read: Named = []
+        read = _named(parsed)
         if not any(problem.code == "T303" for problem in self._jinja(parsed)):
             lint(parsed, locale, inside)
-            read = _named(parsed)
         if layout is not None:
             composed(locale, parsed, layout, inside)
         self.problems.extend(inside)
@@ -122,11 +121,11 @@ class _Checking:
     def slack(self, name: str, file: str, locale: str, uses: Sequence[TemplateUse]) -> None:
         inside = Problems()
         text = self.library.text(file, inside)
-        compiled = slack.compiled(name, locale, file, text, inside)
+        slack.compiled(name, locale, file, text, inside)
         self.problems.extend(inside)
         document = yaml.parse(text, file, Problems())
-        if compiled is not None and document is not None:
-            self._names([(n, at) for n, at in slack.named(document.data, document) if n in compiled.needs], uses, "slack")
+        if document is not None:
+            self._names(slack.named(document.data, document), uses, "slack")
 
     def _translation(self, name: str, parsed: Source, locale: str) -> None:
         """T310: older than its source; T311: does not say which source it was made from."""
@@ -190,8 +189,10 @@ def _named(parsed: Source) -> Named:
     """The names that the mail reads, its layout's aside."""
     found: list[tuple[str, Place]] = []
     for span in (*(parsed.fields[key] for key in ("subject", "preheader") if key in parsed.fields), parsed.body):
+        # What is no Jinja reads nothing that could be told.
         needs = reads_of(span, Problems()).needs
-        found += [(name, place) for name, place in variables.places(span) if name in needs]
+        if needs:
+            found += [(name, place) for name, place in variables.places(span) if name in needs]
     return found
 
 

@@ -234,12 +234,19 @@ class _Compiler:
 
 
 def named(data: Mapping[str, Any], document: Document) -> list[tuple[str, Place]]:
-    """Every dotted name in the texts of a Slack template, and where it stands. The template must be well-formed."""
+    """Every dotted name that the texts of a Slack template read, and where it stands; none in texts that are no Jinja.
+
+    The template may be wrong in any other way.
+    """
     found: list[tuple[str, Place]] = []
 
     def walk(value: Any, path: Key) -> None:
         if isinstance(value, str):
-            for name, place in places(Span(value, document.file)):
+            span = Span(value, document.file)
+            needs = reads_of(span, Problems()).needs
+            for name, place in places(span) if needs else ():
+                if name not in needs:
+                    continue
                 offset = sum(len(line) + 1 for line in value.split("\n")[: place.line - 1]) + place.column - 1
                 found.append((name, document.within(path, offset, place.length)))
         elif isinstance(value, dict):

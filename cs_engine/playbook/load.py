@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -32,15 +32,15 @@ from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
 from cs_engine.usage.section import Section
 
-__all__ = ["compile_bundle", "load", "load_config"]
+__all__ = ["compile_bundle", "load", "load_config", "load_sources"]
 
 FOLDER = "playbooks"
 SIBLINGS = ("project", "team", "segments", "metrics", "journey", "health")
 M = TypeVar("M")
 
 
-def load(root: Path, attributes: Attributes) -> Project:
-    """The project at `root`, checked against the columns that its sources have.
+def load(root: Path, attributes: Attributes | None) -> Project:
+    """The project at `root`, checked against the columns that its sources have; None: project.yaml does not say where they are.
 
     A playbook with errors is left out of `plans` and does not stop the others. Raises NotAProject where there is none, and
     ProblemsFound, with the problems of all files, where a file that all playbooks hang on cannot be read.
@@ -55,6 +55,29 @@ def load_config(root: Path) -> ProjectConfig:
     if config is None:
         raise ProblemsFound(list(files.problems), files.texts)
     return config
+
+
+def load_sources(root: Path) -> ProjectConfig | None:
+    """A configuration that reads the sources as project.yaml says, whatever else in it is wrong; None where its `sources` are."""
+    document = _Files(root).document(root / FOLDER / "project.yaml")
+    if document is None:
+        return None
+    zone = document.data.get("timezone")
+    return read(
+        replace(
+            document,
+            data={
+                "name": "unread",
+                "company": {"name": "unread"},
+                "sender": {"fallback": "unread"},
+                "sources": document.data.get("sources"),
+                "timezone": zone if isinstance(zone, str) and company.is_zone(zone) else "UTC",
+            },
+        ),
+        ProjectConfig,
+        Problems(),
+        "project.yaml",
+    )
 
 
 @dataclass(slots=True)
@@ -126,7 +149,7 @@ class _Loader:
         self.problems = self.files.problems
         self.unreadable: list[str] = []
 
-    def load(self, attributes: Attributes) -> Project:
+    def load(self, attributes: Attributes | None) -> Project:
         files = self.files
         config = files.shaped("project", ProjectConfig)
         team = files.shaped_or("team", Team, Team())
@@ -140,7 +163,14 @@ class _Loader:
         known = self._known(templates, journey)
         for found in playbooks:
             check_names(found.document, found.document.file, known, self.problems)
-        if team is None or metrics is None or raw_segments is None or journey is None or files.faulty(f"{FOLDER}/health.yaml"):
+        if (
+            attributes is None
+            or team is None
+            or metrics is None
+            or raw_segments is None
+            or journey is None
+            or files.faulty(f"{FOLDER}/health.yaml")
+        ):
             self._check_shapes(playbooks)
             self._check_between(playbooks)
             raise ProblemsFound(list(self.problems), files.texts)

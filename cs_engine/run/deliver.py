@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 from cs_engine.errors import LostRace
@@ -125,10 +127,9 @@ class _Lane:
         """Sends what may go now. False when the channel takes nothing more in this tick."""
         batch = self._claim()
         while True:
-            # Other processes render the next batch while this one is sent; alone we would only hold more in doubt.
-            ahead = self._claim_ahead(batch) if batch.more and self._tick.engine.outbox.renders_beside else None
             began = time.monotonic()
-            pause = self._pause(self._send(batch), time.monotonic() - began)
+            sent, ahead = self._send(batch)
+            pause = self._pause(sent, time.monotonic() - began)
             if pause == 0.0 and batch.more:
                 batch = ahead or self._claim()
                 continue
@@ -167,13 +168,6 @@ class _Lane:
         expiries, holds = self._plans.expiries(candidates), self._plans.holds(candidates)
         return [_request(*given) for given in zip(candidates, expiries, holds, strict=True)]
 
-    def _claim_ahead(self, batch: _Batch) -> _Batch:
-        try:
-            return self._claim()
-        except BaseException:
-            self._put_back(batch.candidates, "not_sent")
-            raise
-
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
         fault = self._letters.fault(candidate)
@@ -188,8 +182,11 @@ class _Lane:
             return None
         return message.skipped(candidate.id, candidate.state, "told_already")
 
-    def _send(self, batch: _Batch) -> list[Outcome]:
-        """Sends a batch and settles it; the channel's outcomes. What cannot be rendered is rejected alone, the others go."""
+    def _send(self, batch: _Batch) -> tuple[list[Outcome], _Batch | None]:
+        """Sends a batch and settles it: the channel's outcomes, and the next batch when it was claimed meanwhile.
+
+        What cannot be rendered is rejected alone, the others go.
+        """
         outcomes = {id: Outcome(id, "rejected", code) for id, code in batch.without.items()}
         try:
             made = batch.making()
@@ -197,12 +194,33 @@ class _Lane:
             self._put_back(batch.candidates, "not_made")
             raise
         outcomes.update((failed.id, Outcome(failed.id, "rejected", failed.code)) for failed in made if isinstance(failed, Failed))
-        sent = self._tick.engine.outbox.send(self.channel, [parcel for parcel in made if isinstance(parcel, Parcel)])
+        sending = partial(self._tick.engine.outbox.send, self.channel, [parcel for parcel in made if isinstance(parcel, Parcel)])
+        if batch.more and self._tick.engine.outbox.renders_beside:
+            sent, ahead, failure = self._claim_beside(sending)
+        else:
+            # Alone we would only hold more in doubt.
+            sent, ahead, failure = sending(), None, None
         outcomes.update((outcome.id, outcome) for outcome in sent)
         settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
         for playbook, accepted in Counter(c.playbook for c in batch.candidates if outcomes[c.id].kind == "accepted").items():
             self._tick.of(playbook).sent += accepted
-        return sent
+        if failure is not None:
+            raise failure
+        return sent, ahead
+
+    def _claim_beside(self, sending: Callable[[], list[Outcome]]) -> tuple[list[Outcome], _Batch | None, BaseException | None]:
+        """Claims the next batch, which other processes render, while this one is sent. What was sent is told whatever fails."""
+        with ThreadPoolExecutor(1, "cs-engine-send") as aside:
+            sent = aside.submit(sending)
+            try:
+                ahead = self._claim()
+            except BaseException as failure:  # noqa: BLE001 - raised again, as soon as what has left is settled
+                return sent.result(), None, failure
+            try:
+                return sent.result(), ahead, None
+            except BaseException:
+                self._put_back(ahead.candidates, "not_sent")
+                raise
 
     def _put_back(self, candidates: Sequence[Candidate], why: str) -> None:
         """Gives back what was claimed and surely never left."""

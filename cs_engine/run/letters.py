@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -21,6 +22,9 @@ from cs_engine.ports import Candidate, Person
 from cs_engine.run.context import TickContext
 from cs_engine.run.outbox import Job
 from cs_engine.run.rules import rules_of
+
+_WORTH_READING_WHOLE = 4
+"""Batches after which a template's columns are read for all rows at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Letters:
         self._config = tick.engine.project.config
         self._library = tick.engine.outbox.press.library
         self._closed: Mapping[str, str] = {}
+        self._asked: Counter[tuple[Grain, tuple[str, ...]]] = Counter()
+        self._whole: dict[tuple[Grain, tuple[str, ...]], list[list[Any]]] = {}
         self._faults: dict[tuple[str, str, str, str, str], str] = {}
         self.rules: Rules = rules_of(self._config, self._library)
         attributes = tick.engine.project.attributes
@@ -133,7 +139,7 @@ class Letters:
 
     def _values(self, group: _Group, subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
         """For each candidate the nested values of the columns that the template names."""
-        facts, grain = self._tick.facts, group.plan.subject
+        grain = group.plan.subject
         named = self._columns(group.template)
         of_contact = sorted(n for n in named if n.startswith("contact.")) if (contact_rows >= 0).all() else []
         of_subject = sorted(n for n in named if not n.startswith("contact."))
@@ -141,7 +147,7 @@ class Letters:
         for names, rows, table in ((of_subject, subject_rows, grain), (of_contact, contact_rows, Grain.CONTACT)):
             if not names:
                 continue
-            for name, column in zip(names, facts.columns(table, names, rows), strict=True):
+            for name, column in zip(names, self._columns_at(table, names, rows), strict=True):
                 prefix, _, attribute = name.partition(".")
                 for context, value in zip(contexts, column, strict=True):
                     if attribute:
@@ -150,8 +156,19 @@ class Letters:
                         context[name] = value
         return contexts
 
+    def _columns_at(self, table: Grain, names: Sequence[str], rows: Any) -> list[list[Any]]:
+        """The columns' values at those rows. What is asked for batch after batch is read once for all rows."""
+        facts, key = self._tick.facts, (table, tuple(names))
+        self._asked[key] += 1
+        if self._asked[key] < _WORTH_READING_WHOLE:
+            return facts.columns(table, names, rows)
+        if key not in self._whole:
+            self._whole[key] = facts.columns(table, names, np.arange(len(facts.ids(table)), dtype=np.int64))
+        places = rows.tolist()
+        return [[column[row] for row in places] for column in self._whole[key]]
+
     def _names(self, contact_rows: Any) -> list[str]:
-        (names,) = self._tick.facts.columns(Grain.CONTACT, ["contact.name"], contact_rows)
+        (names,) = self._columns_at(Grain.CONTACT, ["contact.name"], contact_rows)
         return [name or "" for name in names]
 
     def _shared(self, group: _Group) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,10 +16,10 @@ from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
 from cs_engine.ports import Channel, Letter, Outcome, Parcel, Person, Post
 
-WORTH_A_POOL = 400
-"""Jobs below which starting processes costs more than it saves."""
+WORTH_A_POOL = 2_000
+"""Jobs after which it pays to start processes, if more follow: a start costs about as much as rendering some thousand mails."""
 
-_CHUNK = 100
+_CHUNK = 50
 
 
 NOBODY = Person("")
@@ -120,6 +120,8 @@ class Outbox:
         self._channels = channels
         self._processes = _cores() if processes is None else processes
         self._pool: ProcessPoolExecutor | None = None
+        self._started: list[Future[None]] = []
+        self._made = 0
 
     @property
     def channels(self) -> list[str]:
@@ -129,14 +131,20 @@ class Outbox:
     @property
     def renders_beside(self) -> bool:
         """Whether other processes render while this one does something else."""
-        return self._pool is not None
+        return self._pool is not None and all(start.done() for start in self._started)
+
+    def start_processes(self) -> None:
+        """Starts the processes that render; until they are there this one does."""
+        # Forked workers would inherit this process's threads and connections.
+        self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _start_worker, self._arguments)
+        self._started = [self._pool.submit(_stand_ready) for _ in range(self._processes)]
 
     def make(self, jobs: Sequence[Job], *, more: bool = False) -> Callable[[], list[Parcel | Failed]]:
         """Begins to make a parcel or a failure of each job; call what is returned to have them, in order. `more`: others will follow."""
-        if self._pool is None and self._processes > 1 and more and len(jobs) >= WORTH_A_POOL:
-            # Forked workers would inherit this process's threads and connections.
-            self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _start_worker, self._arguments)
-        if self._pool is None:
+        self._made += len(jobs)
+        if self._pool is None and self._processes > 1 and more and self._made >= WORTH_A_POOL:
+            self.start_processes()
+        if self._pool is None or not self.renders_beside:
             return lambda: self._make_here(jobs)
         try:
             parts = [self._pool.submit(_make_chunk, jobs[i : i + _CHUNK]) for i in range(0, len(jobs), _CHUNK)]
@@ -170,7 +178,7 @@ class Outbox:
     def close(self) -> None:
         """Ends the processes and closes the channels."""
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(cancel_futures=True)
             self._pool = None
         for channel in self._channels.values():
             channel.close()
@@ -186,6 +194,10 @@ _press: Press | None = None
 def _start_worker(root: Path, locale: str, builders: Mapping[str, Build]) -> None:
     global _press  # noqa: PLW0603 - one press a worker process
     _press = Press(root, locale, builders)
+
+
+def _stand_ready() -> None:
+    """Told of a process that has been started."""
 
 
 def _make_chunk(jobs: Sequence[Job]) -> list[Parcel | Failed]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cs_engine.channels.mailbox import mailbox_folder
@@ -12,14 +14,24 @@ from tests.stories.world import World, day
 SHARE = "You use {{ (100 / account.seats) | round }} percent.\n"
 
 
+def with_processes(world: World) -> Callable[[], bool]:
+    """Has the processes that render started at once, as a large delivery does; what it answers: whether they are alive."""
+    outbox = world.engine.outbox
+    outbox.start_processes()
+    for start in outbox._started:
+        start.result()
+    return lambda: outbox.renders_beside
+
+
 def one_fails(world: World, customers: int) -> None:
     crowd(world, customers).account(f"acc{customers // 2}", seats=0)
     world.mail("one", "For {{ account.name }}", SHARE).playbook("hello", "- {id: one, email: one}")
+    beside = with_processes(world)
     ticked = world.tick(day(0))
     assert ticked.delivery == {"accepted": customers - 1, "rejected": 1}
     assert states(world, customers) == {"accepted": customers - 1, "rejected template_failed:ZeroDivisionError": 1}
     assert len(list(mailbox_folder(world.root).glob("*.eml"))) == customers - 1
-    assert world.engine.outbox.renders_beside, "several processes rendered"
+    assert beside(), "other processes rendered"
 
 
 def test_of_a_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
@@ -54,6 +66,7 @@ def test_a_broken_template_holds_its_mail_until_it_is_mended_and_others_go(world
 
 def test_a_process_that_is_killed_while_it_renders_costs_nothing(world: World) -> None:
     crowd(world, 1_200).playbook("hello", "- {id: one, email: one}")
+    alive = with_processes(world)
     outbox = world.engine.outbox
     make = outbox.make
 
@@ -67,6 +80,7 @@ def test_a_process_that_is_killed_while_it_renders_costs_nothing(world: World) -
     outbox.make = make_and_kill  # type: ignore[method-assign, assignment]
     ticked = world.tick(day(0))
     assert (ticked.delivery, ticked.json["failures"]) == ({"accepted": 1_200}, [])
+    assert not alive(), "they were killed, and this one rendered"
 
 
 def test_a_disk_that_refuses_is_said_and_costs_nothing(world: World) -> None:

@@ -15,7 +15,7 @@ from tests.doubles.sendgrid import API_KEY, SendgridDouble, refusal
 from tests.promise.crowd import address, anew, crowd, states, tick_elsewhere
 from tests.stories.world import World, day
 
-DAYTIMES = [day(number, hour) for number in range(5) for hour in (9, 11, 13, 15, 17)]
+DAYTIMES = [day(number, hour) for number in range(5) for hour in (9, 12, 15, 18)]
 """More ticks than a message has attempts of its own."""
 TAKEN_UNTOLD = Answer(fate="reset", take=True)
 
@@ -98,6 +98,12 @@ def test_a_limit_that_is_too_long_to_wait_for_leaves_the_rest_to_a_later_tick(wo
     assert sendgrid.requests == 1, "it was asked once and believed"
     assert anew(world).tick(day(0, 11.5)).delivery == {"accepted": 30}
     assert taken(sendgrid) == once_each(30)
+
+
+def test_a_limit_that_stays_is_not_waited_for_again_and_again(world: World, sendgrid: SendgridDouble) -> None:
+    sendgrid.always(Answer(429, headers={"Retry-After": "0.2"}))
+    assert hello(world, 30).tick(day(0)).delivery == {"pending": 30}
+    assert sendgrid.requests == 3
 
 
 def test_limits_for_days_lose_nothing(world: World, sendgrid: SendgridDouble) -> None:

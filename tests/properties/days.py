@@ -14,7 +14,7 @@ from tests.properties.conditions import ACCOUNT_FLAGS, CONTACT_FLAGS
 from tests.properties.documents import Doc, documents
 from tests.properties.memory import People
 from tests.properties.project import with_playbooks
-from tests.properties.town import START, Town
+from tests.properties.town import START, Moment, Town
 
 V = TypeVar("V")
 Flags = set[tuple[str, str]]
@@ -49,6 +49,13 @@ class Day:
     """The first playbook as its author has it now."""
     horizon: bool = False
     """Delivery runs on for a day."""
+
+
+def moments() -> st.SearchStrategy[Moment]:
+    """When a process dies, or a twin comes in: mostly at what writes or sends."""
+    writing = ["commit", "claim", "settle", "send", "close_ctas", "skip_left", "latch", "register_plan", "put_passed_over"]
+    others = ["begin_tick", "end_tick", "playbooks", "occupied", "standing", "passages", "expired_leases", "lookup", "uncertain", "counts"]
+    return st.builds(Moment, st.sampled_from([*writing, *writing, *others]), st.sampled_from([0, 0, 0, 1, 1, 2, 3]), st.booleans())
 
 
 def initially() -> st.SearchStrategy[Flags]:

@@ -104,19 +104,19 @@ def altered(doc: Doc, path: tuple[str | int, ...]) -> Doc:
     return dict(made)
 
 
-@quick(80)
+@quick(50)
 @given(doc=documents())
 def test_a_plan_is_whole(home: Home, doc: Doc) -> None:
     is_whole(home.project, doc)
 
 
-@quick(40)
+@quick(25)
 @given(doc=documents())
 def test_a_plan_can_be_shown(home: Home, doc: Doc) -> None:
     is_shown(home.project, doc)
 
 
-@quick(60)
+@quick(30)
 @given(doc=documents(), data=st.data())
 def test_a_digest_names_what_a_playbook_says_not_how_it_is_written(home: Home, doc: Doc, data: st.DataObject) -> None:
     names_its_content(home.project, doc, data)

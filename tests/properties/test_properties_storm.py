@@ -14,12 +14,12 @@ from cs_engine.journey.enrolment import Standing
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration
 from cs_engine.playbook.plan import Email, Notice, Plan, Wait, WaitUntil
-from tests.properties.days import Day, Flags, begins, days, happens, initially, playbooks, towns
+from tests.properties.days import Day, Flags, begins, days, happens, initially, moments, playbooks, towns
 from tests.properties.documents import Doc
 from tests.properties.memory import Fate
 from tests.properties.profiles import quick, soak
 from tests.properties.project import Home
-from tests.properties.town import START, Thread, Town, mixed
+from tests.properties.town import START, Life, Moment, Town, mixed
 
 _ACCEPTED: list[Fate] = ["accepted"] * 6
 FATES: list[Fate] = [*_ACCEPTED, "rejected", "lost", "unheard", "retry"]
@@ -57,11 +57,11 @@ class Storm(RuleBasedStateMachine):
         self._dawns(day, weather)
         self._ticks(day.horizon)
 
-    @rule(day=days(), weather=st.integers(0, 1000), moment=st.integers(0, 200))
-    def dies(self, day: Day, weather: int, moment: int) -> None:
+    @rule(day=days(), weather=st.integers(0, 1000), moment=moments())
+    def dies(self, day: Day, weather: int, moment: Moment) -> None:
         """And no one runs that tick again."""
         self._dawns(day, weather)
-        self.town.survives(self.now, Thread(moment), self._horizon(day.horizon))
+        self.town.survives(self.now, Life(moment), self._horizon(day.horizon))
 
     @rule(horizon=st.booleans())
     @precondition(lambda self: self.now > START)
@@ -200,7 +200,7 @@ def storms(home: Home) -> type[Storm]:
 
 
 def test_no_storm_breaks_what_always_holds(home: Home) -> None:
-    run_state_machine_as_test(storms(home), settings=quick(15, 8))
+    run_state_machine_as_test(storms(home), settings=quick(20, 8))
 
 
 @pytest.mark.soak
@@ -208,7 +208,7 @@ def test_storms_soak(home: Home) -> None:
     run_state_machine_as_test(storms(home), settings=soak(600, 20))
 
 
-@quick(10)
+@quick(6)
 @given(docs=playbooks(), flags=initially(), story=st.lists(days(), min_size=3, max_size=6))
 def test_the_same_days_give_the_same_journal_line_by_line(home: Home, docs: list[Doc], flags: Flags, story: list[Day]) -> None:
     one, other = (_journal(home, docs, flags, story) for _ in range(2))

@@ -173,7 +173,7 @@ _SPANS = st.lists(st.sampled_from(SPANS), min_size=6, max_size=16)
 _SEEDS = st.integers(0, 2**32)
 
 
-@quick(100)
+@quick(60)
 @given(doc=documents(least=4), seed=_SEEDS, spans=_SPANS)
 def test_a_cohort_walks_as_each_of_its_members_would_alone(home: Home, doc: Doc, seed: int, spans: list[timedelta]) -> None:
     walks_as_each_alone(home, doc, seed, spans, 20)
@@ -192,7 +192,7 @@ def _deep(draw: st.DrawFn) -> Doc:
     return {"playbook": "sample", "steps": block}
 
 
-@quick(40)
+@quick(25)
 @given(doc=_deep(), seed=_SEEDS, spans=_SPANS)
 def test_waits_within_waits_are_walked_as_alone(home: Home, doc: Doc, seed: int, spans: list[timedelta]) -> None:
     walks_as_each_alone(home, doc, seed, spans, 40)

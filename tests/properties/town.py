@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from cs_engine.clock import FixedClock
 from cs_engine.errors import LostRace
@@ -37,26 +37,35 @@ class Killed(BaseException):
     """The process has died: nothing that it does from now on reaches the outside."""
 
 
-class Thread:
-    """The calls of one life to the outside, in order. At one of them something befalls it."""
+class Moment(NamedTuple):
+    """Before or after a process's call number `nth` (from 0) of that method of a port."""
 
-    def __init__(self, at: int | None = None, befalls: Callable[[], object] | None = None) -> None:
-        """Before call number `at // 2`, or, where `at` is odd, after it: `befalls` (the life is killed, if none)."""
-        self.calls = 0
-        self._at, self._befalls = at, befalls
+    method: str
+    nth: int = 0
+    after: bool = False
+
+
+class Life:
+    """The calls of one process to the outside. At a moment, which it may never reach, something befalls it."""
+
+    def __init__(self, moment: Moment | None = None, befalls: Callable[[], object] | None = None) -> None:
+        """`befalls`: what happens then; it dies, if nothing is said."""
+        self._moment, self._befalls = moment, befalls
+        self._counts: Counter[str] = Counter()
         self._dead = False
 
-    def call(self, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        number, self.calls = self.calls, self.calls + 1
-        self._happens(2 * number)
+    def call(self, method: str, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        nth = self._counts[method]
+        self._counts[method] += 1
+        self._comes(Moment(method, nth))
         result = work(*args, **options)
-        self._happens(2 * number + 1)
+        self._comes(Moment(method, nth, after=True))
         return result
 
-    def _happens(self, moment: int) -> None:
+    def _comes(self, moment: Moment) -> None:
         if self._dead:
             raise Killed
-        if moment == self._at:
+        if moment == self._moment:
             if self._befalls is None:
                 self._dead = True
                 raise Killed
@@ -64,14 +73,14 @@ class Thread:
 
 
 class Watched:
-    """A port whose every call goes by the life's thread."""
+    """A port whose every call is one of a life's."""
 
-    def __init__(self, port: object, thread: Thread) -> None:
-        self._port, self._thread = port, thread
+    def __init__(self, port: object, life: Life) -> None:
+        self._port, self._life = port, life
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
-        return (lambda *args, **options: self._thread.call(found, *args, **options)) if callable(found) else found
+        return (lambda *args, **options: self._life.call(name, found, *args, **options)) if callable(found) else found
 
 
 def mixed(*about: object) -> int:
@@ -119,27 +128,27 @@ class Town:
 
     def sync(self) -> None:
         """Accounts and contacts as they are now."""
-        with self._life(Thread()) as engine:
+        with self._process(Life()) as engine:
             sync(engine)
 
-    def tick(self, now: datetime, thread: Thread | None = None, horizon: datetime | None = None) -> TickReport:
+    def tick(self, now: datetime, life: Life | None = None, horizon: datetime | None = None) -> TickReport:
         """One process's tick. Raises Killed when it dies on the way."""
         self.now = now
-        with self._life(thread or Thread()) as engine:
+        with self._process(life or Life()) as engine:
             return run_tick(engine, now, horizon=horizon)
 
-    def survives(self, now: datetime, thread: Thread | None = None, horizon: datetime | None = None) -> bool:
+    def survives(self, now: datetime, life: Life | None = None, horizon: datetime | None = None) -> bool:
         """Whether a tick came to its end: it may die, or find that a twin has completed it."""
         try:
-            report = self.tick(now, thread, horizon)
+            report = self.tick(now, life, horizon)
         except (Killed, LostRace):
             return False
         assert not report.failures, report.failures
         return True
 
     @contextmanager
-    def _life(self, thread: Thread) -> Iterator[Engine]:
-        channels = {name: cast("MemoryChannel", Watched(channel, thread)) for name, channel in self.channels.items()}
+    def _process(self, life: Life) -> Iterator[Engine]:
+        channels = {name: cast("MemoryChannel", Watched(channel, life)) for name, channel in self.channels.items()}
         builders = dict.fromkeys(channels, MemoryChannel.build)
         outbox = Outbox(self.project.root, self.project.config.locale, channels, builders, processes=1)
         outbox.press = _press(self.project.root, self.project.config.locale)
@@ -149,7 +158,7 @@ class Town:
         assert str(os.getpid()) == pid
         yield Engine(
             project=self.project,
-            store=cast("Store", Watched(self.store, thread)),
+            store=cast("Store", Watched(self.store, life)),
             usage=self._usage,
             outbox=outbox,
             holder=holder,

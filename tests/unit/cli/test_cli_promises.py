@@ -143,3 +143,26 @@ def test_doctor_names_the_settings_for_a_prefect_server_of_ones_own(project: Pat
     assert "wrong    prefect: no server answers at PREFECT_API_URL=http://127.0.0.1:9/api" in done.stdout
     for name, value in SERVER_SETTINGS.items():
         assert f"{name}={value}" in done.stdout
+
+
+def test_one_check_tells_what_is_wrong_with_project_yaml_and_with_the_conditions_of_playbooks(project: Path, call: Call) -> None:
+    """Where `sources` can be read, a misspelt key or zone beside it hides neither unknown names nor unknown templates."""
+    settings = project / "playbooks" / "project.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8") + "local: ja\n", encoding="utf-8")
+    (project / "playbooks" / "late.yaml").write_text(
+        "playbook: late\nenter: changes_7dd > 0\nsteps:\n  - {id: a, email: nowhere}\n", encoding="utf-8"
+    )
+    said = call("check")
+    assert said.code == 1
+    for found in ("P103", "X211", "P203"):
+        assert f" {found} " in said.out + said.err
+
+
+def test_a_time_zone_that_does_not_exist_is_a_problem_at_its_place(project: Path, call: Call) -> None:
+    """The columns of sources that were never synced are told all the same."""
+    settings = project / "playbooks" / "project.yaml"
+    written = [line for line in settings.read_text(encoding="utf-8").split("\n") if not line.startswith("timezone:")]
+    settings.write_text("\n".join(["timezone: Asia/Tokio", *written]), encoding="utf-8")
+    said = call("check")
+    assert said.code == 1
+    assert 'playbooks/project.yaml:1:11 error P206 there is no time zone "Asia/Tokio"; did you mean "Asia/Tokyo"?' in said.out
