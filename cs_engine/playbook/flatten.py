@@ -76,6 +76,19 @@ def name_steps(spec: model.PlaybookSpec) -> Ids:
     return ids
 
 
+def _template_key(step: model.AnyStepSpec) -> tuple[str, ...]:
+    """The key whose value stands for a step that sends: what is wrong with it is mostly its template."""
+    match step:
+        case model.EmailSpec():
+            return ("email",)
+        case model.NoticeSpec():
+            return ("notice",)
+        case model.CtaSpec():
+            return ("cta",)
+        case _:
+            return ()
+
+
 class Flattener:
     """Flattens one playbook. Every edge runs forward but the one from an `otherwise` back to its wait."""
 
@@ -109,7 +122,7 @@ class Flattener:
         """A step, with what is in it, without its date."""
         common = Common(
             id=self.ids[path],
-            place=self.reader.document.place(path),
+            place=self.reader.document.place((*path, *_template_key(step))),
             next=after,
             only_if=None if step.if_ is None or isinstance(step, model.IfSpec) else self.reader.condition((*path, "if"), step.if_),
             watched_by=watched,

@@ -52,6 +52,7 @@ class Step:
 
     id: str
     place: Place = field(compare=False)
+    """Where it stands; of a step that sends, where it names its template or milestone."""
     next: Edge
     only_if: Expression | None = None
     watched_by: tuple[str, ...] = ()
