@@ -25,7 +25,7 @@ class QuietHours:
     def until(self, at: datetime, zone: ZoneInfo) -> datetime | None:
         """When the window opens again, or None when it is open at `at`.
 
-        In a gap of summer time the end is the first instant after it; in a fold it is the first of the two.
+        In a gap of summer time the end is the first instant after it; in a fold it is the first of the two that is still to come.
         """
         local = at.astimezone(zone)
         clock = local.time()
@@ -36,7 +36,9 @@ class QuietHours:
         if not quiet:
             return None
         day = local.date() + timedelta(days=1) if wraps else local.date()
-        return datetime.combine(day, self.end, zone).astimezone(UTC)
+        opens = datetime.combine(day, self.end, zone).astimezone(UTC)
+        # In the second hour of a fold the clock has shown the end already: it comes again.
+        return opens if opens > at else datetime.combine(day, self.end.replace(fold=1), zone).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,12 @@ def test_quiet_hours_that_end_in_a_gap_of_summer_time_end_after_it() -> None:
     assert until == at("2026-03-29T01:30+00:00")  # 02:30 is not there: 03:30 summer time is 01:30 UTC
 
 
+def test_quiet_hours_that_end_in_a_fold_end_in_the_future() -> None:
+    # Berlin's clocks show 02:00 to 03:00 twice on 2026-10-25, from 00:00 and from 01:00 UTC. At 01:10 UTC they show 02:10 again.
+    until = QuietHours(time(20), time(2, 30)).until(at("2026-10-25T01:10+00:00"), ZoneInfo("Europe/Berlin"))
+    assert until == at("2026-10-25T01:30+00:00")
+
+
 def request(**changes: object) -> Request:
     base = {
         "id": "m", "state": State.PLANNED, "channel": "email", "topic": "onboarding", "template": "t", "recipient_kind": "contact",
