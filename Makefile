@@ -38,7 +38,7 @@ format: setup
 	$(BIN)/ruff format .
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile
 
 # What takes too long for every day: deaths at every kind of event, ten thousand mails, random walks drawn anew.
 soak: setup

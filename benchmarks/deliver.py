@@ -1,6 +1,6 @@
 """Delivery whole: claim, render, build, send and settle N mails through SendGrid's channel to a local sink, by phase.
 
-    .venv/bin/python -m benchmarks.deliver [--mails 20000] [--delay 5 50] [--connections 128]
+    .venv/bin/python -m benchmarks.deliver [--mails 20000] [--delay 5 50]
 
 Real SQLite (synchronous=FULL), the shipped mail `onboarding/welcome`, rendering on all cores. In the same run, for the ratios: a bare
 pooled client that posts the very same payloads over as many connections, and the bare render of the same compiled templates with
@@ -26,8 +26,9 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pydantic import SecretStr
+
 from benchmarks.send import KEY, bare_workers, sink
-from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.ports import Parcel
 from cs_engine.run import deliver as delivery
 from cs_engine.run.context import Engine
@@ -35,6 +36,7 @@ from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Job
 from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
+from cs_engine.wiring import SENDGRID_CONNECTIONS as CONNECTIONS
 from cs_engine.wiring import assemble
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -135,33 +137,39 @@ class Watched:
         return timed
 
 
-def deliver(folder: Path, mails: int, milliseconds: float, connections: int) -> None:
+def _settings(folder: Path, base_url: str) -> Settings:
+    return Settings(cs_engine_project=folder, cs_engine_email="sendgrid", sendgrid_api_key=SecretStr(KEY), sendgrid_base_url=base_url)
+
+
+def deliver(folder: Path, mails: int, milliseconds: float) -> None:
     """One delivery, and beside it what a bare client and a bare render need for the same."""
-    with serving(milliseconds) as base, assemble(Settings(cs_engine_project=folder)) as assembled:
+    with serving(milliseconds) as base, assemble(_settings(folder, base)) as assembled:
         engine = assembled.engine
         assembled.refresh()
-        channels: Any = engine.outbox._channels  # noqa: SLF001 - the number of connections is no setting
-        channels["email"] = SendgridChannel(KEY, base, concurrency=connections)
-        seconds = 0.0
+        seconds = cpu = 0.0
 
         def do(playbook: str, step: str, work: Callable[[], None]) -> None:
-            nonlocal seconds
-            began = time.perf_counter()
+            nonlocal seconds, cpu
+            began, cpu_began = time.perf_counter(), time.process_time()
             work()
             if (playbook, step) == ("", "deliver"):
-                seconds = time.perf_counter() - began
+                seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
 
         watched = Watched(engine)
         report = run_tick(engine, NOW, do=do)
         watched.done()
         assert report.delivery["accepted"] == mails, (report.delivery, report.failures)
-        print(f"\n{mails:,} mails, a sink of {milliseconds:g} ms, {connections} connections, batches of {delivery.BATCH}")
+        print(f"\n{mails:,} mails, a sink of {milliseconds:g} ms, {CONNECTIONS} connections, batches of {delivery.BATCH}")
         _line("whole", seconds, mails)
         for phase, spent in watched.seconds.items():
             _line(f"  {phase}", spent, mails)
         bodies = [parcel.body for parcel in watched.parcels]
-        sending = min(_seconds(lambda: asyncio.run(bare_workers(f"{base}/v3/mail/send", bodies, connections))) for _ in range(2))
+        sending = min(_seconds(lambda: asyncio.run(bare_workers(f"{base}/v3/mail/send", bodies, CONNECTIONS))) for _ in range(2))
         _line("bare client, same payloads", sending, mails)
+        cpu_began = time.process_time()
+        asyncio.run(bare_workers(f"{base}/v3/mail/send", bodies, CONNECTIONS))
+        bare_cpu = time.process_time() - cpu_began
+        print(f"processor time of this process alone: {cpu / mails * 1e6:.0f} µs a mail, the bare client's {bare_cpu / mails * 1e6:.0f}")
         bare, whole = rendering(engine, list(watched.jobs))
         _line("bare render of the same, all cores", bare, mails)
         _line("whole render and build, all cores, by itself", whole, mails)
@@ -210,15 +218,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--mails", type=int, default=20_000)
     options.add_argument("--delay", type=float, nargs="+", default=[5, 50], help="of the sink's answers, in milliseconds")
-    options.add_argument("--connections", type=int, default=128)
     given = options.parse_args()
     for milliseconds in given.delay:
         with TemporaryDirectory(prefix="cs-engine-") as folder:
             write_project(Path(folder), given.mails)
             # A process of its own: a delivery finds nothing warm.
-            process = multiprocessing.get_context("spawn").Process(
-                target=partial(deliver, Path(folder), given.mails, milliseconds, given.connections)
-            )
+            process = multiprocessing.get_context("spawn").Process(target=partial(deliver, Path(folder), given.mails, milliseconds))
             process.start()
             process.join()
 

@@ -8,6 +8,7 @@ Promised: half a second a flow, 40 ms a task.
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from cs_engine.prefect_server import EmbeddedServer
 
 def main(flows: int, tasks: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["PREFECT_HOME"] = folder  # not among the user's own runs
         server = EmbeddedServer(Path(folder) / "prefect.log")
         began = time.perf_counter()
         server.start()

@@ -7,6 +7,12 @@ from datetime import UTC, datetime, timedelta
 Micros = int
 """An instant: microseconds since 1970-01-01T00:00Z."""
 
+NO_TIME: Micros = -(2**62)
+"""Stands for `None` in a column of instants."""
+
+NEVER: Micros = 2**62
+"""Later than any instant."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

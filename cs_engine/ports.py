@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
-from cs_engine.journey import enrolment, message
+from cs_engine.journey import enrolment, experiment, message
 from cs_engine.journey.caps import History
 from cs_engine.language.expression import Expression, Grain
 
@@ -41,6 +41,8 @@ class Overlay(NamedTuple):
     account_numbers: Mapping[str, tuple[list[str], list[float]]]
     """Name (open_ctas, emails_30d) -> (accounts, value); 0 for the rest."""
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
+    account_values: Mapping[str, tuple[list[str], list[Any]]] = {}
+    """Attribute that playbooks set -> (accounts, value)."""
 
 
 class Failure(NamedTuple):
@@ -73,6 +75,9 @@ class Facts(Protocol):
 
     def texts(self, expression: Expression) -> list[str]:
         """The expression's value as text over all rows of its grain; '' for blank. For `once_per`."""
+
+    def instants(self, expression: Expression) -> Rows:
+        """The expression's time over all rows of its grain, as microseconds: NO_TIME for blank, NEVER when it fails."""
 
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
         """For each name its plain Python values (str, float, int, bool, datetime, None) at those rows."""
@@ -188,6 +193,27 @@ class OpenCta(NamedTuple):
     """Why its passage has ended: goal | exit | done | …; '' while it goes on."""
 
 
+class ValueSet(NamedTuple):
+    """A playbook sets an attribute of an account."""
+
+    account_id: str
+    name: str
+    value: str
+    """As JSON."""
+    playbook: str
+    set_at: Micros
+
+
+class EnrolRequest(NamedTuple):
+    """Somebody, or another playbook, enrols a subject: as if `enter` held, once."""
+
+    playbook: str
+    subject_id: str
+    by: str
+    """A playbook and its step, or `manual`."""
+    requested_at: Micros
+
+
 class Change(NamedTuple):
     """What one batch of decisions does, in one transaction."""
 
@@ -196,6 +222,9 @@ class Change(NamedTuple):
     messages: Sequence[message.NewMessage] = ()
     ctas: Sequence[CtaFired] = ()
     journal: Sequence[JournalLine] = ()
+    assignments: Sequence[experiment.Assignment] = ()
+    values: Sequence[ValueSet] = ()
+    requests: Sequence[EnrolRequest] = ()
 
 
 class Candidate(NamedTuple):
@@ -300,8 +329,11 @@ class Store(Protocol):
     def standing(self, playbook: str, digest: str, before: Micros) -> list[enrolment.Standing]:
         """Active enrolments of that plan that have not moved at `before` or later."""
 
-    def passages(self, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
-        """(subject, key, number of the last passage, active?, last change) of every subject and key that ever entered."""
+    def passages(self, playbook: str) -> list[enrolment.Passage]:
+        """The last passage of every subject and key that ever entered."""
+
+    def rearm(self, ids: Iterable[str]) -> None:
+        """Notes that the subjects of these ended passages did not match once since."""
 
     def passed_over(self, playbook: str) -> set[tuple[str, str]]:
         """(subject, key) of those who matched already at the first run and were not taken."""
@@ -310,6 +342,30 @@ class Store(Protocol):
 
     def commit(self, change: Change, now: Micros) -> None:
         """All of it or nothing. An enrolment or message that is there already is left as it is; LostRace when a move's guard fails."""
+
+    def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
+        """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""
+
+    def request(self, given: Sequence[EnrolRequest]) -> None:
+        """Keeps them until the playbook's next tick; again is nothing."""
+
+    def requests(self, playbook: str) -> dict[str, str]:
+        """Subject -> by whom it was enrolled, of those that wait."""
+
+    def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
+        """They have been answered."""
+
+    def values(self) -> dict[str, tuple[list[str], list[Any]]]:
+        """Attribute that playbooks have set -> (accounts, values)."""
+
+    def assigned(self, experiment: str) -> dict[str, str]:
+        """Account -> its arm in that experiment."""
+
+    def holdouts(self) -> dict[str, float]:
+        """Playbook -> the smallest share that its control group has had."""
+
+    def put_holdout(self, playbook: str, share: float) -> None:
+        """Notes the share of a control group, if it is smaller than any before."""
 
     def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
         """Milestone -> (accounts, reached_at) of all latched."""
@@ -336,10 +392,16 @@ class Store(Protocol):
         `channel`: of this one alone. What is dispatched counts as sent at `delivery_now`, until it is proven not to have been accepted.
         """
 
+    def held_for(self, reason: str) -> list[Candidate]:
+        """Messages that are held for that reason."""
+
+    def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
+        """What is held of these may be claimed from now on."""
+
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
 
-    def held_for(self, reason: str) -> int:
+    def count_held(self, reason: str) -> int:
         """How many are held for that reason."""
 
     def expired_leases(self, wall: Micros) -> list[Candidate]:
@@ -402,6 +464,8 @@ class EnrolmentView(NamedTuple):
     entered_at: Micros
     finished_at: Micros | None
     finished_reason: str
+    held_since: Micros | None
+    control: bool
 
 
 class MessageView(NamedTuple):

@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "Playbooks, segments, metrics, milestones: what each is, who uses it.",
     "sync": "Read accounts, contacts and usage from the sources.",
     "run": "One tick through Prefect, or a span of ticks.",
+    "enrol": "Enrol accounts into a playbook by hand.",
     "preview": "The e-mail or alert as that customer or CSM would get it.",
     "why": "Why a playbook did, or did not, do what it did for an account.",
     "draw": "A playbook as a diagram (Mermaid).",

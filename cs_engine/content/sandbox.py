@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template, nodes
 from jinja2.exceptions import SecurityError
@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from markupsafe import Markup, escape
 
-from cs_engine.content import formats, links, names
+from cs_engine.content import formats, links, names, spots, variables
 
 URL, PATH_PART, QUERY_PART, NAMED = "_url", "_path_part", "_query_part", "_named"
 """Filters that the compiler puts in; authors cannot write them."""
@@ -149,21 +149,70 @@ def compiled(sandbox: Sandbox, text: str, locale: str) -> Template:
     return sandbox.from_string(text, globals={"locale": locale})
 
 
-def forbidden(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
-    """What a template may not say: (line, what, mend)."""
+class Forbidden(NamedTuple):
+    """What a template may not say."""
+
+    line: int
+    kind: spots.Kind
+    word: str
+    """The word that it is about, as `spots` has it."""
+    what: str
+    mend: str
+
+
+def forbidden(tree: nodes.Template) -> Iterator[Forbidden]:
+    """What a template may not say, in no order."""
+    bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
+    called = {id(node.node) for node in tree.find_all(nodes.Call)}
     for node in _all(tree):
         line = node.lineno or 1
         if isinstance(node, nodes.Call):
-            yield line, "a template calls nothing", "use a filter: `{{ value | number }}`"
+            yield Forbidden(line, "call", _last_word(node.node), "a template calls nothing", "use a filter: `{{ value | number }}`")
         elif isinstance(node, nodes.For) and node.recursive:
-            yield line, "a recursive loop", "write a plain `{% for … %}`"
+            yield Forbidden(line, "statement", "recursive", "a recursive loop", "write a plain `{% for … %}`")
         elif isinstance(node, nodes.Filter) and node.name not in STOCK_FILTERS | OWN_FILTERS:
-            yield line, f'unknown filter "{node.name}"', _suggestion(node.name, STOCK_FILTERS | OWN_FILTERS)
+            mend = _suggestion(node.name, STOCK_FILTERS | OWN_FILTERS)
+            yield Forbidden(line, "filter", node.name, f'unknown filter "{node.name}"', mend)
         elif isinstance(node, nodes.Test) and node.name not in STOCK_TESTS:
-            yield line, f'unknown test "{node.name}"', _suggestion(node.name, STOCK_TESTS)
+            yield Forbidden(line, "test", node.name, f'unknown test "{node.name}"', _suggestion(node.name, STOCK_TESTS))
+        elif isinstance(node, (nodes.Getattr, nodes.Getitem)):
+            if id(node) not in called and (word := _last_word(node)) and _has_no_names(node, word, bound):
+                yield Forbidden(line, "attribute", word, f'a value has no "{word}"', "use a filter: `{{ value | upper }}`")
         elif not isinstance(node, ALLOWED_NODES):
             word = type(node).__name__.lower()
-            yield line, f'"{word}" has no place in a template', f"there are {', '.join(STATEMENTS)} and filters"
+            kind: spots.Kind = "operator" if word in _OPERATORS else "statement"
+            said = _OPERATORS.get(word) or _KEYWORDS.get(word, word)
+            mend = f"there are {', '.join(STATEMENTS)} and filters"
+            yield Forbidden(line, kind, said, f'"{word}" has no place in a template', mend)
+
+
+_OPERATORS = {"pow": "**"}
+_KEYWORDS = {"callblock": "call", "filterblock": "filter", "fromimport": "from", "exprstmt": "do"}
+"""Jinja's names of nodes -> the words that authors write, where these differ."""
+
+
+def _last_word(node: nodes.Node) -> str:
+    """`upper` of `a.b.upper` and of `a['upper']`; '' where there is none."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    key = getattr(node.arg, "value", "") if isinstance(node, nodes.Getitem) else ""
+    return key if isinstance(key, str) else ""
+
+
+def _has_no_names(node: nodes.Getattr | nodes.Getitem, word: str, bound: set[str]) -> bool:
+    """Whether nothing can stand at that name, so that the template would fail whenever it runs: text and numbers have no attributes.
+
+    What loops and `set` bind may be anything, except for what Python keeps between underscores.
+    """
+    root = node.node
+    if isinstance(root, nodes.Name):
+        return word.startswith("__") and (root.name in bound or root.name == "loop")
+    if isinstance(root, (nodes.Getattr, nodes.Getitem)):
+        inner = root.node
+        return word.startswith("__") or (isinstance(inner, nodes.Name) and inner.name in variables.GROUPS - bound)
+    return word.startswith("__") or not isinstance(root, (nodes.Filter, nodes.Dict, nodes.CondExpr, nodes.Or, nodes.And))
 
 
 def _all(tree: nodes.Template) -> Iterator[nodes.Node]:

@@ -13,15 +13,28 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.instants import Micros
+from cs_engine.instants import NO_TIME, Micros
 from cs_engine.language.expression import Duration, Expression
-from cs_engine.playbook.plan import Branch, Cta, Edge, Email, Notice, Plan, Sending, Stop, Wait, WaitUntil
+from cs_engine.playbook.plan import (
+    Branch,
+    Cta,
+    Edge,
+    Email,
+    Enrol,
+    Notice,
+    Plan,
+    Repeat,
+    Sending,
+    Set,
+    Split,
+    Stop,
+    Wait,
+    WaitDate,
+    WaitUntil,
+)
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-
-NO_TIME: Micros = -(2**62)
-"""Stands for `None` in a column of instants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,14 @@ class Cohort:
     ended: Ints
     """Instants: when the step's last message settled; NO_TIME while one is open."""
     otherwise_done: Mask
+    entered: Ints
+    """Instants: when the passage began."""
+    held: Mask
+    """Whose timers stand still: they may leave, and do nothing else."""
+    control: Mask
+    """Who takes the same way without effect."""
+    repeats: Ints
+    """How often each has done its step again."""
     arriving: bool = False
 
     def __len__(self) -> int:
@@ -54,6 +75,12 @@ class View:
     """Where a milestone was true before we came: of that no notice is given."""
     after: Callable[[Ints, Duration], Ints]
     """Instants plus a duration, in the project's zone."""
+    arms: Callable[[Split, Ints], Ints]
+    """For subjects at these rows the numbers of their arms."""
+    times: Callable[[Expression], Ints]
+    """Instants over the rows of the plan's subjects; NO_TIME where blank."""
+    days: Callable[[Ints], Ints]
+    """Instants as numbers of days in the project's zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +90,8 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | subject_gone | met | waited | otherwise | at_most | sent | if | nobody | history | then | else | stop | end"""
+    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until
+    | set | enrolled | if | nobody | history | then | else | stop | end, or the arm of a split"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
@@ -80,7 +108,11 @@ class Walk:
     finished: NDArray[np.object_]
     """'' while active, else goal | done | exit."""
     moved: Mask
+    repeats: Ints
     sends: list[tuple[Sending, Ints]] = field(default_factory=list)
+    effects: list[tuple[Set | Enrol, Ints]] = field(default_factory=list)
+    assigned: list[tuple[Split, Ints, Ints]] = field(default_factory=list)
+    """Members who came to a split, and their arms."""
     passed: list[Passed] = field(default_factory=list)
 
 
@@ -101,6 +133,7 @@ class _Walker:
             otherwise_done=cohort.otherwise_done.copy(),
             finished=np.full(size, "", dtype=object),
             moved=np.full(size, cohort.arriving),
+            repeats=cohort.repeats.copy(),
         )
         self.arriving = np.full(size, cohort.arriving)
         self.position = {step.id: i for i, step in enumerate(plan.steps)}
@@ -111,11 +144,12 @@ class _Walker:
         gone = self.cohort.row < 0
         self._finish(members[gone], self.cohort.step, "exit", "subject_gone")
         members = members[~gone]
-        for reason, condition in (("goal", self.plan.goal), ("exit", self.plan.exit)):
-            if condition is not None and len(members):
-                met = self._holds(condition, members)
-                self._finish(members[met], self.cohort.step, reason, reason, condition)
+        for leave in self.plan.leaves():
+            if len(members):
+                met = self._holds(leave.condition, members) == leave.when
+                self._finish(members[met], self.cohort.step, leave.finished, leave.reason, leave.condition)
                 members = members[~met]
+        members = members[~self.cohort.held[members]]
         start = self.position[self.cohort.step]
         self.queue[start].append(self._leave_met_blocks(start, members))
         for position in range(len(self.plan.steps)):
@@ -154,10 +188,19 @@ class _Walker:
                 self._rest(members[~over], step.id)
             case WaitUntil():
                 self._wait_until(step, members)
+            case WaitDate():
+                self._wait_date(step, members)
             case Branch():
                 yes = self._holds(step.condition, members)
                 self._go(members[yes], step.id, step.then, "then", step.condition)
                 self._go(members[~yes], step.id, step.otherwise, "else", step.condition)
+            case Split():
+                self._split(step, members)
+            case Set() | Enrol():
+                control = self.cohort.control[members]
+                self.out.effects.append((step, members[~control]))
+                self._go(members[~control], step.id, step.next, "set" if isinstance(step, Set) else "enrolled")
+                self._go(members[control], step.id, step.next, "control")
             case Stop():
                 self._finish(members, step.id, "done", "stop")
             case _:
@@ -167,10 +210,17 @@ class _Walker:
         fresh = self.arriving[members]
         standing = members[~fresh]
         # What ended in this very tick moves on in the next one, however often this one is run.
-        ended = (self.cohort.ended[standing] != NO_TIME) & (self.cohort.ended[standing] < self.view.now)
-        # The next wait counts from when the last message really ended, not from when it was planned.
-        self._go(standing[ended], step.id, step.next, "sent", since=self.cohort.ended[standing[ended]])
+        # A control passage has no message to wait for: it stands here for a tick, as those do whose mail goes at once.
+        when = np.where(self.cohort.control, self.cohort.since, self.cohort.ended)
+        ended = (when[standing] != NO_TIME) & (when[standing] < self.view.now)
         self._rest(standing[~ended], step.id)
+        leaving = standing[ended]
+        if step.repeat is not None:
+            leaving = self._again(step, step.repeat, leaving, when)
+        control = self.cohort.control[leaving]
+        # The next wait counts from when the last message really ended, not from when it was planned.
+        for reason, some in (("sent", leaving[~control]), ("control", leaving[control])):
+            self._go(some, step.id, step.next, reason, since=when[some])
         arrived = members[fresh]
         if isinstance(step, Notice) and len(arrived):
             old = self.view.history(step.milestone)[self.cohort.row[arrived]]
@@ -184,7 +234,32 @@ class _Walker:
         if len(sending):
             self.out.since[sending] = self.view.now
             self._rest(sending, step.id)
+            sending = sending[~self.cohort.control[sending]]
+        if len(sending):
             self.out.sends.append((step, sending))
+
+    def _again(self, step: Sending, repeat: Repeat, members: Ints, when: Ints) -> Ints:
+        """Those whose last message has ended, and who are through with the step; the others send again, or wait to."""
+        if repeat.until is not None:
+            met = self._holds(repeat.until, members)
+            self._go(members[met], step.id, step.next, "until", repeat.until, since=when[members[met]])
+            members = members[~met]
+        over = self.out.repeats[members] + 1 >= repeat.times
+        through, members = members[over], members[~over]
+        due = self.view.after(when[members], repeat.every) <= self.view.now
+        self._rest(members[~due], step.id)
+        members = members[due]
+        reached = self.view.reaches(step)[self.cohort.row[members]]
+        self._go(members[~reached], step.id, step.next, "nobody")
+        members = members[reached]
+        if len(members):
+            self.out.repeats[members] += 1
+            self.out.since[members] = self.view.now
+            self.out.moved[members] = True
+            self.out.passed.append(Passed(step.id, members, "repeat"))
+            if len(sending := members[~self.cohort.control[members]]):
+                self.out.sends.append((step, sending))
+        return through
 
     def _wait_until(self, step: WaitUntil, members: Ints) -> None:
         met = self._holds(step.until, members)
@@ -205,6 +280,27 @@ class _Walker:
         else:
             self._go(late_ones, step.id, Edge(step.id, otherwise_done=True), "at_most", step.until, since=self.view.now)
 
+    def _split(self, step: Split, members: Ints) -> None:
+        arms = self.view.arms(step, self.cohort.row[members])
+        for number, arm in enumerate(step.arms):
+            self._go(members[arms == number], step.id, arm.to, arm.name)
+        told = ~self.cohort.control[members]
+        if told.any():
+            self.out.assigned.append((step, members[told], arms[told]))
+
+    def _wait_date(self, step: WaitDate, members: Ints) -> None:
+        now, since = self.view.now, np.where(self.arriving[members], self.out.since[members], self.view.now)
+        at = self.view.times(step.at)[self.cohort.row[members]]
+        blank, due = at == NO_TIME, at <= now
+        late = np.zeros(len(members), dtype=bool)
+        if step.if_late != "now" and (due & ~blank).any():
+            # Dates are days: what fell on the very day is not late, whatever the hour at which the passage came.
+            before = self.out.since if step.if_late == "skip" else self.cohort.entered
+            late = due & ~blank & (self.view.days(at) < self.view.days(before[members]))
+        for leaving, edge, reason in ((blank, step.skip, "no_date"), (late, step.skip, "late"), (due & ~blank & ~late, step.next, "due")):
+            self._go(members[leaving], step.id, edge, reason, step.at, since=since[leaving])
+        self._rest(members[~due], step.id)
+
     def _holds(self, condition: Expression, members: Ints) -> Mask:
         return self.view.holds(condition)[self.cohort.row[members]]
 
@@ -220,6 +316,7 @@ class _Walker:
         self.out.moved[members] = True
         self.arriving[members] = True
         self.out.otherwise_done[members] = edge.otherwise_done
+        self.out.repeats[members] = 0
         if since is not None:
             self.out.since[members] = since
         if edge.otherwise_done:  # the one edge that runs back: it parks at its wait

@@ -29,6 +29,22 @@ class NewEnrolment(NamedTuple):
     passage: int
     step: str
     entered_at: Micros
+    held_since: Micros | None = None
+    control: bool = False
+    """Takes the same way as all others, and has no effect."""
+
+
+class Passage(NamedTuple):
+    """The last passage of a subject under a key."""
+
+    subject_id: str
+    key: str
+    number: int
+    active: bool
+    changed_at: Micros
+    """Its last move; of one that has ended, its end."""
+    rearmed: bool
+    """Whether since its end a tick has seen its subject not match: without that there is no next one."""
 
 
 class Standing(NamedTuple):
@@ -45,6 +61,23 @@ class Standing(NamedTuple):
     """At a sending step: the now of the tick that settled its last message; None while any is open."""
     revision: int
     """Counts the moves; the guard of the next one."""
+    entered_at: Micros
+    held_since: Micros | None = None
+    """Since when its timers stand still; None: they run."""
+    control: bool = False
+    """Takes the same way as all others, and has no effect."""
+    repeats: int = 0
+    """How often this step has been done again."""
+
+
+class Timer(NamedTuple):
+    """What becomes of the timers of a passage that does not move: applied as UPDATE … WHERE id = :id AND revision = :revision."""
+
+    id: str
+    revision: int
+    since: Micros
+    step_ended_at: Micros | None
+    held_since: Micros | None
 
 
 class Move(NamedTuple):
@@ -58,11 +91,25 @@ class Move(NamedTuple):
     since: Micros
     finished_reason: str
     """'' while active."""
+    repeats: int = 0
 
 
-def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False) -> Move:
-    """Stands at `step` since `since`."""
-    return Move(who.id, who.revision, ACTIVE, step, otherwise_done, since, "")
+def stopped(who: Standing, at: Micros) -> Standing:
+    """Its timers stand still from `at` on."""
+    return who._replace(held_since=at)
+
+
+def released(who: Standing, at: Micros) -> Standing:
+    """Its timers run on at `at` as if the time between had not been."""
+    if who.held_since is None:
+        return who
+    ended = None if who.step_ended_at is None else who.step_ended_at + at - max(who.held_since, who.step_ended_at)
+    return who._replace(since=who.since + at - max(who.held_since, who.since), step_ended_at=ended, held_since=None)
+
+
+def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False, repeats: int = 0) -> Move:
+    """Stands at `step` since `since`, which has been done again so often."""
+    return Move(who.id, who.revision, ACTIVE, step, otherwise_done, since, "", repeats)
 
 
 def finished(who: Standing, reason: str, at: Micros) -> Move:

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from cs_engine.instants import from_micros, to_micros
+from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
+
+HOLD = "hold"
+"""Why mail waits that a playbook or the project holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ class Request:
     """A contact id, a staff e-mail, or a channel's name."""
     reason: str = ""
     """Why it waits so far."""
+    expires_at: Micros | None = None
+    """From when on it is not sent any more."""
+    hold: bool = False
+    """Whether the playbook or the project holds customer mail now."""
 
 
 def judge(
@@ -84,11 +91,16 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
     """What the message lacks to be sent at all."""
     if not request.known:
         return message.skipped(request.id, request.state, "recipient_gone")
+    if request.expires_at is not None and request.expires_at <= to_micros(at):
+        return message.skipped(request.id, request.state, "expired")
     if _to_customer(request):
         if not request.address:
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
+        if request.hold:
+            # The tick in which the hold ends wakes it; the day is for those whose plan is not read any more.
+            return message.held(request.id, request.state, HOLD, to_micros(at + timedelta(days=1)))
     # Our own people are told in the project's language what is not written in the customer's.
     if _to_customer(request) and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
@@ -130,6 +142,13 @@ class _Openings:
 
     def _zone(self, request: Request) -> ZoneInfo:
         return zone_or(request.zone, self._rules.zone)
+
+
+def no_longer_than(move: message.Move | None, expires_at: Micros | None) -> message.Move | None:
+    """What is held longer than it keeps is judged again when it expires: its passage goes on then, not later."""
+    if move is None or move.until is None or expires_at is None or move.until <= expires_at:
+        return move
+    return move._replace(until=expires_at)
 
 
 @lru_cache(maxsize=1024)

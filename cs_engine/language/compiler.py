@@ -18,7 +18,7 @@ from cs_engine.language.expression import Duration, Type
 from cs_engine.language.problems import did_you_mean
 from cs_engine.language.scope import Column, Literal, NotHere, Reporter, Scope
 from cs_engine.language.tokens import Kind, Token
-from cs_engine.language.values import Value, as_type, comparison_mend, double, truth_mend, yes_or_no
+from cs_engine.language.values import FLIPPED, Value, as_type, double, instead, truth_mend, yes_or_no
 
 _COMPARE: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -205,11 +205,19 @@ class Compiler:
         if operator in _ORDER and type(node.this) in _COMPARE:
             first, middle, last = (self._words(n) for n in (node.this, node.this.expression, node.expression))
             return self.refuse(node, "X213", "comparisons cannot be chained", f"write {first} and {middle} {operator} {last}")
+        if operator in ("=", "<>") and (word := self._blank_word(node.expression)):
+            left, (start, end) = self._whole(self.value(node.this), node.this), self.span(node.expression)
+            at = self._operation(left, Value("NULL", None, start, end))
+            self.report.add(*at, "X211", f"nothing is called {word}", "write is null" if operator == "=" else "write is not null")
+            return replace(self.made("NULL", Type.BOOLEAN, left), broken=True)
         left, right = self._pair(node.this, node.expression)
+        left, right = self._whole(left, node.this), self._whole(right, node.expression)
         if not (left.broken or right.broken) and operator in ("=", "<>") and (left.type is None or right.type is None):
             mend = "is null" if operator == "=" else "is not null"
-            blank = right if right.type is None else left
-            self.report.add(blank.start, blank.end, "X214", f"nothing is ever {operator} null", f"write {mend}")
+            start, end = self._operation(left, right)
+            if right.type is not None:
+                start, mend = left.start, f"{right.words} {mend}"
+            self.report.add(start, end, "X214", f"nothing is ever {operator} null", f"write {mend}")
             return replace(self.made("NULL", Type.BOOLEAN, left, right), broken=True)
         agreed = self.agree(left, right, operator)
         if agreed is None:
@@ -228,8 +236,30 @@ class Compiler:
             return first, replace(first, broken=True)
         return first, self.beside(right, first)
 
-    def agree(self, left: Value, right: Value, operator: str = "=") -> tuple[Value, Value] | None:
-        """Both as one type, or None and a problem."""
+    def _blank_word(self, node: exp.Expr) -> str:
+        """`none`, `nil` and the like where null is meant; ''."""
+        token = self.token(node) if isinstance(node, exp.Column) else None
+        if token is None or token.kind is not Kind.NAME or self.scope.resolve(token.text) is not None:
+            return ""
+        return token.text if _NAME_MENDS.get(token.text.lower()) == _IS_NULL else ""
+
+    def _whole(self, value: Value, node: exp.Expr) -> Value:
+        """The value with all of its node's words: a call's name and parentheses too."""
+        start, end = self.span(node)
+        return replace(value, start=start, end=end, words=self.report.text[start:end])
+
+    def _operation(self, left: Value, right: Value) -> tuple[int, int]:
+        """From the operator between two values to the end of the second, with the parentheses around that."""
+        text = self.report.text
+        between = text[left.end : right.start]
+        end = right.end
+        for _ in range(between.count("(")):
+            close = text.find(")", end)
+            end = close + 1 if close >= 0 else end
+        return left.end + len(between) - len(between.lstrip(" \t\n)")), end
+
+    def agree(self, left: Value, right: Value, operator: str = "") -> tuple[Value, Value] | None:
+        """Both as one type, or None and a problem. `operator` is what stands between them, if one does."""
         if left.broken or right.broken:
             return left, right
         if left.type is Type.UNKNOWN and right.type is Type.UNKNOWN:
@@ -239,11 +269,29 @@ class Compiler:
                 return self.exact(left), self.exact(right)
             if other.type is not None and (cast := as_type(one, other.type)) is not None:
                 return (cast, self.exact(other)) if one is left else (self.exact(other), cast)
-        at = right if right.literal is not None or left.literal is None else left
         message = f"{_short(left.words)} is {left.said}, {_short(right.words)} is {right.said}"
-        mend = comparison_mend(left, right, operator)
-        self.report.add(at.start, at.end, "X213", message, mend)
+        start, end, mend = self._mended(left, right, operator)
+        self.report.add(start, end, "X213", message, mend)
         return None
+
+    def _mended(self, left: Value, right: Value, operator: str) -> tuple[int, int, str]:
+        """From where to where what to write: put there to the letter, it is right."""
+        for subject, other in ((left, right), (right, left)):
+            found = instead(subject, other)
+            if found is None:
+                continue
+            if found.part == "value" or (found.part == "compared" and not operator):
+                return other.start, other.end, f"write {found.words}"
+            if not operator:
+                return subject.start, subject.end, f"write days_since({subject.words})"
+            start, end = self._operation(left, right)
+            if found.part == "compared" and other is right:
+                return start, end, f"write {operator} {found.words}"
+            words = subject.words if found.part == "compared" else f"days_since({subject.words})"
+            sign = operator if other is right else FLIPPED.get(operator, operator)
+            return left.start, end, f"write {words} {sign} {found.words}"
+        at = right if right.literal is not None or left.literal is None else left
+        return at.start, at.end, ""
 
     def exact(self, value: Value) -> Value:
         """A value that may stand alone in SQL: an interval of business days cannot."""
@@ -272,8 +320,8 @@ class Compiler:
     def _between(self, node: exp.Expr) -> Value:
         subject, low = self._pair(node.this, node.args["low"])
         high = self.beside(node.args["high"], subject)
-        lower = self.agree(subject, low, ">=")
-        upper = self.agree(subject, high, "<=")
+        lower = self.agree(subject, low)
+        upper = self.agree(subject, high)
         if lower is None or upper is None:
             return replace(self.made("NULL", Type.BOOLEAN, subject, low, high), broken=True)
         sql = f"({lower[0].sql} >= {lower[1].sql} AND {upper[0].sql} <= {upper[1].sql})"

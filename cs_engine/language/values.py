@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Literal, NamedTuple
 
 from cs_engine.language.expression import Duration, Type
 
@@ -94,33 +95,39 @@ def instant_literal(text: str) -> str | None:
     return f"TIMESTAMPTZ '{found[1]} {found[2] or '00:00'}{zone}'"
 
 
-def comparison_mend(left: Value, right: Value, operator: str) -> str:
-    """What to write instead of comparing two values whose types differ, or ''."""
-    return _one_way(left, right, operator) or _one_way(right, left, {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(operator, operator))
+class Instead(NamedTuple):
+    """What to write instead of comparing two values whose types differ."""
+
+    part: Literal["value", "compared", "all"]
+    """What the words stand for: the literal, the literal and the operator before it, or the whole comparison."""
+    words: str
 
 
-def _one_way(left: Value, right: Value, operator: str) -> str:
-    literal = right.literal
-    match left.type, right.type:
-        case Type.NUMBER, Type.DURATION if isinstance(literal, Duration):
-            return f"write {operator} {_number_of(literal)}"
-        case Type.INSTANT, Type.DURATION if isinstance(literal, Duration):
-            return f"write days_since({left.words}) {operator} {_number_of(literal)}"
+def instead(subject: Value, literal: Value) -> Instead | None:
+    """How `subject` can be compared with what `literal` seems to mean; None when nobody knows. The words of `all` are a number of days."""
+    value = literal.literal
+    match subject.type, literal.type:
+        case Type.NUMBER, Type.DURATION if isinstance(value, Duration):
+            return Instead("compared", f"{_number_of(value)}")
+        case Type.INSTANT, Type.DURATION if isinstance(value, Duration):
+            return Instead("all", f"{_number_of(value)}")
         case Type.INSTANT, Type.NUMBER:
-            return f"write days_since({left.words}) {operator} {right.words}"
-        case Type.INSTANT, Type.TEXT if literal is not None:
-            return "write a date that exists, as '2026-01-31'"
-        case Type.NUMBER, Type.TEXT if isinstance(literal, str) and re.fullmatch(r"\d+(\.\d+)?%?", literal):
-            number = float(literal[:-1]) / 100 if literal.endswith("%") else float(literal)
-            return f"write {operator} {number:g}"
-        case Type.TEXT, Type.NUMBER if literal is not None:
-            return f"write '{right.words}'"
-        case Type.TEXT, Type.BOOLEAN if literal is not None:
-            return f"write '{right.words}'"
-        case Type.BOOLEAN, Type.TEXT | Type.NUMBER if str(literal).lower() in _YES | _NO:
-            return "write true" if str(literal).lower() in _YES else "write false"
+            return Instead("all", literal.words)
+        case Type.INSTANT, Type.TEXT if value is not None:
+            return Instead("value", "a date that exists, as '2026-01-31'")
+        case Type.NUMBER, Type.TEXT if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?%?", value):
+            number = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+            return Instead("compared", f"{number:g}")
+        case Type.TEXT, Type.NUMBER | Type.BOOLEAN if value is not None:
+            return Instead("value", f"'{literal.words}'")
+        case Type.BOOLEAN, Type.TEXT | Type.NUMBER if str(value).lower() in _YES | _NO:
+            return Instead("value", "true" if str(value).lower() in _YES else "false")
         case _:
-            return ""
+            return None
+
+
+FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+"""The operator of a comparison whose sides change places, where it is another one."""
 
 
 def _number_of(duration: Duration) -> int:

@@ -51,7 +51,5 @@ def compile_bundle(bundle: str, project: Project) -> tuple[Plan | None, Sequence
 
 def broken_names(plan: Plan, broken: frozenset[str]) -> list[str]:
     """Names among those in `broken` that the plan reads, sorted."""
-    read = {name for condition in plan.conditions() for name in condition.names}
-    if plan.once_per is not None:
-        read |= set(plan.once_per.names)
+    read = {name for expression in (*plan.conditions(), *plan.values()) for name in expression.names}
     return sorted(name for name in read if name in broken)

@@ -13,7 +13,7 @@ from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.model import LATER_KINDS, WaitUntilSpec
-from cs_engine.playbook.plan import AnyStep, Edge, Email, Notice, Plan, WaitUntil
+from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Cta, Edge, Email, Notice, Plan, WaitUntil
 from cs_engine.playbook.shape import Path, keys_of, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
@@ -44,6 +44,9 @@ def raw_steps(data: Any, path: Path = ("steps",)) -> Iterator[tuple[Path, Mappin
             yield (*path, index), step
             for key in _BLOCKS:
                 yield from raw_steps(step, (*path, index, key))
+            arms = step.get("split")
+            for name, arm in arms.items() if isinstance(arms, Mapping) else ():
+                yield from raw_steps(arm, (*path, index, "split", name, "steps"))
 
 
 def check_names(document: Document, file: str, known: Known, problems: Problems) -> None:
@@ -136,9 +139,13 @@ def check_ends(document: Document, problems: Problems) -> None:
         if isinstance(enter, str) and isinstance(condition, str) and _same(enter, condition):
             message = f"`{leave}` is the same as `enter`: nobody would ever enter"
             problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+    stay, leave_when = data.get("while"), data.get("exit")
+    if isinstance(stay, str) and isinstance(leave_when, str) and _same(stay, leave_when):
+        message = "`while` is the same as `exit`: everybody would leave at once"
+        problems.add(document.place(("while",)), "P112", message, "keep one of them")
 
 
-def check_plan(plan: Plan, problems: Problems) -> None:
+def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
     """What only the flattened steps show."""
     reached, before = _reachable(plan), True
     for step in plan.steps:
@@ -146,8 +153,15 @@ def check_plan(plan: Plan, problems: Problems) -> None:
         if step.id not in reached and before:
             problems.add(step.place, "P111", f'nobody comes to the step "{step.id}": every way ends before it', "move it up, or delete it")
         before = step.id in reached
+        if isinstance(step, Email | Notice | Cta) and step.expires is not None and step.expires.amount == 0:
+            problems.add(step.place, "P113", f'what the step "{step.id}" sends expires after {step.expires}', "say how long it may wait")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)
+    if plan.topic == TRANSACTIONAL and plan.hold is not None:
+        place = document.key_place(("hold",))
+        problems.add(place, "P116", "transactional mail is never held", "leave `hold` out, or give it another topic")
+    if plan.topic == TRANSACTIONAL and plan.holdout:
+        problems.add(document.key_place(("holdout",)), "P116", "transactional mail has no control group", "leave `holdout` out")
 
 
 def _check_of_contacts(step: AnyStep, problems: Problems) -> None:

@@ -13,7 +13,7 @@ from cs_engine.playbook import schedule
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps
-from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.model import MANUAL, PlaybookSpec
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import Edge, Notice, Plan
 from cs_engine.playbook.reader import Reader, Surroundings
@@ -39,7 +39,7 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
         _read_texts(document, around, own)
     else:
         compiled = _compile(spec, document, around, own)
-        check_plan(compiled.plan, own)
+        check_plan(compiled.plan, document, own)
     check_waits(document, own)
     check_ends(document, own)
     problems.extend(own)
@@ -63,11 +63,16 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         touch=spec.touch,
         phase=spec.phase,
         audience=optional("audience", spec.audience),
-        enter=optional("enter", spec.enter),
+        enter=None if spec.enter == MANUAL else optional("enter", spec.enter),
+        manual=spec.enter == MANUAL,
         once_per=None if spec.once_per is None else reader.scalar(("once_per",), spec.once_per),
         existing=spec.existing,
         goal=optional("goal", spec.goal),
         exit=optional("exit", spec.exit),
+        while_=optional("while", spec.while_),
+        hold=optional("hold", spec.hold),
+        holdout=float(spec.holdout.rstrip("% ")) / 100,
+        reenter=reader.reenter(("reenter",), spec.reenter),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
         priority=spec.priority,
         vars=dict(spec.vars),
@@ -98,15 +103,21 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
     """One text by its key: of a step, or of the playbook itself."""
     kind: Kind | None = next((k for k in _SENDING if k in step), None) if step is not None else None
     match key:
-        case "audience" | "enter" | "goal" | "exit" if step is None:
+        case "enter" if text == MANUAL:
+            pass
+        case "audience" | "enter" | "goal" | "exit" | "while" | "hold" if step is None:
             reader.condition(path, text)
         case "once_per" if step is None:
             reader.scalar(path, text)
+        case "reenter" if step is None:
+            reader.reenter(path, text)
         case "schedule" if step is None:
             schedule.parse(text, reader.document.place(path), reader.problems)
         case "if" | "wait_until" | "close_when" if step is not None:
             reader.condition(path, text)
-        case "wait" | "at_most" | "due" if step is not None:
+        case "at" if step is not None:
+            reader.instant(path, text)
+        case "wait" | "at_most" | "due" | "expires" if step is not None:
             reader.duration(path, text)
         case "to" if kind is not None:
             reader.people(path, text, kind)

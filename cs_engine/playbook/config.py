@@ -127,6 +127,13 @@ class Topic(Strict):
     title: LocalisedText = Field(description="What recipients read in their preferences.")
 
 
+class Hold(Strict):
+    """While a condition over accounts is true, customer mail waits and timers stand still; Slack goes on. Transactional mail goes."""
+
+    all: str | None = Field(None, description="Holds every topic.")
+    topics: dict[str, str] = Field(default_factory=dict, description="Topic -> the condition that holds it.")
+
+
 class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
 
@@ -134,7 +141,7 @@ class SlackConfig(Strict):
 class ProjectConfig(Strict):
     """project.yaml"""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"guards", "hold", "retention"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"guards", "retention"})
     """Keys of the language that are not built yet."""
 
     name: str = Field(description="The project's name.")
@@ -163,6 +170,7 @@ class ProjectConfig(Strict):
     spread: str | None = Field(
         None, description="How much customer mail may go at once when much became free, after a break or an outage: 200 per hour."
     )
+    hold: Hold = Field(Hold(), description="When whose mail waits.")
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
     slack: SlackConfig = Field(SlackConfig(), description="Where alerts go.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Notice, Plan, Stop, Wait, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Enrol, Notice, Plan, Set, Split, Stop, Wait, WaitDate, WaitUntil
 
 _LONGEST = 80
 _END = "done"
@@ -22,9 +22,9 @@ def mermaid(plan: Plan) -> str:
             target = nodes[edge.to] if edge.to is not None else _END
             arrow = "-.->" if edge.otherwise_done else "-->"
             lines.append(f"    {nodes[step.id]} {arrow}{f'|{_quoted(label)}|' if label else ''} {target}")
-    for number, (reason, condition) in enumerate((("goal", plan.goal), ("exit", plan.exit))):
-        if condition is not None:
-            lines.append(f"    leave{number}[/{_quoted(f'{reason}, at any time: {condition.text}')}/] -.-> {_END}")
+    for number, leave in enumerate(plan.leaves()):
+        said = f"{leave.reason}, at any time: {leave.condition.text}" if leave.when else f"{leave.reason} no more: {leave.condition.text}"
+        lines.append(f"    leave{number}[/{_quoted(said)}/] -.-> {_END}")
     return "\n".join(lines) + "\n"
 
 
@@ -35,8 +35,14 @@ def edges(step: AnyStep) -> Iterator[tuple[str, Edge]]:
             yield "then", step.then
             yield "else", step.otherwise
             return
+        case Split():
+            for arm in step.arms:
+                yield f"{arm.name} {arm.weight:g}%", arm.to
         case Stop():
             yield ("", Edge(None))
+        case WaitDate():
+            yield "", step.next
+            yield "no date" if step.if_late == "now" else "no date, or late", step.skip
         case WaitUntil() if step.at_most is not None:
             yield "met", step.next
             yield f"after {step.at_most}", _late(step)
@@ -64,9 +70,9 @@ def _late(step: WaitUntil) -> Edge:
 def _shape(step: AnyStep) -> str:
     label = _quoted(f"{step.id}\n{what(step)}")
     match step:
-        case Wait() | WaitUntil():
+        case Wait() | WaitUntil() | WaitDate():
             return f"([{label}])"
-        case Branch():
+        case Branch() | Split():
             return f"{{{label}}}"
         case Stop():
             return f"(({label}))"
@@ -79,13 +85,18 @@ def _shape(step: AnyStep) -> str:
 def what(step: AnyStep) -> str:
     """What a step does, in a line."""
     said = _does(step)
+    if isinstance(step, Email | Notice | Cta) and step.expires is not None:
+        said += f", within {step.expires}"
+    if isinstance(step, Email | Notice | Cta) and step.repeat is not None:
+        until = f" until {step.repeat.until.text}" if step.repeat.until else ""
+        said += f", {step.repeat.times} times, every {step.repeat.every}{until}"
     return said if step.only_if is None else f"{said}, if {step.only_if.text}"
 
 
 def _does(step: AnyStep) -> str:
     match step:
         case Email():
-            return f"mail {step.template} to {step.to}"
+            return f"mail {step.template} to {step.to}" + (f", copy to {', '.join(step.cc)}" if step.cc else "")
         case Notice():
             return f"notice of {step.milestone} to {step.to}"
         case Cta():
@@ -94,8 +105,16 @@ def _does(step: AnyStep) -> str:
             return f"wait {step.duration}"
         case WaitUntil():
             return f"wait until {step.until.text}" + (f", at most {step.at_most}" if step.at_most else "")
+        case WaitDate():
+            return f"wait for {step.at.text}"
         case Branch():
             return f"if {step.condition.text}"
+        case Split():
+            return "split " + ", ".join(f"{arm.name} {arm.weight:g}%" for arm in step.arms)
+        case Set():
+            return "set " + ", ".join(f"{name} = {value}" for name, value in step.values.items())
+        case Enrol():
+            return f"enrol into {step.playbook}"
         case Stop():
             return "stop"
         case _:
@@ -104,7 +123,7 @@ def _does(step: AnyStep) -> str:
 
 def _entry(plan: Plan) -> str:
     parts = [condition.text for condition in (plan.audience, plan.enter) if condition is not None]
-    return f"{plan.playbook}\n{' and '.join(parts) or 'everyone'}"
+    return f"{plan.playbook}\n{' and '.join(parts) or ('by hand' if plan.manual else 'everyone')}"
 
 
 def _quoted(text: str) -> str:
@@ -133,9 +152,15 @@ def explain(plan: Plan) -> str:
         ("once per", plan.once_per),
         ("goal", plan.goal),
         ("exit", plan.exit),
+        ("while", plan.while_),
+        ("hold", plan.hold),
     ):
         if condition is not None:
             head.append(f"  {word}: {condition.text}")
+    if plan.holdout:
+        head.append(f"  holdout: {plan.holdout:.4g} of the accounts")
+    if plan.reenter is not None:
+        head.append(f"  again: {plan.reenter} after the end, once it was not true in between")
     return "\n".join([*head, "  steps:", *(_line(plan, number, step) for number, step in enumerate(plan.steps))]) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict, assert_never
 
-from cs_engine.language.expression import Expression
+from cs_engine.language.expression import Duration, Expression
 from cs_engine.language.problems import Place
 from cs_engine.playbook import model, plan
 from cs_engine.playbook.people import Kind
@@ -15,6 +15,13 @@ from cs_engine.playbook.shape import Path
 
 Ids = Mapping[Path, str]
 """The id of every step, by where it stands in the file."""
+
+
+class CommonSending(TypedDict):
+    """What all steps that send have beside."""
+
+    expires: Duration | None
+    repeat: plan.Repeat | None
 
 
 class Common(TypedDict):
@@ -27,14 +34,17 @@ class Common(TypedDict):
     watched_by: tuple[str, ...]
 
 
-def children(step: model.AnyStepSpec) -> Iterator[tuple[str, Sequence[model.AnyStepSpec]]]:
-    """The blocks in a step, by their key, in the order of the plan."""
+def children(step: model.AnyStepSpec) -> Iterator[tuple[Path, Sequence[model.AnyStepSpec]]]:
+    """The blocks in a step, by the keys that lead to them, in the order of the plan."""
     match step:
         case model.WaitUntilSpec():
-            yield "otherwise", step.otherwise
+            yield ("otherwise",), step.otherwise
         case model.IfSpec():
-            yield "then", step.then
-            yield "else", step.else_
+            yield ("then",), step.then
+            yield ("else",), step.else_
+        case model.SplitSpec():
+            for name, arm in step.split.items():
+                yield ("split", name, "steps"), arm.steps
         case _:
             return
 
@@ -44,8 +54,8 @@ def walk(steps: Sequence[model.AnyStepSpec], path: Path) -> Iterator[tuple[Path,
     for index, step in enumerate(steps):
         here = (*path, index)
         yield here, step
-        for key, block in children(step):
-            yield from walk(block, (*here, key))
+        for keys, block in children(step):
+            yield from walk(block, (*here, *keys))
 
 
 def name_steps(spec: model.PlaybookSpec) -> Ids:
@@ -66,6 +76,19 @@ def name_steps(spec: model.PlaybookSpec) -> Ids:
     return ids
 
 
+def _template_key(step: model.AnyStepSpec) -> tuple[str, ...]:
+    """The key whose value stands for a step that sends: what is wrong with it is mostly its template."""
+    match step:
+        case model.EmailSpec():
+            return ("email",)
+        case model.NoticeSpec():
+            return ("notice",)
+        case model.CtaSpec():
+            return ("cta",)
+        case _:
+            return ()
+
+
 class Flattener:
     """Flattens one playbook. Every edge runs forward but the one from an `otherwise` back to its wait."""
 
@@ -81,9 +104,25 @@ class Flattener:
         return flat
 
     def _step(self, step: model.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
+        steps = self._alone(step, path, after, watched)
+        if step.at is None:
+            if step.if_late is not None:
+                self.reader.problems.add(
+                    self.reader.document.key_place((*path, "if_late")), "P110", "`if_late` means nothing without `at`", "leave it out"
+                )
+            return steps
+        first = steps[0]
+        at = self.reader.instant((*path, "at"), step.at)
+        wait = plan.WaitDate(
+            id=f"{first.id}.at", place=first.place, next=Edge(first.id), watched_by=watched, at=at, if_late=step.if_late, skip=after
+        )
+        return [wait, *steps]
+
+    def _alone(self, step: model.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
+        """A step, with what is in it, without its date."""
         common = Common(
             id=self.ids[path],
-            place=self.reader.document.place(path),
+            place=self.reader.document.place((*path, *_template_key(step))),
             next=after,
             only_if=None if step.if_ is None or isinstance(step, model.IfSpec) else self.reader.condition((*path, "if"), step.if_),
             watched_by=watched,
@@ -97,6 +136,12 @@ class Flattener:
                 return self._wait_until(step, path, common)
             case model.IfSpec():
                 return self._if(step, path, common)
+            case model.SplitSpec():
+                return self._split(step, path, common)
+            case model.SetSpec():
+                return [plan.Set(values=dict(step.set), **common)]
+            case model.EnrolSpec():
+                return [plan.Enrol(playbook=step.enrol, **common)]
             case model.StopSpec():
                 common["next"] = after if common["only_if"] else Edge(None)
                 return [plan.Stop(**common)]
@@ -107,13 +152,20 @@ class Flattener:
         reader = self.reader
         kinds: dict[type, Kind] = {model.EmailSpec: "email", model.NoticeSpec: "notice", model.CtaSpec: "cta"}
         to = reader.people((*path, "to"), step.to, kinds[type(step)])
+        own = CommonSending(
+            expires=None if step.expires is None else reader.duration((*path, "expires"), step.expires),
+            repeat=None if step.repeat is None else self._repeat(step.repeat, (*path, "repeat")),
+        )
         sender = None if isinstance(step, model.CtaSpec) else reader.sender((*path, "from"), step.from_)
         match step:
             case model.EmailSpec():
-                return plan.Email(template=reader.template(step.email), to=to, sender=sender, uncertain=step.uncertain, **common)
+                template, cc = reader.template(step.email), reader.copies((*path, "cc"), step.cc)
+                return plan.Email(template=template, to=to, sender=sender, cc=cc, uncertain=step.uncertain, **own, **common)
             case model.NoticeSpec():
                 template = reader.notice_template(step.notice)
-                return plan.Notice(milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **common)
+                return plan.Notice(
+                    milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **own, **common
+                )
             case model.CtaSpec():
                 return plan.Cta(
                     template=reader.template(step.cta),
@@ -121,10 +173,20 @@ class Flattener:
                     priority=step.priority,
                     due=None if step.due is None else reader.duration((*path, "due"), step.due),
                     close_when=None if step.close_when is None else reader.condition((*path, "close_when"), step.close_when),
+                    **own,
                     **common,
                 )
             case _:
                 assert_never(step)
+
+    def _repeat(self, repeat: model.RepeatSpec, path: Path) -> plan.Repeat:
+        every = self.reader.duration((*path, "every"), repeat.every)
+        if every.amount == 0:
+            self.reader.problems.add(
+                self.reader.document.place((*path, "every")), "P113", f"it repeats every {every}", "say how long between"
+            )
+        until = None if repeat.until is None else self.reader.condition((*path, "until"), repeat.until)
+        return plan.Repeat(every, repeat.times, until)
 
     def _wait_until(self, step: model.WaitUntilSpec, path: Path, common: Common) -> list[AnyStep]:
         wait_id, after = common["id"], step.after or "continue"
@@ -138,6 +200,21 @@ class Flattener:
             **common,
         )
         return [wait, *block]
+
+    def _split(self, step: model.SplitSpec, path: Path, common: Common) -> list[AnyStep]:
+        total = sum(arm.weight for arm in step.split.values())
+        if abs(total - 100) > 1e-6:
+            message = f"the weights of the arms sum to {total:g}, not to 100"
+            self.reader.problems.add(
+                self.reader.document.key_place((*path, "split")), "P117", message, "each is so many of a hundred accounts"
+            )
+        flat: list[AnyStep] = []
+        arms = []
+        for name, arm in step.split.items():
+            block = self.block(arm.steps, (*path, "split", name, "steps"), common["next"], common["watched_by"])
+            arms.append(plan.Arm(name, arm.weight, Edge(block[0].id) if block else common["next"]))
+            flat += block
+        return [plan.Split(arms=tuple(arms), **common), *flat]
 
     def _if(self, step: model.IfSpec, path: Path, common: Common) -> list[AnyStep]:
         watched, after = common["watched_by"], common["next"]

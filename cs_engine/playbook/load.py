@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from cs_engine.errors import NotAProject, ProblemsFound
 from cs_engine.language import expressions, yaml
-from cs_engine.language.expression import Expression
+from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import company
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
 from cs_engine.playbook.calendars import SHIPPED, Calendars
-from cs_engine.playbook.checks import Known, check_blanks, check_ends, check_names, check_waits, raw_steps
+from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
 from cs_engine.playbook.implied import PREFIX, compile_implied
 from cs_engine.playbook.people import Directory
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.project import Project, definitions_of
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.playbook.sending import check_sending
-from cs_engine.playbook.shape import read
+from cs_engine.playbook.shape import read, shown
+from cs_engine.playbook.stored import with_stored
 from cs_engine.playbook.templates import Templates
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, build
@@ -176,16 +178,19 @@ class _Loader:
             raise ProblemsFound(list(self.problems), files.texts)
         segments = {name: SegmentSpec(when=spec) if isinstance(spec, str) else spec for name, spec in raw_segments.items()}
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
+        attributes = with_stored(attributes, [found.document for found in playbooks], self.problems)
         calendars = self._calendars(config)
         catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars)
         around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey))
         for found in playbooks:
             self._compile(found, around, attributes)
         self._check_between(playbooks)
+        self._check_enrols(playbooks)
         playbooks += self._implied(playbooks, journey, around, catalogue)
         people = self._people(config, catalogue)
         if config is None:
             raise ProblemsFound(list(self.problems), files.texts)
+        holds = self._holds(config, catalogue)
         plans, bundles, broken = self._sorted(playbooks, catalogue)
         return Project(
             root=self.root,
@@ -198,6 +203,7 @@ class _Loader:
             attributes=attributes,
             catalogue=catalogue,
             people=people,
+            holds=holds,
             plans=plans,
             bundles=bundles,
             broken=broken,
@@ -286,6 +292,25 @@ class _Loader:
                 found[role] = condition
         return found
 
+    def _holds(self, config: ProjectConfig, catalogue: Catalogue) -> dict[str, Expression]:
+        """What holds mail, by topic; '' for all."""
+        document = self.files.documents[f"{FOLDER}/project.yaml"]
+        known = (*config.topics, *ALWAYS_TOPICS)
+        given = [("", ("hold", "all"), config.hold.all), *((t, ("hold", "topics", t), text) for t, text in config.hold.topics.items())]
+        found = {}
+        for topic, path, text in given:
+            if topic and config.topics and topic not in known:
+                mend = did_you_mean(topic, known) or "topics of project.yaml: " + ", ".join(config.topics)
+                self.problems.add(document.key_place(path), "P201", f"there is no topic {shown(topic)}", mend)
+            elif topic == TRANSACTIONAL:
+                self.problems.add(document.key_place(path), "P116", "transactional mail is never held", "leave it out")
+            elif text is not None:
+                place = partial(document.within, path)
+                condition = expressions.compile_condition(text, place, catalogue.scope(Grain.ACCOUNT), self.problems)
+                if condition is not None:
+                    found[topic] = condition
+        return found
+
     def _compile(self, found: _Found, around: Surroundings, attributes: Attributes) -> None:
         document, problems = found.document, self.problems
         compiled = compile_playbook(document, around, problems)
@@ -306,7 +331,7 @@ class _Loader:
                 )
                 found.compiled = None
             if (other := first.setdefault(found.id, found)) is not found:
-                where = _shown(other.document.place(("playbook",)))
+                where = _where(other.document.place(("playbook",)))
                 self.problems.add(
                     place, "P108", f'two playbooks have the id "{found.id}"; the first stands at {where}', "give one another id"
                 )
@@ -315,9 +340,34 @@ class _Loader:
                 if isinstance(milestone := step.get("notice"), str):
                     here = found.document.place((*path, "notice"))
                     if (before := noticed.setdefault(milestone, here)) is not here:
-                        message = f'a second notice of the milestone "{milestone}"; the first stands at {_shown(before)}'
+                        message = f'a second notice of the milestone "{milestone}"; the first stands at {_where(before)}'
                         self.problems.add(here, "P208", message, "a milestone is told once: keep one of them")
                         found.compiled = None
+
+    def _check_enrols(self, playbooks: list[_Found]) -> None:
+        """Playbooks that others enrol into: they are there, over the same subjects, and nobody goes round in a circle."""
+        subjects = {found.id: str(found.document.data.get("subject", "account")) for found in playbooks}
+        edges: list[tuple[_Found, str, Place]] = []
+        for found in playbooks:
+            for path, step in raw_steps(found.document.data):
+                if isinstance(target := step.get("enrol"), str):
+                    edges.append((found, target, found.document.place((*path, "enrol"))))
+        ways: dict[str, set[str]] = {}
+        for found, target, _ in edges:
+            ways.setdefault(found.id, set()).add(target)
+        for found, target, place in edges:
+            if target not in subjects:
+                mend = did_you_mean(target, subjects) or "playbooks: " + ", ".join(sorted(subjects))
+                self.problems.add(place, "P119", f"there is no playbook {shown(target)}", mend)
+            elif subjects[found.id] == "account" and subjects[target] == "contact":
+                message = f'"{target}" is passed by contacts: an account cannot enrol into it'
+                self.problems.add(place, "P119", message, "let contacts pass through this one, or accounts through that one")
+            elif found.id in _reached(ways, target):
+                message = f'enrolling into "{target}" leads back to "{found.id}": people would go round for ever'
+                self.problems.add(place, "P120", message, "take one of the enrol steps out")
+            else:
+                continue
+            found.compiled = None
 
     def _implied(self, playbooks: list[_Found], journey: JourneySpec, around: Surroundings, catalogue: Catalogue) -> list[_Found]:
         """The notices of journey.yaml that no playbook sends, not even a broken one: mended, it would send a second."""
@@ -353,5 +403,17 @@ class _Loader:
         return plans, bundles, broken
 
 
-def _shown(place: Place) -> str:
+def _reached(ways: Mapping[str, set[str]], start: str) -> set[str]:
+    """All that one comes to from there, with itself."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        here = waiting.pop()
+        if here not in reached:
+            reached.add(here)
+            waiting += ways.get(here, ())
+    return reached
+
+
+def _where(place: Place) -> str:
     return f"{place.file}:{place.line}:{place.column}"

@@ -20,6 +20,15 @@ ID_PATTERN = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 
 DURATION_PATTERN = r"^[0-9]+ +(minutes?|hours?|days?|weeks?|business days?)$"
 
+MANUAL = "manual"
+"""The `enter` of a playbook that people are enrolled into by hand, or by another playbook."""
+
+FIXED = frozenset({"id", "name", "locale", "timezone", "signed_up_at", "learned_at"})
+"""Attributes of accounts that no playbook sets: who they are, and what mail hangs on before any playbook is asked."""
+
+SHARE_PATTERN = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
+"""Of all accounts, less than 100 %."""
+
 
 def wrong(code: str, message: str, mend: str = "", key: str = "") -> PydanticCustomError:
     """A problem in our own words. `key` puts it at that key of the mapping that is being read."""
@@ -42,8 +51,6 @@ def _condition(value: Any) -> Any:
 def _enter(value: Any) -> Any:
     if isinstance(value, Mapping) and "event" in value:
         raise wrong("P104", "`enter: {event: …}` is part of the language but not built yet", "write a condition")
-    if value == "manual":
-        raise wrong("P104", "`enter: manual` is part of the language but not built yet", "write a condition")
     return _condition(value)
 
 
@@ -67,15 +74,41 @@ def _named_values(value: Any) -> Any:
     return value
 
 
+def _arms(value: Any) -> Any:
+    for name in value if isinstance(value, Mapping) else ():
+        if not re.fullmatch(ID_PATTERN, name):
+            raise wrong("P105", f'"{name}" cannot be the name of an arm', "use small letters, digits and hyphens", key=name)
+    return value
+
+
+def _settable(value: Any) -> Any:
+    for name, own in value.items() if isinstance(value, Mapping) else ():
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise wrong("P105", f'"{name}" cannot be the name of an attribute', "use letters, digits and _", key=name)
+        if name in FIXED:
+            raise wrong("P105", f"`{name}` is the CRM's alone", "set an attribute of another name", key=name)
+        if own is None:
+            raise wrong("P101", f"`{name}` needs a value", "text, a number, true or false", key=name)
+    return value
+
+
 def _nothing(value: Any) -> None:
     if value not in (None, True):
         raise wrong("P101", "`stop` takes no value", "write `- stop`")
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        said = f"{value * 100:g}%" if 0 < value < 1 else f"{value:g}%"
+        raise wrong("P101", f"{value} of what?", f"write `{said}`")
+    return value
 
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": "string"})]
 Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"})]
 DurationText = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+Share = Annotated[str, BeforeValidator(_share), Field(pattern=SHARE_PATTERN)]
 Scalar = str | int | float | bool | None
 VarValue = Annotated[Scalar, PlainValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
 Uncertain = Literal["ask", "drop", "resend"]
@@ -96,15 +129,41 @@ class Keyed(Strict):
 
 
 class AnyStepSpec(Keyed):
-    LATER = frozenset({"at", "if_late", "repeat", "while"})
+    LATER = frozenset({"repeat"})
 
     if_: Condition | None = Field(
         None, alias="if", description="Only for those of whom it holds; others pass the step by. With `then` it is a block of its own."
     )
+    at: str | None = Field(
+        None,
+        description="Not before this time, which is looked up anew in every tick: `account.renewal_at - 90 days`. Who has none passes "
+        "the step by.",
+    )
+    if_late: Literal["skip", "now"] | None = Field(
+        None,
+        description="When `at` was on a day before the passage came to the step: `skip` passes it by, `now` does it at once. Default: "
+        "`skip` if it was before the day on which the passage began, else `now`.",
+    )
+
+
+class RepeatSpec(Keyed):
+    """Sends again and again."""
+
+    CALLED = "repeat"
+
+    every: DurationText = Field(description="How long after the last one has ended.")
+    times: Annotated[StrictInt, Field(ge=2, le=100)] = Field(description="How often at most, the first one counted.")
+    until: Condition | None = Field(None, description="No more once this holds.")
 
 
 class SendingSpec(AnyStepSpec):
-    LATER = AnyStepSpec.LATER | {"cc", "approve", "expires", "ask"}
+    LATER = frozenset({"approve", "ask"})
+
+    repeat: RepeatSpec | None = Field(None, description="Sends again: `{every: 3 days, times: 3, until: uses > 0}`.")
+
+    expires: DurationText | None = Field(
+        None, description="A message that could not go within this is not sent any more, and the passage goes on: `3 days`."
+    )
 
 
 class EmailSpec(SendingSpec):
@@ -123,6 +182,9 @@ class EmailSpec(SendingSpec):
     from_: str | None = Field(
         None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail. Default: `sender` of project.yaml."
     )
+    cc: str | tuple[str, ...] = Field(
+        (), description="Who of us gets a copy of each mail: csm | csm.manager | a staff role | a staff e-mail, or a list of them."
+    )
     uncertain: Uncertain = Field(
         "ask",
         description="When nobody can say whether it arrived: `ask` leaves it to a person, `drop` gives it up, `resend` risks it twice.",
@@ -133,6 +195,7 @@ class NoticeSpec(SendingSpec):
     """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     CALLED = "a notice step"
+    LATER = SendingSpec.LATER | {"cc"}
     SYNONYMS: ClassVar[Synonyms] = {
         "milestone": ("notice", "It names the milestone"),
         "template": ("notice", "Its milestone names the template"),
@@ -152,7 +215,7 @@ class CtaSpec(SendingSpec):
     """Calls a CSM to action. Firing again updates the one that is open."""
 
     CALLED = "a cta step"
-    LATER = SendingSpec.LATER | {"from"}
+    LATER = SendingSpec.LATER | {"from", "cc"}
     SYNONYMS: ClassVar[Synonyms] = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")
@@ -205,6 +268,47 @@ class IfSpec(AnyStepSpec):
     else_: tuple[Step, ...] = Field((), alias="else", description="The steps where it does not.")
 
 
+class ArmSpec(Keyed):
+    """One way of a split."""
+
+    CALLED = "an arm of a split"
+
+    weight: float = Field(gt=0, le=100, description="So many of a hundred accounts take this arm.")
+    steps: tuple[Step, ...] = Field((), description="Its steps; none: nothing happens to them.")
+
+
+class SplitSpec(AnyStepSpec):
+    """Sends accounts different ways, to see which is better. An account keeps its arm."""
+
+    CALLED = "a split step"
+
+    id: Id = Field(description="Names the step and, with the playbook, the experiment; it never changes.")
+    split: Annotated[dict[str, ArmSpec], BeforeValidator(_arms)] = Field(
+        min_length=2, description="Arm -> its weight and steps. The weights sum to 100."
+    )
+
+
+class SetSpec(AnyStepSpec):
+    """Sets attributes of the account: conditions and mails read them from the next tick on."""
+
+    CALLED = "a set step"
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    set: Annotated[dict[str, VarValue], BeforeValidator(_settable)] = Field(
+        min_length=1,
+        description="Attribute -> its value: `{stage: adopting}` is read as account.stage. It goes before what the source says.",
+    )
+
+
+class EnrolSpec(AnyStepSpec):
+    """Enrols into another playbook, as if its `enter` held."""
+
+    CALLED = "an enrol step"
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    enrol: Id = Field(description="The playbook.")
+
+
 class StopSpec(AnyStepSpec):
     """Ends the passage, done."""
 
@@ -223,11 +327,14 @@ KINDS: Mapping[str, type[AnyStepSpec]] = {
     "wait": WaitSpec,
     "wait_until": WaitUntilSpec,
     "then": IfSpec,
+    "split": SplitSpec,
+    "set": SetSpec,
+    "enrol": EnrolSpec,
     "stop": StopSpec,
 }
 """The key that makes a step what it is -> its model."""
 
-LATER_KINDS = frozenset({"split", "set", "enrol", "webhook"})
+LATER_KINDS = frozenset({"webhook"})
 
 
 def tag(kind: str) -> str:
@@ -295,6 +402,9 @@ Step = Annotated[
     | Annotated[WaitSpec, Tag("<wait>")]
     | Annotated[WaitUntilSpec, Tag("<wait_until>")]
     | Annotated[IfSpec, Tag("<then>")]
+    | Annotated[SplitSpec, Tag("<split>")]
+    | Annotated[SetSpec, Tag("<set>")]
+    | Annotated[EnrolSpec, Tag("<enrol>")]
     | Annotated[StopSpec, Tag("<stop>")],
     Discriminator(_kind),
     BeforeValidator(_step),
@@ -305,7 +415,6 @@ class PlaybookSpec(Keyed):
     """One playbook, one file."""
 
     CALLED = "a playbook"
-    LATER = frozenset({"reenter", "hold", "holdout", "while"})
     SYNONYMS: ClassVar[Synonyms] = {
         "name": ("playbook", "It names the playbook"),
         "id": ("playbook", "It names the playbook"),
@@ -322,13 +431,31 @@ class PlaybookSpec(Keyed):
         "general", description="Mail topic for preferences. `transactional` has no cap, hold, holdout or unsubscribe.", min_length=1
     )
     audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
-    enter: Enter | None = Field(None, description="Begins a passage when it holds. Default: at once for the whole audience.")
+    enter: Enter | None = Field(
+        None,
+        description="Begins a passage when it holds; or `manual`: only `cs-engine enrol` and `enrol` steps begin one. "
+        "Default: at once for the whole audience.",
+    )
     once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")
+    reenter: str = Field(
+        "never",
+        description="`never`, or `after 90 days`: again so long after the end of the last passage, if `audience` and `enter` were "
+        "not both true in between.",
+    )
     existing: Literal["skip", "include"] | None = Field(
         None, description="Those who match already at the first run: left out, or taken. None given: left out, and their number is told."
     )
     goal: Condition | None = Field(None, description="Success: leave at once. Goal beats exit.")
     exit: Condition | None = Field(None, description="Leave, without success.")
+    while_: Condition | None = Field(
+        None, alias="while", description="Leave, without success, as soon as this holds no more; who does not meet it does not enter."
+    )
+    hold: Condition | None = Field(
+        None, description="While this is true customer mail waits and the passage's timers stand still; Slack, goal and exit go on."
+    )
+    holdout: Share = Field(
+        "0%", description="So many of the accounts are a control group: they take the same way, and nothing is sent. It can only shrink."
+    )
     schedule: str = Field(
         "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."
     )
@@ -339,5 +466,5 @@ class PlaybookSpec(Keyed):
     steps: tuple[Step, ...] = Field(min_length=1, description="What happens, in this order.")
 
 
-for _model in (WaitUntilSpec, IfSpec, PlaybookSpec):
+for _model in (WaitUntilSpec, IfSpec, ArmSpec, SplitSpec, PlaybookSpec):
     _model.model_rebuild()

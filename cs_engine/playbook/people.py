@@ -67,8 +67,8 @@ class Directory:
             return People(condition=condition(text))
         return People(word)
 
-    def sender(self, text: str | None, place: Place, problems: Problems) -> str | None:
-        """What `from` means: one of us."""
+    def sender(self, text: str | None, place: Place, problems: Problems, *, copy: bool = False) -> str | None:
+        """What `from`, or one of `cc` (`copy`), means: one of us."""
         if text is None:
             return None
         word = text.strip()
@@ -84,7 +84,7 @@ class Directory:
             problems.add(
                 place,
                 "P204",
-                f"mail cannot come from {shown(word)}",
+                f"a copy cannot go to {shown(word)}" if copy else f"mail cannot come from {shown(word)}",
                 did_you_mean(word, allowed) or f"allowed: {', '.join(allowed)}, or a staff e-mail",
             )
         return word

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.language.problems import Place
 
 Scalar = str | int | float | bool | None
+TRANSACTIONAL = "transactional"
+"""The topic of mail that people wait for: no cap, hold, holdout or unsubscribe."""
 MILESTONE_LINE = "milestone"
 """The Slack template of a milestone notice's line: templates/slack/milestone.yaml."""
 
@@ -50,24 +52,44 @@ class Step:
 
     id: str
     place: Place = field(compare=False)
+    """Where it stands; of a step that sends, where it names its template or milestone."""
     next: Edge
     only_if: Expression | None = None
     watched_by: tuple[str, ...] = ()
     """The waits in whose `otherwise` block this step lies, outermost first: once one is met, its block is left."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    every: Duration
+    times: int
+    """How often at most, the first one counted."""
+    until: Expression | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Email(Step):
+class SendingStep(Step):
+    """What steps have that send."""
+
+    expires: Duration | None = None
+    """A message that is not sent so long after it was planned is skipped."""
+    repeat: Repeat | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email(SendingStep):
     template: str
     """Name below templates/email/, or a path of the project when written ./beside."""
     to: People
     sender: str | None = None
     """`from`: csm | csm.manager | a staff role | a staff e-mail; None: as project.yaml says."""
+    cc: tuple[str, ...] = ()
+    """Who of us gets a copy, in the same words."""
     uncertain: Literal["ask", "drop", "resend"] = "ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice(Step):
+class Notice(SendingStep):
     """A milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     milestone: str
@@ -78,7 +100,7 @@ class Notice(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cta(Step):
+class Cta(SendingStep):
     template: str
     """Name below templates/slack/."""
     to: People
@@ -104,6 +126,18 @@ class WaitUntil(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitDate(Step):
+    """Waits for the time that `at` gives, before the step that has it; its id is that step's and `.at`."""
+
+    at: Expression
+    """Of type time; looked up anew in every tick."""
+    if_late: Literal["skip", "now"] | None
+    """None: skip if it was before the day of entry."""
+    skip: Edge
+    """Where those go who are too late, or for whom `at` is blank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Branch(Step):
     """`if/then/else`. `next` is where the block goes on; `then` and `otherwise` are first steps, or `next` when empty."""
 
@@ -112,12 +146,42 @@ class Branch(Step):
     otherwise: Edge
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of a split; `weight` of a hundred accounts take it. `to` is its first step, or where the split goes on when it has none."""
+
+    name: str
+    weight: float
+    to: Edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(Step):
+    """Sends accounts different ways. `next` is where it goes on after them."""
+
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set(Step):
+    """Sets attributes of the account."""
+
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrol(Step):
+    """Enrols the subject into another playbook."""
+
+    playbook: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop(Step):
     """The passage ends here, done."""
 
 
-AnyStep = Email | Notice | Cta | Wait | WaitUntil | Branch | Stop
+AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Set | Enrol | Stop
 Sending = Email | Notice | Cta
 
 
@@ -128,6 +192,18 @@ class Schedule:
     text: str
     every_minutes: int | None = None
     cron: str | None = None
+
+
+class Leave(NamedTuple):
+    """A way out of the whole playbook, checked before anything else, and which keeps people from entering."""
+
+    reason: str
+    """The key: goal | exit | while."""
+    finished: str
+    """goal | exit"""
+    condition: Expression
+    when: bool
+    """Leaves when the condition is this: `while` leaves when it is false."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +230,16 @@ class Plan:
     priority: int
     vars: Mapping[str, Scalar]
     steps: tuple[AnyStep, ...]
+    reenter: Duration | None = None
+    """So long after the end of a passage the next may begin; None: never."""
+    manual: bool = False
+    """Only who is enrolled by somebody, or by another playbook, enters."""
+    while_: Expression | None = None
+    """Those of whom it is not true leave."""
+    hold: Expression | None = None
+    """While it is true customer mail waits, and timers stand still."""
+    holdout: float = 0.0
+    """The share of accounts, from 0 to 1, that nothing is sent to."""
 
     @property
     def first(self) -> AnyStep:
@@ -163,9 +249,14 @@ class Plan:
         """The step of that id, or None when this plan has none."""
         return next((s for s in self.steps if s.id == step_id), None)
 
+    def leaves(self) -> list[Leave]:
+        """The ways out, in the order in which they are checked: goal beats exit."""
+        every = (("goal", "goal", self.goal, True), ("exit", "exit", self.exit, True), ("while", "exit", self.while_, False))
+        return [Leave(reason, finished, condition, when) for reason, finished, condition, when in every if condition is not None]
+
     def conditions(self) -> list[Expression]:
         """Every condition of the plan, for one set-wise evaluation: those of people in `to:` too."""
-        found = [c for c in (self.audience, self.enter, self.goal, self.exit) if c is not None]
+        found = [c for c in (self.audience, self.enter, self.goal, self.exit, self.while_, self.hold) if c is not None]
         for step in self.steps:
             if step.only_if is not None:
                 found.append(step.only_if)
@@ -173,12 +264,21 @@ class Plan:
                 case Email() | Notice() | Cta():
                     if step.to.condition is not None:
                         found.append(step.to.condition)
+                    if step.repeat is not None and step.repeat.until is not None:
+                        found.append(step.repeat.until)
                     if isinstance(step, Cta) and step.close_when is not None:
                         found.append(step.close_when)
                 case WaitUntil():
                     found.append(step.until)
                 case Branch():
                     found.append(step.condition)
-                case Wait() | Stop():
+                case Wait() | WaitDate() | Split() | Set() | Enrol() | Stop():
                     pass
         return found
+
+    def values(self) -> list[Expression]:
+        """Every expression of the plan that is no condition."""
+        return [
+            *((self.once_per,) if self.once_per is not None else ()),
+            *(step.at for step in self.steps if isinstance(step, WaitDate)),
+        ]

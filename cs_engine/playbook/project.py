@@ -15,7 +15,7 @@ from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.definitions import Definitions, Milestone
 from cs_engine.playbook.model import Scalar
 from cs_engine.playbook.people import Directory
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, CatalogueScope
@@ -37,6 +37,8 @@ class Project:
     catalogue: Catalogue
     people: Mapping[str, Expression]
     """Role of project.yaml (champion, operators) -> the condition over contacts that says who has it."""
+    holds: Mapping[str, Expression]
+    """Topic of project.yaml's `hold` ('' for all) -> the condition over accounts that holds its mail."""
     plans: Mapping[str, Plan]
     """By playbook id, the built-in `milestone-…` too: only those without errors."""
     bundles: Mapping[str, str]
@@ -56,6 +58,13 @@ class Project:
         """Which days from Monday to Friday are no business days; None where no calendar says so."""
         name = self.config.business_calendar
         return None if name is None else partial(Calendars.of(self.config).has, name)
+
+    def holds_of(self, plan: Plan) -> list[Expression]:
+        """What holds the mail of a plan, any of them: its own condition, over its subjects, and the project's, over accounts."""
+        if plan.topic == TRANSACTIONAL:
+            return []
+        every = (plan.hold, self.holds.get(""), self.holds.get(plan.topic))
+        return [condition for condition in every if condition is not None]
 
     def _scope(self, grain: Grain, values: Mapping[str, Scalar]) -> CatalogueScope:
         return self.catalogue.scope(grain, values)

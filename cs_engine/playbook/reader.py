@@ -15,7 +15,7 @@ from cs_engine.playbook.definitions import Definitions
 from cs_engine.playbook.model import Scalar
 from cs_engine.playbook.people import Directory, Kind
 from cs_engine.playbook.plan import People
-from cs_engine.playbook.shape import Path
+from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import resolved
 
 NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
@@ -56,8 +56,23 @@ class Reader:
         """A value of the subject, in `once_per`."""
         return self._expression(expressions.compile_scalar, path, text, self.grain)
 
+    def instant(self, path: Path, text: str) -> Expression:
+        """A time of the subject, in `at`."""
+        return self._expression(partial(expressions.compile_scalar, want=Type.INSTANT), path, text, self.grain)
+
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
+
+    def reenter(self, path: Path, text: str) -> Duration | None:
+        """After how long one may enter again; None for never."""
+        word, _, length = text.strip().partition(" ")
+        if text.strip() == "never":
+            return None
+        if word != "after":
+            mend = f"write `after {text.strip()}`" if durations.parse(text) else "write `never`, or `after 90 days`"
+            self.problems.add(self.document.place(path), "P105", f'"reenter" cannot be {shown(text)}', mend)
+            return None
+        return durations.check(length.strip(), self.document.place(path), self.problems)
 
     def people(self, path: Path, text: str | None, kind: Kind) -> People:
         """Whom a step of that kind goes to; `path` is of its `to`."""
@@ -71,6 +86,13 @@ class Reader:
     def sender(self, path: Path, text: str | None) -> str | None:
         """Whom a mail comes from; `path` is of its `from`."""
         return self.around.directory.sender(text, self.document.place(path), self.problems)
+
+    def copies(self, path: Path, given: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Who of us gets copies; `path` is of `cc`."""
+        listed = [(path, given)] if isinstance(given, str) else [((*path, i), text) for i, text in enumerate(given)]
+        directory, problems = self.around.directory, self.problems
+        found = [directory.sender(text, self.document.place(place), problems, copy=True) for place, text in listed]
+        return tuple(dict.fromkeys(word for word in found if word))
 
     def template(self, name: str) -> str:
         return resolved(name, self.document.file)

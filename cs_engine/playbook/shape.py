@@ -176,6 +176,8 @@ def _meant(fault: _Fault) -> _Meant:
     model = fault.model
     if model is None:
         return _Meant("")
+    if issubclass(model, Keyed) and fault.path[-1] in model.SYNONYMS:
+        return _Meant(*model.SYNONYMS[str(fault.path[-1])])
     near = _nearest(str(fault.path[-1]), keys_of(model))
     if near or not issubclass(model, Keyed):
         return _Meant(near)

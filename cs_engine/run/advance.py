@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, repeat
 from operator import attrgetter
@@ -9,14 +10,17 @@ from operator import attrgetter
 import numpy as np
 
 from cs_engine.errors import LostRace
+from cs_engine.instants import NO_TIME
 from cs_engine.journey import enrolment, identity
-from cs_engine.journey.decide import NO_TIME, Cohort, Walk, walk
+from cs_engine.journey.decide import Cohort, Walk, walk
 from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.experiment import Assignment, of_split
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Notice, Plan, Sending
-from cs_engine.ports import Change, CtaFired, JournalLine, Mask, Rows
+from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Enrol, Notice, Plan, Sending, Set
+from cs_engine.ports import Change, CtaFired, EnrolRequest, JournalLine, Mask, Rows, ValueSet
 from cs_engine.run.context import TickContext
+from cs_engine.run.hold import hold
 
 MOST_AT_ONCE = 20_000
 """Passages a transaction: bounds memory and the time that others wait for the database."""
@@ -26,7 +30,7 @@ _MOST_RACES = 5
 
 def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
     """(step, who stands there), in the plan's order: nobody who has moved in this tick already."""
-    everyone = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
+    everyone = hold(tick, plan, tick.engine.store.standing(plan.playbook, plan.digest, tick.at))
     order = {step.id: i for i, step in enumerate(plan.steps)}
     everyone.sort(key=lambda s: order.get(s.step, len(order)))
     return [(step, list(group)) for step, group in groupby(everyone, key=attrgetter("step"))]
@@ -52,9 +56,12 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
         _advance_batch(tick, plan, step, [who for who in fresh if who.id in known and who.step == step], races - 1)
         return
     report = tick.of(plan.playbook)
-    report.advanced += moved
+    controls = {who.id for who in members if who.control}
+    control = sum(move.id in controls for move in change.moves) if controls else 0
+    report.advanced += moved - control
+    report.control["advanced"] += control
     report.planned += len(change.messages)
-    report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
+    report.count(change.moves, controls)
 
 
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> tuple[int, Change]:
@@ -67,18 +74,29 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
         since=np.fromiter((who.since for who in members), np.int64, len(members)),
         ended=np.fromiter((NO_TIME if who.step_ended_at is None else who.step_ended_at for who in members), np.int64, len(members)),
         otherwise_done=np.fromiter((who.otherwise_done for who in members), np.bool_, len(members)),
+        entered=np.fromiter((who.entered_at for who in members), np.int64, len(members)),
+        held=np.fromiter((who.held_since is not None for who in members), np.bool_, len(members)),
+        control=np.fromiter((who.control for who in members), np.bool_, len(members)),
+        repeats=np.fromiter((who.repeats for who in members), np.int64, len(members)),
     )
     result = walk(plan, cohort, tick.view(plan))
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members)
-    return len(moves), Change(moves=moves, messages=messages, ctas=ctas, journal=journal_of(tick, plan, result, cohort.row, members))
+    journal, arms = journal_of(tick, plan, result, cohort.row, members), arms_of(tick, plan, result, members)
+    return len(moves), Change(
+        moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
+        values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members),
+    )  # fmt: skip
 
 
 def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:
     """The guarded moves of those who moved, or of those in `moved`."""
     steps, since, done, finished = result.step.tolist(), result.since.tolist(), result.otherwise_done.tolist(), result.finished.tolist()
+    repeats = result.repeats.tolist()
     return [
-        enrolment.finished(members[i], finished[i], since[i]) if finished[i] else enrolment.parked(members[i], steps[i], since[i], done[i])
+        enrolment.finished(members[i], finished[i], since[i])
+        if finished[i]
+        else enrolment.parked(members[i], steps[i], since[i], done[i], repeats[i])
         for i in np.flatnonzero(result.moved if moved is None else moved).tolist()
     ]
 
@@ -91,8 +109,42 @@ def effects_of(
     ctas: list[CtaFired] = []
     for step, sending in result.sends:
         who = [members[i] for i in sending.tolist()]
+        if step.repeat is not None:
+            who = [w._replace(repeats=n) for w, n in zip(who, result.repeats[sending].tolist(), strict=True)]
         messages += messages_for(tick, plan, step, who, rows[sending], ctas)
     return messages, ctas
+
+
+def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[Assignment]:
+    """The arms that accounts came to in the walk's splits."""
+    return [
+        Assignment(of_split(plan.playbook, split.id), members[i].account_id, split.arms[arm].name, tick.at)
+        for split, who, arms in result.assigned
+        for i, arm in zip(who.tolist(), arms.tolist(), strict=True)
+    ]
+
+
+def values_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[ValueSet]:
+    """What the walk's `set` steps set."""
+    return [
+        ValueSet(members[i].account_id, name, json.dumps(value), plan.playbook, tick.at)
+        for step, who in result.effects
+        if isinstance(step, Set)
+        for i in who.tolist()
+        for name, value in step.values.items()
+    ]
+
+
+def requests_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[EnrolRequest]:
+    """Whom the walk's `enrol` steps enrol. A contact enrols its account into a playbook over accounts."""
+    requests = []
+    for step, who in result.effects:
+        if isinstance(step, Enrol):
+            target = tick.engine.project.plans.get(step.playbook)
+            by_account = plan.subject is Grain.CONTACT and target is not None and target.subject is Grain.ACCOUNT
+            subjects = [members[i].account_id if by_account else members[i].subject_id for i in who.tolist()]
+            requests += [EnrolRequest(step.playbook, subject, f"{plan.playbook}/{step.id}", tick.at) for subject in subjects]
+    return requests
 
 
 def messages_for(
@@ -126,7 +178,9 @@ def _message(
     passage: Standing, recipient: str, recipient_kind: str, cta: str,
 ) -> NewMessage:  # fmt: skip
     return NewMessage(
-        identity.message_id(passage.id, step, channel, recipient), passage.id, plan.playbook, plan.digest, step, kind, channel, template,
+        identity.message_id(passage.id, step, channel, recipient, passage.repeats), passage.id, plan.playbook, plan.digest, step, kind,
+        channel,
+        template,
         plan.topic, passage.account_id, passage.subject_id, recipient, recipient_kind, cta, plan.priority, tick.at,
     )  # fmt: skip
 

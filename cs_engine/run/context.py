@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cs_engine.clock import Clock
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
+from cs_engine.journey import experiment
 from cs_engine.journey.decide import Ints, View
 from cs_engine.language import durations
-from cs_engine.language.expression import Duration, Grain
-from cs_engine.playbook.plan import Plan
+from cs_engine.language.expression import Duration, Expression, Grain
+from cs_engine.playbook.plan import Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
 from cs_engine.run.outbox import Outbox
@@ -57,11 +58,21 @@ class TickContext:
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)
+    _assigned: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Split -> account -> arm, as kept before this tick."""
+    _holdouts: dict[str, float] | None = None
     at: Micros = field(init=False)
     """`now` as an instant."""
 
     def __post_init__(self) -> None:
         self.at = to_micros(self.now)
+
+    @property
+    def holdouts(self) -> dict[str, float]:
+        """Playbook -> the smallest share that its control group has had."""
+        if self._holdouts is None:
+            self._holdouts = self.engine.store.holdouts()
+        return self._holdouts
 
     @property
     def zone(self) -> ZoneInfo:
@@ -83,7 +94,20 @@ class TickContext:
             reaches=lambda step: self.directory.reaches(step, plan.subject),
             history=lambda milestone: self._history(milestone, plan.subject),
             after=self._after,
+            arms=lambda split, rows: self._arms(plan, split, rows),
+            times=self.facts.instants,
+            days=self._days,
         )
+
+    def held(self, plan: Plan) -> Mask | None:
+        """Over the plan's subjects: whose mail a hold keeps; None when nothing can."""
+        masks = [self.over(plan.subject, condition) for condition in self.engine.project.holds_of(plan)]
+        return np.logical_or.reduce(masks) if masks else None
+
+    def over(self, grain: Grain, condition: Expression) -> Mask:
+        """Where a condition holds, over the rows of that grain: of an account, for all of its contacts."""
+        mask = self.facts.mask(condition)
+        return mask if condition.grain is grain else mask[self.facts.account_of_contact()]
 
     def _history(self, milestone: str, grain: Grain) -> Mask:
         """Over the grain's rows: whose account had reached it before its first evaluation."""
@@ -96,6 +120,24 @@ class TickContext:
         """Their rows in the facts, -1 for who is not there."""
         index: Mapping[str, int] = self.facts.rows(grain)
         return np.fromiter((index.get(s, -1) for s in subjects), np.int64, len(subjects))
+
+    def _arms(self, plan: Plan, split: Split, rows: Ints) -> Ints:
+        name = experiment.of_split(plan.playbook, split.id)
+        if name not in self._assigned:
+            self._assigned[name] = self.engine.store.assigned(name)
+        kept, names = self._assigned[name], {arm.name: number for number, arm in enumerate(split.arms)}
+        ids = self.facts.ids(Grain.ACCOUNT)
+        of = rows if plan.subject is Grain.ACCOUNT else self.facts.account_of_contact()[rows]
+        weights = [arm.weight for arm in split.arms]
+        chosen = [names.get(kept.get(ids[row], ""), -1) for row in of.tolist()]
+        fresh = (experiment.arm(name, ids[row], weights) if arm < 0 else arm for row, arm in zip(of.tolist(), chosen, strict=True))
+        return np.fromiter(fresh, np.int64, len(rows))
+
+    def _days(self, instants: Ints) -> Ints:
+        """Which day each is in the project's zone; NO_TIME stays."""
+        distinct, where = np.unique(instants, return_inverse=True)
+        days = [at if at == NO_TIME else from_micros(at).astimezone(self.zone).toordinal() for at in distinct.tolist()]
+        return np.array(days, dtype=np.int64)[where]
 
     def _after(self, instants: Ints, duration: Duration) -> Ints:
         exact = durations.micros(duration)

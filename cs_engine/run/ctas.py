@@ -13,7 +13,7 @@ from cs_engine.run.context import TickContext
 
 
 def close_ctas(tick: TickContext) -> None:
-    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject meets goal or exit, or has met it."""
+    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject leaves or has left (goal, exit, while)."""
     closing: list[tuple[str, str]] = []
     ctas = sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id))
     for digest, same in groupby(ctas, key=lambda c: c.digest):
@@ -46,20 +46,22 @@ def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[s
             found.append((cta.id, "subject_gone"))
             continue
         if cta.finished in ("goal", "exit"):  # latched; it need not hold any more, if the tick that saw it died
-            found.append((cta.id, cta.finished))
+            ways = (way for way in plan.leaves() if way.finished == cta.finished and tick.facts.mask(way.condition)[row] == way.when)
+            found.append((cta.id, next((way.reason for way in ways), cta.finished)))
             continue
-        reason = next((reason for reason, condition in _reasons(plan, cta.step) if tick.facts.mask(condition)[row]), None)
+        reason = next((reason for reason, condition, when in _reasons(plan, cta.step) if tick.facts.mask(condition)[row] == when), None)
         if reason is not None:
             found.append((cta.id, reason))
     return found
 
 
-def _reasons(plan: Plan, step_id: str) -> list[tuple[str, Expression]]:
+def _reasons(plan: Plan, step_id: str) -> list[tuple[str, Expression, bool]]:
+    """(reason, condition, what it has to be)."""
     step = plan.step(step_id)
-    reasons = [(name, condition) for name, condition in (("goal", plan.goal), ("exit", plan.exit)) if condition is not None]
+    reasons = [(leave.reason, leave.condition, leave.when) for leave in plan.leaves()]
     if not isinstance(step, Cta):
         return reasons
     if step.close_when is not None:
-        return [("condition_cleared", step.close_when), *reasons]
+        return [("condition_cleared", step.close_when, True), *reasons]
     waits = [wait for wait_id in step.watched_by if isinstance(wait := plan.step(wait_id), WaitUntil)]
-    return [*(("wait_met", wait.until) for wait in reversed(waits)), *reasons]
+    return [*(("wait_met", wait.until, True) for wait in reversed(waits)), *reasons]

@@ -15,9 +15,11 @@ from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import History, Queue, Scope
-from cs_engine.journey.policy import Request, judge
+from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.ports import Candidate, Outcome, Parcel
+from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
+from cs_engine.run.hold import wake
 from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Failed
 
@@ -44,6 +46,7 @@ def deliver(tick: TickContext) -> None:
     """Sends what may go now; in a span also what may go until the next tick, each at its time."""
     store = tick.engine.store
     recover(tick)
+    wake(tick)
     for playbook, skipped in store.skip_left(tick.at).items():
         tick.report.delivery[message.State.SKIPPED.value] += skipped
         tick.of(playbook).skipped += skipped
@@ -115,11 +118,11 @@ class _Lane:
 
     def __init__(self, tick: TickContext, letters: Letters, channel: str) -> None:
         self.channel = channel
-        self._tick, self._letters = tick, letters
+        self._tick, self._letters, self._plans = tick, letters, PlanRules(tick)
         self._patience, self._vain = PATIENCE, 0
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
-        self._queue = Queue(sum(tick.engine.store.held_for(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
+        self._queue = Queue(sum(tick.engine.store.count_held(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
         self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
 
     def deliver(self) -> bool:
@@ -147,11 +150,13 @@ class _Lane:
 
         def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
             playbooks.update((c.id, c.playbook) for c in candidates)
+            requests = self._requests(candidates)
 
             def unmade(position: int) -> message.Move | None:
                 return self._unmakeable(candidates[position]) or self._told(candidates[position])
 
-            return judge([request_of(c) for c in candidates], self._letters.rules, moment, history, unmade, self._queue)
+            moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue)
+            return [no_longer_than(move, request.expires_at) for move, request in zip(moves, requests, strict=True)]
 
         wall = to_micros(engine.wall.now())
         claim = engine.store.claim(wall, to_micros(moment), tick.at, BATCH, engine.holder, verdict, self.channel)
@@ -164,6 +169,10 @@ class _Lane:
             self._put_back(claim.dispatching, "not_made")
             raise
         return _Batch(claim.dispatching, without, making, claim.more)
+
+    def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
+        expiries, holds = self._plans.expiries(candidates), self._plans.holds(candidates)
+        return [request_of(*given) for given in zip(candidates, expiries, holds, strict=True)]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -280,10 +289,11 @@ class _Lane:
             self._tick.of(playbook).skipped += 1
 
 
-def request_of(c: Candidate) -> Request:
+def request_of(c: Candidate, expires_at: Micros | None = None, hold: bool = False) -> Request:
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
+        expires_at=expires_at, hold=hold,
     )  # fmt: skip

@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
 
-from cs_engine.journey import enrolment, identity
-from cs_engine.journey.decide import NO_TIME, Cohort, Ints, walk
-from cs_engine.journey.enrolment import NewEnrolment, Standing
+from cs_engine.instants import NO_TIME
+from cs_engine.journey import identity
+from cs_engine.journey.decide import Cohort, Ints, walk
+from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
-from cs_engine.run.advance import MOST_AT_ONCE, effects_of, journal_of, moves_of
+from cs_engine.run.advance import MOST_AT_ONCE, arms_of, effects_of, journal_of, moves_of, requests_of, values_of
 from cs_engine.run.context import TickContext
+from cs_engine.run.experiments import Groups
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
-    """Enrols who meets `audience` and `enter`, meets neither goal nor exit, and has no passage under `once_per`.
+    """Enrols who meets `audience` and `enter`, meets no way out (goal, exit, while), and has no passage under `once_per`, or
+    one that ended so long ago that `reenter` allows the next.
 
     At the playbook's first run those who match already are passed over unless it says `existing: include`.
     """
     report = tick.of(plan.playbook)
-    matching = _matching(tick, plan)
+    requests = tick.engine.store.requests(plan.playbook)
+    requested = _requested(tick, plan, requests)
+    matching = _matching(tick, plan, requested)
     report.matched = int(matching.sum())
-    rows = np.flatnonzero(matching & ~_either(tick, plan))
+    rows = np.flatnonzero(matching & ~_leaving(tick, plan))
     keys = _keys(tick, plan)
     if plan.existing != "include":
-        rows = _pass_over(tick, plan, rows, matching, keys)
-    entrants = _without_passage(tick, plan, rows, keys)
+        rows = _pass_over(tick, plan, rows, matching, keys, requested)
+    passages = tick.engine.store.passages(plan.playbook)
+    if plan.reenter is not None:
+        passages = _rearm(tick, plan, passages, matching, keys)
+    entrants, numbers = _free(tick, plan, passages, rows, keys)
+    groups = Groups(tick, plan, passages)
     for start in range(0, len(entrants), MOST_AT_ONCE):
-        _enter(tick, plan, entrants[start : start + MOST_AT_ONCE], keys)
+        batch = slice(start, start + MOST_AT_ONCE)
+        _enter(tick, plan, entrants[batch], numbers[batch], keys, groups)
+    _answer(tick, plan, requests, passages, matching)
 
 
-def _matching(tick: TickContext, plan: Plan) -> Mask:
-    mask = np.ones(len(tick.facts.ids(plan.subject)), dtype=bool)
-    for condition in (plan.audience, plan.enter):
-        if condition is not None:
-            mask &= tick.facts.mask(condition)
+def _requested(tick: TickContext, plan: Plan, requests: Collection[str]) -> Mask:
+    mask = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
+    rows = tick.rows_of(plan.subject, list(requests))
+    mask[rows[rows >= 0]] = True
     return mask
 
 
-def _either(tick: TickContext, plan: Plan) -> Mask:
+def _matching(tick: TickContext, plan: Plan, requested: Mask) -> Mask:
+    mask = np.full(len(requested), not plan.manual)
+    if plan.enter is not None:
+        mask &= tick.facts.mask(plan.enter)
+    mask |= requested
+    return mask if plan.audience is None else mask & tick.facts.mask(plan.audience)
+
+
+def _answer(tick: TickContext, plan: Plan, requests: Mapping[str, str], passages: Sequence[Passage], matching: Mask) -> None:
+    """The requests are answered: who did not enter has the reason in the journal."""
+    if not requests:
+        return
+    after = {p.subject_id: p for p in tick.engine.store.passages(plan.playbook)}
+    before = {p.subject_id: p for p in passages}
+    index, lines = tick.facts.rows(plan.subject), []
+    for subject, by in sorted(requests.items()):
+        last, row = after.get(subject), index.get(subject)
+        if last is not None and (last != before.get(subject) or last.changed_at == tick.at):
+            continue
+        why = "subject_gone" if row is None else "audience" if not matching[row] else "leaving" if last is None else "has_been_through"
+        account = "" if row is None else _accounts(tick, plan, np.array([row]))[0]
+        reason = f"{by}: {'inside' if last is not None and last.active else why}"
+        lines.append(JournalLine(tick.at, plan.playbook, account, subject, "", "", "not_enrolled", reason, ""))
+    tick.engine.store.drop_requests(plan.playbook, requests, lines)
+
+
+def _leaving(tick: TickContext, plan: Plan) -> Mask:
     mask = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
-    for condition in (plan.goal, plan.exit):
-        if condition is not None:
-            mask |= tick.facts.mask(condition)
+    for leave in plan.leaves():
+        mask |= tick.facts.mask(leave.condition) == leave.when
     return mask
 
 
@@ -52,14 +89,14 @@ def _keys(tick: TickContext, plan: Plan) -> list[str]:
     return tick.facts.texts(plan.once_per) if plan.once_per is not None else [""] * len(tick.facts.ids(plan.subject))
 
 
-def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: list[str]) -> Ints:
+def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: list[str], requested: Mask) -> Ints:
     """Who matched at the first run stays out until the condition has been false in between."""
     store, ids = tick.engine.store, tick.facts.ids(plan.subject)
     if plan.playbook in tick.first_run:
-        over = {(ids[row], keys[row]) for row in np.flatnonzero(matching).tolist()}
+        over = {(ids[row], keys[row]) for row in np.flatnonzero(matching & ~requested).tolist()}
         store.put_passed_over(plan.playbook, over, ())
         tick.of(plan.playbook).passed_over = len(over)
-        return rows[:0]
+        return rows[requested[rows]]
     over = store.passed_over(plan.playbook)
     if not over:
         return rows
@@ -68,38 +105,88 @@ def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: 
     if back:
         store.put_passed_over(plan.playbook, (), back)
     still = over - back
-    return rows[[(ids[row], keys[row]) not in still for row in rows.tolist()]] if len(rows) else rows
+    return rows[[requested[row] or (ids[row], keys[row]) not in still for row in rows.tolist()]] if len(rows) else rows
 
 
-def _without_passage(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> Ints:
-    """Once per playbook, subject and key; and one active passage a playbook and subject."""
-    if not len(rows):
-        return rows
-    passages = tick.engine.store.passages(plan.playbook)
-    had = {(subject, key) for subject, key, _, _, _ in passages}
-    busy = {subject for subject, _, _, active, _ in passages if active}
-    ids = tick.facts.ids(plan.subject)
-    return rows[[(ids[row], keys[row]) not in had and ids[row] not in busy for row in rows.tolist()]]
+def _rearm(tick: TickContext, plan: Plan, passages: list[Passage], matching: Mask, keys: list[str]) -> list[Passage]:
+    """Notes whose ended passage is followed by a tick in which they do not match: only they may enter again."""
+    index = tick.facts.rows(plan.subject)
+    known, fresh = [], []
+    for passage in passages:
+        if not passage.active and not passage.rearmed:
+            row = index.get(passage.subject_id)
+            if row is None or not matching[row] or keys[row] != passage.key:
+                fresh.append(identity.enrolment_id(plan.playbook, passage.subject_id, passage.key, passage.number))
+                known.append(passage._replace(rearmed=True))
+                continue
+        known.append(passage)
+    if fresh:
+        tick.engine.store.rearm(fresh)
+    return known
 
 
-def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
-    ids = tick.facts.ids(plan.subject)
-    if plan.subject is Grain.CONTACT:
-        account_ids, of = tick.facts.ids(Grain.ACCOUNT), tick.facts.account_of_contact()
-        accounts = [account_ids[a] for a in of[rows].tolist()]
+def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, keys: list[str]) -> tuple[Ints, list[int]]:
+    """Those of `rows` who may enter, and the number of the passage that each begins: one active passage a playbook and subject;
+    one ever under a key, but for `reenter`.
+    """
+    busy = {p.subject_id for p in passages if p.active}
+    last = {(p.subject_id, p.key): p.number for p in passages}
+    if plan.reenter is not None and passages:
+        open_again = tick.view(plan).after(np.array([p.changed_at for p in passages], dtype=np.int64), plan.reenter) <= tick.at
+        again = {(p.subject_id, p.key) for p, free in zip(passages, open_again.tolist(), strict=True) if free and p.rearmed}
     else:
-        accounts = [ids[row] for row in rows.tolist()]
+        again = set()
+    ids = tick.facts.ids(plan.subject)
+    free, numbers = [], []
+    for row in rows.tolist():
+        who = (ids[row], keys[row])
+        if ids[row] not in busy and (who not in last or who in again):
+            free.append(row)
+            numbers.append(last.get(who, 0) + 1)
+    return np.array(free, dtype=np.int64), numbers
+
+
+def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: list[str], groups: Groups) -> None:
+    ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, rows)
     at, first = tick.at, plan.first.id
+    controls = groups.controls(accounts)
     who = [
-        Standing(identity.enrolment_id(plan.playbook, ids[row], keys[row], 1), ids[row], account, first, False, at, None, 0)
-        for row, account in zip(rows.tolist(), accounts, strict=True)
+        Standing(
+            identity.enrolment_id(plan.playbook, ids[row], keys[row], number),
+            ids[row],
+            account,
+            first,
+            False,
+            at,
+            None,
+            0,
+            at,
+            None,
+            control,
+        )
+        for row, number, account, control in zip(rows.tolist(), numbers, accounts, controls, strict=True)
     ]
     size = len(rows)
-    cohort = Cohort(first, rows, np.full(size, at), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
+    cohort = Cohort(
+        first,
+        rows,
+        np.full(size, at),
+        np.full(size, NO_TIME),
+        np.zeros(size, dtype=bool),
+        np.full(size, at),
+        np.zeros(size, dtype=bool),
+        np.array(controls, dtype=bool),
+        np.zeros(size, dtype=np.int64),
+        arriving=True,
+    )
     result = walk(plan, cohort, tick.view(plan))
     steps = result.step.tolist()
+    held = tick.held(plan)
+    stopped = [at if is_held else None for is_held in held[rows].tolist()] if held is not None else [None] * size
     new = [
-        NewEnrolment(w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], 1, steps[i], at)
+        NewEnrolment(
+            w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at, stopped[i], w.control
+        )
         for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
     ]
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
@@ -107,11 +194,32 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, keys: list[str]) -> None:
     messages, ctas = effects_of(tick, plan, result, rows, who)
     condition = plan.enter or plan.audience
     seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
-    journal = [JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", "", seen[i]) for i, w in enumerate(who)]
+    plain = max(numbers) == 1 and not any(controls)
+    again = [""] * size if plain else [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
+    journal = [
+        JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", again[i], seen[i]) for i, w in enumerate(who)
+    ]
     journal += journal_of(tick, plan, result, rows, who)
-    change = Change(new, moves_of(result, who, differs), messages, ctas, journal)
+    change = Change(
+        new, moves_of(result, who, differs), messages, ctas, journal,
+        [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
+        requests_of(tick, plan, result, who),
+    )  # fmt: skip
     tick.engine.store.commit(change, at)
     report = tick.of(plan.playbook)
-    report.entered += size
+    report.entered += size - sum(controls)
+    report.control["entered"] += sum(controls)
     report.planned += len(messages)
-    report.finished.update(move.finished_reason for move in change.moves if move.state == enrolment.FINISHED)
+    report.count(change.moves, {w.id for w in who if w.control})
+
+
+def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
+    """The accounts of the plan's subjects at those rows."""
+    ids = tick.facts.ids(Grain.ACCOUNT)
+    of = rows if plan.subject is Grain.ACCOUNT else tick.facts.account_of_contact()[rows]
+    return [ids[row] for row in of.tolist()]
+
+
+def _how(number: int, control: bool) -> str:
+    """What is not plain about an entry."""
+    return ", ".join([*([f"passage {number}"] if number > 1 else []), *(["control"] if control else [])])

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.language.expression import Expression, Grain
-from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
 from cs_engine.ports import EnrolmentView, Facts
 from cs_engine.run.context import TickContext
 from cs_engine.run.observe import never_completed
@@ -56,7 +56,7 @@ def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, in
 
 
 def _subject(tick: TickContext, plan: Plan, subject: str, row: int, passages: list[EnrolmentView]) -> dict[str, Any]:
-    named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit}
+    named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_}
     conditions = {name: _seen(tick.facts, condition, row) for name, condition in named.items() if condition is not None}
     key = tick.facts.texts(plan.once_per)[row] if plan.once_per is not None else ""
     own = [passage for passage in passages if passage.subject_id == subject]
@@ -75,13 +75,17 @@ def _verdict(
     if any(p.state == "active" for p in own):
         return "inside"
     if (last := next((p for p in reversed(own) if p.key == who[1]), None)) is not None:
-        return f"has been through: finished ({last.finished_reason}) at {_time(last.finished_at)}"
+        return _has_been_through(tick, plan, last)
     failing = [name for name in ("audience", "enter") if name in conditions and not conditions[name]["holds"]]
     if failing:
         return f"did not enter: {' and '.join(failing)} not true"
-    met = [name for name in ("goal", "exit") if name in conditions and conditions[name]["holds"]]
+    if plan.manual and not failing and who[0] not in tick.engine.store.requests(plan.playbook):
+        return "enters when it is enrolled by hand, or by another playbook"
+    met = [leave.reason for leave in plan.leaves() if leave.when and conditions[leave.reason]["holds"]]
     if met:
         return f"did not enter: {' and '.join(met)} met already"
+    if "while" in conditions and not conditions["while"]["holds"]:
+        return "did not enter: while not true"
     if plan.existing != "include":
         state = tick.engine.store.playbooks().get(plan.playbook)
         if state is None or never_completed(state):
@@ -91,17 +95,27 @@ def _verdict(
     return "matches: enters at the playbook's next tick"
 
 
+def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str:
+    said = f"has been through: finished ({last.finished_reason}) at {_time(last.finished_at)}"
+    if plan.reenter is None or last.finished_at is None:
+        return said
+    again = _time(int(tick.view(plan).after(np.array([last.finished_at]), plan.reenter)[0]))
+    return f"{said}; may enter again from {again}, if audience and enter were not both true in between"
+
+
 def _passage(tick: TickContext, live: Plan, passage: EnrolmentView) -> dict[str, Any]:
     plan = tick.plans.get(passage.digest, live)
     return {
         "subject": passage.subject_id, "version": passage.digest, "key": passage.key, "state": passage.state,
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
-        "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
+        "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
         "next": _next(tick, plan, passage) if passage.state == "active" else "",
     }  # fmt: skip
 
 
 def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> str:
+    if passage.held_since is not None:
+        return f"held since {_time(passage.held_since)}: mail waits, timers stand still"
     step = plan.step(passage.step)
     after = tick.view(plan).after
     match step:
@@ -112,6 +126,12 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> str:
             if step.at_most is not None and not passage.otherwise_done:
                 text += f", at most to {_time(int(after(np.array([passage.since]), step.at_most)[0]))}"
             return text
+        case WaitDate():
+            (row,) = tick.rows_of(plan.subject, [passage.subject_id]).tolist()
+            at = NO_TIME if row < 0 else int(tick.facts.instants(step.at)[row])
+            if at == NEVER:
+                return f"waits: `{step.at.text}` cannot be told"
+            return "passes the step by: it has no date" if at == NO_TIME else f"goes on at the first tick from {_time(at)} ({step.at.text})"
         case Email() | Notice() | Cta():
             return "goes on at the tick after its last message has ended"
         case _:

@@ -218,7 +218,9 @@ class Letters:
         to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
         unsubscribe = context["unsubscribe_url"]
         headers = {"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe and candidate.recipient_kind == "contact" else {}
-        return replace(job, sender=person, reply_to=person, to=to, headers=headers)
+        copied = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
+        cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
+        return replace(job, sender=person, reply_to=person, to=to, cc=cc, headers=headers)
 
     def _slack_channel(self, candidate: Candidate) -> str:
         if candidate.recipient_kind == "channel":

@@ -51,8 +51,9 @@ def look(engine: Engine, now: datetime | None = None) -> TickContext:
 def _context(engine: Engine, now: datetime, report: TickReport, due: list[str]) -> TickContext:
     plans = _plans(engine, report)
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
-    conditions += list(engine.project.people.values())
-    facts = engine.usage.facts(now, conditions, _overlay(engine, to_micros(now)))
+    conditions += [*engine.project.people.values(), *engine.project.holds.values()]
+    values = [value for plan in plans.values() for value in plan.values()]
+    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now)))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report,
@@ -99,6 +100,7 @@ def _overlay(engine: Engine, at: Micros) -> Overlay:
         latched=engine.store.milestones(),
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
         contact_numbers={"emails_30d": _columns(contacts)},
+        account_values=engine.store.values() if engine.project.attributes.stored else {},
     )
 
 

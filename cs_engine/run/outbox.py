@@ -42,6 +42,7 @@ class Job:
     sender: Person = NOBODY
     reply_to: Person | None = None
     to: Person = NOBODY
+    cc: tuple[Person, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     slack_channel: str = ""
     update: str = ""
@@ -90,7 +91,7 @@ class Press:
             return Failed(job.id, "no_template")
         mail = template.render(job.context)
         return Letter(
-            id=job.id, sender=job.sender, reply_to=job.reply_to, to=job.to, subject=mail.subject, text=mail.text, html=mail.html,
+            id=job.id, sender=job.sender, reply_to=job.reply_to, to=job.to, cc=job.cc, subject=mail.subject, text=mail.text, html=mail.html,
             headers=job.headers, topic=job.topic, playbook=job.playbook, step=job.step, at=job.at,
         )  # fmt: skip
 

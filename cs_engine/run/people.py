@@ -69,9 +69,12 @@ class Directory:
     def sender(self, wanted: str | None, csm: str) -> Staff | None:
         """Whom a mail comes from: as the step says, else as the project says, else the project's fall-back."""
         config = self._project.config.sender
-        role = wanted or config.from_
+        return self.one_of_us(wanted or config.from_, csm) or self.staff.get(config.fallback)
+
+    def one_of_us(self, role: str, csm: str) -> Staff | None:
+        """Who has that role (or e-mail) for an account with that CSM; None where nobody has."""
         email = {"csm": csm, "csm.manager": self._manager_of(csm)}.get(role, role if "@" in role else self._by_role.get(role, ""))
-        return self.staff.get(email) or self.staff.get(config.fallback)
+        return self.staff.get(email)
 
     @staticmethod
     def _is_of_contacts(to: People) -> bool:

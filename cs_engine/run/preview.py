@@ -23,7 +23,7 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
     if account not in tick.facts.rows(Grain.ACCOUNT):
         raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
     subject = _subject(tick, plan, account)
-    who = Standing("preview", subject, account, step.id, False, tick.at, None, 0)
+    who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
     messages = list(messages_for(tick, plan, step, [who], tick.rows_of(plan.subject, [subject]), []))
     if not messages:
         raise WrongUse(f"{step.id} has nobody to go to in {account}: no {step.to}", "see `to:` of the step, and project.yaml's people")

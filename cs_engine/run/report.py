@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cs_engine.instants import from_micros, to_micros
+from cs_engine.journey.enrolment import Move
 
 
 @dataclass(slots=True)
@@ -31,6 +33,16 @@ class PlaybookReport:
     passed_over: int = 0
     """Matched already at the playbook's first run, and not taken (see `existing`)."""
 
+    control: Counter[str] = field(default_factory=Counter)
+    """Of control passages, which the counts above leave out: entered, advanced."""
+    control_finished: Counter[str] = field(default_factory=Counter)
+
+    def count(self, moves: Iterable[Move], controls: Collection[str]) -> None:
+        """Counts the ends among these moves; `controls` are the ids of control passages."""
+        for move in moves:
+            if move.finished_reason:
+                (self.control_finished if move.id in controls else self.finished)[move.finished_reason] += 1
+
     def as_json(self) -> dict[str, Any]:
         return {
             "playbook": self.playbook,
@@ -41,6 +53,11 @@ class PlaybookReport:
             "finished": dict(sorted(self.finished.items())),
             "messages": {"planned": self.planned, "held": self.held, "skipped": self.skipped},
             "passed_over": self.passed_over,
+            "control": {
+                "entered": self.control["entered"],
+                "advanced": self.control["advanced"],
+                "finished": dict(sorted(self.control_finished.items())),
+            },
         }
 
 

@@ -25,6 +25,8 @@ _SAMPLE = 1_000
 
 _WHOLE_KINDS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _NUMBER_KINDS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
+NO_ZONE = "has no zone"
+"""How the fault of a time ends that does not say its offset."""
 _ZONED_KIND = "TIMESTAMP WITH TIME ZONE"
 
 
@@ -59,11 +61,11 @@ def instant_fault(name: str, kind: str) -> str:
     if kind in (_ZONED_KIND, "DATE"):
         return "NULL"
     if kind.startswith("TIMESTAMP"):
-        return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{_word(name)} has no zone' END"
+        return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{_word(name)} {NO_ZONE}' END"
     value = clean_text(name, kind)
     return (
         f"CASE WHEN {value} IS NULL OR {instant(name, kind)} IS NOT NULL THEN NULL "
-        f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN '{_word(name)} has no zone' ELSE '{_word(name)} is no time' END"
+        f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN '{_word(name)} {NO_ZONE}' ELSE '{_word(name)} is no time' END"
     )
 
 

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.instants import from_micros
+from cs_engine.instants import NEVER, NO_TIME, from_micros
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.ports import Failure, Mask, Overlay, Rows
@@ -25,10 +25,12 @@ from cs_engine.sources.days import Days
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage import facts_sql
-from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column
+from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column, stored_column
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
 MEMORY_LIMIT = "600MB"
+
+_SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
 
 
 class DuckdbFacts:
@@ -45,6 +47,7 @@ class DuckdbFacts:
         self._moment = Moment(now, ZoneInfo(zone))
         self._days = Days(calendars or Calendars(SHIPPED), business_calendar, self._moment.today)
         self._masks: dict[tuple[Grain, str], Mask] = {}
+        self._instants: dict[tuple[Grain, str], Rows] = {}
         self._present: dict[Grain, set[str]] = {Grain.ACCOUNT: {"account.id"}, Grain.CONTACT: {"contact.id"}}
         self._has_champions = False
         self._db = _opened(usage, catalogue, self._moment, zone)
@@ -84,7 +87,11 @@ class DuckdbFacts:
         if of_contacts:
             # With what the champions need, so that the table is made once.
             self.need(Grain.CONTACT, {name for name in of_contacts if self._known(Grain.CONTACT, name)} | self._champion_needs())
-        self._evaluate_all([*self._milestones().values(), *given])
+        conditions = [expression for expression in given if expression.type is Type.BOOLEAN]
+        self._evaluate_all([*self._milestones().values(), *conditions])
+        for grain in Grain:
+            values = [e for e in given if e.grain is grain and e.type is not Type.BOOLEAN and self._readable(e)]
+            self.need(grain, {name for value in values for name in value.names})
 
     def mask(self, condition: Expression) -> Mask:
         key = (condition.grain, condition.sql)
@@ -192,6 +199,26 @@ class DuckdbFacts:
         found = self._db.execute(f"SELECT coalesce({shown}, '') FROM {expression.grain.table} ORDER BY \"#row\"").fetchall()
         return [row[0] for row in found]
 
+    def instants(self, expression: Expression) -> Rows:
+        key = (expression.grain, expression.sql)
+        if key not in self._instants:
+            self._instants[key] = self._read_instants(expression)
+        return self._instants[key]
+
+    def _read_instants(self, expression: Expression) -> Rows:
+        if not self._readable(expression):
+            self._fail(expression.text, "it reads a name that is not defined, or is defined wrongly")
+            return np.full(self._sizes[expression.grain], NEVER)
+        self.need(expression.grain, expression.names)
+        asked = f'SELECT "#row", coalesce(epoch_us(TRY({expression.sql})), {NO_TIME}) AS at FROM {expression.grain.table}'
+        try:
+            found = self._db.execute(asked).fetchnumpy()
+        except duckdb.Error as error:
+            # Not blank: who waits for it goes on waiting until it can be told again.
+            self._fail(expression.text, _reason(error))
+            return np.full(self._sizes[expression.grain], NEVER)
+        return _by_row(found["#row"], np.asarray(found["at"], np.int64))
+
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
         columns = [self._catalogue.column_of(grain, name) for name in names]
         if not columns:
@@ -263,7 +290,7 @@ class DuckdbFacts:
             self._extend(grain, [name], guarded=True)
         except duckdb.Error:
             origin = self._catalogue.origin(grain, name)
-            kind = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}.get(origin.type, "VARCHAR")
+            kind = _SQL_TYPES.get(origin.type, "VARCHAR")
             self._replace(grain, f"SELECT *, CAST(NULL AS {kind}) AS {quoted(name)} FROM {grain.table}")
             self._present[grain].add(name)
 
@@ -295,6 +322,11 @@ class DuckdbFacts:
                     table[latch_column(milestone)] = self._scattered(grain, never, accounts, np.asarray(micros, "datetime64[us]"))
             latches = [name for name in table if name.startswith("latched:")]
             plain = listed(quoted(name) for name in table if name not in latches)
+            if grain is Grain.ACCOUNT and (stored := self._catalogue.attributes.stored):
+                for attribute in stored:
+                    blank = np.full(n, None, dtype=object)
+                    table[stored_column(attribute)] = self._scattered(grain, blank, *overlay.account_values.get(attribute, ([], [])))
+                plain = listed([plain, *(_stored(attribute, self._catalogue.attributes.account[attribute]) for attribute in stored)])
             zoned = "".join(f", timezone('UTC', {quoted(name)}) AS {quoted(name)}" for name in latches)
             self._db.register("given", table)
             self._db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
@@ -330,6 +362,12 @@ def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) ->
         db.execute(f"CREATE VIEW {years(source)} AS SELECT * FROM read_parquet({text(usage.years(source))})")
         db.execute(f"CREATE VIEW {firsts(source)} AS SELECT * FROM read_parquet({text(usage.firsts(source))})")
     return db
+
+
+def _stored(attribute: str, kind: Type) -> str:
+    """The column of what was set, typed: where nobody has any value DuckDB could not tell its type."""
+    column = quoted(stored_column(attribute))
+    return f"CAST({column} AS {_SQL_TYPES.get(kind, 'VARCHAR')}) AS {column}"
 
 
 def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:

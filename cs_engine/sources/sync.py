@@ -192,7 +192,7 @@ class _Reading:
             raise SyncStopped(
                 f"{report.source}: {report.bad:,} of {report.read:,} rows are bad ({report.bad / report.read:.1%}, "
                 f"the limit is {self.config.sources.most_bad_rows}); nothing was taken{lines}",
-                "correct the rows at their source, or raise sources.most_bad_rows in playbooks/project.yaml",
+                f"{_row_mend((report, *self.bad))}, or raise sources.most_bad_rows in playbooks/project.yaml",
             )
         if report.bad:
             self.bad.append(report)
@@ -343,6 +343,13 @@ def _kinds(table: str) -> str:
     """SELECT of the kinds of events, numbered."""
     kinds = f'SELECT DISTINCT event AS "#key" FROM {quoted(table)} WHERE "#fault" IS NULL'
     return f'SELECT "#key", CAST(row_number() OVER (ORDER BY "#key") - 1 AS INTEGER) AS "#event" FROM ({kinds})'
+
+
+def _row_mend(reports: Sequence[SourceReport]) -> str:
+    """What to do about rows that are bad."""
+    if any(example.endswith(cols.NO_ZONE) for report in reports for example in report.examples):
+        return "where a time has no zone add an offset, as 2026-03-02T09:30:00+09:00; correct other rows at their source"
+    return "correct the rows at their source"
 
 
 def _lines(report: SourceReport) -> str:

@@ -81,6 +81,10 @@ def expired(tx: Tx, wall: Micros) -> list[Candidate]:
     return [_candidate(row) for row in rows]
 
 
+def held_for(tx: Tx, reason: str) -> list[Candidate]:
+    return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'held' AND m.reason = :reason ORDER BY m.id", reason=reason)]
+
+
 def uncertain(tx: Tx) -> list[Candidate]:
     return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'uncertain' ORDER BY m.planned_at, m.id")]
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, Engine, Integer, Table, TextClause, create_engine, event, text
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Integer, Table, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
@@ -290,6 +290,8 @@ def _type(table: Table, column: str) -> str:
     kind = table.c[column].type
     if isinstance(kind, Boolean):
         return "boolean"
+    if isinstance(kind, Double):
+        return "double precision"
     return "bigint" if isinstance(kind, BigInteger | Integer) else "text"
 
 

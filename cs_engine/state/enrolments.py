@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
-from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Standing
+from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
@@ -29,10 +29,10 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
     # Two statements, so that those who stay active leave the indexes on `state` alone.
     moved = tx.update_each(
         schema.enrolments,
-        ("step", "otherwise_done", "since", "moved_at"),
+        ("step", "otherwise_done", "since", "moved_at", "repeats"),
         "revision = revision + 1, step_ended_at = NULL",
         ("id", "revision"),
-        [(m.step, m.otherwise_done, m.since, now, m.id, m.revision) for m in parked],
+        [(m.step, m.otherwise_done, m.since, now, m.repeats, m.id, m.revision) for m in parked],
     ) + tx.update_each(
         schema.enrolments,
         ("step", "otherwise_done", "since", "moved_at", "finished_at", "finished_reason"),
@@ -46,26 +46,42 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
 
 def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standing]:
     rows = tx.rows(
-        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision FROM enrolments "
-        "WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
+        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at, held_since, control, repeats "
+        "FROM enrolments WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
         playbook=playbook,
         digest=digest,
         before=before,
     )
     return [
-        Standing(id, subject, account, step, bool(otherwise_done), since, step_ended_at, revision)
-        for id, subject, account, step, otherwise_done, since, step_ended_at, revision in rows
+        Standing(id, subject, account, step, bool(otherwise_done), since, ended, revision, entered, held_since, bool(control), repeats)
+        for id, subject, account, step, otherwise_done, since, ended, revision, entered, held_since, control, repeats in rows
     ]
 
 
-def passages(tx: Tx, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
-    """The last passage of each subject and key: (subject, key, number, active?, last change)."""
+def set_timers(tx: Tx, timers: Sequence[Timer]) -> None:
+    """Writes the timers of those who have not moved since."""
+    tx.update_each(
+        schema.enrolments,
+        ("since", "step_ended_at", "held_since"),
+        "",
+        ("id", "revision"),
+        [(t.since, t.step_ended_at, t.held_since, t.id, t.revision) for t in sorted(timers)],
+    )
+
+
+def passages(tx: Tx, playbook: str) -> list[Passage]:
+    """The last passage of each subject and key."""
     rows = tx.rows(
-        "SELECT subject_id, key, passage, state = 'active', moved_at FROM enrolments WHERE playbook = :playbook ORDER BY passage",
+        "SELECT subject_id, key, passage, state = 'active', moved_at, rearmed FROM enrolments WHERE playbook = :playbook ORDER BY passage",
         playbook=playbook,
     )
-    last = {(subject, key): (passage, bool(active), at) for subject, key, passage, active, at in rows}
-    return [(subject, key, *rest) for (subject, key), rest in last.items()]
+    last = {(row[0], row[1]): row for row in rows}
+    return [Passage(subject, key, number, bool(active), at, bool(rearmed)) for subject, key, number, active, at, rearmed in last.values()]
+
+
+def rearm(tx: Tx, ids: Iterable[str]) -> None:
+    """Notes that the subjects of these ended passages did not match once since."""
+    tx.run(f"UPDATE enrolments SET rearmed = true WHERE {tx.among('id', 'ids')}", ids=tx.ids(sorted(ids)))
 
 
 def occupied(tx: Tx) -> list[tuple[str, str, int]]:
@@ -101,10 +117,11 @@ def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:
 
 def of_account(tx: Tx, account_id: str, playbook: str) -> list[EnrolmentView]:
     rows = tx.rows(
-        "SELECT id, digest, subject_id, key, passage, state, step, otherwise_done, since, entered_at, finished_at, finished_reason "
+        "SELECT id, digest, subject_id, key, passage, state, step, otherwise_done, since, entered_at, finished_at, finished_reason, "
+        "held_since, control "
         "FROM enrolments WHERE playbook = :playbook AND account_id = :account ORDER BY entered_at, id",
         playbook=playbook,
         account=account_id,
     )
     views = (EnrolmentView(*row) for row in rows)
-    return [view._replace(otherwise_done=bool(view.otherwise_done)) for view in views]
+    return [view._replace(otherwise_done=bool(view.otherwise_done), control=bool(view.control)) for view in views]

@@ -109,7 +109,7 @@ def counts(tx: Tx) -> Counts:
     )
 
 
-def held_for(tx: Tx, reason: str) -> int:
+def count_held(tx: Tx, reason: str) -> int:
     row = tx.row("SELECT count(*) FROM messages WHERE settled_at IS NULL AND state = 'held' AND reason = :reason", reason=reason)
     return int(row[0]) if row else 0
 
@@ -123,6 +123,11 @@ def emails_since(tx: Tx, since: Micros, before: Micros) -> tuple[list[str], list
         before=before,
     )
     return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+def wake(tx: Tx, ids: Collection[str], delivery_now: Micros) -> None:
+    """What is held of these may be claimed from now on."""
+    tx.run(f"UPDATE messages SET until = :at WHERE state = 'held' AND {tx.among('id', 'ids')}", at=delivery_now, ids=tx.ids(ids))
 
 
 def next_until(tx: Tx, channels: Collection[str] = ()) -> Micros | None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -96,6 +97,10 @@ enrolments = Table(
     Column("revision", Integer, nullable=False, server_default=text("0")),
     _text("finished_reason", ""),
     _at("finished_at", nullable=True),
+    _at("held_since", nullable=True),
+    Column("repeats", Integer, nullable=False, server_default=text("0")),
+    Column("control", Boolean, nullable=False, server_default=text("false")),
+    Column("rearmed", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(_one_of("active", "finished"), "enrolments_state_known"),
     CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", "enrolments_finished_when"),
 )
@@ -201,6 +206,39 @@ ctas = Table(
     CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", "ctas_closed_when"),
 )
 Index("ctas_open", ctas.c.account_id, sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"))
+
+assignments = Table(
+    "assignments",
+    metadata,
+    _text("experiment"),
+    _text("account_id"),
+    _text("arm"),
+    _at("assigned_at"),
+    PrimaryKeyConstraint("experiment", "account_id"),
+)
+
+account_values = Table(
+    "account_values",
+    metadata,
+    _text("account_id"),
+    _text("name"),
+    _text("value"),
+    _text("playbook"),
+    _at("set_at"),
+    PrimaryKeyConstraint("name", "account_id"),
+)
+
+enrol_requests = Table(
+    "enrol_requests",
+    metadata,
+    _text("playbook"),
+    _text("subject_id"),
+    _text("by"),
+    _at("requested_at"),
+    PrimaryKeyConstraint("playbook", "subject_id"),
+)
+
+holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 
 milestones = Table(
     "milestones",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
+from typing import Any
 
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
@@ -17,6 +18,7 @@ from cs_engine.ports import (
     ContactRow,
     Counts,
     EnrolmentView,
+    EnrolRequest,
     JournalLine,
     MessageView,
     OpenCta,
@@ -29,14 +31,17 @@ from cs_engine.state import (
     copying,
     doctor,
     enrolments,
+    experiments,
     journal,
     messages,
     milestones,
     passed_over,
     people,
     plans,
+    requests,
     suppressions,
     ticks,
+    values,
 )
 from cs_engine.state import ctas as cta
 from cs_engine.state.database import Database, Tx
@@ -143,9 +148,13 @@ class SqlStore:
         with self.database.read() as tx:
             return enrolments.standing(tx, playbook, digest, before)
 
-    def passages(self, playbook: str) -> list[tuple[str, str, int, bool, Micros]]:
+    def passages(self, playbook: str) -> list[enrolment.Passage]:
         with self.database.read() as tx:
             return enrolments.passages(tx, playbook)
+
+    def rearm(self, ids: Iterable[str]) -> None:
+        with self.database.write() as tx:
+            enrolments.rearm(tx, ids)
 
     def passed_over(self, playbook: str) -> set[tuple[str, str]]:
         with self.database.read() as tx:
@@ -163,7 +172,44 @@ class SqlStore:
             enrolments.move(tx, kept.moves, now)
             messages.plan(tx, kept.messages)
             cta.fire(tx, kept.ctas)
+            experiments.assign(tx, kept.assignments)
+            values.put(tx, kept.values)
+            requests.put(tx, kept.requests)
             journal.append(tx, kept.journal)
+
+    def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            enrolments.set_timers(tx, timers)
+            journal.append(tx, lines)
+
+    def request(self, given: Sequence[EnrolRequest]) -> None:
+        with self.database.write() as tx:
+            requests.put(tx, given)
+
+    def requests(self, playbook: str) -> dict[str, str]:
+        with self.database.read() as tx:
+            return requests.of(tx, playbook)
+
+    def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            requests.drop(tx, playbook, subjects)
+            journal.append(tx, lines)
+
+    def values(self) -> dict[str, tuple[list[str], list[Any]]]:
+        with self.database.read() as tx:
+            return values.every(tx)
+
+    def assigned(self, experiment: str) -> dict[str, str]:
+        with self.database.read() as tx:
+            return experiments.assigned(tx, experiment)
+
+    def holdouts(self) -> dict[str, float]:
+        with self.database.read() as tx:
+            return experiments.holdouts(tx)
+
+    def put_holdout(self, playbook: str, share: float) -> None:
+        with self.database.write() as tx:
+            experiments.put_holdout(tx, playbook, share)
 
     # --- milestones
 
@@ -198,13 +244,21 @@ class SqlStore:
             self._renew(tx)
             return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict, channel)
 
+    def held_for(self, reason: str) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.held_for(tx, reason)
+
+    def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
+        with self.database.write() as tx:
+            messages.wake(tx, list(ids), delivery_now)
+
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         with self.database.read() as tx:
             return messages.next_until(tx, channels)
 
-    def held_for(self, reason: str) -> int:
+    def count_held(self, reason: str) -> int:
         with self.database.read() as tx:
-            return messages.held_for(tx, reason)
+            return messages.count_held(tx, reason)
 
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         with self.database.read() as tx:
@@ -289,4 +343,7 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         [m for m in change.messages if m.enrolment_id not in enrolments_there],
         [c for c in change.ctas if c.enrolment_id not in enrolments_there],
         [line for line in change.journal if line.enrolment_id not in enrolments_there],
+        change.assignments,
+        change.values,
+        change.requests,
     )

@@ -26,6 +26,15 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A column of accounts that playbooks set: what they set, else what the source says where it has it."""
+
+    column: str
+    type: Type
+    in_source: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Champion:
     """A column of the account's champion as of `now`; blank where there is none."""
 
@@ -74,4 +83,4 @@ class OfAccount:
     type: Type
 
 
-Origin = Attribute | Champion | Counted | Latch | Measured | Derived | OfAccount
+Origin = Attribute | Stored | Champion | Counted | Latch | Measured | Derived | OfAccount

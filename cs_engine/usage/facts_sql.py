@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain
 from cs_engine.language.scope import quoted
-from cs_engine.usage.columns import Attribute, Champion, Counted, Derived, Latch, Measured, OfAccount, Origin
-from cs_engine.usage.names import Catalogue
+from cs_engine.usage.columns import Attribute, Champion, Counted, Derived, Latch, Measured, OfAccount, Origin, Stored
+from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Moment, aggregates, column
 
@@ -118,7 +118,9 @@ def _leaves(catalogue: Catalogue, grain: Grain, leaves: Mapping[str, Origin], mo
     joins: dict[str, str] = {}
     shown = []
     windows = {name: origin.window for name, origin in leaves.items() if isinstance(origin, Measured)}
-    if any(isinstance(origin, Attribute) for origin in leaves.values()) or any(w.kind is Kind.DAYS_SINCE_LAST for w in windows.values()):
+    if any(isinstance(o, Attribute) or (isinstance(o, Stored) and o.in_source) for o in leaves.values()) or any(
+        w.kind is Kind.DAYS_SINCE_LAST for w in windows.values()
+    ):
         joins["s"] = f'LEFT JOIN src_{grain.value}s AS s ON s."#no" = f."#no"'
     since = "s.signed_up_at" if grain is Grain.ACCOUNT else "s.created_at"
     aliases = _join_windows(catalogue, list(windows.values()), grain, moment, guarded, joins)
@@ -133,6 +135,10 @@ def _leaf(grain: Grain, name: str, origin: Origin, joins: dict[str, str]) -> str
     match origin:
         case Attribute():
             return f"s.{quoted(origin.column)}"
+        case Stored():
+            joins["o"] = f'LEFT JOIN {overlay(grain)} AS o ON o."#row" = f."#row"'
+            own = f"o.{quoted(stored_column(origin.column))}"
+            return f"coalesce({own}, s.{quoted(origin.column)})" if origin.in_source else own
         case Champion():
             joins["ch"] = f'LEFT JOIN {CHAMPIONS} AS ch ON ch."#no" = f."#no"'
             joins["cc"] = 'LEFT JOIN src_contacts AS cc ON cc."#no" = ch."#contact"'

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import Column, Literal, NotHere
 from cs_engine.usage.attributes import Attributes
-from cs_engine.usage.columns import Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin
+from cs_engine.usage.columns import Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored
 from cs_engine.usage.windows import Window
 
 Scalar = str | int | float | bool | None
@@ -36,6 +36,10 @@ def latch_column(milestone: str) -> str:
     return f"latched:{milestone}"
 
 
+def stored_column(attribute: str) -> str:
+    return f"set:{attribute}"
+
+
 def segment_column(segment: str) -> str:
     return f"segment:{segment}"
 
@@ -56,8 +60,9 @@ class Catalogue:
     broken: frozenset[str]
     """Columns of definitions with problems, and of all that need them: an expression that reads one must not be run."""
     described: Mapping[str, str] = field(default_factory=dict)
-    calendars: tuple[str, ...] = ()
     """What each metric, milestone column and segment column is, in words."""
+    calendars: tuple[str, ...] = ()
+    """Names that `in_calendar` may be given."""
 
     def scope(self, grain: Grain, vars: Mapping[str, Scalar] | None = None) -> CatalogueScope:
         """What names stand for in a condition over that grain's row, in a playbook with those `vars`."""
@@ -89,6 +94,8 @@ class Catalogue:
             return Counted(column)
         head, _, rest = column.partition(".")
         own = self.attributes.account if grain is Grain.ACCOUNT else self.attributes.contact
+        if head == grain.value == Grain.ACCOUNT and rest in self.attributes.stored:
+            return Stored(rest, own[rest], self.attributes.stored[rest])
         if head == grain.value and rest in own:
             return Attribute(rest, own[rest])
         if grain is Grain.ACCOUNT:

@@ -7,17 +7,19 @@ from collections.abc import Callable
 import pytest
 
 from cs_engine.errors import LostRace
-from cs_engine.journey import enrolment
-from cs_engine.journey.enrolment import Standing
+from cs_engine.journey import enrolment, message
+from cs_engine.journey.enrolment import Passage, Standing, Timer
 from cs_engine.ports import Change
 from cs_engine.state import SqlStore
 from cs_engine.state.database import RowRefused
 from tests.contracts.state_rows import (
     DAY,
     DIGEST,
+    HERE,
     NOW,
     PLAYBOOK,
     alert,
+    claimed,
     entered,
     events,
     fired,
@@ -33,7 +35,7 @@ LATER = NOW + DAY
 
 def test_a_new_passage_stands_where_it_began(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
-    assert store.standing(PLAYBOOK, DIGEST, LATER) == [Standing("enr_1", "acc_1", "acc_1", "welcome", False, NOW, None, 0)]
+    assert store.standing(PLAYBOOK, DIGEST, LATER) == [Standing("enr_1", "acc_1", "acc_1", "welcome", False, NOW, None, 0, NOW, None)]
     assert events(store) == [("entered", "")]
     assert states(store) == {"msg_1": "planned"}
 
@@ -79,7 +81,7 @@ def test_after_the_end_the_next_passage_may_begin(store: SqlStore) -> None:
     store.commit(entered("1"), NOW)
     store.commit(Change(moves=[enrolment.finished(standing(store), "done", LATER)]), LATER)
     store.commit(Change([passage("enr_x", subject_id="acc_1", passage=2, entered_at=LATER)]), LATER)
-    assert store.passages(PLAYBOOK) == [("acc_1", "", 2, True, LATER)]
+    assert store.passages(PLAYBOOK) == [Passage("acc_1", "", 2, True, LATER, False)]
 
 
 def test_a_move_is_guarded_by_its_revision(store: SqlStore) -> None:
@@ -88,7 +90,7 @@ def test_a_move_is_guarded_by_its_revision(store: SqlStore) -> None:
     store.commit(Change(moves=[enrolment.parked(who, "settle", LATER)]), LATER)
     with pytest.raises(LostRace):
         store.commit(Change(moves=[enrolment.parked(who, "explore", LATER)]), LATER)
-    assert standing(store) == Standing("enr_1", "acc_1", "acc_1", "settle", False, LATER, None, 1)
+    assert standing(store) == Standing("enr_1", "acc_1", "acc_1", "settle", False, LATER, None, 1, NOW, None)
 
 
 def test_a_lost_race_takes_everything_back(store: SqlStore) -> None:
@@ -152,7 +154,10 @@ def test_a_plan_is_needed_until_its_messages_have_ended_and_its_ctas_are_closed(
 def test_passages_tell_the_last_one_of_each_subject_and_key(store: SqlStore) -> None:
     store.commit(Change([passage("enr_1"), passage("enr_2", subject_id="acc_1", key="k")]), NOW)
     store.commit(Change(moves=[enrolment.finished(standing(store), "exit", LATER)]), LATER)
-    assert sorted(store.passages(PLAYBOOK)) == [("acc_1", "", 1, False, LATER), ("acc_1", "k", 1, True, NOW)]
+    assert sorted(store.passages(PLAYBOOK)) == [
+        Passage("acc_1", "", 1, False, LATER, False),
+        Passage("acc_1", "k", 1, True, NOW, False),
+    ]
 
 
 def test_ctas_and_messages_of_one_change_belong_together(store: SqlStore) -> None:
@@ -181,3 +186,30 @@ def test_passed_over_are_added_and_dropped(store: SqlStore) -> None:
     store.put_passed_over(PLAYBOOK, [("b", "k"), ("c", "")], [("a", ""), ("nobody", "")])
     store.put_passed_over("other", [("a", "")], [])
     assert store.passed_over(PLAYBOOK) == {("b", "k"), ("c", "")}
+
+
+def test_a_passage_is_rearmed_once_its_subject_did_not_match(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    store.rearm(["enr_1"])
+    assert {p.subject_id: p.rearmed for p in store.passages(PLAYBOOK)} == {"acc_1": True, "acc_2": False}
+
+
+def test_timers_are_stopped_and_started_for_who_has_not_moved(store: SqlStore) -> None:
+    store.commit(entered("1"), NOW)
+    who = standing(store)
+    store.set_timers([Timer(who.id, who.revision, NOW, None, LATER)], [line("held", reason="hold")])
+    assert standing(store).held_since == LATER
+    assert store.enrolments_of("acc_1", PLAYBOOK)[0].held_since == LATER
+    store.set_timers([Timer(who.id, who.revision + 1, NOW + 5, NOW, None)], [])
+    assert standing(store) == who._replace(held_since=LATER)
+    store.set_timers([Timer(who.id, who.revision, NOW + 5, NOW, None)], [])
+    assert standing(store) == who._replace(since=NOW + 5, step_ended_at=NOW)
+
+
+def test_what_is_held_for_a_reason_can_be_woken(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    reasons = {"msg_1": "hold", "msg_2": "quiet_hours"}
+    store.claim(NOW, NOW, NOW, 10, HERE, lambda cs, _history: [message.held(c.id, c.state, reasons[c.id], LATER) for c in cs])
+    assert [c.id for c in store.held_for("hold")] == ["msg_1"]
+    store.wake(["msg_1"], NOW + 1)
+    assert [c.id for c in claimed(store, now=NOW + 1).dispatching] == ["msg_1"]

@@ -165,6 +165,7 @@ def test_when_a_bad_account_makes_its_usage_bad_the_account_is_named(tmp_path: P
     with pytest.raises(SyncStopped) as stopped:
         sync(tmp_path, config)
     assert "usage: 9 of 15 rows are bad" in str(stopped.value)
+    assert "add an offset, as 2026-03-02T09:30:00+09:00" in stopped.value.mend
     assert "accounts: 1 of 4 rows are bad too\n    data/accounts.csv:5 signed_up_at has no zone" in str(stopped.value)
 
 

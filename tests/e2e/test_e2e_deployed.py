@@ -67,7 +67,7 @@ def test_a_worker_runs_the_tick_and_a_playbook_alone(server: Server, deployed: d
     worker = start_worker(server, project)
     try:
         ended = {one["state"]["type"]: one for one in map(server.finished, begun)}
-        assert set(ended) == {"COMPLETED", "CANCELLED"}
+        assert set(ended) == {"COMPLETED", "CANCELLED"}, [one["state"] for one in ended.values()]
         done = ended["COMPLETED"]
         assert "messages accepted" in done["state"]["message"]
         names = {"observe", *(f"{playbook}/enter" for playbook in PLAYBOOKS), "close CTAs", "deliver", "feedback"}
@@ -79,7 +79,8 @@ def test_a_worker_runs_the_tick_and_a_playbook_alone(server: Server, deployed: d
 
         server.prefect("deployment", "run", "welcome-all/welcome-all", "-p", f"now={day(1).isoformat()}", cwd=project)
         (alone,) = server.flow_runs("welcome-all")
-        assert server.finished(alone["id"])["state"]["type"] == "COMPLETED"
+        state = server.finished(alone["id"])["state"]
+        assert state["type"] == "COMPLETED", state
         assert "watch/enter" not in server.task_runs(
             alone["id"], "observe", "welcome-all/hello", "welcome-all/enter", "deliver", "feedback"
         )

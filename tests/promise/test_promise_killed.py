@@ -43,7 +43,7 @@ def check(town: Path, work: Path, points: int, seed: int) -> None:
 
 
 def test_killed_between_any_two_statements_and_run_again_it_is_as_if_nothing_had_happened(town: Path, tmp_path: Path) -> None:
-    check(town, tmp_path, 60, 1)
+    check(town, tmp_path, 40, 1)
 
 
 @pytest.mark.soak

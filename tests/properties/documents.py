@@ -32,7 +32,7 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, l
     if contact:
         doc["subject"] = "contact"
     condition = conditions.of_contacts() if contact else conditions.of_accounts()
-    for key, rarity in (("audience", 2), ("enter", 2), ("goal", 3), ("exit", 3)):
+    for key, rarity in (("audience", 2), ("enter", 2), ("goal", 1), ("exit", 3)):
         if draw(st.integers(0, rarity)) == rarity:
             doc[key] = draw(condition)
     if doc.get("enter") in (doc.get("goal"), doc.get("exit")):
@@ -42,7 +42,7 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, l
     existing = draw(st.sampled_from(["include", "include", "skip", None]))
     if existing:
         doc["existing"] = existing
-    doc["topic"] = draw(st.sampled_from(["tips", "transactional"]))
+    doc["topic"] = draw(st.sampled_from(["tips", "tips", "transactional"]))
     doc["schedule"] = draw(st.sampled_from(["every 15 minutes", "every 15 minutes", "every 6 hours"]))
     doc["priority"] = draw(st.integers(0, 100))
     doc["steps"] = draw(_blocks(condition, DEEPEST, least, 6))

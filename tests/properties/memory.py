@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cs_engine.instants import to_micros
-from cs_engine.language.expression import Expression, Grain
+from cs_engine.instants import NO_TIME, to_micros
+from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport
 from tests.properties.conditions import MILESTONES, holds
 
@@ -93,7 +93,8 @@ class MemoryFacts:
         self._of_accounts = {name: dict(zip(ids, values, strict=True)) for name, (ids, values) in overlay.account_numbers.items()}
         self._of_contacts = {name: dict(zip(ids, values, strict=True)) for name, (ids, values) in overlay.contact_numbers.items()}
         for condition in conditions:
-            self.mask(condition)
+            if condition.type is Type.BOOLEAN:
+                self.mask(condition)
 
     def ids(self, grain: Grain) -> list[str]:
         return list(self._accounts if grain is Grain.ACCOUNT else self._contacts)
@@ -128,6 +129,9 @@ class MemoryFacts:
         assert expression.text == "account.key"
         rows = range(len(self._accounts)) if expression.grain is Grain.ACCOUNT else self._of
         return [self._keys.get(self._accounts[row], "") for row in rows]
+
+    def instants(self, expression: Expression) -> Rows:
+        return np.full(self._size(expression.grain), NO_TIME)
 
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
         return [[self._value(grain, name, row) for row in rows.tolist()] for name in names]

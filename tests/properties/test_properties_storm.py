@@ -200,7 +200,7 @@ def storms(home: Home) -> type[Storm]:
 
 
 def test_no_storm_breaks_what_always_holds(home: Home) -> None:
-    run_state_machine_as_test(storms(home), settings=quick(20, 8))
+    run_state_machine_as_test(storms(home), settings=quick(20, 10))
 
 
 @pytest.mark.soak

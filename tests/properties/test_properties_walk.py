@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs_engine.instants import from_micros, to_micros
-from cs_engine.journey.decide import NO_TIME, Cohort, Ints, View, Walk, walk
+from cs_engine.instants import NO_TIME, from_micros, to_micros
+from cs_engine.journey.decide import Cohort, Ints, View, Walk, walk
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration
 from cs_engine.playbook.plan import Plan
@@ -88,6 +88,10 @@ class Cohorts:
                 np.array([to_micros(now if entering else p.since) for p in here]),
                 np.array([NO_TIME if p.ended is None else to_micros(p.ended) for p in here]),
                 np.array([p.otherwise_done for p in here]),
+                entered=np.array([to_micros(now)] * len(here)),
+                held=np.zeros(len(here), dtype=bool),
+                control=np.zeros(len(here), dtype=bool),
+                repeats=np.zeros(len(here), dtype=np.int64),
                 arriving=entering,
             )
             self._take(walk(self.plan, cohort, self._view(number, now)), members, sent)
@@ -119,6 +123,9 @@ class Cohorts:
             reaches=lambda step: np.array([self.weather.reaches(m, number, step.id) for m in everyone]),
             history=lambda milestone: np.array([self.weather.history(m, milestone) for m in everyone]),
             after=_after,
+            arms=lambda _split, rows: np.zeros(len(rows), dtype=np.int64),
+            times=lambda _: np.full(len(self.passages), NO_TIME),
+            days=lambda instants: instants,
         )
 
 

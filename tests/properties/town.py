@@ -29,7 +29,8 @@ from tests.properties.documents import Doc
 from tests.properties.memory import Fate, MemoryChannel, MemoryFacts, MemoryUsage, People
 from tests.properties.project import with_playbooks
 
-START = datetime(2026, 3, 2, 10, tzinfo=UTC)
+START = datetime(2026, 3, 2, 19, 45, tzinfo=UTC)
+"""A Monday, a quarter of an hour before the quiet hours begin."""
 _LIVES = count()
 
 

@@ -83,7 +83,7 @@ FILES = {
 
 USAGE_STORE = ".cs-engine/usage"
 
-ACCOUNT = ("account_id", "name", "plan", "signed_up_at", "locale", "timezone", "csm_email", "seats", "contract_id")
+ACCOUNT = ("account_id", "name", "plan", "signed_up_at", "locale", "timezone", "csm_email", "seats", "contract_id", "renewal_at")
 CONTACT = ("contact_id", "account_id", "email", "name", "role", "locale", "timezone", "created_at")
 USAGE = ("account_id", "contact_id", "event", "occurred_at")
 

@@ -36,8 +36,9 @@ def test_run_as_json_has_just_the_promised_keys(project: Path, call: Call) -> No
     assert set(report["delivery"]) == {"accepted", "held", "skipped", "rejected", "uncertain", "pending"}
     assert {part["playbook"] for part in report["playbooks"]} == {"welcome-all", "watch", "nobody"}
     for part in report["playbooks"]:
-        assert set(part) == {"playbook", "version", "matched", "entered", "advanced", "finished", "messages", "passed_over"}
+        assert set(part) == {"playbook", "version", "matched", "entered", "advanced", "finished", "messages", "passed_over", "control"}
         assert set(part["messages"]) == {"planned", "held", "skipped"}
+        assert set(part["control"]) == {"entered", "advanced", "finished"}
 
 
 def test_a_span_as_json_is_a_list_with_an_object_a_tick(project: Path, call: Call) -> None:

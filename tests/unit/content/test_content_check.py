@@ -56,16 +56,16 @@ MISTAKES = [
     ),
     pytest.param(MAIL + "{{ milestone.title }}", "4:4 T304", "only a milestone notice has one", id="a milestone outside a notice"),
     pytest.param(MAIL + "Hi {{ contact }}", "4:7 T304", 'write "contact.name"', id="a group alone"),
-    pytest.param(MAIL + "a\n\nHi {{ contact.name }", "6:1 T303", "", id="syntax"),
+    pytest.param(MAIL + "a\n\nHi {{ contact.name }", "6:4 T303", "", id="syntax"),
     pytest.param(MAIL + "{% if changes_28d %}\nx", "4:1 T303", "", id="a block that does not end"),
     pytest.param(
         MAIL + "a {% if changes_28d %}b\n\nc{% endif %}", "4:3 T316", "open and close it in one paragraph", id="a block across paragraphs"
     ),
     pytest.param(MAIL + "**a {% if changes_28d %}b** c{% endif %}", "4:5 T316", "", id="a block across bold"),
-    pytest.param(MAIL + "{{ contact.name.upper() }}", "4:1 T315", "use a filter", id="a call"),
-    pytest.param(MAIL + "{{ contact.name | uper }}", "4:1 T315", 'did you mean "upper"?', id="an unknown filter"),
-    pytest.param(MAIL + "{{ contact.name | safe }}", "4:1 T315", "", id="the filter that would let HTML through"),
-    pytest.param(MAIL + "{% if contact.name is strng %}x{% endif %}", "4:1 T315", 'did you mean "string"?', id="an unknown test"),
+    pytest.param(MAIL + "{{ contact.name.upper() }}", "4:4 T315", "use a filter", id="a call"),
+    pytest.param(MAIL + "{{ contact.name | uper }}", "4:19 T315", 'did you mean "upper"?', id="an unknown filter"),
+    pytest.param(MAIL + "{{ contact.name | safe }}", "4:19 T315", "", id="the filter that would let HTML through"),
+    pytest.param(MAIL + "{% if contact.name is strng %}x{% endif %}", "4:23 T315", 'did you mean "string"?', id="an unknown test"),
     pytest.param(MAIL + "[x](javascript:alert)", "4:5 T317", "links begin with https://", id="a link that runs"),
     pytest.param(MAIL + "see [x](/docs)", "4:9 T317", "", id="a relative link"),
     pytest.param(MAIL + "[x]({% if changes_28d %}https://a.example{% endif %})", "4:5 T317", "", id="a tag in a link"),
@@ -93,6 +93,34 @@ def test_a_mistake_in_a_mail_is_placed_and_mended(tmp_path: Path, text: str, whe
     assert found.place.file == "templates/email/m.md"
 
 
+@pytest.mark.parametrize(
+    ("body", "underlined"),
+    [
+        ("Hi {{ contact.name | upper | uper }}, {{ contact.name | upper }}", ["uper"]),
+        ("{{ contact.name }} {{ contact.name.upper() }}", ["contact.name.upper()"]),
+        ("{{ contact.name.split(',', (1)) | first }}", ["contact.name.split(',', (1))"]),
+        ("{{ ''.__class__ }}", ["__class__"]),
+        ("{{ contact.name }} {{ 'x'.name }}", ["name"]),
+        ("{{ ''['__class__'] }}", ["{{ ''['__class__'] }}"]),
+        ("{{ contact.name.first }}", ["first"]),
+        ("{% for x in contact.name %}{{ x.__class__ }}{{ loop.index }}{{ x.y }}{% endfor %}", ["__class__"]),
+        ("{% for x in contact.name recursive %}{% endfor %}{% for x in contact.name %}{% endfor %}", ["recursive"]),
+        ("Hi {% include 'x' %}", ["include"]),
+        ("{{ changes_28d ** 2 }}", ["**"]),
+        ("{{ contact.name }} and {{ contact.name | }}", ["{{ contact.name | }}"]),
+        ("a {{ contact.name } b", ["{{ contact.name } b"]),
+        ("{% if changes_28d %}{% if contact.name %}x\n\n{% endif %}\n\nx", ["{% if changes_28d %}"]),
+        ("{{ contact.name }} {% fi %}", ["{% fi %}"]),
+    ],
+)
+def test_the_words_that_cannot_be_said_are_underlined(tmp_path: Path, body: str, underlined: list[str]) -> None:
+    """T303 and T315 stand at the filter, the call, the name or the braces, not at their line."""
+    text = MAIL + body
+    lines = text.split("\n")
+    found = [p.place for p in mail_problems(tmp_path, text) if p.code in ("T303", "T315")]
+    assert [lines[at.line - 1][at.column - 1 : at.column - 1 + at.length] for at in found] == underlined
+
+
 def test_a_misspelt_key_is_the_missing_one(tmp_path: Path) -> None:
     """`subjct:` is one mistake, not two."""
     assert said(mail_problems(tmp_path, "---\nsubjct: x\n---\nx")) == ["2:1 T306"]
@@ -100,13 +128,13 @@ def test_a_misspelt_key_is_the_missing_one(tmp_path: Path) -> None:
 
 def test_all_mistakes_of_a_mail_at_once(tmp_path: Path) -> None:
     text = "---\nsubject: x\nprehead: y\n---\n{{ contact.nmae }} {{ account.pln }}\n\n{{ contact.name | uper }} no-reply"
-    assert said(mail_problems(tmp_path, text)) == ["3:1 T306", "5:4 T304", "5:23 T304", "7:1 T315", "7:27 T313"]
+    assert said(mail_problems(tmp_path, text)) == ["3:1 T306", "5:4 T304", "5:23 T304", "7:19 T315", "7:27 T313"]
 
 
 def test_a_body_that_is_no_jinja_hides_nothing_of_the_subject(tmp_path: Path) -> None:
     """Each piece is judged by itself: what cannot be read is passed over, not the whole mail."""
     text = "---\nsubject: For {{ acount.name }}\npreheader: '{% if x'\n---\n{{ account.name }"
-    assert said(mail_problems(tmp_path, text)) == ["2:17 T304", "3:12 T303", "5:1 T303"]
+    assert said(mail_problems(tmp_path, text)) == ["2:17 T304", "3:13 T303", "5:1 T303"]
 
 
 def test_a_wrong_block_hides_no_name_of_a_slack_template(tmp_path: Path) -> None:
@@ -263,7 +291,7 @@ SLACK = [
     ),
     pytest.param("text: x\nblocks:\n" + "  - type: divider\n" * 51, "3:5 T331", id="too many blocks"),
     pytest.param("text: x\nblocks:\n  - type: image\n    alt_text: x\n    image_url: ftp://x\n", "5:16 T317", id="a wrong URL"),
-    pytest.param("text: '{{ x.y() }}'\n", "1:8 T315", id="a call"),
+    pytest.param("text: '{{ x.y() }}'\n", "1:11 T315", id="a call"),
     pytest.param("text: '{% if x %}'\n", "1:8 T303", id="syntax"),
 ]
 

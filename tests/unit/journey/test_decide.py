@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cs_engine.journey.decide import NO_TIME, Cohort, View, Walk, walk
+from cs_engine.instants import NO_TIME
+from cs_engine.journey.decide import Cohort, View, Walk, walk
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place
 from cs_engine.playbook.plan import AnyStep, Branch, Edge, Email, People, Plan, Schedule, Stop, Wait, WaitUntil
@@ -38,11 +40,32 @@ def plan(*steps: AnyStep, goal: str | None = None, exit: str | None = None) -> P
 
 
 def standing(step: str, *, since: int = NOW, ended: int = NO_TIME, otherwise_done: bool = False, size: int = 1) -> Cohort:
-    return Cohort(step, np.arange(size), np.full(size, since), np.full(size, ended), np.full(size, otherwise_done))
+    return Cohort(
+        step,
+        np.arange(size),
+        np.full(size, since),
+        np.full(size, ended),
+        np.full(size, otherwise_done),
+        np.full(size, since),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=np.int64),
+    )
 
 
 def arriving(step: str, size: int = 1) -> Cohort:
-    return Cohort(step, np.arange(size), np.full(size, NOW), np.full(size, NO_TIME), np.zeros(size, dtype=bool), arriving=True)
+    return Cohort(
+        step,
+        np.arange(size),
+        np.full(size, NOW),
+        np.full(size, NO_TIME),
+        np.zeros(size, dtype=bool),
+        np.full(size, NOW),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=bool),
+        np.zeros(size, dtype=np.int64),
+        arriving=True,
+    )
 
 
 def go(of: Plan, cohort: Cohort, truths: Mapping[str, bool | list[bool]] | None = None, reached: bool = True) -> Walk:
@@ -57,6 +80,9 @@ def go(of: Plan, cohort: Cohort, truths: Mapping[str, bool | list[bool]] | None 
             reaches=lambda _: np.full(size, reached),
             history=lambda _: np.zeros(size, dtype=bool),
             after=lambda at, duration: at + duration.amount * DAY,
+            arms=lambda split, rows: rows % len(split.arms),
+            times=lambda e: np.array(known[e.text]),
+            days=lambda at: at // DAY,
         ),
     )
 
@@ -103,7 +129,7 @@ def test_goal_beats_exit_and_both_beat_the_step() -> None:
 
 
 def test_a_subject_that_is_not_there_any_more_leaves() -> None:
-    cohort = Cohort("w", np.array([-1]), np.array([0]), np.array([NO_TIME]), np.array([False]))
+    cohort = replace(standing("w", since=0), row=np.array([-1]))
     out = go(plan(wait("w", 1, None)), cohort)
     assert (out.finished[0], out.passed[0].reason) == ("exit", "subject_gone")
 

@@ -123,17 +123,27 @@ WRONG = [
     ("", "X201", "", "write a condition, such as changes_7d > 0"),
     ("usage_share > 80%", "X208", "80%", "write 0.8"),
     ("usage_share > 80 % and changes_7d > 1", "X208", "80 %", "write 0.8"),
-    ("account.plan = null", "X214", "null", "write is null"),
-    ("account.plan != null", "X214", "null", "write is not null"),
-    ("account.plan = vars.nothing", "X214", "vars.nothing", "write is null"),
+    ("account.plan = null", "X214", "= null", "write is null"),
+    ("account.plan != null", "X214", "!= null", "write is not null"),
+    ("null = account.plan", "X214", "null = account.plan", "write account.plan is null"),
+    ("account.plan = (null)", "X214", "= (null)", "write is null"),
+    ("7 days < quiet_days", "X213", "7 days < quiet_days", "write quiet_days > 7"),
+    ("(quiet_days) >= (7 days)", "X213", ">= (7 days)", "write >= 7"),
+    ("length(account.plan) > '3'", "X213", "> '3'", "write > 3"),
+    ("account.seats in (1, '14')", "X213", "'14'", "write 14"),
+    ("quiet_days between 7 days and 14", "X213", "7 days", "write 7"),
+    ("account.signed_up_at between 7 and now()", "X213", "account.signed_up_at", "write days_since(account.signed_up_at)"),
+    ("account.plan = none", "X211", "= none", "write is null"),
+    ("account.plan != nil", "X211", "!= nil", "write is not null"),
+    ("account.plan = vars.nothing", "X214", "= vars.nothing", "write is null"),
     ("account.plan = team", "X207", "team", "write 'team'"),
     ("account.plan = self-serve", "X207", "self-serve", "write 'self-serve'"),
     ("account.plan = self serve", "X207", "self serve", "write 'self serve'"),
     ('account.plan = "team"', "X207", '"team"', "write 'team'"),
-    ("quiet_days > 7 days", "X213", "7 days", "write > 7"),
-    ("quiet_days > 2 weeks", "X213", "2 weeks", "write > 14"),
-    ("account.signed_up_at > 7 days", "X213", "7 days", "write days_since(account.signed_up_at) > 7"),
-    ("account.signed_up_at > 7", "X213", "7", "write days_since(account.signed_up_at) > 7"),
+    ("quiet_days > 7 days", "X213", "> 7 days", "write > 7"),
+    ("quiet_days > 2 weeks", "X213", "> 2 weeks", "write > 14"),
+    ("account.signed_up_at > 7 days", "X213", "account.signed_up_at > 7 days", "write days_since(account.signed_up_at) > 7"),
+    ("account.signed_up_at > 7", "X213", "account.signed_up_at > 7", "write days_since(account.signed_up_at) > 7"),
     ("account.signed_up_at > '2026-02-30'", "X213", "'2026-02-30'", "write a date that exists, as '2026-01-31'"),
     ("account.renewal_at < now() + 3d", "X290", "3d", "write 3 days"),
     ("account.renewal_at < now() + 3 day", "X290", "3 day", "write 3 days"),
@@ -142,11 +152,11 @@ WRONG = [
     ("account.churned && reached('habit')", "X209", "&&", "write and"),
     ("account.churned || reached('habit')", "X209", "||", "write or"),
     ("account.plan in ['a', 'b']", "X209", "[", "write in ('a', 'b')"),
-    ("account.plan in 'a'", "X209", "'a'", "write in ('a')"),
+    ("account.plan in 'a'", "X209", "in 'a'", "write in ('a')"),
     ("account.plan in ()", "X203", "()", "write in ('a', 'b')"),
-    ("account.plan is 'x'", "X209", "is", "write = 'x'"),
-    ("account.plan is not 'x'", "X209", "is not", "write <> 'x'"),
-    ("account.plan is blank", "X209", "blank", "write is null"),
+    ("account.plan is 'x'", "X209", "is 'x'", "write = 'x'"),
+    ("account.plan is not 'x'", "X209", "is not 'x'", "write <> 'x'"),
+    ("account.plan is blank", "X209", "is blank", "write is null"),
     ("account.plan　= 'team'", "X205", "　", "write account.plan = 'team'"),
     ("account.plan = 「team」", "X205", "「team」", "write account.plan = 'team'"),
     ("account.plan = ’team’", "X205", "’team’", "write account.plan = 'team'"),
@@ -174,7 +184,7 @@ WRONG = [
     ("count(changes_7d) > 3", "X215", "count", "define a metric in metrics.yaml and use its name"),
     ("account.churned = yes", "X209", "yes", "write true"),
     ("account.churned = 'yes'", "X213", "'yes'", "write true"),
-    ("account.seats = '14'", "X213", "'14'", "write = 14"),
+    ("account.seats = '14'", "X213", "= '14'", "write = 14"),
     ("account.plan = 3", "X213", "3", "write '3'"),
     ("0 < changes_7d < 5", "X213", "0 < changes_7d < 5", "write 0 < changes_7d and changes_7d < 5"),
     ("changes_7d", "X213", "changes_7d", "write changes_7d > 0"),
@@ -197,6 +207,26 @@ def test_a_mistake_is_one_problem_with_its_place_and_mend(text: str, code: str, 
     assert [(p.code, p.mend) for p in problems] == [(code, mend)]
     place = problems[0].place
     assert text[place.column - 1 : place.column - 1 + place.length] == words
+
+
+LITERAL = [
+    w
+    for w in WRONG
+    if (w[1] in ("X213", "X214") or "null" in w[3]) and w[3].startswith("write ") and "…" not in w[3] and " as " not in w[3]
+]
+
+
+@pytest.mark.parametrize(("text", "code", "words", "mend"), LITERAL, ids=[w[0] for w in LITERAL])
+def test_a_mend_put_where_the_caret_is_mends(text: str, code: str, words: str, mend: str) -> None:
+    """Followed to the letter, `write is null` under `= null` leaves no `= is null`."""
+    _, problems = condition(text)
+    assert [p.code for p in problems] == [code]
+    at = problems[0].place.column - 1
+    mended = text[:at] + mend.removeprefix("write ") + text[at + len(words) :]
+    if text.startswith("account.signed_up_at between"):  # its second bound is a time; the first is mended
+        mended = mended.replace("now()", "14")
+    made, left = condition(mended)
+    assert (made is not None, list(left)) == (True, []), mended
 
 
 def test_a_full_width_percentage_is_mended_to_what_is_right() -> None:

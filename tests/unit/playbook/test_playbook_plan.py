@@ -210,3 +210,10 @@ def test_every_edge_runs_forward_but_the_one_back_to_its_wait(steps: list[str]) 
                 assert edge.to in step.watched_by
             else:
                 assert position[edge.to] > position[step.id]
+
+
+def test_a_step_that_sends_stands_where_it_names_its_template(folder: Folder) -> None:
+    """A template that lacks a language is underlined itself, not the step's id."""
+    plan = folder.steps("- id: a\n  email: onboarding/welcome\n- {id: b, cta: stuck}\n- {id: c, wait: 1 day}").plan()
+    assert [(step.place.line, step.place.column, step.place.length) for step in plan.steps][:2] == [(4, 12, 18), (5, 18, 5)]
+    assert (plan.steps[2].place.line, plan.steps[2].place.column) == (6, 5)

@@ -1,0 +1,49 @@
+"""What plans say of messages at the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cs_engine.instants import Micros
+from cs_engine.language.expression import Duration
+from cs_engine.playbook.plan import Cta, Email, Notice
+from cs_engine.ports import Candidate
+from cs_engine.run.context import TickContext
+
+
+class PlanRules:
+    """The rules of the plans that messages come from, within one tick."""
+
+    def __init__(self, tick: TickContext) -> None:
+        self._tick = tick
+        self._ends: dict[tuple[Micros, Duration], Micros] = {}
+
+    def expiries(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
+        """For each from when on it is not sent any more; None: it keeps."""
+        return [self._expiry(candidate) for candidate in candidates]
+
+    def holds(self, candidates: Sequence[Candidate]) -> list[bool]:
+        """For each whether its playbook or the project holds mail to it."""
+        held = [False] * len(candidates)
+        for digest in {c.digest for c in candidates}:
+            plan = self._tick.plans.get(digest)
+            mask = None if plan is None else self._tick.held(plan)
+            if plan is None or mask is None:
+                continue
+            mine = [i for i, c in enumerate(candidates) if c.digest == digest]
+            rows = self._tick.rows_of(plan.subject, [candidates[i].subject_id for i in mine])
+            for i, is_held in zip(mine, (mask[rows] & (rows >= 0)).tolist(), strict=True):
+                held[i] = is_held
+        return held
+
+    def _expiry(self, candidate: Candidate) -> Micros | None:
+        plan = self._tick.plans.get(candidate.digest)
+        step = plan.step(candidate.step) if plan is not None and candidate.kind != "cta_update" else None
+        if plan is None or not isinstance(step, Email | Notice | Cta) or step.expires is None:
+            return None
+        key = (candidate.planned_at, step.expires)
+        if key not in self._ends:
+            self._ends[key] = int(self._tick.view(plan).after(np.array([candidate.planned_at]), step.expires)[0])
+        return self._ends[key]

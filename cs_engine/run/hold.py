@@ -1,0 +1,56 @@
+"""While a hold is on, passages stand still: only goal, exit and while are looked at. What they waited for waits on afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cs_engine.instants import to_micros
+from cs_engine.journey.enrolment import Standing, Timer, released, stopped
+from cs_engine.journey.policy import HOLD
+from cs_engine.playbook.plan import Plan
+from cs_engine.ports import JournalLine
+from cs_engine.run.claimed import PlanRules
+from cs_engine.run.context import TickContext
+
+
+def hold(tick: TickContext, plan: Plan, members: Sequence[Standing]) -> list[Standing]:
+    """Stops the timers of those whom a hold has reached since the last tick, starts those whose hold is over; all as they stand now."""
+    conditions = tick.engine.project.holds_of(plan)
+    if not conditions and all(who.held_since is None for who in members):
+        return list(members)
+    rows = tick.rows_of(plan.subject, [who.subject_id for who in members])
+    running = np.fromiter((who.held_since is None for who in members), np.bool_, len(members))
+    now, lines = list(members), []
+    held = np.zeros(len(members), dtype=bool)
+    for condition in conditions:
+        here = np.flatnonzero((rows >= 0) & ~held)
+        here = here[tick.over(plan.subject, condition)[rows[here]]]
+        held[here] = True
+        fresh = here[running[here]]
+        own = condition.grain is plan.subject and condition.names
+        seen = tick.facts.seen(condition, rows[fresh]) if own else [""] * len(fresh)
+        for i, values in zip(fresh.tolist(), seen, strict=True):
+            now[i] = stopped(members[i], tick.at)
+            lines.append(_line(tick, plan, members[i], "held", values))
+    for i in np.flatnonzero(~held & ~running).tolist():
+        now[i] = released(members[i], tick.at)
+        lines.append(_line(tick, plan, members[i], "released", ""))
+    changed = [new for old, new in zip(members, now, strict=True) if old is not new]
+    if changed:
+        timers = [Timer(who.id, who.revision, who.since, who.step_ended_at, who.held_since) for who in changed]
+        tick.engine.store.set_timers(timers, lines)
+    return now
+
+
+def wake(tick: TickContext) -> None:
+    """Mail that no hold keeps any more may go."""
+    waiting = tick.engine.store.held_for(HOLD)
+    free = [c.id for c, held in zip(waiting, PlanRules(tick).holds(waiting), strict=True) if not held]
+    if free:
+        tick.engine.store.wake(free, to_micros(tick.clock.now()))
+
+
+def _line(tick: TickContext, plan: Plan, who: Standing, event: str, seen: str) -> JournalLine:
+    return JournalLine(tick.at, plan.playbook, who.account_id, who.subject_id, who.id, who.step, event, HOLD, seen)

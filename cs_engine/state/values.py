@@ -1,0 +1,28 @@
+"""What playbooks have set of accounts: laid over what the sources say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from cs_engine.ports import ValueSet
+from cs_engine.state import schema
+from cs_engine.state.database import Tx
+
+
+def put(tx: Tx, values: Sequence[ValueSet]) -> None:
+    """The latest value counts."""
+    rows = sorted({(row.name, row.account_id): row for row in values}.values())
+    again = "ON CONFLICT (name, account_id) DO UPDATE SET value = excluded.value, playbook = excluded.playbook, set_at = excluded.set_at"
+    tx.upsert(schema.account_values, ValueSet._fields, rows, again)
+
+
+def every(tx: Tx) -> dict[str, tuple[list[str], list[Any]]]:
+    """Attribute -> (accounts, values)."""
+    found: dict[str, tuple[list[str], list[Any]]] = {}
+    for name, account, value in tx.rows("SELECT name, account_id, value FROM account_values ORDER BY name, account_id"):
+        accounts, values = found.setdefault(name, ([], []))
+        accounts.append(account)
+        values.append(json.loads(value))
+    return found

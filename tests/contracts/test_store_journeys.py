@@ -1,0 +1,57 @@
+"""The store's contract: what journeys remember of experiments, of what playbooks set, and of who is enrolled by hand."""
+
+from __future__ import annotations
+
+from cs_engine.journey import enrolment
+from cs_engine.journey.experiment import Assignment
+from cs_engine.ports import Change, EnrolRequest, ValueSet
+from cs_engine.state import SqlStore
+from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, entered, events, line, passage, standing
+
+LATER = NOW + DAY
+
+
+def test_an_account_has_one_arm_in_an_experiment_the_latest(store: SqlStore) -> None:
+    store.commit(Change(assignments=[Assignment("hello", "acc_1", "control", NOW), Assignment("other", "acc_1", "treated", NOW)]), NOW)
+    later = [Assignment("hello", "acc_1", "treated", LATER), Assignment("hello", "acc_2", "control", LATER)]
+    store.commit(Change(assignments=later), LATER)
+    assert store.assigned("hello") == {"acc_1": "treated", "acc_2": "control"}
+    assert store.assigned("nothing") == {}
+
+
+def test_a_holdout_only_shrinks(store: SqlStore) -> None:
+    for share in (0.1, 0.05, 0.2):
+        store.put_holdout(PLAYBOOK, share)
+    store.put_holdout("other", 0.3)
+    assert store.holdouts() == {PLAYBOOK: 0.05, "other": 0.3}
+
+
+def test_values_keep_their_kind_and_the_latest_counts(store: SqlStore) -> None:
+    store.commit(Change(values=[ValueSet("acc_1", "stage", '"old"', PLAYBOOK, NOW), ValueSet("acc_1", "score", "2.5", PLAYBOOK, NOW)]), NOW)
+    later = [ValueSet("acc_1", "stage", '"新しい"', "other", LATER), ValueSet("acc_2", "vip", "true", "other", LATER)]
+    store.commit(Change(values=later), LATER)
+    assert store.values() == {"stage": (["acc_1"], ["新しい"]), "score": (["acc_1"], [2.5]), "vip": (["acc_2"], [True])}
+
+
+def test_a_request_waits_once_until_it_is_answered(store: SqlStore) -> None:
+    store.request([EnrolRequest(PLAYBOOK, "acc_1", "manual", NOW)])
+    store.commit(Change(requests=[EnrolRequest(PLAYBOOK, "acc_1", "first/over", LATER)]), LATER)
+    store.request([EnrolRequest("other", "acc_1", "x/y", LATER)])
+    assert store.requests(PLAYBOOK) == {"acc_1": "manual"}
+    store.drop_requests(PLAYBOOK, ["acc_1", "acc_9"], [line("not_enrolled", enrolment="")])
+    assert (store.requests(PLAYBOOK), store.requests("other")) == ({}, {"acc_1": "x/y"})
+    assert events(store) == [("not_enrolled", "")]
+
+
+def test_a_passage_keeps_that_it_is_control_and_since_when_it_is_held(store: SqlStore) -> None:
+    store.commit(Change([passage("enr_1", control=True, held_since=NOW)]), NOW)
+    assert (standing(store).control, standing(store).held_since, standing(store).entered_at) == (True, NOW, NOW)
+    assert store.enrolments_of("acc_1", PLAYBOOK)[0].control is True
+
+
+def test_a_move_writes_how_often_the_step_was_done_again(store: SqlStore) -> None:
+    store.commit(entered("1"), NOW)
+    store.commit(Change(moves=[enrolment.parked(standing(store), "welcome", LATER, repeats=2)]), LATER)
+    assert standing(store).repeats == 2
+    store.commit(Change(moves=[enrolment.parked(standing(store), "settle", LATER)]), LATER)
+    assert standing(store).repeats == 0
