@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,8 +108,17 @@ class Server:
     def ask(self, path: str, body: Mapping[str, Any] | None = None, method: str = "POST") -> Any:
         data = json.dumps(body or {}).encode() if method != "GET" else None
         request = urllib.request.Request(f"{self.url}/{path}", data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=30) as response:
-            text = response.read()
+        text = b""
+        for patience in (1, 2, 4, 8, 0):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    text = response.read()
+                break
+            except urllib.error.HTTPError as error:
+                # What a server on SQLite says while its file is locked; Prefect's own client waits and asks again, too.
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE or not patience:
+                    raise
+                time.sleep(patience)
         return json.loads(text) if text else None
 
     def prefect(self, *arguments: str, cwd: Path, seconds: float = 90) -> str:
