@@ -165,17 +165,35 @@ def to_sql(duration: Duration) -> str | None:
     return None if unit is None else f"INTERVAL {duration.amount} {unit}"
 
 
+BUSINESS_DAYS = "business days"
+"""The variable of the business days, by their number from `FIRST_DAY` on: INTEGER[], sorted. Unset where weekends alone are none."""
+BUSINESS_DAYS_UP_TO = "business days up to"
+"""The variable of how many of them there are up to each day, `FIRST_DAY` the first: INTEGER[]."""
+FIRST_DAY = date(1970, 1, 1)
+
+
 def shifted_sql(instant: str, duration: Duration, sign: int) -> str:
-    """DuckDB SQL of an instant moved by a duration, as `add` does it, in the session's zone. `sign` is 1 or -1."""
+    """DuckDB SQL of an instant moved by a duration, as `add` does it, in the session's zone. `sign` is 1 or -1.
+
+    Business days are those of the variables; without them, and outside of their span, Monday to Friday.
+    """
     if interval := to_sql(duration):
         return f"({instant} {'+' if sign > 0 else '-'} {interval})"
     if not duration.amount:
         return instant
-    day = f"isodow(CAST({instant} AS DATE))"
-    n = duration.amount
-    if sign > 0:
-        days = f"{n} + 2 * ((least({day}, 5) - 1 + {n}) // 5) - ({day} - least({day}, 5))"
-    else:
-        start = f"(CASE WHEN {day} > 5 THEN 1 ELSE {day} END)"
-        days = f"-{n} - 2 * ((5 - {start} + {n}) // 5) + (CASE WHEN {day} > 5 THEN 8 - {day} ELSE 0 END)"
+    number = f"date_diff('day', DATE '{FIRST_DAY}', CAST({instant} AS DATE))"
+    every, up_to = (f"CAST(getvariable('{name}') AS INTEGER[])" for name in (BUSINESS_DAYS, BUSINESS_DAYS_UP_TO))
+    # A list gives its last for the index -1, and nothing for 0.
+    before = f"CASE WHEN {number} > 0 THEN {up_to}[{number}] END"
+    nth = f"{up_to}[greatest({number} + 1, 0)] + {duration.amount}" if sign > 0 else f"greatest({before} - {duration.amount - 1}, 0)"
+    days = f"coalesce({every}[{nth}] - {number}, {_weekdays_shift_sql(instant, duration.amount, sign)})"
     return f"({instant} + to_days(CAST({days} AS INTEGER)))"
+
+
+def _weekdays_shift_sql(instant: str, n: int, sign: int) -> str:
+    """By how many days that many business days from an instant move it, where weekends alone are none."""
+    day = f"isodow(CAST({instant} AS DATE))"
+    if sign > 0:
+        return f"{n} + 2 * ((least({day}, 5) - 1 + {n}) // 5) - ({day} - least({day}, 5))"
+    start = f"(CASE WHEN {day} > 5 THEN 1 ELSE {day} END)"
+    return f"-{n} - 2 * ((5 - {start} + {n}) // 5) + (CASE WHEN {day} > 5 THEN 8 - {day} ELSE 0 END)"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from cs_engine.playbook.config import CalendarSpec, ProjectConfig
 
 SHIPPED: Mapping[str, CalendarSpec] = {
-    "jp": CalendarSpec(holidays="JP"),
+    "jp": CalendarSpec(holidays="JP", **{"with": ("year_end",)}),
     "us": CalendarSpec(holidays="US"),
     "year_end": CalendarSpec(days=("12-29/01-03",)),
     "golden_week": CalendarSpec(days=("04-29/05-05",)),

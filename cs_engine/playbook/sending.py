@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 from cs_engine.instants import Micros
 from cs_engine.language import durations
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.calendars import Calendars, is_country, parse_span
-from cs_engine.playbook.config import EVERYBODY, CalendarSpec, ProjectConfig
+from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CalendarSpec, ProjectConfig
 from cs_engine.playbook.shape import Path, shown
+
+_COMMON_YEAR = 2001
+"""Begins on a Monday; calendars of every year are looked at in it."""
 
 
 def check_sending(config: ProjectConfig, document: Document, problems: Problems) -> None:
@@ -37,8 +41,24 @@ def check_window(config: ProjectConfig, document: Document, problems: Problems) 
             problems.add(place, "P211", f"{shown(locale)} is no language", f"write one such as ja or en-US, or {EVERYBODY}")
         for index, name in enumerate(names):
             _check_name(name, specs, document, ("no_send", locale, index), problems)
+    _check_opens(config, document, problems)
     if config.business_calendar is not None:
         _check_name(config.business_calendar, specs, document, ("business_calendar",), problems)
+
+
+def _check_opens(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """That every year leaves each language a day. Public holidays never take them all."""
+    if any(problem.code == "P211" for problem in problems.in_file(document.file)):
+        return
+    calendars = Calendars({name: spec.model_copy(update={"holidays": None}) for name, spec in Calendars.of(config).specs.items()})
+    sent_on = {DAYS_OF_WEEK.index(day) + 1 for day in config.send_days}
+    for locale, names in config.no_send.items():
+        closed = frozenset().union(*(calendars.days(name, _COMMON_YEAR) for name in {*names, *config.no_send.get(EVERYBODY, ())}))
+        days = (date(_COMMON_YEAR, 1, 1) + timedelta(days=n) for n in range(365))
+        if not any(day.isoweekday() in sent_on and day not in closed for day in days):
+            who = "" if locale == EVERYBODY else f" to those who read {locale}"
+            place = document.place(("no_send", locale))
+            problems.add(place, "P211", f"no day of the year is left on which mail{who} may go", "leave a calendar out, or add send_days")
 
 
 def _check_calendar(name: str, spec: CalendarSpec, specs: Mapping[str, CalendarSpec], document: Document, problems: Problems) -> None:

@@ -211,6 +211,7 @@ class DuckdbFacts:
             return np.full(self._sizes[expression.grain], NEVER)
         self.need(expression.grain, expression.names)
         asked = f'SELECT "#row", coalesce(epoch_us(TRY({expression.sql})), {NO_TIME}) AS at FROM {expression.grain.table}'
+        self._days.tell(self._db, asked)
         try:
             found = self._db.execute(asked).fetchnumpy()
         except duckdb.Error as error:

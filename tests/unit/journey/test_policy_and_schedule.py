@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey.hours import QuietHours, Window
@@ -96,9 +98,40 @@ def test_a_zone_that_does_not_exist_is_the_projects() -> None:
         (Schedule("", cron="0 9 * * 1-5"), "2026-03-06T10:00+00:00", "Europe/Berlin", "2026-03-09T08:00+00:00"),
         # The day has 23 hours in Berlin: nine o'clock comes an hour earlier in UTC.
         (Schedule("", cron="0 9 * * *"), "2026-03-28T08:00+00:00", "Europe/Berlin", "2026-03-29T07:00+00:00"),
+        # Half past two is not there on that day: at once after the gap. It comes twice on 25 October: the first of the two, once.
+        (Schedule("", cron="30 2 * * *"), "2026-03-28T02:00+00:00", "Europe/Berlin", "2026-03-29T01:00+00:00"),
+        (Schedule("", cron="30 2 * * *"), "2026-10-24T02:00+00:00", "Europe/Berlin", "2026-10-25T00:30+00:00"),
+        (Schedule("", cron="30 2 * * *"), "2026-10-25T00:30+00:00", "Europe/Berlin", "2026-10-26T01:30+00:00"),
+        # Havana's midnight is not there on 8 March, and comes twice on 1 November.
+        (Schedule("", every_minutes=1440), "2026-03-07T12:00+00:00", "America/Havana", "2026-03-08T05:00+00:00"),
+        (Schedule("", every_minutes=1440), "2026-11-01T04:00+00:00", "America/Havana", "2026-11-02T05:00+00:00"),
     ],
 )
 def test_next_due(schedule: Schedule, now: str, zone: str, due: str) -> None:
     found = next_due(schedule, at(now), ZoneInfo(zone))
     assert found == at(due)
     assert found.tzinfo is UTC
+
+
+ZONES = (
+    "UTC", "Europe/Berlin", "America/New_York", "America/Havana", "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Beirut",
+)  # fmt: skip
+MOMENTS = st.integers(0, 16 * 366 * 24 * 60).map(lambda minutes: datetime(2010, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
+
+
+@settings(max_examples=300)
+@given(MOMENTS, st.sampled_from(ZONES), st.sampled_from([5, 15, 60, 420, 1440]))
+@example(datetime(2010, 11, 7, 2, 45, tzinfo=UTC), "America/St_Johns", 15)  # midnight has been, and comes again
+def test_what_is_due_next_lies_ahead_and_no_farther_than_its_span(now: datetime, zone: str, minutes: int) -> None:
+    due = next_due(Schedule("", every_minutes=minutes), now, ZoneInfo(zone))
+    assert now < due <= now + timedelta(minutes=minutes) + timedelta(hours=1) * (minutes == 1440)
+
+
+@given(MOMENTS, st.sampled_from(ZONES), st.sampled_from([Schedule("", every_minutes=1440), Schedule("", cron="30 2 * * *")]))
+def test_what_runs_daily_runs_once_on_every_local_day(now: datetime, zone: str, schedule: Schedule) -> None:
+    """Through gaps and folds of summer time: no day without, and none with two."""
+    days, at = [], now
+    for _ in range(10):
+        at = next_due(schedule, at, ZoneInfo(zone))
+        days.append(at.astimezone(ZoneInfo(zone)).date())
+    assert days == [days[0] + timedelta(days=n) for n in range(10)]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cs_engine.instants import from_micros
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration
 from cs_engine.language.problems import Place, Problems
+from cs_engine.playbook.calendars import SHIPPED, Calendars
+from cs_engine.playbook.config import CalendarSpec
+from cs_engine.sources.days import Days
 from tests.unit.language.facts_scope import facts
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -122,3 +126,28 @@ def test_sql_moves_an_instant_as_python_does() -> None:
             assert row[0] == durations.add(start, length, NEW_YORK, sign).timestamp() * 1_000_000
 
         same()
+
+
+def test_sql_moves_an_instant_over_the_calendars_days_as_python_does() -> None:
+    """Weekends and Japan's holidays with the turn of the year and Obon; before the first year and after the last weekends alone."""
+    calendars = Calendars({**SHIPPED, "office": CalendarSpec.model_validate({"with": ["jp", "obon"], "bridge_days": True})})
+    zone = ZoneInfo("Asia/Tokyo")
+    with facts("Asia/Tokyo") as connection:
+        Days(calendars, "office", date(2026, 3, 2)).tell(connection, f"'{durations.BUSINESS_DAYS}'")
+
+        @settings(max_examples=300, deadline=None)
+        @given(st.integers(0, 24 * 800), st.integers(0, 30), st.sampled_from([1, -1]))
+        def same(hour: int, amount: int, sign: int) -> None:
+            start, length = datetime(2025, 12, 1, tzinfo=UTC) + timedelta(hours=hour), Duration(amount, "business days")
+            assert moved(start, length, sign) == durations.add(start, length, zone, sign, lambda day: calendars.has("office", day))
+
+        def moved(start: datetime, length: Duration, sign: int) -> datetime:
+            sql = durations.shifted_sql(f"TIMESTAMPTZ '{start.isoformat(sep=' ')}'", length, sign)
+            row = connection.execute(f"SELECT epoch_us({sql})").fetchone()
+            assert row is not None
+            return from_micros(row[0])
+
+        same()
+        for year in (1950, 1969, 1970, 2036, 2037, 2050):
+            start, length = datetime(year, 6, 6, tzinfo=UTC), Duration(3, "business days")  # June has no holidays
+            assert [moved(start, length, sign) for sign in (1, -1)] == [durations.add(start, length, zone, sign) for sign in (1, -1)]

@@ -30,7 +30,18 @@ def test_the_public_holidays_of_japan_with_their_substitutes() -> None:
     found = days(calendars(), "jp", 2026)
     # 3 May is a Sunday: Wednesday, 6 May, stands in. 22 September lies between two holidays.
     assert {"01-01", "04-29", "05-03", "05-04", "05-05", "05-06", "09-21", "09-22", "09-23"} <= found
-    assert "12-29" not in found
+
+
+def test_japans_calendar_has_the_turn_of_the_year_and_obon_and_bridge_days_as_options() -> None:
+    turn = {"12-29", "12-30", "12-31", "01-01", "01-02", "01-03"}
+    assert turn <= days(calendars(), "jp", 2026)
+    assert not turn - {"01-01"} & days(calendars(jp=spec(holidays="JP")), "jp", 2026)
+    office = days(calendars(jp=spec(holidays="JP", bridge_days=True, **{"with": ["year_end", "obon"]})), "jp", 2026)
+    assert turn | {"08-13", "08-14"} <= office
+    # Bridges: Monday, 10 August, before the holiday of the 11th, and the 12th between that and Obon; the Mondays 2 November and
+    # 28 December before what follows.
+    bridges = {"08-10", "08-12", "11-02", "12-28"}
+    assert office - days(calendars(), "jp", 2026) == bridges | {"08-13", "08-14", "08-15", "08-16"}
 
 
 def test_the_public_holidays_of_the_united_states() -> None:
@@ -88,6 +99,14 @@ def test_the_29th_of_february_is_the_28th_where_there_is_none() -> None:
         (
             "calendars: {one: {with: [two]}, two: {with: [one]}}",
             '8:26 error P211 "two" includes "one" itself; leave one out | 8:46 error P211 "one" includes "two" itself; leave one out',
+        ),
+        (
+            "calendars: {always: {days: [01-01/06-30, 07-01/12-31]}}\nno_send: {all: [obon], ja: [always]}",
+            "9:28 error P211 no day of the year is left on which mail to those who read ja may go; leave a calendar out, or add send_days",
+        ),
+        (
+            "calendars: {summer: {days: [04-01/09-30]}, winter: {days: [10-01/03-31]}}\nno_send: {all: [summer, jp], ja: [winter]}",
+            "9:34 error P211 no day of the year is left on which mail to those who read ja may go; leave a calendar out, or add send_days",
         ),
         (
             'quiet_hours: {from: "08:00", to: "08:00"}',
