@@ -8,9 +8,12 @@ written by the state when the last of them settles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
+from cs_engine.journey.columns import from_columns
 
 ACTIVE = "active"
 FINISHED = "finished"
@@ -110,6 +113,14 @@ def released(who: Standing, at: Micros) -> Standing:
 def parked(who: Standing, step: str, since: Micros, otherwise_done: bool = False, repeats: int = 0) -> Move:
     """Stands at `step` since `since`, which has been done again so often."""
     return Move(who.id, who.revision, ACTIVE, step, otherwise_done, since, "", repeats)
+
+
+def all_parked(
+    who: Sequence[Standing], steps: Sequence[str], since: Sequence[Micros], otherwise_done: Sequence[bool], repeats: Sequence[int]
+) -> list[Move]:
+    """`parked` for many at once."""
+    ids, revisions = [w.id for w in who], [w.revision for w in who]
+    return from_columns(Move, ids, revisions, repeat(ACTIVE), steps, otherwise_done, since, repeat(""), repeats)
 
 
 def finished(who: Standing, reason: str, at: Micros) -> Move:

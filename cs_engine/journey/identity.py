@@ -1,23 +1,38 @@
-"""Identities derive from what they name, so that a thing can be planned once only."""
+"""Identities derive from what they name, so that a thing can be planned once only.
+
+Those of one playbook begin alike: a batch of them goes into few pages of the database's indexes, not into all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 
 def enrolment_id(playbook: str, subject: str, key: str, passage: int) -> str:
     """The id of one passage: playbook, subject, value of `once_per`, number of the passage."""
-    return "enr_" + _digest(playbook, subject, key, str(passage))
+    return f"enr_{_near(playbook)}{_digest(playbook, subject, key, str(passage))}"
+
+
+def enrolment_ids(playbook: str, subjects: Sequence[str], keys: Sequence[str], passages: Sequence[int]) -> list[str]:
+    """`enrolment_id` for many of one playbook."""
+    return [enrolment_id(playbook, *one) for one in zip(subjects, keys, passages, strict=True)]
 
 
 def message_id(enrolment: str, step: str, channel: str, recipient: str, repeat: int = 0) -> str:
     """The id of one message. `recipient` is a contact id or a staff e-mail, resolved when planned."""
-    return "msg_" + _digest(enrolment, step, channel, recipient, str(repeat))
+    return f"msg_{enrolment[4:10]}{_digest(enrolment, step, channel, recipient, str(repeat))}"
 
 
 def cta_id(account: str, playbook: str, step: str) -> str:
     """The id of a CTA: firing again updates the open one."""
     return "cta_" + _digest(account, playbook, step)
+
+
+@lru_cache(maxsize=1024)
+def _near(playbook: str) -> str:
+    return blake2b(playbook.encode(), digest_size=3).hexdigest()
 
 
 def _digest(*parts: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import repeat
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -119,7 +120,7 @@ class TickContext:
     def rows_of(self, grain: Grain, subjects: list[str]) -> Ints:
         """Their rows in the facts, -1 for who is not there."""
         index: Mapping[str, int] = self.facts.rows(grain)
-        return np.fromiter((index.get(s, -1) for s in subjects), np.int64, len(subjects))
+        return np.fromiter(map(index.get, subjects, repeat(-1)), np.int64, len(subjects))
 
     def _arms(self, plan: Plan, split: Split, rows: Ints) -> Ints:
         name = experiment.of_split(plan.playbook, split.id)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 
 from cs_engine.instants import NO_TIME
 from cs_engine.journey import identity
+from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Ints, walk
 from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
-from cs_engine.run.advance import MOST_AT_ONCE, arms_of, effects_of, journal_of, moves_of, requests_of, values_of
+from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
+from cs_engine.run.effects import arms_of, effects_of, requests_of, values_of
 from cs_engine.run.experiments import Groups
 
 
@@ -136,6 +139,8 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
         again = {(p.subject_id, p.key) for p, free in zip(passages, open_again.tolist(), strict=True) if free and p.rearmed}
     else:
         again = set()
+    if not passages:
+        return rows, [1] * len(rows)
     ids = tick.facts.ids(plan.subject)
     free, numbers = [], []
     for row in rows.tolist():
@@ -146,30 +151,19 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
     return np.array(free, dtype=np.int64), numbers
 
 
-def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: list[str], groups: Groups) -> None:
-    ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, rows)
-    at, first = tick.at, plan.first.id
+def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], keys: list[str], groups: Groups) -> None:
+    at, first, size = tick.at, plan.first.id, len(at_rows)
+    all_ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, at_rows)
+    subjects, own_keys = [all_ids[row] for row in at_rows.tolist()], [keys[row] for row in at_rows.tolist()]
+    ids = identity.enrolment_ids(plan.playbook, subjects, own_keys, numbers)
     controls = groups.controls(accounts)
-    who = [
-        Standing(
-            identity.enrolment_id(plan.playbook, ids[row], keys[row], number),
-            ids[row],
-            account,
-            first,
-            False,
-            at,
-            None,
-            0,
-            at,
-            None,
-            control,
-        )
-        for row, number, account, control in zip(rows.tolist(), numbers, accounts, controls, strict=True)
-    ]
-    size = len(rows)
+    who = from_columns(
+        Standing, ids, subjects, accounts, repeat(first), repeat(False), repeat(at), repeat(None), repeat(0), repeat(at), repeat(None),
+        controls, repeat(0),
+    )  # fmt: skip
     cohort = Cohort(
         first,
-        rows,
+        at_rows,
         np.full(size, at),
         np.full(size, NO_TIME),
         np.zeros(size, dtype=bool),
@@ -180,26 +174,23 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
         arriving=True,
     )
     result = walk(plan, cohort, tick.view(plan))
-    steps = result.step.tolist()
     held = tick.held(plan)
-    stopped = [at if is_held else None for is_held in held[rows].tolist()] if held is not None else [None] * size
-    new = [
-        NewEnrolment(
-            w.id, plan.playbook, plan.digest, w.subject_id, w.account_id, keys[row], numbers[i], steps[i], at, stopped[i], w.control
-        )
-        for i, (w, row) in enumerate(zip(who, rows.tolist(), strict=True))
-    ]
+    stopped = repeat(None) if held is None else [at if is_held else None for is_held in held[at_rows].tolist()]
+    new = from_columns(
+        NewEnrolment, ids, repeat(plan.playbook), repeat(plan.digest), subjects, accounts, own_keys, numbers, result.step.tolist(),
+        repeat(at), stopped, controls,
+    )  # fmt: skip
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
     differs = np.asarray((result.finished != "") | result.otherwise_done | (result.since != at), dtype=bool)
-    messages, ctas = effects_of(tick, plan, result, rows, who)
+    messages, ctas = effects_of(tick, plan, result, at_rows, who)
     condition = plan.enter or plan.audience
-    seen = tick.facts.seen(condition, rows) if condition is not None and condition.names else [""] * size
+    seen = tick.facts.seen(condition, at_rows) if condition is not None and condition.names else repeat("")
     plain = max(numbers) == 1 and not any(controls)
-    again = [""] * size if plain else [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
-    journal = [
-        JournalLine(at, plan.playbook, w.account_id, w.subject_id, w.id, first, "entered", again[i], seen[i]) for i, w in enumerate(who)
-    ]
-    journal += journal_of(tick, plan, result, rows, who)
+    how = repeat("") if plain else [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
+    journal = from_columns(
+        JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
+    )
+    journal += journal_of(tick, plan, result, at_rows, who)
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
@@ -210,7 +201,7 @@ def _enter(tick: TickContext, plan: Plan, rows: Ints, numbers: list[int], keys: 
     report.entered += size - sum(controls)
     report.control["entered"] += sum(controls)
     report.planned += len(messages)
-    report.count(change.moves, {w.id for w in who if w.control})
+    report.count(change.moves, {w.id for w in who if w.control} if any(controls) else ())
 
 
 def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ class Directory:
         index = self._facts.rows(Grain.CONTACT)
         everyone = np.arange(len(self._facts.ids(Grain.ACCOUNT)), dtype=np.int64)
         (values,) = self._facts.columns(Grain.ACCOUNT, [name], everyone)
-        return np.fromiter((index.get(v, -1) if v is not None else -1 for v in values), np.int64, len(values))
+        return np.fromiter(map(index.get, values, repeat(-1)), np.int64, len(values))
 
     @cached_property
     def _by_account(self) -> tuple[Rows, Rows]:

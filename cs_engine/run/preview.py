@@ -10,8 +10,8 @@ from cs_engine.journey.message import NewMessage, State
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import AnyStep, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Letter
-from cs_engine.run.advance import messages_for
 from cs_engine.run.context import TickContext
+from cs_engine.run.effects import messages_for
 from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Failed, Job
 
@@ -24,7 +24,7 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
         raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
     subject = _subject(tick, plan, account)
     who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
-    messages = list(messages_for(tick, plan, step, [who], tick.rows_of(plan.subject, [subject]), []))
+    messages = messages_for(tick, plan, step, [who], tick.rows_of(plan.subject, [subject]), [])
     if not messages:
         raise WrongUse(f"{step.id} has nobody to go to in {account}: no {step.to}", "see `to:` of the step, and project.yaml's people")
     letters = Letters(tick)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
@@ -17,7 +18,9 @@ _NEW = (*NewEnrolment._fields, "since", "moved_at")
 def enrol(tx: Tx, new: Sequence[NewEnrolment], now: Micros) -> set[str]:
     """Begins the passages and answers the ids of those it left out, because they are there or their subject is inside already."""
     # In the order of ids: these are random, and the index is written page after page.
-    rows = sorted((*row, row.entered_at, now) for row in {row.id: row for row in new}.values())
+    columns = list(zip(*sorted({row.id: row for row in new}.values()), strict=True))
+    entered_at = columns[NewEnrolment._fields.index("entered_at")] if columns else ()
+    rows = list(zip(*columns, entered_at, repeat(now), strict=False))
     return tx.insert_new(schema.enrolments, _NEW, rows)
 
 
@@ -25,20 +28,20 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
     """Applies the moves. Raises LostRace when one finds another revision than it was decided on."""
     in_order = sorted(moves)
     ended = [m for m in in_order if m.state == FINISHED]
-    parked = [m for m in in_order if m.state != FINISHED]
+    parked = [m for m in in_order if m.state != FINISHED] if ended else in_order
     # Two statements, so that those who stay active leave the indexes on `state` alone.
     moved = tx.update_each(
         schema.enrolments,
         ("step", "otherwise_done", "since", "moved_at", "repeats"),
         "revision = revision + 1, step_ended_at = NULL",
         ("id", "revision"),
-        [(m.step, m.otherwise_done, m.since, now, m.repeats, m.id, m.revision) for m in parked],
+        [(step, done, since, now, again, id, revision) for id, revision, _, step, done, since, _, again in parked],
     ) + tx.update_each(
         schema.enrolments,
         ("step", "otherwise_done", "since", "moved_at", "finished_at", "finished_reason"),
         "state = 'finished', revision = revision + 1, step_ended_at = NULL",
         ("id", "revision"),
-        [(m.step, m.otherwise_done, m.since, now, m.since, m.finished_reason, m.id, m.revision) for m in ended],
+        [(step, done, since, now, since, reason, id, revision) for id, revision, _, step, done, since, reason, _ in ended],
     )
     if moved != len(moves):
         raise LostRace

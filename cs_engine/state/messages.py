@@ -41,7 +41,9 @@ class Subject(NamedTuple):
 
 def plan(tx: Tx, new: Sequence[NewMessage]) -> None:
     """Plans them; those whose id is there are left as they are."""
-    tx.upsert(schema.messages, _NEW, sorted((*row, row.planned_at) for row in new), "ON CONFLICT DO NOTHING")
+    columns = list(zip(*sorted(new), strict=True))
+    planned_at = columns[NewMessage._fields.index("planned_at")] if columns else ()
+    tx.upsert(schema.messages, _NEW, list(zip(*columns, planned_at, strict=True)), "ON CONFLICT DO NOTHING")
 
 
 def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> int:

@@ -275,7 +275,7 @@ journal = Table(
     _text("reason"),
     _text("seen"),
 )
-Index("journal_of_account", journal.c.account_id, journal.c.playbook, journal.c.line)
+Index("journal_of_account", journal.c.playbook, journal.c.account_id, journal.c.line)
 
 suppressions = Table("suppressions", metadata, _key("email_hash"), _text("reason"), _at("suppressed_at"))
 

@@ -1,0 +1,115 @@
+"""What a walk has done becomes rows: messages, CTAs, arms, values, requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+
+import numpy as np
+
+from cs_engine.journey import identity
+from cs_engine.journey.columns import from_columns
+from cs_engine.journey.decide import Walk
+from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.experiment import Assignment, of_split
+from cs_engine.journey.message import NewMessage
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Enrol, Notice, Plan, Sending, Set
+from cs_engine.ports import CtaFired, EnrolRequest, Rows, ValueSet
+from cs_engine.run.context import TickContext
+from cs_engine.run.people import Recipients
+
+
+def effects_of(
+    tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing]
+) -> tuple[list[NewMessage], list[CtaFired]]:
+    """The outbox rows that the walk causes, recipients resolved. `at`: the members' rows."""
+    messages: list[NewMessage] = []
+    ctas: list[CtaFired] = []
+    for step, sending in result.sends:
+        who = [members[i] for i in sending.tolist()]
+        if step.repeat is not None:
+            who = [w._replace(repeats=n) for w, n in zip(who, result.repeats[sending].tolist(), strict=True)]
+        messages += messages_for(tick, plan, step, who, at[sending], ctas)
+    return messages, ctas
+
+
+def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[Assignment]:
+    """The arms that accounts came to in the walk's splits."""
+    return [
+        Assignment(of_split(plan.playbook, split.id), members[i].account_id, split.arms[arm].name, tick.at)
+        for split, who, arms in result.assigned
+        for i, arm in zip(who.tolist(), arms.tolist(), strict=True)
+    ]
+
+
+def values_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[ValueSet]:
+    """What the walk's `set` steps set."""
+    return [
+        ValueSet(members[i].account_id, name, json.dumps(value), plan.playbook, tick.at)
+        for step, who in result.effects
+        if isinstance(step, Set)
+        for i in who.tolist()
+        for name, value in step.values.items()
+    ]
+
+
+def requests_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[EnrolRequest]:
+    """Whom the walk's `enrol` steps enrol. A contact enrols its account into a playbook over accounts."""
+    requests = []
+    for step, who in result.effects:
+        if isinstance(step, Enrol):
+            target = tick.engine.project.plans.get(step.playbook)
+            by_account = plan.subject is Grain.CONTACT and target is not None and target.subject is Grain.ACCOUNT
+            subjects = [members[i].account_id if by_account else members[i].subject_id for i in who.tolist()]
+            requests += [EnrolRequest(step.playbook, subject, f"{plan.playbook}/{step.id}", tick.at) for subject in subjects]
+    return requests
+
+
+def messages_for(tick: TickContext, plan: Plan, step: Sending, who: Sequence[Standing], at: Rows, ctas: list[CtaFired]) -> list[NewMessage]:
+    """The messages of one step for those who stand at it (`at`: their rows), and the CTAs that fire, added to `ctas`."""
+    found = tick.directory.recipients(step, plan.subject, at)
+    passages = [who[position] for position in found.member.tolist()]
+    if isinstance(step, Cta):
+        ids = [identity.cta_id(passage.account_id, plan.playbook, step.id) for passage in passages]
+        ctas += _fired(tick, plan, step, passages, ids, found)
+        return _planned(tick, plan, step, "cta", "slack", step.template, passages, found.who, repeat(found.kind), ids)
+    if not isinstance(step, Notice):
+        return _planned(tick, plan, step, "email", "email", step.template, passages, found.who, repeat(found.kind))
+    mails = _planned(tick, plan, step, "notice", "email", step.template, passages, found.who, repeat(found.kind))
+    return mails + _notice_lines(tick, plan, step, who, at)
+
+
+def _fired(
+    tick: TickContext, plan: Plan, step: Cta, passages: Sequence[Standing], ids: Sequence[str], found: Recipients
+) -> Iterator[CtaFired]:
+    due = int(tick.view(plan).after(np.array([tick.at]), step.due)[0]) if step.due else None
+    for cta, passage, recipient in zip(ids, passages, found.who, strict=True):
+        staff = recipient if found.kind == "staff" else ""
+        yield CtaFired(cta, passage.account_id, plan.playbook, step.id, passage.id, staff, step.priority, due, tick.at)
+
+
+def _notice_lines(tick: TickContext, plan: Plan, step: Notice, who: Sequence[Standing], at: Rows) -> list[NewMessage]:
+    """A milestone notice also puts a line into the CSM's channel."""
+    csms = tick.directory.csm_of(at if plan.subject is Grain.ACCOUNT else tick.facts.account_of_contact()[at]).tolist()
+    recipients = [csm or tick.engine.project.config.slack.channel for csm in csms]
+    kinds = ["staff" if csm else "channel" for csm in csms]
+    return _planned(tick, plan, step, "notice", "slack", MILESTONE_LINE, who, recipients, kinds)
+
+
+def _planned(
+    tick: TickContext, plan: Plan, step: Sending, kind: str, channel: str, template: str,
+    passages: Sequence[Standing], recipients: Sequence[str], recipient_kinds: Iterable[str], ctas: Iterable[str] | None = None,
+) -> list[NewMessage]:  # fmt: skip
+    """One message for each of these passages and its recipient."""
+    ids = [
+        identity.message_id(passage.id, step.id, channel, recipient, passage.repeats)
+        for passage, recipient in zip(passages, recipients, strict=True)
+    ]
+    enrolments, accounts, subjects = [p.id for p in passages], [p.account_id for p in passages], [p.subject_id for p in passages]
+    return from_columns(
+        NewMessage, ids, enrolments, repeat(plan.playbook), repeat(plan.digest), repeat(step.id), repeat(kind), repeat(channel),
+        repeat(template), repeat(plan.topic), accounts, subjects, recipients, recipient_kinds,
+        repeat("") if ctas is None else ctas, repeat(plan.priority), repeat(tick.at),
+    )  # fmt: skip
