@@ -18,7 +18,10 @@ class Pair(NamedTuple):
 def test_each_thing_that_is_named_has_its_own_id() -> None:
     names = [("a", "s", "", 1), ("a", "s", "", 2), ("a", "s", "1", 1), ("a", "s1", "", 1), ("as", "", "", 1), ("b", "s", "", 1)]
     assert len({enrolment_id(*name) for name in names}) == len(names)
-    ids = {message_id(enrolment_id("a", "s", "", 1), *rest) for rest in [("x", "email", "c"), ("x", "slack", "c"), ("x", "email", "c", 1)]}
+    ids = {
+        message_id(enrolment_id("a", "s", "", 1), *rest)
+        for rest in [("x", "email", "c", 0), ("x", "slack", "c", 0), ("x", "email", "c", 1)]
+    }
     assert len(ids) == 3
     assert cta_id("a", "bc", "d") != cta_id("ab", "c", "d")
 
