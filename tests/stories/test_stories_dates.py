@@ -114,6 +114,23 @@ def test_business_days_count_back_over_the_weekend(world: World) -> None:
     assert world.tick(day(3)).sent == ["ann: One for Acme"]
 
 
+def test_business_days_before_a_date_leave_out_the_days_of_the_projects_calendar(world: World) -> None:
+    # Friday is off: two business days before Monday it is Wednesday; mail of the agenda is out before a long weekend.
+    world.project(business_calendar="company", calendars={"company": {"days": ["2026-03-06"]}})
+    renews(world, 7).playbook("hello", RENEWAL.replace("90 days", "2 business days"))
+    assert world.tick(day(1)).sent == []
+    said = "goes on at the first tick from 2026-03-04T00:00:00Z (account.renewal_at - 2 business days)"
+    assert world.why("hello")["passages"][0]["next"] == said
+    assert world.tick(day(2)).sent == ["ann: One for Acme"]
+
+
+def test_a_condition_counts_business_days_on_by_the_projects_calendar(world: World) -> None:
+    """Signed up on a Monday; Wednesday is off: three business days later it is Friday."""
+    world.project(business_calendar="company", calendars={"company": {"days": ["2026-03-04"]}}).customer()
+    world.playbook("hello", "- {id: one, email: one}", enter="now() >= account.signed_up_at + 3 business days")
+    assert [world.tick(day(n)).sent for n in range(5)] == [[], [], [], [], ["ann: One for Acme"]]
+
+
 def test_if_is_asked_when_the_date_has_come(world: World) -> None:
     renews(world, 93).playbook("hello", RENEWAL.replace("email: one", "if: uses > 0, email: one"))
     world.tick(day(0))

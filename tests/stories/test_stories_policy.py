@@ -155,3 +155,80 @@ def test_those_who_wait_in_portions_are_told_when_and_a_late_urgent_mail_goes_be
     world.playbook("urgent", "- {id: two, email: two}", priority=90, audience="account.id = 'acc0'")
     assert [sent.split(": ")[1].split()[0] for sent in world.tick(day(0, 11) + MINUTE).sent] in (["Two", "One"], ["One", "Two"])
     assert sum(len(world.tick(day(0, 12) + MINUTE * n * 30).sent) for n in range(1, 6)) == 3
+
+
+def test_after_a_hold_mail_waits_for_send_days_and_then_for_room_under_the_cap_and_the_journal_tells_each(world: World) -> None:
+    """What one rule lets go the next one may keep: each time it is told until when, and why."""
+    weekdays = ["mon", "tue", "wed", "thu", "fri"]
+    world.project(send_days=weekdays, caps=[{"per": "contact", "most": 1, "in": "2 days"}]).customer(plan="frozen")
+    world.playbook("first", "- {id: one, email: one}", priority=90, hold="account.plan = 'frozen'")
+    world.playbook("second", "- {id: two, email: two}", hold="account.plan = 'frozen'")
+    assert world.tick(day(3)).delivery == {"held": 2}
+    world.account(plan="team")
+    assert world.tick(day(5)).sent == []  # Saturday
+    assert world.held_until("first") == world.held_until("second") == [day(7, 8)]
+    assert world.tick(day(7, 9)).sent == ["ann: One for Acme"]
+    assert until(world, "second") == [day(9, 9)]
+    assert world.tick(day(9, 9) + MINUTE).sent == ["ann: Two for Acme"]
+    waited = [line for line in world.journal("second") if " held" in line]
+    assert waited == ["two held hold", "two held send_days", "two held cap: contact 1 in 2 days"]
+
+
+def test_a_cap_that_frees_in_the_night_or_on_a_day_off_lets_go_on_the_next_open_morning(world: World) -> None:
+    world.project(send_days=["mon", "tue", "wed", "thu", "fri"], caps=[{"per": "contact", "most": 1, "in": "4 days"}]).customer()
+    world.playbook("first", "- {id: one, email: one}", priority=90).playbook("second", "- {id: two, email: two}")
+    assert world.tick(day(1)).sent == ["ann: One for Acme"]
+    assert world.held_until("second") == [day(7, 8)]  # it frees on Saturday at ten
+    assert world.messages("second") == ["two ann held (cap: contact 1 in 4 days)"]
+
+
+def test_a_capped_mail_that_expires_is_skipped_and_its_journey_goes_on(world: World) -> None:
+    world.project(caps=[{"per": "contact", "most": 1, "in": "7 days"}]).customer()
+    world.playbook("first", "- {id: one, email: one}", priority=90)
+    world.playbook("second", "- {id: two, email: two, expires: 2 days}\n- {id: ring, cta: call}")
+    assert world.tick(day(0)).sent == ["ann: One for Acme"]
+    assert world.held_until("second") == [day(2)]  # not the seventh day: it is of no use then
+    assert world.tick(day(2) + MINUTE).delivery == {"skipped": 1}
+    assert world.messages("second") == ["two ann skipped (expired)"]
+    assert world.tick(day(2, 11)).sent == ["U-ALEX: Call Acme"]
+
+
+def test_after_a_hold_of_everybody_mail_goes_in_portions(world: World) -> None:
+    """The end of a break is no burst, though all is free at once."""
+    world.project(
+        spread="2 per hour", quiet_hours=None, hold={"all": "in_calendar('break')"}, calendars={"break": {"days": ["03-02/03-03"]}}
+    )
+    for n in range(5):
+        world.customer(f"acc{n}", f"ann{n}")
+    world.playbook("tips", "- {id: one, email: one}")
+    assert world.tick(day(0)).delivery == {"held": 5}
+    assert world.tick(day(1)).sent == []
+    hours = [world.tick(day(2, hour) + MINUTE * hour).sent for hour in range(4)]
+    assert [len(sent) for sent in hours] == [2, 2, 1, 0]
+
+
+def test_after_a_calendars_break_mail_goes_in_portions(world: World) -> None:
+    world.project(spread="2 per hour", no_send={"all": ["break"]}, calendars={"break": {"days": ["03-02/03-03"]}})
+    for n in range(5):
+        world.customer(f"acc{n}", f"ann{n}")
+    world.playbook("tips", "- {id: one, email: one}")
+    assert world.tick(day(0)).delivery == {"held": 5}
+    assert [len(world.tick(day(2, hour) + MINUTE * hour).sent) for hour in range(7, 13)] == [0, 2, 2, 1, 0, 0]
+
+
+def test_transactional_mail_knows_no_rule_of_sending(world: World) -> None:
+    """In the night of a day off, held, over the caps and with nothing left of the hour's portion it goes at once."""
+    world.project(
+        send_days=["tue"],
+        no_send={"all": ["jp"]},
+        calendars={"jp": {"days": ["03-02"]}},
+        caps=[{"per": "contact", "most": 1, "in": "7 days"}, {"per": "account", "most": 1, "in": "7 days"}],
+        spread="1 per day",
+        hold={"all": "account.plan = 'team'"},
+    )
+    world.customer()
+    steps = "- {id: one, email: one}\n- {id: two, email: two}\n- {id: three, email: three}"
+    world.playbook("bill", steps, topic="transactional").playbook("tips", steps)
+    sent = [world.tick(day(0, 22) + 15 * MINUTE * n).sent for n in range(3)]
+    assert sent == [["ann: One for Acme"], ["ann: Two for Acme"], ["ann: Three for Acme"]]
+    assert world.messages("tips") == ["one ann held (hold)"]
