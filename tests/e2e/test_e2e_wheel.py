@@ -52,6 +52,8 @@ def test_the_wheel_holds_what_a_new_project_needs_and_no_byte_code(wheel: Path) 
         "cs_engine/starter/flows/tick.py",
         "cs_engine/starter/data/contributions/README.md",
         "cs_engine/starter/data/contributions/usage_events.csv.gz",
+        "cs_engine/recipes/expansion-seats/playbook.yaml",
+        "cs_engine/recipes/expansion-seats/seats_short.ja.md",
     ):
         assert needed in names
     assert [name for name in names if name.endswith(".pyc") or "/.cs-engine/" in name or name.startswith("tests/")] == []
