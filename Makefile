@@ -10,13 +10,15 @@ UV_VERSION := 0.13.9
 
 setup: $(STAMP)
 
+# What a line begins with that takes long and says nothing: a dot a second shows that it goes on.
+DOTS = (while sleep 0.9; do printf .; done) & dots=$$!; trap "kill $$dots; echo" EXIT;
+
 # uv itself comes from pip; uv.lock then pins everything else. Byte code halves Prefect's import.
 $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "cs-engine needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	@test -x $(UV) || { echo "Making $(VENV) ..."; $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
-	@echo "Installing what uv.lock names into $(VENV) ..."
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) $(UV) sync --frozen --inexact --compile-bytecode
+	@test -x $(UV) || { printf "Making $(VENV) "; $(DOTS) $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+	@printf "Installing what uv.lock names into $(VENV), and compiling it "; $(DOTS) VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) $(UV) sync --quiet --frozen --inexact --compile-bytecode
 	@touch $(STAMP)
 
 # The main job on the shipped project and its real sample, over days of the sample's own time. Starts from nothing each time;

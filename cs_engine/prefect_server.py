@@ -26,6 +26,7 @@ STARTS_WITHIN = 120.0
 """Seconds; it took 10 to 40 on two busy cores. PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS says otherwise."""
 
 _TRIES = 2
+_USUAL = "http://127.0.0.1:4200/api"
 _ENVIRONMENT: Mapping[str, str] = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
@@ -58,16 +59,20 @@ class EmbeddedServer:
         if self._url:
             return self._url
         within = float(os.environ.get("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS") or STARTS_WITHIN)
+        died = False
         for _ in range(_TRIES):
             self.start()
             if self._answers(time.monotonic() + within):
                 return self._url
+            died = self._process is None or self._process.poll() is not None
             self.stop()
-        raise PrefectDown(
-            f"Prefect's server did not start within {within:g} seconds, {_TRIES} times",
-            f"run it again when the machine is less busy; {self._log} says what it was doing. Or start one that stays: "
-            "prefect server start, and export PREFECT_API_URL=http://127.0.0.1:4200/api",
-        )
+        if died:
+            what = f"Prefect's server ended by itself before it answered, {_TRIES} times"
+            mend = f"{self._log} says why; a PREFECT_HOME that cannot be written is one reason."
+        else:
+            what = f"Prefect's server did not start within {within:g} seconds, {_TRIES} times"
+            mend = f"run it again when the machine is less busy; {self._log} says what it was doing."
+        raise PrefectDown(what, f"{mend} Or start one that stays: prefect server start, and export PREFECT_API_URL={_USUAL}")
 
     def stop(self) -> None:
         """Ends the process; what it was told is written."""
@@ -89,6 +94,7 @@ class EmbeddedServer:
         assert self._process.stdout is not None
         port = self._process.stdout.readline().strip()  # said before anything slow; '' when it died
         if not port:
+            self._process.wait(5)
             return False
         url = f"http://127.0.0.1:{port}/api"
         while time.monotonic() < deadline and self._process.poll() is None:

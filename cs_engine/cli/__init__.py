@@ -12,6 +12,7 @@ from cs_engine.errors import CsEngineError, ProblemsFound
 
 COMMANDS = {
     "init": "Make a new project that passes check and run as it is.",
+    "new": "Make a playbook from a recipe, with its mails beside it.",
     "check": "Every problem with file, line, column, code and a mend.",
     "schema": "Write the JSON schemas for editors.",
     "list": "Playbooks, segments, metrics, milestones: what each is, who uses it.",

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from cs_engine.cli.show import as_json, format_option
+from cs_engine.cli.show import as_json, format_option, progress
 
 
 @click.command("check", epilog="\b\nExamples:\n  cs-engine check\n  cs-engine check --format json | jq '.[].code'")
 @format_option
 def command(form: str) -> None:
     """Every problem with file, line, column, code and a mend; exit 1 if any is an error."""
-    from cs_engine.language.problems import Level, render_all
-    from cs_engine.wiring import check_project
+    # On a terminal only: whoever reads a pipe wants the problems.
+    with progress(quiet=form == "json" or not sys.stderr.isatty()) as bar:
+        bar.add_task("Checking the project", total=None)
+        from cs_engine.language.problems import Level, render_all
+        from cs_engine.wiring import check_project
 
-    project, problems = check_project()
+        project, problems = check_project()
     errors = [p for p in problems if p.level is Level.ERROR]
     # Templates are read by whoever checks them; their lines are shown too.
     others = {p.place.file for p in problems} - set(project.sources)

@@ -69,6 +69,16 @@ def test_a_server_that_does_not_come_up_in_time_is_tried_twice_and_then_said(tmp
     assert _children(os.getpid(), "cs_engine.prefect_server") == [], "none is left behind"
 
 
+def test_a_server_that_ends_by_itself_is_said_to_have_ended_and_where_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = tmp_path / "a file"
+    nowhere.write_text("")
+    monkeypatch.setenv("PREFECT_HOME", str(nowhere / "home"))
+    with pytest.raises(PrefectDown) as said:
+        embedded_server(tmp_path).url()
+    assert said.value.message == "Prefect's server ended by itself before it answered, 2 times"
+    assert "a PREFECT_HOME that cannot be written is one reason" in said.value.mend
+
+
 def _children(pid: int, named: str = "") -> list[int]:
     """Its child processes, of which the command line holds `named`. Without `ps` where there is /proc: a small machine has none."""
     if not Path("/proc/self/stat").exists():

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.e2e.prefect_house import REPOSITORY, environment, mailbox
 
@@ -51,9 +52,20 @@ def test_the_wheel_holds_what_a_new_project_needs_and_no_byte_code(wheel: Path) 
         "cs_engine/starter/flows/tick.py",
         "cs_engine/starter/data/contributions/README.md",
         "cs_engine/starter/data/contributions/usage_events.csv.gz",
+        "cs_engine/recipes/expansion-seats/playbook.yaml",
+        "cs_engine/recipes/expansion-seats/seats_short.ja.md",
     ):
         assert needed in names
     assert [name for name in names if name.endswith(".pyc") or "/.cs-engine/" in name or name.startswith("tests/")] == []
+
+
+def test_the_wheel_tells_pip_which_fastapi_prefects_server_can_bear(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as file:
+        (metadata,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        told = file.read(metadata).decode()
+    (bound,) = (Requirement(line.partition(": ")[2]) for line in told.splitlines() if line.startswith("Requires-Dist: fastapi"))
+    assert "0.150.0" in bound.specifier
+    assert "0.151.0" not in bound.specifier, "Prefect 3.8's server answers 422, or dies at its start"
 
 
 def test_from_the_wheel_alone_a_project_is_made_checked_and_run(elsewhere: Path, tmp_path: Path, embedded_home: Path) -> None:

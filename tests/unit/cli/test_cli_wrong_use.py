@@ -51,9 +51,14 @@ def test_wrong_use_exits_2_with_a_mend(line: str, project: Path, call: Call) -> 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c != "init"])
 def test_outside_a_project_each_command_says_where_to_go(command: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    arguments = {"preview": "p s --account a", "why": "a p", "draw": "p", "enrol": "p a", "suppress": "someone@customer.example"}.get(
-        command, ""
-    )
+    arguments = {
+        "preview": "p s --account a",
+        "why": "a p",
+        "draw": "p",
+        "new": "expansion-seats",
+        "enrol": "p a",
+        "suppress": "someone@customer.example",
+    }.get(command, "")
     said = call(command, *arguments.split())
     assert said.code == (1 if command == "doctor" else 2)
     assert "is no cs-engine project" in said.err + said.out
