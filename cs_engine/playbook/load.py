@@ -13,7 +13,7 @@ from cs_engine.language import expressions, yaml
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
-from cs_engine.playbook import company
+from cs_engine.playbook import company, salvage
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
@@ -31,7 +31,8 @@ from cs_engine.playbook.stored import with_stored
 from cs_engine.playbook.templates import Templates
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, build
-from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
+from cs_engine.usage.health import BAND, SCORE
+from cs_engine.usage.model import HealthSpec, JourneySpec, SegmentSpec
 from cs_engine.usage.section import Section
 
 __all__ = ["compile_bundle", "load", "load_config", "load_sources"]
@@ -120,6 +121,15 @@ class _Files:
         """The same; `default` where there is no such file."""
         return self.shaped(name, model) if (self.root / FOLDER / f"{name}.yaml").exists() else default
 
+    def sound(self, name: str, model: Callable[..., M], default: M, kind: salvage.Kind) -> tuple[M | None, list[str]]:
+        """The same, read as far as its definitions have the right shape; and the catalogue's names of those that have not."""
+        if not (self.root / FOLDER / f"{name}.yaml").exists():
+            return default, []
+        document = self.document(self.root / FOLDER / f"{name}.yaml")
+        if document is None or self.faulty(f"{FOLDER}/{name}.yaml"):
+            return None, []
+        return salvage.read_sound(document, model, kind, self.problems, f"{name}.yaml")
+
     def faulty(self, file: str) -> bool:
         return any(problem.place.file == file for problem in self.problems.errors())
 
@@ -154,10 +164,10 @@ class _Loader:
     def load(self, attributes: Attributes | None) -> Project:
         files = self.files
         config = files.shaped("project", ProjectConfig)
-        team = files.shaped_or("team", Team, Team())
-        metrics: Mapping[str, MetricSpec] | None = files.shaped_or("metrics", Metrics, Metrics())
-        raw_segments: Mapping[str, SegmentSpec | str] | None = files.shaped_or("segments", Segments, Segments())
-        journey = files.shaped_or("journey", JourneySpec, JourneySpec())
+        team, _ = files.sound("team", Team, Team(), salvage.STAFF)
+        metrics, unread = files.sound("metrics", Metrics, Metrics(), salvage.METRICS)
+        raw_segments, unread_segments = files.sound("segments", Segments, Segments(), salvage.SEGMENTS)
+        journey, unread_milestones = files.sound("journey", JourneySpec, JourneySpec(), salvage.MILESTONES)
         health = self._health()
         playbooks = list(self._playbooks())
         templates = Templates.of(self.root)
@@ -165,14 +175,7 @@ class _Loader:
         known = self._known(templates, journey)
         for found in playbooks:
             check_names(found.document, found.document.file, known, self.problems)
-        if (
-            attributes is None
-            or team is None
-            or metrics is None
-            or raw_segments is None
-            or journey is None
-            or files.faulty(f"{FOLDER}/health.yaml")
-        ):
+        if attributes is None or team is None or metrics is None or raw_segments is None or journey is None:
             self._check_shapes(playbooks)
             self._check_between(playbooks)
             raise ProblemsFound(list(self.problems), files.texts)
@@ -180,7 +183,8 @@ class _Loader:
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
         attributes = with_stored(attributes, [found.document for found in playbooks], self.problems)
         calendars = self._calendars(config)
-        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars)
+        unread += [*unread_segments, *unread_milestones, *([SCORE, BAND] if files.faulty(f"{FOLDER}/health.yaml") else [])]
+        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars, frozenset(unread))
         around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey))
         for found in playbooks:
             self._compile(found, around, attributes)
@@ -188,7 +192,8 @@ class _Loader:
         self._check_enrols(playbooks)
         playbooks += self._implied(playbooks, journey, around, catalogue)
         people = self._people(config, catalogue)
-        if config is None:
+        if config is None or files.faulty(f"{FOLDER}/team.yaml"):
+            # Who gets what depends on them: nothing may run.
             raise ProblemsFound(list(self.problems), files.texts)
         holds = self._holds(config, catalogue)
         plans, bundles, broken = self._sorted(playbooks, catalogue)

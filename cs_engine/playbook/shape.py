@@ -44,13 +44,19 @@ _BOUNDS = {
 
 def read(document: Document, model: Callable[..., M], problems: Problems, called: str) -> M | None:
     """The file's data as `model`; None when its shape is wrong, with every problem of the file added. `called`: "project.yaml"."""
+    return read_or_faults(document, model, problems, called)[0]
+
+
+def read_or_faults(document: Document, model: Callable[..., M], problems: Problems, called: str) -> tuple[M | None, list[Path]]:
+    """The same, and where in the data the faults are."""
     try:
         checked: M = _adapter(model).validate_python(document.data)
     except ValidationError as invalid:
-        for fault in _faults(invalid.errors(include_url=False), document.data, model):
+        faults = list(_faults(invalid.errors(include_url=False), document.data, model))
+        for fault in faults:
             _say(fault, document, problems, called)
-        return None
-    return checked
+        return None, [fault.path for fault in faults]
+    return checked, []
 
 
 @cache

@@ -50,13 +50,16 @@ def build(
     places: Mapping[str, Section],
     problems: Problems,
     calendars: tuple[str, ...] = (),
+    unread: frozenset[str] = frozenset(),
 ) -> Catalogue:
     """Checks all definitions against each other and against the sources' columns.
+
+    `unread`: columns whose definitions have the wrong shape, which has been said: they are broken, and not looked at.
 
     `places` says where they stand, by `metrics`, `segments`, `journey`, `health`; one that is missing is placed in a file of that name.
     """
     sections = {name: places.get(name, Section(f"playbooks/{name}.yaml")) for name in ("metrics", "segments", "journey", "health")}
-    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems, calendars)
+    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems, calendars, unread)
     builder.check_names()
     builder.compile_metrics()
     builder.compile_segments()
@@ -128,6 +131,7 @@ class _Builder:
     sections: Mapping[str, Section]
     problems: Problems
     calendars: tuple[str, ...]
+    unread: frozenset[str]
     windows: dict[str, window_metrics.Window] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)
     account: dict[str, Derived] = field(default_factory=dict)
@@ -162,7 +166,8 @@ class _Builder:
         self._check_ids("milestones", milestones)
         # Names are usable by others however wrong their definitions are.
         self.types = {name: Type.UNKNOWN for name in self.metrics if name not in _RESERVED}
-        if self.health is not None:
+        self.broken |= self.unread
+        if self.health is not None or health_columns.SCORE in self.unread:
             self.types |= {health_columns.SCORE: Type.NUMBER, health_columns.BAND: Type.TEXT}
 
     def _check_ids(self, kind: str, ids: Iterable[tuple[str, Place]]) -> None:
@@ -187,7 +192,7 @@ class _Builder:
     def compile_metric(self, name: str) -> None:
         """Compiles the metric of that name, once; nothing for other names. Called again from within, it leaves the type unknown."""
         spec = self.metrics.get(name)
-        if spec is None or name in self.begun or name in _RESERVED:
+        if spec is None or name in self.begun or name in self.unread or name in _RESERVED:
             return
         self.begun.add(name)
         if isinstance(spec, str):
@@ -247,6 +252,8 @@ class _Builder:
         )
 
     def _condition(self, column: str, text: str, section: Section, keys: tuple[str | int, ...]) -> None:
+        if column in self.unread:
+            return
         found = compile_condition(text, section.text(*keys), self._scope(Grain.ACCOUNT), self.problems)
         if found is None:
             self.broken.add(column)

@@ -63,6 +63,44 @@ def test_a_broken_team_or_journey_says_nothing_of_what_hangs_on_it_and_all_of_th
     ]
 
 
+def test_a_definition_of_the_wrong_shape_hides_nothing_of_what_hangs_on_the_others(folder: Folder) -> None:
+    """One run of the command finds the faults of all siblings, and those of the conditions; none is said of what uses the faulty ones."""
+    folder.write("playbooks/team.yaml", "staff:\n  - {email: lead@vendor.example, name: Toni, role: manager, slak: U1}\n")
+    folder.write("playbooks/metrics.yaml", "changes_7d: {count: '*', in: 7 days}\noff: {cuont: '*', in: 7 days}\n")
+    folder.write("playbooks/segments.yaml", "busy: {whn: changes_7d > 3}\ncalm: changes_7d < oof\n")
+    folder.write(
+        "playbooks/journey.yaml",
+        "phases:\n  - phase: start\n    milestones:\n      - {id: first, titel: First, when: changes_7d > 0}\n"
+        "      - {id: second, title: Second, when: changes_77d > 0}\n",
+    )
+    folder.write("playbooks/health.yaml", "components: {use: {metrik: changes_7d, weight: 1, points: [[0, 0]]}}\nbands: {green: 0}\n")
+    folder.steps(
+        "- {id: a, cta: stuck, to: manager}\n- {id: b, wait_until: off > 1 and in_segment('busy') and reached('first') and health < 50}\n"
+        "- {id: c, wait_until: reached('third') and changes_8d > 1}"
+    )
+    assert [(p.place.file.removeprefix("playbooks/"), p.place.line, p.code) for p in folder.problems()] == [
+        ("health.yaml", 1, "P103"),
+        ("journey.yaml", 4, "P103"),
+        ("journey.yaml", 5, "X211"),
+        ("metrics.yaml", 2, "P103"),
+        ("sample.yaml", 5, "X218"),
+        ("sample.yaml", 5, "X211"),
+        ("segments.yaml", 1, "P103"),
+        ("segments.yaml", 2, "X211"),
+        ("team.yaml", 2, "P103"),
+    ]
+
+
+def test_a_definition_of_the_wrong_shape_stops_only_the_playbooks_that_use_it(folder: Folder) -> None:
+    folder.write("playbooks/metrics.yaml", "changes_7d: {count: '*', in: 7 days}\noff: {cuont: '*', in: 7 days}\n")
+    folder.playbook(f"playbook: good\nenter: changes_7d > 0\n{WAIT}", "playbooks/good.yaml")
+    folder.playbook(f"playbook: off\nenter: off > 1\n{WAIT}", "playbooks/off.yaml")
+    project = folder.load()
+    assert "good" in project.plans
+    assert set(project.broken) == {"off"}
+    assert [p.code for p in project.problems] == ["P103"]
+
+
 def test_a_broken_playbook_does_not_stop_the_others(folder: Folder) -> None:
     folder.playbook(f"playbook: good\n{WAIT}", "playbooks/good.yaml")
     folder.playbook(f"playbook: bad\ntitel: x\n{WAIT}", "playbooks/bad.yaml")
