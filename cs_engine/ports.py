@@ -355,8 +355,8 @@ class Store(Protocol):
     def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
         """They have been answered."""
 
-    def values(self) -> dict[str, tuple[list[str], list[Any]]]:
-        """Attribute that playbooks have set -> (accounts, values)."""
+    def values(self, until: Micros | None = None) -> dict[str, tuple[list[str], list[Any]]]:
+        """Attribute that playbooks have set -> (accounts, values). `until`: those that were set by then and stand still."""
 
     def assigned(self, experiment: str) -> dict[str, str]:
         """Account -> its arm in that experiment."""
@@ -479,6 +479,8 @@ class MessageView(NamedTuple):
     until: Micros | None
     planned_at: Micros
     settled_at: Micros | None
+    moved_at: Micros
+    """The now of the tick in which its state last changed."""
 
 
 # --- content and channels --------------------------------------------------------------------------------------------

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
 
-from cs_engine.cli.show import as_json, format_option
+from cs_engine.cli.show import Moment, as_json, format_option
 from cs_engine.errors import WrongUse
+
+_MARKS = {"left": "✓", "here": "▶", "ahead": "·", "not_reached": "·"}
+_SAYS_ITSELF = ("segment:", "reached:")
+"""Columns whose value is that of the very words that read them."""
 
 
 @click.command(
-    "why", epilog="\b\nExamples:\n  cs-engine why acc_e46983976a went-quiet\n  cs-engine why acc_e46983976a went-quiet --format json"
+    "why",
+    epilog="\b\nExamples:\n  cs-engine why acc_e46983976a went-quiet\n  cs-engine why acc_e46983976a went-quiet --at 2012-08-20T17:00Z\n"
+    "  cs-engine why acc_e46983976a went-quiet --format json | jq '.subjects[].verdict'",
 )
 @click.argument("account")
 @click.argument("playbook")
+@click.option("--at", type=Moment(), help="As it was at that time, in the past; default: at the last tick.")
 @format_option
-def command(account: str, playbook: str, form: str) -> None:
-    """Why PLAYBOOK did, or did not, do what it did for ACCOUNT: the values that it saw at the last tick, and what comes next."""
+def command(account: str, playbook: str, at: datetime | None, form: str) -> None:
+    """Why PLAYBOOK did, or did not, do what it did for ACCOUNT: each part of each condition with its value, and what comes next."""
     from cs_engine.cli.find import the_plan
     from cs_engine.run.explain import explain
     from cs_engine.run.observe import look
@@ -27,37 +36,77 @@ def command(account: str, playbook: str, form: str) -> None:
         plan = the_plan(assembled.project, playbook)
         if not assembled.usage.synced():
             raise WrongUse("there is no usage yet", "cs-engine sync")
-        tick = look(assembled.engine)
+        tick = look(assembled.engine, at)
         found = explain(tick, plan, account)
         tick.facts.close()
     if not found["exists"] and not found["passages"] and not found["journal"]:
         raise WrongUse(f"no account {account!r} at {found['now']}", "look it up in the accounts source; ids are exact")
-    click.echo(as_json(found) if form == "json" else _text(found))
+    click.echo(as_json(found) if form == "json" else "\n".join(_text(found)))
 
 
-def _text(found: dict[str, Any]) -> str:
-    lines = [f"{found['account']} and {found['playbook']} at {found['now']}"]
+def _text(found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{found['account']} and {found['playbook']} at {found['now']}" + (", as it was then" if found["past"] else "")
     for subject in found["subjects"]:
-        lines.append(f"\n{subject['subject']}: {subject['verdict']}")
-        for name, seen in subject["conditions"].items():
-            values = ", ".join(f"{key} = {value}" for key, value in seen["values"].items())
-            lines.append(f"  {name:<9}{'true ' if seen['holds'] else 'false'}  {seen['text']}" + (f"   [{values}]" if values else ""))
+        yield f"\n{subject['subject']}: {subject['verdict']}"
+        for name, condition in subject["conditions"].items():
+            yield from _condition(f"  {name:<9}", condition)
     for passage in found["passages"]:
-        end = (
-            f"finished ({passage['finished']}) at {passage['finished_at']}"
-            if passage["finished"]
-            else f"at {passage['step']}: {passage['next']}"
-        )
-        lines.append(f"\npassage of {passage['subject']} since {passage['entered_at']}: {end}")
-    if found["journal"]:
-        lines.append("\njournal")
-        for line in found["journal"]:
-            values = ", ".join(f"{key} = {value}" for key, value in line["seen"].items())
-            lines.append(f"  {line['at']}  {line['step']:<20} {line['event']:<10} {line['reason']}" + (f"   [{values}]" if values else ""))
+        yield from _passage(passage)
     if found["messages"]:
-        lines.append("\nmessages")
-        for m in found["messages"]:
-            reason = f" ({m['reason']})" if m["reason"] else ""
-            until = f", not before {m['not_before']}" if m["not_before"] and m["state"] in ("held", "planned") else ""
-            lines.append(f"  {m['planned_at']}  {m['step']:<20} {m['kind']:<7} to {m['to']}: {m['state']}{reason}{until}")
-    return "\n".join(lines)
+        yield "\nmessages"
+        yield from map(_message, found["messages"])
+    if found["journal"]:
+        yield "\njournal"
+        for line in found["journal"]:
+            yield f"  {line['at']}  {line['step']:<20} {line['event']:<10} {line['reason']}{_values(line['seen'])}"
+
+
+def _condition(head: str, condition: Mapping[str, Any]) -> Iterator[str]:
+    """A condition on a line, and its parts below it as a tree."""
+    parts = condition["parts"]
+    yield f"{head}{_truth(condition)}  {condition['text']}" + ("" if parts else _values(condition["values"]))
+    yield from _tree(" " * len(head), parts)
+
+
+def _tree(indent: str, parts: list[Mapping[str, Any]]) -> Iterator[str]:
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        inner = part["parts"]
+        yield f"{indent}{'└' if last else '├'} {_truth(part)}  {part['text']}" + ("" if inner else _values(part["values"]))
+        yield from _tree(f"{indent}{' ' if last else '│'} ", inner)
+
+
+def _truth(condition: Mapping[str, Any]) -> str:
+    return "true " if condition["holds"] else "false"
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    said = [f"{name} = {_value(value)}" for name, value in values.items() if not name.startswith(_SAYS_ITSELF)]
+    return f"   [{', '.join(said)}]" if said else ""
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "blank"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _passage(passage: Mapping[str, Any]) -> Iterator[str]:
+    control = ", control: it takes the same way and nothing is sent" if passage["control"] else ""
+    yield f"\npassage of {passage['subject']} since {passage['entered_at']}: " + (
+        f"finished ({passage['finished']}) at {passage['finished_at']}{control}"
+        if passage["finished"]
+        else f"at {passage['step']}: {passage['next']}{control}"
+    )
+    width = max((len(step["step"]) for step in passage["steps"]), default=0)
+    for step in passage["steps"]:
+        behind = f"{step['reason']} ({step['left_at']})" if step["state"] == "left" else step["does"]
+        yield f"  {_MARKS[step['state']]} {step['step']:<{width}}  {behind}"
+        for name, condition in step["conditions"].items():
+            yield from _condition(f"    {name:<{width}}  ", condition)
+
+
+def _message(m: Mapping[str, Any]) -> str:
+    reason = f" ({m['reason']})" if m["reason"] else ""
+    until = f", not before {m['not_before']}" if m["not_before"] and m["state"] in ("held", "planned") else ""
+    return f"  {m['planned_at']}  {m['step']:<20} {m['kind']:<7} to {m['to']}: {m['state']}{reason}{until}"

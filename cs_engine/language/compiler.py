@@ -360,7 +360,7 @@ class Compiler:
     def _logic(self, node: exp.Expr) -> Value:
         kind = type(node)
         parts: list[Value] = []
-        for part in _chain(node):
+        for part in chain(node):
             value = self.value(part)
             mend = ""
             if parts and kind is exp.Or and value.literal is not None and isinstance(part, exp.Column):
@@ -468,7 +468,7 @@ class Compiler:
         return self.made(f"(-{double(value)})", Type.NUMBER, value, is_double=True)
 
 
-def _chain(node: exp.Expr) -> Iterator[exp.Expr]:
+def chain(node: exp.Expr) -> Iterator[exp.Expr]:
     """The parts of `a and b and c`, first to last, however many."""
     kind = type(node)
     parts: list[exp.Expr] = []

@@ -8,7 +8,7 @@ project's, and two variables are set: getvariable('now') TIMESTAMPTZ, getvariabl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -44,6 +44,8 @@ class Expression:
     type: Type
     names: tuple[str, ...]
     """The columns it reads, sorted: what `why` shows."""
+    meant: str = field(default="", compare=False, repr=False)
+    """What was compiled, where that is not the text: an older version keeps the segments that it knew."""
 
 
 @dataclass(frozen=True, slots=True)

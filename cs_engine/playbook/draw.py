@@ -82,9 +82,22 @@ def _shape(step: AnyStep) -> str:
             return f"[{label}]"
 
 
+def kind(step: AnyStep) -> str:
+    """The key that a step of this kind has in YAML; a `date` is what `at` makes a step wait for."""
+    match step:
+        case WaitUntil():
+            return "wait_until"
+        case WaitDate():
+            return "date"
+        case Branch():
+            return "if"
+        case _:
+            return type(step).__name__.lower()
+
+
 def what(step: AnyStep) -> str:
     """What a step does, in a line."""
-    said = _does(step)
+    said = does(step)
     if isinstance(step, Email | Notice | Cta) and step.expires is not None:
         said += f", within {step.expires}"
     if isinstance(step, Email | Notice | Cta) and step.repeat is not None:
@@ -93,7 +106,8 @@ def what(step: AnyStep) -> str:
     return said if step.only_if is None else f"{said}, if {step.only_if.text}"
 
 
-def _does(step: AnyStep) -> str:
+def does(step: AnyStep) -> str:
+    """What a step does, its `if` and its repeats aside."""
     match step:
         case Email():
             return f"mail {step.template} to {step.to}" + (f", copy to {', '.join(step.cc)}" if step.cc else "")

@@ -106,4 +106,4 @@ class Reader:
         self.texts[path] = text
         meant = self.around.rewrite(text, grain)
         found = compile_text(meant, partial(self.document.within, path), self.around.scope_of(grain, self.vars), self.problems)
-        return replace(found or NEVER, text=text)
+        return replace(found or NEVER, text=text, meant="" if meant == text else meant)

@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.language.expression import Expression, Grain
-from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
-from cs_engine.ports import EnrolmentView, Facts
+from cs_engine.language.parts import Part, taken_apart
+from cs_engine.language.scope import Scope
+from cs_engine.playbook.draw import does, kind
+from cs_engine.playbook.plan import AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
+from cs_engine.ports import EnrolmentView, Facts, JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.observe import never_completed
+from cs_engine.run.past import trace
 
 
 def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
-    """Everything about one account in one playbook, as plain JSON: conditions with values, passages, messages, journal."""
-    store = tick.engine.store
-    passages = store.enrolments_of(account, plan.playbook)
-    subjects = _subjects(tick, plan, account)
+    """Everything about one account in one playbook, as plain JSON: conditions part by part with values, passages, messages, journal.
+
+    Where `tick` lies before the last one, all of it is as it was then. docs/why.md describes every key; the web shows the same object.
+    """
+    store, ids = tick.engine.store, tick.facts.rows(Grain.ACCOUNT)
+    last = store.last_tick()
+    past = last is not None and tick.at < last
+    known = trace(store, account, plan.playbook, tick.at if past else None)
     return {
         "account": account,
         "playbook": plan.playbook,
         "version": plan.digest,
         "now": _time(tick.at),
-        "exists": account in tick.facts.rows(Grain.ACCOUNT),
-        "subjects": [_subject(tick, plan, subject, row, passages) for subject, row in subjects],
-        "passages": [_passage(tick, plan, passage) for passage in passages],
+        "past": past,
+        "exists": account in ids,
+        "subjects": [_subject(tick, plan, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)],
+        "passages": [_passage(tick, plan, passage, known.journal) for passage in known.passages],
         "messages": [
             {
                 "step": m.step, "kind": m.kind, "to": m.recipient, "state": m.state, "reason": m.reason,
                 "planned_at": _time(m.planned_at), "settled_at": _time(m.settled_at), "not_before": _time(m.until), "id": m.id,
             }
-            for m in store.messages_of(account, plan.playbook)
+            for m in known.messages
         ],
         "journal": [
             {"at": _time(j.at), "step": j.step, "event": j.event, "reason": j.reason, "seen": json.loads(j.seen) if j.seen else {}}
-            for j in store.journal(account, plan.playbook)
+            for j in known.journal
         ],
     }  # fmt: skip
 
@@ -55,27 +65,58 @@ def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, in
     return [(ids[row], row) for row in np.flatnonzero(tick.facts.account_of_contact() == account_row).tolist()]
 
 
-def _subject(tick: TickContext, plan: Plan, subject: str, row: int, passages: list[EnrolmentView]) -> dict[str, Any]:
-    named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_}
-    conditions = {name: _seen(tick.facts, condition, row) for name, condition in named.items() if condition is not None}
+def _subject(
+    tick: TickContext, plan: Plan, subject: str, row: int, passages: Sequence[EnrolmentView], *, past: bool
+) -> dict[str, Any]:  # fmt: skip
+    named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_, "hold": plan.hold}
+    see = _Seer.of(tick, plan, row).condition
+    conditions = {name: see(condition) for name, condition in named.items() if condition is not None}
     key = tick.facts.texts(plan.once_per)[row] if plan.once_per is not None else ""
     own = [passage for passage in passages if passage.subject_id == subject]
-    return {"subject": subject, "conditions": conditions, "verdict": _verdict(tick, plan, (subject, key), conditions, own)}
+    verdict = _verdict(tick, plan, (subject, key), conditions, own, past=past)
+    return {"subject": subject, "conditions": conditions, "verdict": verdict}
 
 
-def _seen(facts: Facts, condition: Expression, row: int) -> dict[str, Any]:
-    values = json.loads(facts.seen(condition, np.array([row]))[0] or "{}")
-    return {"text": condition.text, "holds": bool(facts.mask(condition)[row]), "values": values}
+@dataclass(frozen=True, slots=True)
+class _Seer:
+    """What the conditions of a plan see in one row of its subjects."""
+
+    facts: Facts
+    scope: Scope
+    row: int
+
+    @classmethod
+    def of(cls, tick: TickContext, plan: Plan, row: int) -> _Seer:
+        return cls(tick.facts, tick.engine.project.catalogue.scope(plan.subject, plan.vars), row)
+
+    def condition(self, condition: Expression) -> dict[str, Any]:
+        """The condition with the values that it sees and whether it is true, and so each of its parts."""
+        return self._part(taken_apart(condition, self.scope))
+
+    def _part(self, part: Part) -> dict[str, Any]:
+        condition = part.condition
+        values = self.facts.seen(condition, np.array([self.row]))[0] if condition.names else ""
+        return {
+            "text": condition.text,
+            "holds": bool(self.facts.mask(condition)[self.row]),
+            "values": json.loads(values or "{}"),
+            "joined": part.joined,
+            "parts": [self._part(inner) for inner in part.parts],
+        }
 
 
 def _verdict(
-    tick: TickContext, plan: Plan, who: tuple[str, str], conditions: Mapping[str, Mapping[str, Any]], own: list[EnrolmentView]
-) -> str:
+    tick: TickContext, plan: Plan, who: tuple[str, str], conditions: Mapping[str, Mapping[str, Any]], own: Sequence[EnrolmentView],
+    *, past: bool,
+) -> str:  # fmt: skip
     """What is so, and what comes next, of one subject and its key of `once_per`. `own`: its passages."""
     if any(p.state == "active" for p in own):
         return "inside"
     if (last := next((p for p in reversed(own) if p.key == who[1]), None)) is not None:
         return _has_been_through(tick, plan, last)
+    state = tick.engine.store.playbooks().get(plan.playbook)
+    if past and (state is None or tick.at < state.first_run_at):
+        return "the playbook had not run yet"
     failing = [name for name in ("audience", "enter") if name in conditions and not conditions[name]["holds"]]
     if failing:
         return f"did not enter: {' and '.join(failing)} not true"
@@ -87,7 +128,6 @@ def _verdict(
     if "while" in conditions and not conditions["while"]["holds"]:
         return "did not enter: while not true"
     if plan.existing != "include":
-        state = tick.engine.store.playbooks().get(plan.playbook)
         if state is None or never_completed(state):
             return "matches, but will be passed over at the playbook's first run, for `existing` is not include"
         if who in tick.engine.store.passed_over(plan.playbook):
@@ -103,39 +143,89 @@ def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str
     return f"{said}; may enter again from {again}, if audience and enter were not both true in between"
 
 
-def _passage(tick: TickContext, live: Plan, passage: EnrolmentView) -> dict[str, Any]:
+def _passage(tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine]) -> dict[str, Any]:
     plan = tick.plans.get(passage.digest, live)
+    following = _next(tick, plan, passage) if passage.state == "active" else _Next("", None)
     return {
         "subject": passage.subject_id, "version": passage.digest, "key": passage.key, "state": passage.state,
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
         "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
-        "next": _next(tick, plan, passage) if passage.state == "active" else "",
+        "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal),
     }  # fmt: skip
 
 
-def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> str:
+def _steps(tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Sequence[JournalLine]) -> list[dict[str, Any]]:
+    """Every step of the passage's version: left, here or ahead; of an active passage with what the conditions of those to come see now."""
+    active = passage.state == "active"
+    row = tick.facts.rows(plan.subject).get(passage.subject_id, -1) if active else -1
+    left = {j.step: j for j in journal if j.enrolment_id == passage.id and j.event in ("advanced", "finished")}
+    see = _Seer.of(tick, plan, row).condition
+    found = []
+    for step in plan.steps:
+        here = active and step.id == passage.step
+        line = None if here else left.get(step.id)
+        state = "here" if here else "left" if line is not None else "ahead" if active else "not_reached"
+        judged = _conditions(step) if row >= 0 and state in ("here", "ahead") else {}
+        found.append({
+            "step": step.id, "kind": kind(step), "does": does(step), "state": state,
+            "reason": line.reason if line is not None else "", "left_at": _time(line.at) if line is not None else None,
+            "conditions": {name: see(condition) for name, condition in judged.items()},
+        })  # fmt: skip
+    return found
+
+
+def _conditions(step: AnyStep) -> dict[str, Expression]:
+    """The conditions of a step over its subject, by the key that they stand under."""
+    found: dict[str, Expression | None] = {"if": step.only_if}
+    match step:
+        case WaitUntil():
+            found["wait_until"] = step.until
+        case Branch():
+            found["if"] = step.condition
+        case Email() | Notice() | Cta() if step.repeat is not None:
+            found["until"] = step.repeat.until
+        case _:
+            pass
+    return {name: condition for name, condition in found.items() if condition is not None}
+
+
+class _Next(NamedTuple):
+    said: str
+    at: Micros | None
+    """When, where that can be told."""
+
+
+def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
     if passage.held_since is not None:
-        return f"held since {_time(passage.held_since)}: mail waits, timers stand still"
+        return _Next(f"held since {_time(passage.held_since)}: mail waits, timers stand still", None)
     step = plan.step(passage.step)
     after = tick.view(plan).after
     match step:
         case Wait():
-            return f"goes on at the first tick from {_time(int(after(np.array([passage.since]), step.duration)[0]))}"
+            due = int(after(np.array([passage.since]), step.duration)[0])
+            return _Next(f"goes on at the first tick from {_time(due)}", due)
         case WaitUntil():
             text = f"waits until {step.until.text}"
-            if step.at_most is not None and not passage.otherwise_done:
-                text += f", at most to {_time(int(after(np.array([passage.since]), step.at_most)[0]))}"
-            return text
+            if step.at_most is None or passage.otherwise_done:
+                return _Next(text, None)
+            due = int(after(np.array([passage.since]), step.at_most)[0])
+            return _Next(f"{text}, at most to {_time(due)}", due)
         case WaitDate():
-            (row,) = tick.rows_of(plan.subject, [passage.subject_id]).tolist()
-            at = NO_TIME if row < 0 else int(tick.facts.instants(step.at)[row])
-            if at == NEVER:
-                return f"waits: `{step.at.text}` cannot be told"
-            return "passes the step by: it has no date" if at == NO_TIME else f"goes on at the first tick from {_time(at)} ({step.at.text})"
+            return _next_date(tick, plan, passage, step)
         case Email() | Notice() | Cta():
-            return "goes on at the tick after its last message has ended"
+            return _Next("goes on at the tick after its last message has ended", None)
         case _:
-            return "goes on at the next tick"
+            return _Next("goes on at the next tick", None)
+
+
+def _next_date(tick: TickContext, plan: Plan, passage: EnrolmentView, step: WaitDate) -> _Next:
+    (row,) = tick.rows_of(plan.subject, [passage.subject_id]).tolist()
+    at = NO_TIME if row < 0 else int(tick.facts.instants(step.at)[row])
+    if at == NEVER:
+        return _Next(f"waits: `{step.at.text}` cannot be told", None)
+    if at == NO_TIME:
+        return _Next("passes the step by: it has no date", None)
+    return _Next(f"goes on at the first tick from {_time(at)} ({step.at.text})", at)
 
 
 def _time(at: Micros | datetime | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -45,15 +45,15 @@ def look(engine: Engine, now: datetime | None = None) -> TickContext:
     """The facts as the last tick saw them (or at `now`), for those who only read: nothing is taken or written."""
     last = engine.store.last_tick()
     at = now or (from_micros(last) if last is not None else engine.wall.now())
-    return _context(engine, at, TickReport(at), [])
+    return _context(engine, at, TickReport(at), [], past=last is not None and to_micros(at) < last)
 
 
-def _context(engine: Engine, now: datetime, report: TickReport, due: list[str]) -> TickContext:
+def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], *, past: bool = False) -> TickContext:
     plans = _plans(engine, report)
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
     conditions += [*engine.project.people.values(), *engine.project.holds.values()]
     values = [value for plan in plans.values() for value in plan.values()]
-    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now)))
+    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now), past=past))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report,
@@ -87,9 +87,11 @@ def never_completed(state: PlaybookState) -> bool:
     return state.next_due_at <= state.first_run_at
 
 
-def _overlay(engine: Engine, at: Micros) -> Overlay:
+def _overlay(engine: Engine, at: Micros, *, past: bool) -> Overlay:
+    """`past`: our tables know things by now that they did not know then."""
     # As they were when the tick began: one that died and is run again must not see what it did itself.
     open_ctas = Counter(engine.store.ctas_open_before(at))
+    latched = engine.store.milestones()
     month = 30 * timedelta(days=1) // timedelta(microseconds=1)
     accounts: Counter[str] = Counter()
     contacts: Counter[str] = Counter()
@@ -97,11 +99,20 @@ def _overlay(engine: Engine, at: Micros) -> Overlay:
         accounts[account] += sent
         contacts[contact] += sent
     return Overlay(
-        latched=engine.store.milestones(),
+        latched=_by(at, latched) if past else latched,
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
         contact_numbers={"emails_30d": _columns(contacts)},
-        account_values=engine.store.values() if engine.project.attributes.stored else {},
+        account_values=engine.store.values(at if past else None) if engine.project.attributes.stored else {},
     )
+
+
+def _by(at: Micros, latched: Mapping[str, tuple[list[str], list[Micros]]]) -> dict[str, tuple[list[str], list[Micros]]]:
+    """What had been reached by then."""
+    found = {}
+    for milestone, (accounts, reached) in latched.items():
+        kept = [(account, when) for account, when in zip(accounts, reached, strict=True) if when <= at]
+        found[milestone] = ([account for account, _ in kept], [when for _, when in kept])
+    return found
 
 
 def _columns(counter: Counter[str]) -> tuple[list[str], list[float]]:

@@ -142,7 +142,7 @@ def next_until(tx: Tx, channels: Collection[str] = ()) -> Micros | None:
 
 def of_account(tx: Tx, account_id: str, playbook: str) -> list[MessageView]:
     rows = tx.rows(
-        "SELECT m.id, m.enrolment_id, m.step, m.kind, m.recipient, m.state, m.reason, m.until, m.planned_at, m.settled_at "
+        "SELECT m.id, m.enrolment_id, m.step, m.kind, m.recipient, m.state, m.reason, m.until, m.planned_at, m.settled_at, m.moved_at "
         "FROM enrolments e JOIN messages m ON m.enrolment_id = e.id "
         "WHERE e.playbook = :playbook AND e.account_id = :account ORDER BY m.planned_at, m.id",
         playbook=playbook,

@@ -195,9 +195,9 @@ class SqlStore:
             requests.drop(tx, playbook, subjects)
             journal.append(tx, lines)
 
-    def values(self) -> dict[str, tuple[list[str], list[Any]]]:
+    def values(self, until: Micros | None = None) -> dict[str, tuple[list[str], list[Any]]]:
         with self.database.read() as tx:
-            return values.every(tx)
+            return values.every(tx, until)
 
     def assigned(self, experiment: str) -> dict[str, str]:
         with self.database.read() as tx:

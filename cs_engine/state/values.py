@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cs_engine.instants import Micros
 from cs_engine.ports import ValueSet
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
@@ -18,10 +19,11 @@ def put(tx: Tx, values: Sequence[ValueSet]) -> None:
     tx.upsert(schema.account_values, ValueSet._fields, rows, again)
 
 
-def every(tx: Tx) -> dict[str, tuple[list[str], list[Any]]]:
-    """Attribute -> (accounts, values)."""
+def every(tx: Tx, until: Micros | None) -> dict[str, tuple[list[str], list[Any]]]:
+    """Attribute -> (accounts, values), of those set by then."""
     found: dict[str, tuple[list[str], list[Any]]] = {}
-    for name, account, value in tx.rows("SELECT name, account_id, value FROM account_values ORDER BY name, account_id"):
+    by_then, bound = ("", {}) if until is None else ("WHERE set_at <= :until ", {"until": until})
+    for name, account, value in tx.rows(f"SELECT name, account_id, value FROM account_values {by_then}ORDER BY name, account_id", **bound):
         accounts, values = found.setdefault(name, ([], []))
         accounts.append(account)
         values.append(json.loads(value))

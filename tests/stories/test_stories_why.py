@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from cs_engine.errors import CsEngineError, WrongUse
+from tests.docs.markdown import ROOT, read, table, words
 from tests.stories.world import World, day, opened
 
 REST = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}"
@@ -27,7 +31,9 @@ def test_why_of_one_who_is_inside_and_waits(world: World) -> None:
     assert verdict(world) == "inside"
     assert (passage["step"], passage["since"]) == ("rest", "2026-03-02T10:00:00Z")
     assert passage["next"] == "goes on at the first tick from 2026-03-04T10:00:00Z"
-    assert told["subjects"][0]["conditions"]["goal"] == {"text": "uses > 9", "holds": False, "values": {"uses": 1}}
+    assert told["subjects"][0]["conditions"]["goal"] == {
+        "text": "uses > 9", "holds": False, "values": {"uses": 1}, "joined": "", "parts": [],
+    }  # fmt: skip
     assert [(m["step"], m["state"], m["settled_at"]) for m in told["messages"]] == [("one", "accepted", "2026-03-02T10:00:00Z")]
     assert [(j["step"], j["event"], j["seen"]) for j in told["journal"]][:1] == [("one", "entered", {"uses": 1})]
 
@@ -56,7 +62,7 @@ def test_why_not_of_one_who_does_not_match(world: World) -> None:
     told = world.why("hello")
     assert verdict(world) == "did not enter: audience and enter not true"
     assert told["subjects"][0]["conditions"]["audience"] == {
-        "text": "account.plan = 'team'", "holds": False, "values": {"account.plan": "free"},
+        "text": "account.plan = 'team'", "holds": False, "values": {"account.plan": "free"}, "joined": "", "parts": [],
     }  # fmt: skip
     assert (told["passages"], told["messages"], told["journal"]) == ([], [], [])
 
@@ -122,6 +128,148 @@ def test_why_tells_what_was_seen_then_not_what_is_so_now(world: World) -> None:
     told = world.why("hello")
     assert told["journal"][0]["seen"] == {"uses": 1}
     assert told["subjects"][0]["conditions"]["enter"]["values"] == {"uses": 3}
+
+
+# --- the parts of conditions ------------------------------------------------------------------------------------------
+
+
+def parts(condition: dict[str, Any]) -> list[Any]:
+    """(text, holds) of each part, and of theirs, in order."""
+    found = []
+    for part in condition["parts"]:
+        found += [(part["text"], part["holds"]), *parts(part)]
+    return found
+
+
+def test_each_part_of_a_condition_is_told_with_its_value(world: World) -> None:
+    """`enter` is false: which of its parts was it, and by how much?"""
+    world.customer(plan="free", seats=3).uses()
+    world.playbook("hello", REST, enter="uses > 0 and (account.plan = 'team' or not account.seats < 5) and in_segment('busy')")
+    world.tick(day(0))
+    enter = world.why("hello")["subjects"][0]["conditions"]["enter"]
+    assert (enter["holds"], enter["joined"]) == (False, "and")
+    assert parts(enter) == [
+        ("uses > 0", True),
+        ("(account.plan = 'team' or not account.seats < 5)", False),
+        ("account.plan = 'team'", False),
+        ("not account.seats < 5", False),
+        ("account.seats < 5", True),
+        ("in_segment('busy')", False),
+    ]
+    either = enter["parts"][1]
+    assert (either["joined"], either["parts"][1]["joined"]) == ("or", "not")
+    assert either["parts"][0]["values"] == {"account.plan": "free"}
+    assert enter["parts"][0]["values"] == {"uses": 1}
+
+
+def test_the_steps_to_come_show_what_their_conditions_see(world: World) -> None:
+    """Of a passage under way: the wait that it stands at, and the `if` of each step ahead."""
+    world.customer().uses()
+    world.playbook(
+        "hello",
+        """
+        - {id: one, email: one}
+        - {id: watch, wait_until: uses > 1 and account.seats > 2}
+        - {id: two, email: two, if: uses > 5}
+        """,
+    )
+    world.tick(day(0))
+    world.tick(day(1))
+    (passage,) = world.why("hello")["passages"]
+    one, watch, two = passage["steps"]
+    assert (one["state"], one["reason"], one["left_at"]) == ("left", "sent", "2026-03-03T10:00:00Z")
+    assert (watch["state"], watch["kind"]) == ("here", "wait_until")
+    assert parts(watch["conditions"]["wait_until"]) == [("uses > 1", False), ("account.seats > 2", True)]
+    assert (two["state"], two["conditions"]["if"]["values"]) == ("ahead", {"uses": 1})
+
+
+def test_when_the_next_thing_comes_is_a_time_of_its_own(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(0))
+    assert world.why("hello")["passages"][0]["next_at"] is None, "a mail ends with its tick"
+    world.tick(day(1))
+    assert world.why("hello")["passages"][0]["next_at"] == "2026-03-04T10:00:00Z"
+
+
+def test_the_object_has_the_keys_that_the_page_describes(world: World) -> None:
+    world.customer().uses().playbook("hello", REST, enter="uses > 0 and uses < 5")
+    world.tick(day(0))
+    told = world.why("hello")
+    (passage,), (subject,) = told["passages"], told["subjects"]
+    shapes = {
+        "Key": told, "Subject's key": subject, "Condition's key": subject["conditions"]["enter"], "Passage's key": passage,
+        "Step's key": passage["steps"][0], "Message's key": told["messages"][0], "Line's key": told["journal"][0],
+    }  # fmt: skip
+    page = read(ROOT / "docs/why.md")
+    for heading, shape in shapes.items():
+        assert {word for row in table(page, heading) for word in words(row[0])} == set(shape), heading
+    assert json.loads(json.dumps(told)) == told, "nothing but plain JSON"
+
+
+# --- the past ----------------------------------------------------------------------------------------------------------
+
+
+def test_why_at_a_time_tells_what_was_so_then(world: World) -> None:
+    """Facts, passage, messages and journal of day 1, asked on day 5, are what was told on day 1."""
+    world.customer().uses("acme", day(0, 9), day(3, 9)).playbook("hello", REST, enter="uses > 0", goal="uses > 9")
+    told = []
+    for number in range(6):
+        world.tick(day(number))
+        told.append(world.why("hello"))
+    for number, then in enumerate(told):
+        again = world.why("hello", at=day(number))
+        assert again == {**then, "past": number < 5}, number
+    assert [m["step"] for m in told[1]["messages"]] == ["one"]
+    assert told[5]["passages"][0]["state"] == "finished"
+
+
+def test_why_at_a_time_knows_nothing_of_what_came_later(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(2))
+    before = world.why("hello", at=day(1))
+    assert (before["passages"], before["messages"], before["journal"]) == ([], [], [])
+    assert before["subjects"][0]["verdict"] == "the playbook had not run yet"
+
+
+def test_why_at_a_time_in_a_block_and_back_at_its_wait(world: World) -> None:
+    """While in `otherwise`, and after it, it says where the passage stood."""
+    world.customer().playbook(
+        "hello",
+        """
+        - id: watch
+          wait_until: uses > 0
+          at_most: 1 days
+          otherwise:
+            - {id: help, email: help}
+          after: keep_waiting
+        - {id: two, email: two}
+        """,
+    )
+    told = []
+    for number in range(5):
+        if number == 4:
+            world.uses("acme", day(4, 8))
+        world.tick(day(number))
+        told.append(world.why("hello"))
+    for number in range(4):
+        assert world.why("hello", at=day(number))["passages"] == told[number]["passages"], number
+    assert [t["passages"][0]["step"] for t in told] == ["watch", "help", "watch", "watch", "two"]
+
+
+def test_why_at_a_time_tells_a_mail_that_was_held_then(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(0, 22))
+    world.tick(day(1, 12))
+    (message,) = world.why("hello", at=day(0, 22))["messages"]
+    assert (message["state"], message["reason"], message["settled_at"]) == ("held", "quiet_hours", None)
+
+
+def test_why_at_a_time_does_not_know_milestones_reached_since(world: World) -> None:
+    world.milestone("start", "uses > 0").customer().uses("acme", day(1, 9)).playbook("hello", REST, enter="reached('start')")
+    world.tick(day(0))
+    world.tick(day(2))
+    assert world.why("hello", at=day(0))["subjects"][0]["conditions"]["enter"]["holds"] is False
+    assert world.why("hello")["subjects"][0]["conditions"]["enter"]["holds"] is True
 
 
 # --- preview -----------------------------------------------------------------------------------------------------------

@@ -166,3 +166,16 @@ def test_a_time_zone_that_does_not_exist_is_a_problem_at_its_place(project: Path
     said = call("check")
     assert said.code == 1
     assert 'playbooks/project.yaml:1:11 error P206 there is no time zone "Asia/Tokio"; did you mean "Asia/Tokyo"?' in said.out
+
+
+def test_why_shows_the_parts_of_a_condition_and_the_way_of_a_passage(project: Path, call: Call) -> None:
+    text = (project / "playbooks/watch.yaml").read_text(encoding="utf-8")
+    (project / "playbooks/watch.yaml").write_text(text.replace("uses_7d > 0", "uses_7d > 0 and account.seats > 1"), encoding="utf-8")
+    said = call("why", "acc0", "watch")
+    assert said.code == 0, said.err
+    assert "├ true   uses_7d > 0   [uses_7d = 1]\n" in said.out
+    assert "└ true   account.seats > 1   [account.seats = 5]\n" in said.out
+    assert "▶ tell  CTA call to csm" in said.out
+    before = call("why", "acc0", "watch", "--at", day(0, 8).isoformat())
+    assert "as it was then" in before.out
+    assert "the playbook had not run yet" in before.out
