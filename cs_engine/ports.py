@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message
 from cs_engine.journey.caps import History
+from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.language.expression import Expression, Grain
 
 Rows = NDArray[np.int64]
@@ -367,6 +368,26 @@ class Store(Protocol):
     def put_holdout(self, playbook: str, share: float) -> None:
         """Notes the share of a control group, if it is smaller than any before."""
 
+    def orders(self, at: Micros) -> list[Order]:
+        """All that stand, and how often each playbook has failed in the 24 hours before `at`."""
+
+    def order(
+        self,
+        put: Sequence[Order] = (),
+        drop: Sequence[tuple[str, str, str]] = (),
+        lines: Sequence[JournalLine] = (),
+        alarms: Sequence[message.Alarm] = (),
+    ) -> None:
+        """Gives orders and takes back (playbook, account, kind), journals it, and plans word of it for our own people, all or nothing.
+        Of a playbook whose pause is taken back the failures are forgotten.
+        """
+
+    def fail(self, failures: Sequence[PlaybookFailure]) -> None:
+        """Counts them. A step that raises again as its tick is run again counts once."""
+
+    def alarm_texts(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Message -> what it says, of those that are alarms."""
+
     def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
         """Milestone -> (accounts, reached_at) of all latched."""
 
@@ -392,11 +413,14 @@ class Store(Protocol):
         `channel`: of this one alone. What is dispatched counts as sent at `delivery_now`, until it is proven not to have been accepted.
         """
 
-    def held_for(self, reason: str) -> list[Candidate]:
-        """Messages that are held for that reason."""
+    def held_for(self, *reasons: str) -> list[Candidate]:
+        """Messages that are held for one of these reasons, in the order of claims."""
 
     def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
         """What is held of these may be claimed from now on."""
+
+    def line_up(self, places: Sequence[tuple[str, Micros]], reason: str) -> None:
+        """(message, until): what is held of these waits so long, for that reason."""
 
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         """The earliest instant that a planned or held message waits for. `channels`: of these alone."""

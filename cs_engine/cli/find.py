@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cs_engine.errors import ProblemsFound, WrongUse
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.plan import AnyStep, Plan
 from cs_engine.playbook.project import Project
+
+if TYPE_CHECKING:
+    from cs_engine.wiring import Assembled
 
 
 def the_plan(project: Project, playbook: str) -> Plan:
@@ -16,6 +21,28 @@ def the_plan(project: Project, playbook: str) -> Plan:
         raise ProblemsFound(project.broken[playbook], project.sources)
     known = sorted(project.plans)
     raise WrongUse(f"no playbook {playbook!r}", did_you_mean(playbook, known) or f"one of: {', '.join(known)}")
+
+
+def the_known_playbook(assembled: Assembled, playbook: str) -> None:
+    """A playbook of the project, sound or not, or one that somebody is still inside. Raises WrongUse for any other."""
+    project, store = assembled.project, assembled.engine.store
+    known = {*project.plans, *project.broken, *(inside for inside, _, _ in store.occupied()), *store.playbooks()}
+    if playbook not in known:
+        raise WrongUse(f"no playbook {playbook!r}", did_you_mean(playbook, sorted(known)) or f"one of: {', '.join(sorted(known))}")
+
+
+def the_account(assembled: Assembled, account: str) -> None:
+    """An account that there is by now. Raises WrongUse."""
+    from cs_engine.language.expression import Grain
+    from cs_engine.run.observe import look
+
+    if not assembled.usage.synced():
+        raise WrongUse("there is no usage yet, so nobody is known", "cs-engine sync")
+    tick = look(assembled.engine, assembled.engine.wall.now())
+    known = account in tick.facts.rows(Grain.ACCOUNT)
+    tick.facts.close()
+    if not known:
+        raise WrongUse(f"no account {account!r}", "look it up in the source; ids are exact")
 
 
 def the_step(plan: Plan, step: str) -> AnyStep:

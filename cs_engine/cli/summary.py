@@ -22,6 +22,9 @@ def summary(reports: Sequence[TickReport], root: Path, example: tuple[str, str] 
     """Prints to standard output. `root`: the project whose mailbox is shown; `example`: an account and a playbook that it is in."""
     console = open_console()
     console.print(_by_playbook(reports))
+    for playbook, part in sorted(reports[-1].playbooks.items()):
+        if part.paused:
+            console.print(f"{playbook} stands still: {part.paused} (cs-engine resume {playbook})", markup=False, soft_wrap=True)
     console.print(_delivery_line(reports, dry_run=dry_run))
     if not dry_run:
         _some_messages(console, root)

@@ -46,6 +46,8 @@ def command(account: str, playbook: str, at: datetime | None, form: str) -> None
 
 def _text(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['account']} and {found['playbook']} at {found['now']}" + (", as it was then" if found["past"] else "")
+    if found["paused"]:
+        yield f"\npaused {found['paused']}"
     for subject in found["subjects"]:
         yield f"\n{subject['subject']}: {subject['verdict']}"
         for name, condition in subject["conditions"].items():

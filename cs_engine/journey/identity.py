@@ -25,6 +25,11 @@ def message_id(enrolment: str, step: str, channel: str, recipient: str, repeat: 
     return f"msg_{enrolment[4:10]}{_digest(enrolment, step, channel, recipient, str(repeat))}"
 
 
+def alarm_id(playbook: str, what: str, at: int) -> str:
+    """The id of the message that tells of something that befell a playbook ('': all of them) in the tick at that instant."""
+    return f"msg_{_near(playbook)}{_digest(playbook, what, str(at))}"
+
+
 def cta_id(account: str, playbook: str, step: str) -> str:
     """The id of a CTA: firing again updates the open one."""
     return "cta_" + _digest(account, playbook, step)

@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 from cs_engine.instants import Micros
 
+ALARM = "alarm"
+"""The kind of a message that tells our own people how the engine fares. It belongs to no enrolment."""
+
 
 class State(StrEnum):
     PLANNED = "planned"
@@ -41,7 +44,7 @@ class NewMessage(NamedTuple):
     digest: str
     step: str
     kind: str
-    """email | notice | cta | cta_update"""
+    """email | notice | cta | cta_update | alarm"""
     channel: str
     """email | slack"""
     template: str
@@ -58,6 +61,13 @@ class NewMessage(NamedTuple):
     """The playbook's."""
     planned_at: Micros
     """The tick's now."""
+
+
+class Alarm(NamedTuple):
+    """A message that tells our own people how the engine fares, and what it says: ids, numbers and words of ours."""
+
+    message: NewMessage
+    text: str
 
 
 class Move(NamedTuple):

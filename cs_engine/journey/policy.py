@@ -12,6 +12,7 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
+from cs_engine.journey.orders import PAUSED
 
 HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
@@ -60,6 +61,8 @@ class Request:
     """From when on it is not sent any more."""
     hold: bool = False
     """Whether the playbook or the project holds customer mail now."""
+    paused: bool = False
+    """Whether its playbook, or its account in it, is paused: then nothing leaves."""
 
 
 def judge(
@@ -98,9 +101,11 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
-        if request.hold:
-            # The tick in which the hold ends wakes it; the day is for those whose plan is not read any more.
-            return message.held(request.id, request.state, HOLD, to_micros(at + timedelta(days=1)))
+    if request.paused:
+        return message.held(request.id, request.state, PAUSED, to_micros(at + timedelta(days=1)))
+    if _to_customer(request) and request.hold:
+        # The tick in which the hold ends wakes it; the day is for those whose plan is not read any more.
+        return message.held(request.id, request.state, HOLD, to_micros(at + timedelta(days=1)))
     # Our own people are told in the project's language what is not written in the customer's.
     if _to_customer(request) and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))

@@ -14,6 +14,7 @@ from cs_engine.clock import Clock
 from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey import experiment
 from cs_engine.journey.decide import Ints, View
+from cs_engine.journey.orders import Orders
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.playbook.plan import Plan, Split
@@ -56,6 +57,8 @@ class TickContext:
     report: TickReport
     first_run: frozenset[str] = frozenset()
     """Playbooks that run for the first time in this tick."""
+    orders: Orders = field(default_factory=Orders)
+    """What stands about playbooks beside their plans."""
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)
@@ -104,6 +107,18 @@ class TickContext:
         """Over the plan's subjects: whose mail a hold keeps; None when nothing can."""
         masks = [self.over(plan.subject, condition) for condition in self.engine.project.holds_of(plan)]
         return np.logical_or.reduce(masks) if masks else None
+
+    def paused(self, plan: Plan) -> Mask | None:
+        """Over the plan's subjects: who is paused in it; None when nobody is."""
+        size = len(self.facts.ids(plan.subject))
+        if self.orders.pause(plan.playbook) is not None:
+            return np.ones(size, dtype=bool)
+        accounts = self.rows_of(Grain.ACCOUNT, self.orders.paused_accounts(plan.playbook))
+        if not len(accounts):
+            return None
+        mask = np.zeros(len(self.facts.ids(Grain.ACCOUNT)), dtype=bool)
+        mask[accounts[accounts >= 0]] = True
+        return mask if plan.subject is Grain.ACCOUNT else mask[self.facts.account_of_contact()]
 
     def over(self, grain: Grain, condition: Expression) -> Mask:
         """Where a condition holds, over the rows of that grain: of an account, for all of its contacts."""

@@ -17,6 +17,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import History, Queue, Scope
 from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.ports import Candidate, Outcome, Parcel
+from cs_engine.run.alarms import fail
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
 from cs_engine.run.hold import wake
@@ -38,6 +39,10 @@ _SOON = timedelta(seconds=30)
 """When to try again what a channel could not take, or we could not make. Ticks are further apart."""
 _MENDING = timedelta(hours=1)
 """When to look again at a template that its author has to mend."""
+_NEVER_PAUSED = frozenset({"cta_update", message.ALARM})
+"""Kinds of messages that go though their playbook is paused: they say that something has ended, or is wrong."""
+_OF_THE_CUSTOMER = frozenset({"subject_gone"})
+"""Why a message cannot be made for which its playbook is not to blame."""
 _LIMITS = frozenset({"rate_limited", "paced", "slow"})
 _MOST_RACES = 5
 
@@ -171,8 +176,9 @@ class _Lane:
         return _Batch(claim.dispatching, without, making, claim.more)
 
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
-        expiries, holds = self._plans.expiries(candidates), self._plans.holds(candidates)
-        return [request_of(*given) for given in zip(candidates, expiries, holds, strict=True)]
+        expiries, holds, orders = self._plans.expiries(candidates), self._plans.holds(candidates), self._tick.orders
+        paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
+        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, strict=True)]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -208,11 +214,22 @@ class _Lane:
             sent, ahead, failure = sending(), None, None
         outcomes.update((outcome.id, outcome) for outcome in sent)
         settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
-        for playbook, accepted in Counter(c.playbook for c in batch.candidates if outcomes[c.id].kind == "accepted").items():
+        self._blame(batch.candidates, {**batch.without, **{failed.id: failed.code for failed in made if isinstance(failed, Failed)}})
+        for playbook, accepted in self._accepted(batch, outcomes).items():
             self._tick.of(playbook).sent += accepted
         if failure is not None:
             raise failure
         return sent, ahead
+
+    @staticmethod
+    def _accepted(batch: _Batch, outcomes: Mapping[str, Outcome]) -> Counter[str]:
+        return Counter(c.playbook for c in batch.candidates if outcomes[c.id].kind == "accepted" and c.kind != message.ALARM)
+
+    def _blame(self, candidates: Sequence[Candidate], unmade: Mapping[str, str]) -> None:
+        """What could not be made is a failure of its playbook."""
+        blamed = Counter((c.playbook, c.step, unmade[c.id]) for c in candidates if c.id in unmade and unmade[c.id] not in _OF_THE_CUSTOMER)
+        for (playbook, step, reason), n in sorted(blamed.items()):
+            fail(self._tick, playbook, step, "message", reason, n)
 
     def _claim_beside(self, sending: Callable[[], list[Outcome]]) -> tuple[list[Outcome], _Batch | None, BaseException | None]:
         """Claims the next batch, which other processes render, while this one is sent. What was sent is told whatever fails."""
@@ -289,11 +306,11 @@ class _Lane:
             self._tick.of(playbook).skipped += 1
 
 
-def request_of(c: Candidate, expires_at: Micros | None = None, hold: bool = False) -> Request:
+def request_of(c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False) -> Request:
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
-        expires_at=expires_at, hold=hold,
+        expires_at=expires_at, hold=hold, paused=paused,
     )  # fmt: skip

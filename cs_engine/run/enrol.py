@@ -32,7 +32,8 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     requested = _requested(tick, plan, requests)
     matching = _matching(tick, plan, requested)
     report.matched = int(matching.sum())
-    rows = np.flatnonzero(matching & ~_leaving(tick, plan))
+    paused = tick.paused(plan)
+    rows = np.flatnonzero(matching & ~_leaving(tick, plan) if paused is None else matching & ~_leaving(tick, plan) & ~paused)
     keys = _keys(tick, plan)
     if plan.existing != "include":
         rows = _pass_over(tick, plan, rows, matching, keys, requested)
@@ -44,7 +45,15 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     for start in range(0, len(entrants), MOST_AT_ONCE):
         batch = slice(start, start + MOST_AT_ONCE)
         _enter(tick, plan, entrants[batch], numbers[batch], keys, groups)
-    _answer(tick, plan, requests, passages, matching)
+    _answer(tick, plan, _not_waiting(tick, plan, requests, paused), passages, matching)
+
+
+def _not_waiting(tick: TickContext, plan: Plan, requests: Mapping[str, str], paused: Mask | None) -> Mapping[str, str]:
+    """The requests that can be answered: those for who is paused wait."""
+    if paused is None or not requests:
+        return requests
+    rows = tick.rows_of(plan.subject, list(requests)).tolist()
+    return {subject: by for (subject, by), row in zip(requests.items(), rows, strict=True) if row < 0 or not paused[row]}
 
 
 def _requested(tick: TickContext, plan: Plan, requests: Collection[str]) -> Mask:

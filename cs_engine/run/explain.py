@@ -22,6 +22,9 @@ from cs_engine.run.observe import never_completed
 from cs_engine.run.past import trace
 
 
+ENTERS = "matches: enters at the playbook's next tick"
+
+
 def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
     """Everything about one account in one playbook, as plain JSON: conditions part by part with values, passages, messages, journal.
 
@@ -37,8 +40,9 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
         "version": plan.digest,
         "now": _time(tick.at),
         "past": past,
+        "paused": "" if past else _paused(tick, plan, account),
         "exists": account in ids,
-        "subjects": [_subject(tick, plan, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)],
+        "subjects": [_subject(tick, plan, account, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)],
         "passages": [_passage(tick, plan, passage, known.journal) for passage in known.passages],
         "messages": [
             {
@@ -54,6 +58,12 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _paused(tick: TickContext, plan: Plan, account: str) -> str:
+    """Why the playbook, or this account in it, stands still; '' when it does not."""
+    pause = tick.orders.pause(plan.playbook, account)
+    return "" if pause is None else f"since {_time(pause.at)}: {pause.reason}"
+
+
 def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, int]]:
     if plan.subject is Grain.ACCOUNT:
         row = tick.facts.rows(Grain.ACCOUNT).get(account)
@@ -66,7 +76,7 @@ def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, in
 
 
 def _subject(
-    tick: TickContext, plan: Plan, subject: str, row: int, passages: Sequence[EnrolmentView], *, past: bool
+    tick: TickContext, plan: Plan, account: str, subject: str, row: int, passages: Sequence[EnrolmentView], *, past: bool
 ) -> dict[str, Any]:  # fmt: skip
     named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_, "hold": plan.hold}
     see = _Seer.of(tick, plan, row).condition
@@ -74,6 +84,8 @@ def _subject(
     key = tick.facts.texts(plan.once_per)[row] if plan.once_per is not None else ""
     own = [passage for passage in passages if passage.subject_id == subject]
     verdict = _verdict(tick, plan, (subject, key), conditions, own, past=past)
+    if verdict == ENTERS and not past:
+        verdict = _waits(tick, plan, account) or verdict
     return {"subject": subject, "conditions": conditions, "verdict": verdict}
 
 
@@ -132,7 +144,14 @@ def _verdict(
             return "matches, but will be passed over at the playbook's first run, for `existing` is not include"
         if who in tick.engine.store.passed_over(plan.playbook):
             return "passed over: matched already at the playbook's first run, and `existing` is not include"
-    return "matches: enters at the playbook's next tick"
+    return ENTERS
+
+
+def _waits(tick: TickContext, plan: Plan, account: str) -> str:
+    """Why somebody of the account who would enter at the next tick does not; '' when nothing is in the way."""
+    if tick.orders.pause(plan.playbook, account) is not None:
+        return "matches: enters when the playbook is resumed"
+    return ""
 
 
 def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str:
@@ -196,6 +215,8 @@ class _Next(NamedTuple):
 
 
 def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
+    if passage.held_since is not None and tick.orders.pause(plan.playbook, _account(tick, plan, passage.subject_id)) is not None:
+        return _Next(f"paused since {_time(passage.held_since)}: nothing is sent, timers stand still", None)
     if passage.held_since is not None:
         return _Next(f"held since {_time(passage.held_since)}: mail waits, timers stand still", None)
     step = plan.step(passage.step)
@@ -216,6 +237,14 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
             return _Next("goes on at the tick after its last message has ended", None)
         case _:
             return _Next("goes on at the next tick", None)
+
+
+def _account(tick: TickContext, plan: Plan, subject: str) -> str:
+    """Whose the subject is; '' when it is not there any more."""
+    row = tick.facts.rows(plan.subject).get(subject)
+    if plan.subject is Grain.ACCOUNT or row is None:
+        return subject if row is not None else ""
+    return tick.facts.ids(Grain.ACCOUNT)[tick.facts.account_of_contact()[row]]
 
 
 def _next_date(tick: TickContext, plan: Plan, passage: EnrolmentView, step: WaitDate) -> _Next:

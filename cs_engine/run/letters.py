@@ -14,6 +14,7 @@ from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import from_micros
+from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.config import Staff
@@ -60,6 +61,8 @@ class Letters:
 
     def fault(self, candidate: Candidate) -> str:
         """Why no message of this template can be made, whoever it is for; '' when it can. Its author can mend it."""
+        if candidate.kind == ALARM:
+            return ""
         key = _group_key(candidate)
         if key not in self._faults:
             self._faults[key] = self._fault(candidate)
@@ -103,7 +106,9 @@ class Letters:
         jobs: list[Job] = []
         without: dict[str, str] = {}
         self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])
-        ordered = sorted(candidates, key=_group_key)
+        if alarms := [c for c in candidates if c.kind == ALARM]:
+            jobs += self._alarms(alarms)
+        ordered = sorted((c for c in candidates if c.kind != ALARM), key=_group_key)
         for (digest, step_id, channel, name, _), same in groupby(ordered, key=_group_key):
             members = list(same)
             if fault := self.fault(members[0]):
@@ -115,6 +120,17 @@ class Letters:
             assert template is not None
             self._make(_Group(self._tick.plans[digest], step, channel, template, locale, members), jobs, without)
         return jobs, without
+
+    def _alarms(self, candidates: Sequence[Candidate]) -> list[Job]:
+        """Words of our own, in no template."""
+        texts, now = self._tick.engine.store.alarm_texts([c.id for c in candidates]), self._tick.clock.now()
+        return [
+            Job(
+                id=c.id, channel=c.channel, template="", locale=self._config.locale, context={}, playbook=c.playbook, step=c.step,
+                topic=c.topic, at=now, slack_channel=self._slack_channel(c), text=texts[c.id],
+            )
+            for c in candidates
+        ]  # fmt: skip
 
     def _make(self, group: _Group, jobs: list[Job], without: dict[str, str]) -> None:
         tick, plan = self._tick, group.plan

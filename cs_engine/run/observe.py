@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.journey.orders import Orders
 from cs_engine.journey.schedule import next_due
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.bundle import compile_bundle
@@ -34,6 +35,9 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
     tick = _context(engine, now, report, due)
+    for playbook in due:
+        if (pause := tick.orders.pause(playbook)) is not None:
+            tick.of(playbook).paused = pause.reason
     tick.first_run = frozenset(p for p in due if p not in states or never_completed(states[p]))
     tick.horizon = horizon
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
@@ -56,7 +60,7 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
     facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now), past=past))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
-        clock=engine.delivery_clock(now), report=report,
+        clock=engine.delivery_clock(now), report=report, orders=Orders(engine.store.orders(to_micros(now))),
     )  # fmt: skip
 
 

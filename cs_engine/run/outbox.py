@@ -48,6 +48,8 @@ class Job:
     update: str = ""
     closed: str = ""
     """Why the CTA was closed, for the message that says so."""
+    text: str = ""
+    """What an alarm says; it has no template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,9 @@ class Press:
         )  # fmt: skip
 
     def _post(self, job: Job) -> Post | Failed:
+        if job.text:
+            block = {"type": "section", "text": {"type": "mrkdwn", "text": job.text}}
+            return Post(id=job.id, channel=job.slack_channel, text=job.text, blocks=[block], metadata={"playbook": job.playbook})
         template = self.library.slack(job.template, job.locale)
         if template is None:
             return Failed(job.id, "no_template")

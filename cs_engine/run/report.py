@@ -33,6 +33,9 @@ class PlaybookReport:
     passed_over: int = 0
     """Matched already at the playbook's first run, and not taken (see `existing`)."""
 
+    paused: str = ""
+    """Why it stands still: somebody, or the engine, has paused it. '' while it runs."""
+
     control: Counter[str] = field(default_factory=Counter)
     """Of control passages, which the counts above leave out: entered, advanced."""
     control_finished: Counter[str] = field(default_factory=Counter)
@@ -53,6 +56,7 @@ class PlaybookReport:
             "finished": dict(sorted(self.finished.items())),
             "messages": {"planned": self.planned, "held": self.held, "skipped": self.skipped},
             "passed_over": self.passed_over,
+            "paused": self.paused,
             "control": {
                 "entered": self.control["entered"],
                 "advanced": self.control["advanced"],

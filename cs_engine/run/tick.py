@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from cs_engine.errors import CsEngineError, LostRace, TickBusy, TickTooEarly
+from cs_engine.errors import LostRace, TickBusy, TickTooEarly
 from cs_engine.instants import to_micros
 from cs_engine.playbook.plan import Plan
 from cs_engine.run.advance import advance, standing
+from cs_engine.run.alarms import fail, named
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.ctas import close_ctas
 from cs_engine.run.deliver import deliver, stocks
@@ -97,21 +98,23 @@ def _enrol(tick: TickContext, plan: Plan) -> None:
 def _unit(tick: TickContext, do: Do, playbook: str, step: str, work: Callable[[], None]) -> None:
     """Executes a unit; a failure is counted and said, without the data it may carry."""
     name = f"{playbook}/{step}" if playbook else step
+    reasons: list[str] = []
 
     def scrubbed() -> None:
         try:
             with _uncollected():
                 work()
-        except CsEngineError as error:
-            raise UnitFailed(f"{name}: {error.message}") from None
         except Exception as error:  # noqa: BLE001 - one playbook's failure is not the others'
-            raise UnitFailed(f"{name}: {type(error).__name__}") from None
+            reasons.append(named(error))
+            raise UnitFailed(f"{name}: {reasons[-1]}") from None
 
     try:
         do(playbook, step, scrubbed)
     except UnitFailed as failure:
         tick.report.failures.append(str(failure))
         tick.next_due.pop(playbook, None)  # it stays due: what it did not do is the next tick's
+        if playbook and reasons:
+            fail(tick, playbook, step, "step", reasons[-1])
 
 
 @contextmanager

@@ -11,6 +11,9 @@
     milestones             what accounts have reached, latched
     milestone_definitions  milestones that have been evaluated before
     suppressions           keyed hashes of addresses that must never be mailed again
+    standing_orders        what people, or the engine itself, have said of playbooks: that one is paused, and why
+    failures               how often each playbook failed in which tick
+    alarms                 the texts of messages that tell our own people of such things
     journal                every move of everything above with its reason, append-only
     people_source          which sync accounts and contacts came from
     ticks, tick_holder     ticks begun and completed; who runs the one that is running

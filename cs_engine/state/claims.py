@@ -81,8 +81,9 @@ def expired(tx: Tx, wall: Micros) -> list[Candidate]:
     return [_candidate(row) for row in rows]
 
 
-def held_for(tx: Tx, reason: str) -> list[Candidate]:
-    return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'held' AND m.reason = :reason ORDER BY m.id", reason=reason)]
+def held_for(tx: Tx, reasons: Collection[str]) -> list[Candidate]:
+    found = f"{_CANDIDATE} m.state = 'held' AND {tx.among('m.reason', 'reasons')} ORDER BY m.priority DESC, m.planned_at, m.id"
+    return [_candidate(row) for row in tx.rows(found, reasons=tx.ids(reasons))]
 
 
 def uncertain(tx: Tx) -> list[Candidate]:

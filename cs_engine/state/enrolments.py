@@ -91,7 +91,7 @@ def occupied(tx: Tx) -> list[tuple[str, str, int]]:
     """Plans that somebody is active in, with their number; and with 0 those of which a message is under way or a CTA open."""
     rows = tx.rows(
         "SELECT playbook, digest, count(*) FROM enrolments WHERE state = 'active' GROUP BY playbook, digest "
-        "UNION ALL SELECT DISTINCT playbook, digest, 0 FROM messages WHERE settled_at IS NULL "
+        "UNION ALL SELECT DISTINCT playbook, digest, 0 FROM messages WHERE settled_at IS NULL AND kind <> 'alarm' "
         "UNION ALL SELECT DISTINCT e.playbook, e.digest, 0 FROM ctas c JOIN enrolments e ON e.id = c.enrolment_id WHERE c.state <> 'closed'"
     )
     people: dict[tuple[str, str], int] = {}

@@ -14,8 +14,8 @@ from cs_engine.ports import Counts, JournalLine, MessageView
 from cs_engine.state import ctas, enrolments, journal, schema
 from cs_engine.state.database import Tx
 
-HAS_LEFT = "(e.id IS NULL OR e.state <> 'active' OR e.step <> {messages}.step) AND {messages}.kind <> 'cta_update'"
-"""Its enrolment finished or stands elsewhere. An update of a CTA is meant for just then."""
+HAS_LEFT = "(e.id IS NULL OR e.state <> 'active' OR e.step <> {messages}.step) AND {messages}.kind NOT IN ('cta_update', 'alarm')"
+"""Its enrolment finished or stands elsewhere. An update of a CTA is meant for just then; an alarm has none."""
 WHY_LEFT = "CASE WHEN e.state = 'finished' THEN e.finished_reason ELSE 'left_step' END"
 
 
@@ -130,6 +130,12 @@ def emails_since(tx: Tx, since: Micros, before: Micros) -> tuple[list[str], list
 def wake(tx: Tx, ids: Collection[str], delivery_now: Micros) -> None:
     """What is held of these may be claimed from now on."""
     tx.run(f"UPDATE messages SET until = :at WHERE state = 'held' AND {tx.among('id', 'ids')}", at=delivery_now, ids=tx.ids(ids))
+
+
+def line_up(tx: Tx, places: Sequence[tuple[str, Micros]], reason: str) -> None:
+    """Gives each that is held its own time, and the reason why it waits for it."""
+    rows = [(until, reason, id, State.HELD.value) for id, until in places]
+    tx.update_each(schema.messages, ("until", "reason"), "", ("id", "state"), rows)
 
 
 def next_until(tx: Tx, channels: Collection[str] = ()) -> Micros | None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration."""
 
 metadata = MetaData()
@@ -239,6 +239,27 @@ enrol_requests = Table(
 )
 
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
+
+standing_orders = Table(
+    "standing_orders",
+    metadata,
+    *map(_text, ("playbook", "account_id", "kind")),
+    _at("at"),
+    *map(_text, ("by", "reason", "value")),
+    PrimaryKeyConstraint("playbook", "account_id", "kind"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    _text("playbook"),
+    _at("at"),
+    *map(_text, ("step", "what", "reason")),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("playbook", "at", "step", "what", "reason"),
+)
+
+alarms = Table("alarms", metadata, _key(), _text("text"))
 
 milestones = Table(
     "milestones",

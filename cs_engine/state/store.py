@@ -10,6 +10,7 @@ from typing import Any
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message
+from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.ports import (
     AccountRow,
     Candidate,
@@ -35,6 +36,7 @@ from cs_engine.state import (
     journal,
     messages,
     milestones,
+    orders,
     passed_over,
     people,
     plans,
@@ -211,6 +213,36 @@ class SqlStore:
         with self.database.write() as tx:
             experiments.put_holdout(tx, playbook, share)
 
+    # --- orders
+
+    def orders(self, at: Micros) -> list[Order]:
+        with self.database.read() as tx:
+            return orders.standing(tx, at)
+
+    def order(
+        self,
+        put: Sequence[Order] = (),
+        drop: Sequence[tuple[str, str, str]] = (),
+        lines: Sequence[JournalLine] = (),
+        alarms: Sequence[message.Alarm] = (),
+    ) -> None:
+        with self.database.write() as tx:
+            orders.drop(tx, drop)
+            for playbook, account, kind in drop:
+                if kind == PAUSE and not account:
+                    orders.forget_failures(tx, playbook)
+            orders.put(tx, put)
+            orders.sound(tx, alarms)
+            journal.append(tx, lines)
+
+    def fail(self, failures: Sequence[PlaybookFailure]) -> None:
+        with self.database.write() as tx:
+            orders.fail(tx, failures)
+
+    def alarm_texts(self, ids: Collection[str]) -> Mapping[str, str]:
+        with self.database.read() as tx:
+            return orders.texts(tx, ids)
+
     # --- milestones
 
     def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
@@ -244,13 +276,17 @@ class SqlStore:
             self._renew(tx)
             return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict, channel)
 
-    def held_for(self, reason: str) -> list[Candidate]:
+    def held_for(self, *reasons: str) -> list[Candidate]:
         with self.database.read() as tx:
-            return claims.held_for(tx, reason)
+            return claims.held_for(tx, reasons)
 
     def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
         with self.database.write() as tx:
             messages.wake(tx, list(ids), delivery_now)
+
+    def line_up(self, places: Sequence[tuple[str, Micros]], reason: str) -> None:
+        with self.database.write() as tx:
+            messages.line_up(tx, places, reason)
 
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         with self.database.read() as tx:

@@ -36,7 +36,18 @@ def test_run_as_json_has_just_the_promised_keys(project: Path, call: Call) -> No
     assert set(report["delivery"]) == {"accepted", "held", "skipped", "rejected", "uncertain", "pending"}
     assert {part["playbook"] for part in report["playbooks"]} == {"welcome-all", "watch", "nobody"}
     for part in report["playbooks"]:
-        assert set(part) == {"playbook", "version", "matched", "entered", "advanced", "finished", "messages", "passed_over", "control"}
+        assert set(part) == {
+            "playbook",
+            "version",
+            "matched",
+            "entered",
+            "advanced",
+            "finished",
+            "messages",
+            "passed_over",
+            "paused",
+            "control",
+        }
         assert set(part["messages"]) == {"planned", "held", "skipped"}
         assert set(part["control"]) == {"entered", "advanced", "finished"}
 

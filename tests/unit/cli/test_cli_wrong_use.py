@@ -37,6 +37,11 @@ WRONG = {
     "init .": "mend: name a new folder",
     "suppress nope": "mend: cs-engine suppress name@company.example",
     "suppress": "Missing argument",
+    "pause wach --reason x": 'mend: did you mean "watch"?',
+    "pause watch": "Missing option '--reason'",
+    "pause watch --account nope --reason x": "mend: look it up in the source",
+    "resume watch": "watch is not paused",
+    "resume watch --account acc0": "watch is not paused for acc0",
 }
 
 
@@ -57,6 +62,8 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "draw": "p",
         "new": "expansion-seats",
         "enrol": "p a",
+        "pause": "p --reason r",
+        "resume": "p",
         "suppress": "someone@customer.example",
     }.get(command, "")
     said = call(command, *arguments.split())

@@ -1,0 +1,69 @@
+"""The store's contract: orders about playbooks, failures, and the alarms that tell of them."""
+
+from __future__ import annotations
+
+from cs_engine.journey.message import ALARM, Alarm, accepted
+from cs_engine.journey.orders import FAILURES, PAUSE, Order, PlaybookFailure
+from cs_engine.state import SqlStore
+from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, claimed, entered, line, mail
+
+
+def order(account: str = "", **other: str) -> Order:
+    return Order(PLAYBOOK, account, other.get("kind", PAUSE), NOW, "person", other.get("reason", "wrong"), other.get("value", ""))
+
+
+def failure(n: int = 1, at: int = NOW, what: str = "step") -> PlaybookFailure:
+    return PlaybookFailure(PLAYBOOK, at, "welcome", what, "KeyError", n)
+
+
+def test_an_order_stands_until_it_is_taken_back_and_a_second_takes_its_place(store: SqlStore) -> None:
+    store.order([order(), order("acc_1")], lines=[line("paused", "", "")])
+    store.order([order(reason="wronger")])
+    assert sorted(store.orders(NOW)) == [order(reason="wronger"), order("acc_1")]
+    store.order(drop=[(PLAYBOOK, "", PAUSE), (PLAYBOOK, "acc_9", PAUSE)])
+    assert store.orders(NOW) == [order("acc_1")]
+    assert [entry.event for entry in store.journal("", PLAYBOOK)] == ["paused"]
+
+
+def test_failures_of_the_last_24_hours_are_summed_up_a_step_that_raises_again_counts_once(store: SqlStore) -> None:
+    store.fail([failure(), failure(3, what="message")])
+    store.fail([failure(), failure(2, what="message")])
+    store.fail([failure(at=NOW + DAY // 2)])
+    for at, n in ((NOW, "6"), (NOW + DAY // 2, "7"), (NOW + DAY, "1")):
+        (found,) = store.orders(at)
+        assert (found.kind, found.playbook, found.value) == (FAILURES, PLAYBOOK, n)
+    assert store.orders(NOW + 2 * DAY) == []
+
+
+def test_failures_are_forgotten_when_the_playbooks_pause_is_taken_back(store: SqlStore) -> None:
+    store.fail([failure()])
+    store.order(drop=[(PLAYBOOK, "acc_1", PAUSE)])
+    assert len(store.orders(NOW)) == 1
+    store.order(drop=[(PLAYBOOK, "", PAUSE)])
+    assert store.orders(NOW) == []
+
+
+def test_an_alarm_belongs_to_no_passage_goes_all_the_same_and_keeps_no_plan_alive(store: SqlStore) -> None:
+    told = mail(
+        "msg_a", "", kind=ALARM, channel="slack", recipient="#cs", recipient_kind="channel", digest="", account_id="", subject_id=""
+    )
+    for _ in range(2):
+        store.order(alarms=[Alarm(told, "It stands still.")])
+    assert store.occupied() == []
+    store.skip_left(NOW)
+    assert [candidate.id for candidate in claimed(store).dispatching] == ["msg_a"]
+    assert store.alarm_texts(["msg_a", "msg_b"]) == {"msg_a": "It stands still."}
+    store.settle([accepted("msg_a", "C:1")], NOW)
+    assert store.counts().accepted == 1
+
+
+def test_what_is_lined_up_has_a_time_each_and_only_what_is_held_moves(store: SqlStore) -> None:
+    from cs_engine.journey.message import State, held
+
+    store.commit(entered("1", "2"), NOW)
+    store.settle([held("msg_1", State.PLANNED, "paused", NOW + DAY)], NOW)
+    assert [candidate.id for candidate in store.held_for("hold", "paused")] == ["msg_1"]
+    store.line_up([("msg_1", NOW + 5), ("msg_2", NOW + 5)], "resumed")
+    assert [(c.id, c.reason) for c in store.held_for("resumed")] == [("msg_1", "resumed")]
+    assert [c.id for c in claimed(store, now=NOW + 4).dispatching] == ["msg_2"]
+    assert [c.id for c in claimed(store, now=NOW + 5).dispatching] == ["msg_1"]
