@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message
 from cs_engine.journey.caps import History
+from cs_engine.journey.guards import Tally
 from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.language.expression import Expression, Grain
 
@@ -44,6 +45,17 @@ class Overlay(NamedTuple):
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
     account_values: Mapping[str, tuple[list[str], list[Any]]] = {}
     """Attribute that playbooks set -> (accounts, value)."""
+
+
+class Stock(NamedTuple):
+    """What there is to decide on, by now."""
+
+    accounts: int
+    contacts: int
+    events: int
+    """Of the product's usage."""
+    newest: Micros | None
+    """When the latest of them happened."""
 
 
 class Failure(NamedTuple):
@@ -85,6 +97,9 @@ class Facts(Protocol):
 
     def seen(self, expression: Expression, rows: Rows) -> list[str]:
         """For each row a JSON object of the values of the names that the expression reads: what the journal keeps."""
+
+    def stock(self) -> Stock:
+        """How much there is of everything."""
 
     def milestones(self) -> Mapping[str, Mask]:
         """Milestone -> accounts that have reached it by now (latched or newly)."""
@@ -226,6 +241,8 @@ class Change(NamedTuple):
     assignments: Sequence[experiment.Assignment] = ()
     values: Sequence[ValueSet] = ()
     requests: Sequence[EnrolRequest] = ()
+    tallies: Sequence[Tally] = ()
+    """Added to what was counted of the same run."""
 
 
 class Candidate(NamedTuple):
@@ -381,6 +398,9 @@ class Store(Protocol):
         """Gives orders and takes back (playbook, account, kind), journals it, and plans word of it for our own people, all or nothing.
         Of a playbook whose pause is taken back the failures are forgotten.
         """
+
+    def tallies(self) -> list[Tally]:
+        """Of each playbook and kind of work those of the latest runs, oldest first."""
 
     def fail(self, failures: Sequence[PlaybookFailure]) -> None:
         """Counts them. A step that raises again as its tick is run again counts once."""

@@ -219,8 +219,8 @@ def _run(now: str | None, until: str | None, only: tuple[str, ...], tasks: Mappi
         _desk.raised = error
         return Failed(message=_named(error))
     _desk.report = report
-    if report.failures:
-        return Failed(message=f"{len(report.failures)} failure(s): {'; '.join(report.failures)}"[:2000])
+    if troubles := report.troubles:
+        return Failed(message=f"{len(troubles)} failure(s): {'; '.join(troubles)}"[:2000])
     return Completed(message=_summary(report))
 
 

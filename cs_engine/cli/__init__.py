@@ -21,6 +21,7 @@ COMMANDS = {
     "enrol": "Enrol accounts into a playbook by hand.",
     "pause": "Stop a playbook, or one account in it, until it is resumed.",
     "resume": "Let a playbook go on that was paused, or stopped itself.",
+    "approve": "Let go what a guard holds since a run.",
     "preview": "The e-mail or alert as that customer or CSM would get it.",
     "why": "Why a playbook did, or did not, do what it did for an account.",
     "draw": "A playbook as a diagram (Mermaid).",

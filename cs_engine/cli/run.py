@@ -73,9 +73,11 @@ def command(
     failures = list(dict.fromkeys(failure for report in reports for failure in report.failures))
     for failure in failures:
         say(f"failed, the rest went on: {failure}")
+    for held in reports[-1].guards:
+        say(f"{held.playbook or 'all playbooks'}: {held.reason}: nothing is done until you say: cs-engine approve {held.run}")
     for playbook in broken:
         say(f"{playbook} has errors and enrolled nobody; see: cs-engine check")
-    raise click.exceptions.Exit(1 if failures or broken else 0)
+    raise click.exceptions.Exit(1 if failures or broken or reports[-1].guards else 0)
 
 
 def _known(assembled: Assembled, playbooks: Sequence[str]) -> None:

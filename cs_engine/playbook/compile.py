@@ -13,7 +13,7 @@ from cs_engine.playbook import schedule
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps
-from cs_engine.playbook.model import MANUAL, PlaybookSpec
+from cs_engine.playbook.model import MANUAL, PlaybookSpec, share_of
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import Edge, Notice, Plan
 from cs_engine.playbook.reader import Reader, Surroundings
@@ -71,7 +71,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         exit=optional("exit", spec.exit),
         while_=optional("while", spec.while_),
         hold=optional("hold", spec.hold),
-        holdout=float(spec.holdout.rstrip("% ")) / 100,
+        holdout=share_of(spec.holdout),
         reenter=reader.reenter(("reenter",), spec.reenter),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
         priority=spec.priority,

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from cs_engine.playbook.model import Share
 from cs_engine.usage.model import LocalisedText, Strict
 
 
@@ -134,6 +135,32 @@ class Hold(Strict):
     topics: dict[str, str] = Field(default_factory=dict, description="Topic -> the condition that holds it.")
 
 
+class MostSpec(Strict):
+    """How much of it one playbook may do in one run."""
+
+    first_day: int = Field(ge=0, description="So many in all on the first day of a playbook, and until it has three runs behind it.")
+    times: float = Field(5.0, gt=1, le=1000, description="From then on so many times the median of its last 20 runs that did any.")
+    at_least: int = Field(50, ge=0, description="So many are always allowed, however few there were.")
+
+
+class UsageGuard(Strict):
+    """What the data must be like for anything to be decided on them."""
+
+    newest: str | None = Field(None, description="The newest usage event is no older: 36 hours.")
+    accounts: Share | None = Field(None, description="No fewer accounts than this share of what the last 20 runs had: 80%.")
+    contacts: Share | None = Field(None, description="The same of contacts.")
+    events: Share | None = Field(None, description="The same of usage events.")
+
+
+class Guards(Strict):
+    """What is beyond waits, and is told, until `cs-engine approve` lets it go."""
+
+    usage: UsageGuard = Field(UsageGuard(), description="On which data nothing is decided.")
+    enrolments: MostSpec | None = Field(None, description="How many may enter a playbook in one run.")
+    mails: MostSpec | None = Field(None, description="How much customer mail a playbook may plan in one run.")
+    ctas: MostSpec | None = Field(None, description="How many CTAs a playbook may fire in one run.")
+
+
 class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
 
@@ -141,7 +168,7 @@ class SlackConfig(Strict):
 class ProjectConfig(Strict):
     """project.yaml"""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"guards", "retention"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"retention"})
     """Keys of the language that are not built yet."""
 
     name: str = Field(description="The project's name.")
@@ -171,6 +198,7 @@ class ProjectConfig(Strict):
         None, description="How much customer mail may go at once when much became free, after a break or an outage: 200 per hour."
     )
     hold: Hold = Field(Hold(), description="When whose mail waits.")
+    guards: Guards = Field(Guards(), description="How much a run may do, and on which data, before somebody says yes.")
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
     slack: SlackConfig = Field(SlackConfig(), description="Where alerts go.")

@@ -104,6 +104,11 @@ def _share(value: Any) -> Any:
     return value
 
 
+def share_of(text: str) -> float:
+    """A share as a number from 0 to 1: `10%` is 0.1."""
+    return float(text.rstrip("% ")) / 100
+
+
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": "string"})]
 Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"})]

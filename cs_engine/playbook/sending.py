@@ -22,6 +22,7 @@ def check_sending(config: ProjectConfig, document: Document, problems: Problems)
     """The rules of sending: that they can be kept, and name what is there."""
     check_window(config, document, problems)
     check_caps(config, document, problems)
+    check_guards(config, document, problems)
 
 
 def check_window(config: ProjectConfig, document: Document, problems: Problems) -> None:
@@ -125,3 +126,14 @@ def check_caps(config: ProjectConfig, document: Document, problems: Problems) ->
                 f"a second cap of the same messages over the same span; the first stands at {where}",
                 "keep one",
             )
+
+
+def check_guards(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """Ages that can be counted."""
+    newest = config.guards.usage.newest
+    if newest is None:
+        return
+    place = document.place(("guards", "usage", "newest"))
+    span = durations.check(newest, place, problems)
+    if span is not None and not durations.length(span):
+        problems.add(place, "P212", f"how old events are is not counted in {span.unit}", "write a span such as 36 hours or 3 days")

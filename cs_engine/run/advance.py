@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, repeat
 from operator import attrgetter
 
@@ -18,6 +19,7 @@ from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import arms_of, effects_of, requests_of, values_of
+from cs_engine.run.guarding import allow
 from cs_engine.run.hold import hold
 
 MOST_AT_ONCE = 20_000
@@ -41,7 +43,10 @@ def advance(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
 
 
 def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], races: int) -> None:
-    moved, change = _decide(tick, plan, step, members)
+    moved, decided = _decide(tick, plan, step, members)
+    change = allow(tick, plan.playbook, decided)
+    if change is None:  # who succeeds or leaves does so all the same
+        moved, change = _decide(tick, plan, step, members, leaving=True)
     if not moved:
         return
     try:
@@ -62,11 +67,14 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
     report.count(change.moves, controls)
 
 
-def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> tuple[int, Change]:
+def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], *, leaving: bool = False) -> tuple[int, Change]:
+    """What becomes of them; with `leaving`, of those alone who leave the playbook."""
     if plan.step(step) is None:
         gone = [enrolment.finished(who, "step_removed", tick.at) for who in members]
         return len(gone), Change(moves=gone, journal=_lines(tick, plan, members, step, "finished", "step_removed", repeat("")))
     cohort = cohort_of(tick, plan, step, members)
+    if leaving:
+        cohort = replace(cohort, held=np.ones(len(cohort), dtype=bool))
     result = walk(plan, cohort, tick.view(plan))
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members)

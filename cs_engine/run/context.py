@@ -14,6 +14,7 @@ from cs_engine.clock import Clock
 from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey import experiment
 from cs_engine.journey.decide import Ints, View
+from cs_engine.journey.guards import Guards, Limits
 from cs_engine.journey.orders import Orders
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression, Grain
@@ -57,6 +58,10 @@ class TickContext:
     report: TickReport
     first_run: frozenset[str] = frozenset()
     """Playbooks that run for the first time in this tick."""
+    guards: Guards = field(default_factory=lambda: Guards(Limits(), 0))
+    """How much this run may do."""
+    unfit: bool = False
+    """The data are too little or too old for anything to be decided on them."""
     orders: Orders = field(default_factory=Orders)
     """What stands about playbooks beside their plans."""
     horizon: datetime | None = None

@@ -19,6 +19,7 @@ from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import arms_of, effects_of, requests_of, values_of
 from cs_engine.run.experiments import Groups
+from cs_engine.run.guarding import allow
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
@@ -42,9 +43,12 @@ def enrol(tick: TickContext, plan: Plan) -> None:
         passages = _rearm(tick, plan, passages, matching, keys)
     entrants, numbers = _free(tick, plan, passages, rows, keys)
     groups = Groups(tick, plan, passages)
+    fits = tick.guards.fits(plan.playbook, "enrolments", len(entrants))
     for start in range(0, len(entrants), MOST_AT_ONCE):
         batch = slice(start, start + MOST_AT_ONCE)
-        _enter(tick, plan, entrants[batch], numbers[batch], keys, groups)
+        fits &= _enter(tick, plan, entrants[batch], numbers[batch], keys, groups, part=not fits)
+    if not fits:  # the requests wait with the rest
+        return
     _answer(tick, plan, _not_waiting(tick, plan, requests, paused), passages, matching)
 
 
@@ -160,7 +164,8 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
     return np.array(free, dtype=np.int64), numbers
 
 
-def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], keys: list[str], groups: Groups) -> None:
+def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], keys: list[str], groups: Groups, *, part: bool) -> bool:
+    """Begins these passages. False when a guard holds them; `part`: it holds all of this run's."""
     at, first, size = tick.at, plan.first.id, len(at_rows)
     all_ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, at_rows)
     subjects, own_keys = [all_ids[row] for row in at_rows.tolist()], [keys[row] for row in at_rows.tolist()]
@@ -205,12 +210,16 @@ def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], key
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
         requests_of(tick, plan, result, who),
     )  # fmt: skip
-    tick.engine.store.commit(change, at)
+    allowed = allow(tick, plan.playbook, change, part=part)
+    if allowed is None:
+        return False
+    tick.engine.store.commit(allowed, at)
     report = tick.of(plan.playbook)
     report.entered += size - sum(controls)
     report.control["entered"] += sum(controls)
     report.planned += len(messages)
     report.count(change.moves, {w.id for w in who if w.control} if any(controls) else ())
+    return True
 
 
 def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:

@@ -21,7 +21,6 @@ from cs_engine.run.context import TickContext
 from cs_engine.run.observe import never_completed
 from cs_engine.run.past import trace
 
-
 ENTERS = "matches: enters at the playbook's next tick"
 
 
@@ -42,7 +41,9 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
         "past": past,
         "paused": "" if past else _paused(tick, plan, account),
         "exists": account in ids,
-        "subjects": [_subject(tick, plan, account, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)],
+        "subjects": [
+            _subject(tick, plan, account, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)
+        ],
         "passages": [_passage(tick, plan, passage, known.journal) for passage in known.passages],
         "messages": [
             {
@@ -151,6 +152,8 @@ def _waits(tick: TickContext, plan: Plan, account: str) -> str:
     """Why somebody of the account who would enter at the next tick does not; '' when nothing is in the way."""
     if tick.orders.pause(plan.playbook, account) is not None:
         return "matches: enters when the playbook is resumed"
+    if waiting := tick.guards.breached(plan.playbook):
+        return f"matches, but waits for a yes: {waiting[0].reason} (cs-engine approve {waiting[0].by})"
     return ""
 
 
@@ -241,10 +244,10 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
 
 def _account(tick: TickContext, plan: Plan, subject: str) -> str:
     """Whose the subject is; '' when it is not there any more."""
+    if plan.subject is Grain.ACCOUNT:
+        return subject
     row = tick.facts.rows(plan.subject).get(subject)
-    if plan.subject is Grain.ACCOUNT or row is None:
-        return subject if row is not None else ""
-    return tick.facts.ids(Grain.ACCOUNT)[tick.facts.account_of_contact()[row]]
+    return "" if row is None else tick.facts.ids(Grain.ACCOUNT)[int(tick.facts.account_of_contact()[row])]
 
 
 def _next_date(tick: TickContext, plan: Plan, passage: EnrolmentView, step: WaitDate) -> _Next:

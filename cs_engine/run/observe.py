@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.journey.guards import Guards
 from cs_engine.journey.orders import Orders
 from cs_engine.journey.schedule import next_due
 from cs_engine.language.expression import Grain
@@ -16,8 +17,10 @@ from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
 from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.guarding import look as look_at_data
 from cs_engine.run.people import Directory
 from cs_engine.run.report import TickReport
+from cs_engine.run.rules import limits_of
 
 
 def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None = None) -> TickContext:
@@ -40,6 +43,9 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
             tick.of(playbook).paused = pause.reason
     tick.first_run = frozenset(p for p in due if p not in states or never_completed(states[p]))
     tick.horizon = horizon
+    look_at_data(tick)
+    if tick.unfit:  # all stays due
+        return tick
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
     return tick
@@ -57,10 +63,13 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
     conditions += [*engine.project.people.values(), *engine.project.holds.values()]
     values = [value for plan in plans.values() for value in plan.values()]
-    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, to_micros(now), past=past))
+    at, limits = to_micros(now), limits_of(engine.project.config.guards)
+    orders = engine.store.orders(at)
+    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, at, past=past))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
-        clock=engine.delivery_clock(now), report=report, orders=Orders(engine.store.orders(to_micros(now))),
+        clock=engine.delivery_clock(now), report=report, orders=Orders(orders),
+        guards=Guards(limits, at, engine.store.tallies() if limits else (), orders),
     )  # fmt: skip
 
 

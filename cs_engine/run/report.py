@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey.enrolment import Move
@@ -65,6 +65,17 @@ class PlaybookReport:
         }
 
 
+class Held(NamedTuple):
+    """Work that a guard holds until somebody says yes."""
+
+    run: str
+    """Since which run: what `cs-engine approve` is told."""
+    playbook: str
+    """'' for all."""
+    what: str
+    reason: str
+
+
 @dataclass(slots=True)
 class TickReport:
     """One tick. `delivery`'s held, uncertain and pending are stocks; the rest counts this run."""
@@ -75,8 +86,16 @@ class TickReport:
     milestones: Counter[str] = field(default_factory=Counter)
     """Newly reached, by milestone."""
     delivery: Counter[str] = field(default_factory=Counter)
+    guards: list[Held] = field(default_factory=list)
+    """What waits for a yes."""
     failures: list[str] = field(default_factory=list)
     """What went wrong and was survived: a slug, never a customer's data."""
+
+    @property
+    def troubles(self) -> list[str]:
+        """Everything that somebody has to look at."""
+        waiting = (f"{held.playbook or 'all playbooks'}: {held.reason}: waits for cs-engine approve {held.run}" for held in self.guards)
+        return [*self.failures, *waiting]
 
     def as_json(self) -> dict[str, Any]:
         states = ("accepted", "held", "skipped", "rejected", "uncertain", "pending")
@@ -85,5 +104,6 @@ class TickReport:
             "playbooks": [report.as_json() for report in self.playbooks.values()],
             "delivery": {state: self.delivery[state] for state in states},
             "milestones": dict(sorted(self.milestones.items())),
+            "guards": [held._asdict() for held in self.guards],
             "failures": list(self.failures),
         }

@@ -7,11 +7,13 @@ from datetime import date, time
 
 from cs_engine.content.library import Library
 from cs_engine.journey.caps import Cap, Scope
+from cs_engine.journey.guards import Limits, Most
 from cs_engine.journey.hours import QuietHours, Window
 from cs_engine.journey.policy import Rules
 from cs_engine.language import durations
 from cs_engine.playbook.calendars import Calendars
-from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, ProjectConfig
+from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, Guards, ProjectConfig
+from cs_engine.playbook.model import share_of
 
 
 def rules_of(config: ProjectConfig, library: Library) -> Rules:
@@ -65,6 +67,19 @@ def spread_of(config: ProjectConfig) -> list[Cap]:
     rate = durations.parse_rate(config.spread) if config.spread else None
     window = durations.length(rate[1]) if rate else None
     return [Cap(Scope.PROJECT, rate[0], window, f"spread: {config.spread}")] if rate and window else []
+
+
+def limits_of(guards: Guards) -> Limits:
+    """What project.yaml guards."""
+    asked = {"enrolments": guards.enrolments, "mails": guards.mails, "ctas": guards.ctas}
+    usage = guards.usage
+    least = {"accounts": usage.accounts, "contacts": usage.contacts, "events": usage.events}
+    span = durations.parse(usage.newest) if usage.newest else None
+    return Limits(
+        {what: Most(most.times, most.at_least, most.first_day) for what, most in asked.items() if most is not None},
+        {what: share_of(share) for what, share in least.items() if share is not None},
+        durations.length(span) if span else None,
+    )
 
 
 def _cap(spec: CapSpec) -> Cap:

@@ -19,6 +19,7 @@ from cs_engine.run.ctas import close_ctas
 from cs_engine.run.deliver import deliver, stocks
 from cs_engine.run.enrol import enrol
 from cs_engine.run.feedback import settle_doubts
+from cs_engine.run.guarding import tell
 from cs_engine.run.observe import observe
 from cs_engine.run.report import TickReport
 
@@ -70,6 +71,17 @@ def _observe(engine: Engine, now: datetime, only: Collection[str], horizon: date
 
 
 def _phases(tick: TickContext, do: Do) -> None:
+    if not tick.unfit:
+        _decide(tick, do)
+    if tick.guards.limits:
+        _unit(tick, do, "", "guards", partial(tell, tick))
+    _unit(tick, do, "", "deliver", partial(deliver, tick))
+    _unit(tick, do, "", "feedback", partial(settle_doubts, tick))
+    stocks(tick)
+    tick.report.failures += [f"{failure.text}: {failure.reason}" for failure in tick.facts.failed]
+
+
+def _decide(tick: TickContext, do: Do) -> None:
     plans: dict[str, list[Plan]] = {}
     for plan in tick.plans.values():
         plans.setdefault(plan.playbook, []).append(plan)
@@ -82,10 +94,6 @@ def _phases(tick: TickContext, do: Do) -> None:
         if live is not None:
             _unit(tick, do, playbook, ENTER, partial(_enrol, tick, live))
     _unit(tick, do, "", "close CTAs", partial(close_ctas, tick))
-    _unit(tick, do, "", "deliver", partial(deliver, tick))
-    _unit(tick, do, "", "feedback", partial(settle_doubts, tick))
-    stocks(tick)
-    tick.report.failures += [f"{failure.text}: {failure.reason}" for failure in tick.facts.failed]
 
 
 def _enrol(tick: TickContext, plan: Plan) -> None:

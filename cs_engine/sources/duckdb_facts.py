@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cs_engine.instants import NEVER, NO_TIME, from_micros
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.playbook.calendars import SHIPPED, Calendars
-from cs_engine.ports import Failure, Mask, Overlay, Rows
+from cs_engine.ports import Failure, Mask, Overlay, Rows, Stock
 from cs_engine.sources.days import Days
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
@@ -29,6 +29,8 @@ from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_co
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
 MEMORY_LIMIT = "600MB"
+USAGE = "usage"
+"""The source of the product's own events."""
 
 _SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
 
@@ -98,6 +100,13 @@ class DuckdbFacts:
         if key not in self._masks:
             self._evaluate(condition.grain, [condition])
         return self._masks[key]
+
+    def stock(self) -> Stock:
+        learned = "learned_at" in self._catalogue.attributes.events.get(USAGE, {})
+        known = ' AND coalesce("learned_at", "at") <= getvariable(\'now\')' if learned else ""
+        sql = f'SELECT count(*), epoch_us(max("at")) FROM {view(USAGE)} WHERE "at" <= getvariable(\'now\'){known}'
+        events, newest = self._db.execute(sql).fetchall()[0]
+        return Stock(self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT], int(events), None if newest is None else int(newest))
 
     def milestones(self) -> Mapping[str, Mask]:
         return {milestone: self.mask(reached) for milestone, reached in self._milestones().items()}

@@ -13,6 +13,7 @@
     suppressions           keyed hashes of addresses that must never be mailed again
     standing_orders        what people, or the engine itself, have said of playbooks: that one is paused, and why
     failures               how often each playbook failed in which tick
+    tallies                how much of what playbooks did in their latest runs, for the guards
     alarms                 the texts of messages that tell our own people of such things
     journal                every move of everything above with its reason, append-only
     people_source          which sync accounts and contacts came from

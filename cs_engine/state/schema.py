@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration."""
 
 metadata = MetaData()
@@ -257,6 +257,15 @@ failures = Table(
     *map(_text, ("step", "what", "reason")),
     Column("n", Integer, nullable=False),
     PrimaryKeyConstraint("playbook", "at", "step", "what", "reason"),
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    *map(_text, ("playbook", "what")),
+    _at("at"),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("playbook", "what", "at"),
 )
 
 alarms = Table("alarms", metadata, _key(), _text("text"))

@@ -10,6 +10,7 @@ from typing import Any
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message
+from cs_engine.journey.guards import Tally
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.ports import (
     AccountRow,
@@ -42,6 +43,7 @@ from cs_engine.state import (
     plans,
     requests,
     suppressions,
+    tallies,
     ticks,
     values,
 )
@@ -177,6 +179,7 @@ class SqlStore:
             experiments.assign(tx, kept.assignments)
             values.put(tx, kept.values)
             requests.put(tx, kept.requests)
+            tallies.add(tx, kept.tallies)
             journal.append(tx, kept.journal)
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
@@ -234,6 +237,10 @@ class SqlStore:
             orders.put(tx, put)
             orders.sound(tx, alarms)
             journal.append(tx, lines)
+
+    def tallies(self) -> list[Tally]:
+        with self.database.read() as tx:
+            return tallies.all_kept(tx)
 
     def fail(self, failures: Sequence[PlaybookFailure]) -> None:
         with self.database.write() as tx:
@@ -382,4 +389,5 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         change.assignments,
         change.values,
         change.requests,
+        change.tallies,
     )

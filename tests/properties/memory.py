@@ -13,7 +13,7 @@ import numpy as np
 
 from cs_engine.instants import NO_TIME, to_micros
 from cs_engine.language.expression import Expression, Grain, Type
-from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport
+from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport, Stock
 from tests.properties.conditions import MILESTONES, holds
 
 WHEN = {"m0": "account.a0", "m1": "account.a1 and account.a2"}
@@ -124,6 +124,9 @@ class MemoryFacts:
         if atom.startswith("reached("):
             return self._reached(account, atom.split("'")[1])
         return (account if atom.startswith("account.") else subject, atom) in self._flags
+
+    def stock(self) -> Stock:
+        return Stock(len(self._accounts), len(self._contacts), 0, None)
 
     def texts(self, expression: Expression) -> list[str]:
         assert expression.text == "account.key"

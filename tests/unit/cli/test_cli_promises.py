@@ -31,7 +31,7 @@ def test_run_as_json_has_just_the_promised_keys(project: Path, call: Call) -> No
     said = call("run", "--dry-run", "--format", "json", "--now", NOW)
     assert said.code == 0
     report = json.loads(said.out)
-    assert set(report) == {"now", "playbooks", "delivery", "milestones", "failures"}
+    assert set(report) == {"now", "playbooks", "delivery", "milestones", "guards", "failures"}
     assert report["now"] == "2026-03-03T10:00:00Z"
     assert set(report["delivery"]) == {"accepted", "held", "skipped", "rejected", "uncertain", "pending"}
     assert {part["playbook"] for part in report["playbooks"]} == {"welcome-all", "watch", "nobody"}

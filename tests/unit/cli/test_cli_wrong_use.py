@@ -37,6 +37,8 @@ WRONG = {
     "init .": "mend: name a new folder",
     "suppress nope": "mend: cs-engine suppress name@company.example",
     "suppress": "Missing argument",
+    "approve nope": "the id of a run begins run_",
+    "approve run_1": "nothing waits since run_1",
     "pause wach --reason x": 'mend: did you mean "watch"?',
     "pause watch": "Missing option '--reason'",
     "pause watch --account nope --reason x": "mend: look it up in the source",
@@ -64,6 +66,7 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "enrol": "p a",
         "pause": "p --reason r",
         "resume": "p",
+        "approve": "run_1",
         "suppress": "someone@customer.example",
     }.get(command, "")
     said = call(command, *arguments.split())

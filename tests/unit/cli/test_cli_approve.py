@@ -1,0 +1,22 @@
+"""`approve`, as a shell sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.stories.world import World, day
+from tests.unit.cli.conftest import Call
+
+
+def test_what_a_guard_holds_is_named_loudly_and_let_go(project: Path, call: Call) -> None:
+    world = World(project).project(guards={"enrolments": {"first_day": 0, "at_least": 0}})
+    world.write("playbooks/more.yaml", "playbook: more\nexisting: include\ntopic: tips\nsteps:\n  - {id: a, email: one}\n")
+    world.tick(day(1))
+    world.close()
+    said = call("run", "--dry-run", "--now", day(1, 11).isoformat())
+    assert said.code == 1
+    assert "more: 7 enrolments in one run, 0 are allowed (first_day: 0): nothing is done until you say: cs-engine approve run_" in said.err
+    said = call("approve", "run_20260303T100000Z")
+    assert (said.code, said.out.split(":")[0]) == (0, "more")
+    said = call("run", "--dry-run", "--now", day(1, 11).isoformat())
+    assert (said.code, said.err.count("approve")) == (0, 0)
