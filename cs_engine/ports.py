@@ -14,6 +14,7 @@ from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message
 from cs_engine.journey.caps import History
 from cs_engine.journey.guards import Tally
+from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.language.expression import Expression, Grain
 
@@ -398,6 +399,9 @@ class Store(Protocol):
         """Gives orders and takes back (playbook, account, kind), journals it, and plans word of it for our own people, all or nothing.
         Of a playbook whose pause is taken back the failures are forgotten.
         """
+
+    def receptions(self) -> list[Reception]:
+        """How mail to customers was received, of each playbook that has an order about its mode, since that began."""
 
     def tallies(self) -> list[Tally]:
         """Of each playbook and kind of work those of the latest runs, oldest first."""

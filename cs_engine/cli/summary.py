@@ -23,6 +23,10 @@ def summary(reports: Sequence[TickReport], root: Path, example: tuple[str, str] 
     console = open_console()
     console.print(_by_playbook(reports))
     for playbook, part in sorted(reports[-1].playbooks.items()):
+        if part.mode != "live":
+            console.print(
+                _in_mode(playbook, [r.playbooks[playbook] for r in reports if playbook in r.playbooks]), markup=False, soft_wrap=True
+            )
         if part.paused:
             console.print(f"{playbook} stands still: {part.paused} (cs-engine resume {playbook})", markup=False, soft_wrap=True)
     console.print(_delivery_line(reports, dry_run=dry_run))
@@ -45,6 +49,14 @@ def _by_playbook(reports: Sequence[TickReport]) -> Table:
         parts = [report.playbooks[name] for report in reports if name in report.playbooks]
         table.add_row(name, *_row(parts))
     return table
+
+
+def _in_mode(playbook: str, parts: Sequence[PlaybookReport]) -> str:
+    """What a playbook did that is not wholly live."""
+    if parts[-1].mode != "shadow":
+        return f"{playbook} is in {parts[-1].mode}: {parts[-1].left_out} more would enter"
+    total: Counter[str] = sum((part.shadow for part in parts), Counter())
+    return f"{playbook} is in shadow: {total['entered']} would have entered, {total['mails']} mails and {total['ctas']} alerts been planned"
 
 
 def _row(parts: Sequence[PlaybookReport]) -> list[str]:

@@ -94,8 +94,9 @@ def _value(value: Any) -> str:
 
 
 def _passage(passage: Mapping[str, Any]) -> Iterator[str]:
-    control = ", control: it takes the same way and nothing is sent" if passage["control"] else ""
-    yield f"\npassage of {passage['subject']} since {passage['entered_at']}: " + (
+    control = ", control: it takes the same way and nothing is sent" if passage["control"] and not passage["shadow"] else ""
+    kind = "shadow passage" if passage["shadow"] else "passage"
+    yield f"\n{kind} of {passage['subject']} since {passage['entered_at']}: " + (
         f"finished ({passage['finished']}) at {passage['finished_at']}{control}"
         if passage["finished"]
         else f"at {passage['step']}: {passage['next']}{control}"

@@ -110,6 +110,8 @@ class Walk:
     moved: Mask
     repeats: Ints
     sends: list[tuple[Sending, Ints]] = field(default_factory=list)
+    spared: list[tuple[Sending, Ints]] = field(default_factory=list)
+    """Members of control who come to a sending step: nothing is sent to them."""
     effects: list[tuple[Set | Enrol, Ints]] = field(default_factory=list)
     assigned: list[tuple[Split, Ints, Ints]] = field(default_factory=list)
     """Members who came to a split, and their arms."""
@@ -234,9 +236,7 @@ class _Walker:
         if len(sending):
             self.out.since[sending] = self.view.now
             self._rest(sending, step.id)
-            sending = sending[~self.cohort.control[sending]]
-        if len(sending):
-            self.out.sends.append((step, sending))
+            self._sends(step, sending)
 
     def _again(self, step: Sending, repeat: Repeat, members: Ints, when: Ints) -> Ints:
         """Those whose last message has ended, and who are through with the step; the others send again, or wait to."""
@@ -257,9 +257,14 @@ class _Walker:
             self.out.since[members] = self.view.now
             self.out.moved[members] = True
             self.out.passed.append(Passed(step.id, members, "repeat"))
-            if len(sending := members[~self.cohort.control[members]]):
-                self.out.sends.append((step, sending))
+            self._sends(step, members)
         return through
+
+    def _sends(self, step: Sending, members: Ints) -> None:
+        control = self.cohort.control[members]
+        for into, some in ((self.out.sends, members[~control]), (self.out.spared, members[control])):
+            if len(some):
+                into.append((step, some))
 
     def _wait_until(self, step: WaitUntil, members: Ints) -> None:
         met = self._holds(step.until, members)

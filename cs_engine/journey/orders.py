@@ -63,6 +63,7 @@ class Orders:
 
     def __init__(self, given: Iterable[Order] = ()) -> None:
         self._pauses: dict[str, dict[str, Order]] = defaultdict(dict)
+        self._modes: dict[str, Order] = {}
         self._failures: Counter[str] = Counter()
         for order in given:
             self.add(order)
@@ -71,6 +72,8 @@ class Orders:
         match order.kind:
             case "pause":
                 self._pauses[order.playbook][order.account_id] = order
+            case "mode":
+                self._modes[order.playbook] = order
             case "failures":
                 self._failures[order.playbook] += int(order.value)
 
@@ -82,6 +85,10 @@ class Orders:
     def paused_accounts(self, playbook: str) -> list[str]:
         """Accounts that are paused one by one."""
         return sorted(account for account in self._pauses.get(playbook, ()) if account)
+
+    def mode(self, playbook: str) -> Order | None:
+        """Since when it is in which mode; None of what was always live."""
+        return self._modes.get(playbook)
 
     def failed(self, failure: PlaybookFailure) -> bool:
         """Counts it; whether the playbook is to be switched off now."""

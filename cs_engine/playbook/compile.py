@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
-from cs_engine.playbook import schedule
+from cs_engine.playbook import mode, schedule
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps
@@ -71,6 +71,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         exit=optional("exit", spec.exit),
         while_=optional("while", spec.while_),
         hold=optional("hold", spec.hold),
+        mode=mode.parse(spec.mode, document.place(("mode",)), problems),
         holdout=share_of(spec.holdout),
         reenter=reader.reenter(("reenter",), spec.reenter),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
@@ -80,7 +81,12 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
     )
     noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
     used = around.definitions.used_by(reader.texts.values(), noticed)
-    return Compiled(replace(plan, digest=digest(document.data, used)), used, reader.texts)
+    return Compiled(replace(plan, digest=digest(_version(document.data), used)), used, reader.texts)
+
+
+def _version(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a version of a playbook: all but how much of it is for real."""
+    return {key: value for key, value in data.items() if key != "mode"}
 
 
 def _read_texts(document: Document, around: Surroundings, problems: Problems) -> None:
@@ -111,6 +117,8 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
             reader.scalar(path, text)
         case "reenter" if step is None:
             reader.reenter(path, text)
+        case "mode" if step is None:
+            mode.parse(text, reader.document.place(path), reader.problems)
         case "schedule" if step is None:
             schedule.parse(text, reader.document.place(path), reader.problems)
         case "if" | "wait_until" | "close_when" if step is not None:

@@ -159,6 +159,8 @@ class Guards(Strict):
     enrolments: MostSpec | None = Field(None, description="How many may enter a playbook in one run.")
     mails: MostSpec | None = Field(None, description="How much customer mail a playbook may plan in one run.")
     ctas: MostSpec | None = Field(None, description="How many CTAs a playbook may fire in one run.")
+    bounces: Share = Field("5%", description="More of its mails refused halt a playbook in `canary` or `ramp`.")
+    complaints: Share = Field("0.3%", description="More complaints by those who got its mail do the same.")
 
 
 class SlackConfig(Strict):

@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Edge, Email, Enrol, Notice, Plan, Set, Split, Stop, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import (
+    LIVE,
+    AnyStep,
+    Branch,
+    Cta,
+    Edge,
+    Email,
+    Enrol,
+    Notice,
+    Plan,
+    Set,
+    Split,
+    Stop,
+    Wait,
+    WaitDate,
+    WaitUntil,
+)
 
 _LONGEST = 80
 _END = "done"
@@ -171,6 +187,8 @@ def explain(plan: Plan) -> str:
     ):
         if condition is not None:
             head.append(f"  {word}: {condition.text}")
+    if plan.mode != LIVE:
+        head.append(f"  mode: {plan.mode}")
     if plan.holdout:
         head.append(f"  holdout: {plan.holdout:.4g} of the accounts")
     if plan.reenter is not None:

@@ -458,6 +458,11 @@ class PlaybookSpec(Keyed):
     hold: Condition | None = Field(
         None, description="While this is true customer mail waits and the passage's timers stand still; Slack, goal and exit go on."
     )
+    mode: str = Field(
+        "live",
+        description="`live`; `shadow`: everything is decided and journalled, and nothing leaves; `canary 5%`: one account in twenty may "
+        "enter; `ramp 10%/day`: a tenth more of them every day. Changing it makes no new version.",
+    )
     holdout: Share = Field(
         "0%", description="So many of the accounts are a control group: they take the same way, and nothing is sent. It can only shrink."
     )

@@ -7,7 +7,7 @@ they can go; the one that runs back, from the end of an `otherwise` block to its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from cs_engine.language.expression import Duration, Expression, Grain
@@ -19,8 +19,16 @@ TRANSACTIONAL = "transactional"
 MILESTONE_LINE = "milestone"
 """The Slack template of a milestone notice's line: templates/slack/milestone.yaml."""
 
+SHADOW = "~shadow"
+"""Ends the digest of a plan whose passages have no effect."""
+
 Localised = Mapping[str, str]
 """Locale -> text; '' is the locale of last resort."""
+
+
+def shadow_of(plan: Plan) -> Plan:
+    """The same plan for shadow passages."""
+    return replace(plan, digest=f"{plan.digest}{SHADOW}", holdout=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +202,28 @@ class Schedule:
     cron: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """`live`; `shadow`: nothing leaves; `canary`: this share of the accounts may enter; `ramp`: so many more of them every day."""
+
+    kind: Literal["live", "shadow", "canary", "ramp"]
+    share: float = 1.0
+    """From 0 to 1."""
+
+    def __str__(self) -> str:
+        per_day = "/day" if self.kind == "ramp" else ""
+        return f"{self.kind} {100 * self.share:.4g}%{per_day}" if self.partial else self.kind
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some of the accounts may enter."""
+        return self.kind in ("canary", "ramp")
+
+
+LIVE = Mode("live")
+SHADOW_MODE = Mode("shadow")
+
+
 class Leave(NamedTuple):
     """A way out of the whole playbook, checked before anything else, and which keeps people from entering."""
 
@@ -238,8 +268,15 @@ class Plan:
     """Those of whom it is not true leave."""
     hold: Expression | None = None
     """While it is true customer mail waits, and timers stand still."""
+    mode: Mode = LIVE
+    """How much of it is for real. No part of the version."""
     holdout: float = 0.0
     """The share of accounts, from 0 to 1, that nothing is sent to."""
+
+    @property
+    def shadow(self) -> bool:
+        """Whether this is the plan of shadow passages: they take the same way, and nothing leaves."""
+        return self.digest.endswith(SHADOW)
 
     @property
     def first(self) -> AnyStep:

@@ -18,7 +18,7 @@ from cs_engine.journey.enrolment import Standing
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
-from cs_engine.run.effects import arms_of, effects_of, requests_of, values_of
+from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
 from cs_engine.run.guarding import allow
 from cs_engine.run.hold import hold
 
@@ -44,7 +44,7 @@ def advance(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
 
 def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], races: int) -> None:
     moved, decided = _decide(tick, plan, step, members)
-    change = allow(tick, plan.playbook, decided)
+    change = allow(tick, plan, decided)
     if change is None:  # who succeeds or leaves does so all the same
         moved, change = _decide(tick, plan, step, members, leaving=True)
     if not moved:
@@ -62,16 +62,17 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
     controls = {who.id for who in members if who.control}
     control = sum(move.id in controls for move in change.moves) if controls else 0
     report.advanced += moved - control
-    report.control["advanced"] += control
+    (report.shadow if plan.shadow else report.control)["advanced"] += control
     report.planned += len(change.messages)
-    report.count(change.moves, controls)
+    report.count(change.moves, controls, shadow=plan.shadow)
 
 
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], *, leaving: bool = False) -> tuple[int, Change]:
     """What becomes of them; with `leaving`, of those alone who leave the playbook."""
     if plan.step(step) is None:
-        gone = [enrolment.finished(who, "step_removed", tick.at) for who in members]
-        return len(gone), Change(moves=gone, journal=_lines(tick, plan, members, step, "finished", "step_removed", repeat("")))
+        return _end(tick, plan, step, members, "step_removed")
+    if plan.shadow and not tick.in_shadow(plan.playbook):
+        return _end(tick, plan, step, members, "exit")
     cohort = cohort_of(tick, plan, step, members)
     if leaving:
         cohort = replace(cohort, held=np.ones(len(cohort), dtype=bool))
@@ -79,10 +80,16 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members)
     journal, arms = journal_of(tick, plan, result, cohort.row, members), arms_of(tick, plan, result, members)
+    journal += shadows_of(tick, plan, result, cohort.row, members)
     return len(moves), Change(
         moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
         values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members),
     )  # fmt: skip
+
+
+def _end(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], reason: str) -> tuple[int, Change]:
+    ended = [enrolment.finished(who, reason, tick.at) for who in members]
+    return len(ended), Change(moves=ended, journal=_lines(tick, plan, members, step, "finished", reason, repeat("")))
 
 
 def cohort_of(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> Cohort:
@@ -121,7 +128,8 @@ def journal_of(tick: TickContext, plan: Plan, result: Walk, at: Rows, members: S
         if because is not None and because.names:
             seen = tick.facts.seen(because, at[passed.members])
         event = "finished" if passed.finished else "advanced"
-        reason = passed.reason if passed.finished in ("", passed.reason) else f"{passed.finished}: {passed.reason}"
+        why = "shadow" if plan.shadow and passed.reason == "control" else passed.reason
+        reason = why if passed.finished in ("", why) else f"{passed.finished}: {why}"
         lines += _lines(tick, plan, [members[i] for i in passed.members.tolist()], passed.step, event, reason, seen)
     return lines
 

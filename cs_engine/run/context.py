@@ -18,7 +18,7 @@ from cs_engine.journey.guards import Guards, Limits
 from cs_engine.journey.orders import Orders
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression, Grain
-from cs_engine.playbook.plan import Plan, Split
+from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
 from cs_engine.run.outbox import Outbox
@@ -107,6 +107,11 @@ class TickContext:
             times=self.facts.instants,
             days=self._days,
         )
+
+    def in_shadow(self, playbook: str) -> bool:
+        """Whether nothing of the playbook leaves, as it is now."""
+        live = self.engine.project.plans.get(playbook)
+        return live is not None and live.mode == SHADOW_MODE
 
     def held(self, plan: Plan) -> Mask | None:
         """Over the plan's subjects: whose mail a hold keeps; None when nothing can."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
@@ -16,7 +17,7 @@ from cs_engine.journey.experiment import Assignment, of_split
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Enrol, Notice, Plan, Sending, Set
-from cs_engine.ports import CtaFired, EnrolRequest, Rows, ValueSet
+from cs_engine.ports import CtaFired, EnrolRequest, JournalLine, Rows, ValueSet
 from cs_engine.run.context import TickContext
 from cs_engine.run.people import Recipients
 
@@ -33,6 +34,22 @@ def effects_of(
             who = [w._replace(repeats=n) for w, n in zip(who, result.repeats[sending].tolist(), strict=True)]
         messages += messages_for(tick, plan, step, who, at[sending], ctas)
     return messages, ctas
+
+
+def shadows_of(tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing]) -> list[JournalLine]:
+    """What a walk of shadow passages would have sent: counted, and a line of the journal for each passage and step."""
+    if not plan.shadow:
+        return []
+    lines, report = [], tick.of(plan.playbook).shadow
+    for step, spared in result.spared:
+        found = tick.directory.recipients(step, plan.subject, at[spared])
+        told = Counter(found.member.tolist())
+        report["ctas" if isinstance(step, Cta) else "mails"] += len(found.who)
+        for position, i in enumerate(spared.tolist()):
+            who = members[i]
+            reason = f"{'alert' if isinstance(step, Cta) else 'mail'} {step.template} to {told[position]}"
+            lines.append(JournalLine(tick.at, plan.playbook, who.account_id, who.subject_id, who.id, step.id, "would_send", reason, ""))
+    return lines
 
 
 def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[Assignment]:

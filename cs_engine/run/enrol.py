@@ -12,14 +12,16 @@ from cs_engine.journey import identity
 from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Ints, walk
 from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
+from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
-from cs_engine.run.effects import arms_of, effects_of, requests_of, values_of
+from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
 from cs_engine.run.experiments import Groups
 from cs_engine.run.guarding import allow
+from cs_engine.run.modes import open_rows
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
@@ -38,12 +40,15 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     keys = _keys(tick, plan)
     if plan.existing != "include":
         rows = _pass_over(tick, plan, rows, matching, keys, requested)
-    passages = tick.engine.store.passages(plan.playbook)
+    passages = [p for p in tick.engine.store.passages(plan.playbook) if p.key.startswith(SHADOW_KEY) == plan.shadow]
     if plan.reenter is not None:
         passages = _rearm(tick, plan, passages, matching, keys)
     entrants, numbers = _free(tick, plan, passages, rows, keys)
+    if plan.mode.partial:
+        chosen = open_rows(tick, plan, _accounts(tick, plan, entrants))
+        entrants, numbers = entrants[chosen], [numbers[i] for i in chosen.tolist()]
     groups = Groups(tick, plan, passages)
-    fits = tick.guards.fits(plan.playbook, "enrolments", len(entrants))
+    fits = plan.shadow or tick.guards.fits(plan.playbook, "enrolments", len(entrants))
     for start in range(0, len(entrants), MOST_AT_ONCE):
         batch = slice(start, start + MOST_AT_ONCE)
         fits &= _enter(tick, plan, entrants[batch], numbers[batch], keys, groups, part=not fits)
@@ -101,8 +106,9 @@ def _leaving(tick: TickContext, plan: Plan) -> Mask:
 
 
 def _keys(tick: TickContext, plan: Plan) -> list[str]:
-    """The value of `once_per` for every row."""
-    return tick.facts.texts(plan.once_per) if plan.once_per is not None else [""] * len(tick.facts.ids(plan.subject))
+    """The value of `once_per` for every row; of shadow passages marked, so that they stand in no real one's way."""
+    keys = tick.facts.texts(plan.once_per) if plan.once_per is not None else [""] * len(tick.facts.ids(plan.subject))
+    return [f"{SHADOW_KEY}{key}" for key in keys] if plan.shadow else keys
 
 
 def _pass_over(tick: TickContext, plan: Plan, rows: Ints, matching: Mask, keys: list[str], requested: Mask) -> Ints:
@@ -170,7 +176,7 @@ def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], key
     all_ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, at_rows)
     subjects, own_keys = [all_ids[row] for row in at_rows.tolist()], [keys[row] for row in at_rows.tolist()]
     ids = identity.enrolment_ids(plan.playbook, subjects, own_keys, numbers)
-    controls = groups.controls(accounts)
+    controls = [True] * size if plan.shadow else groups.controls(accounts)
     who = from_columns(
         Standing, ids, subjects, accounts, repeat(first), repeat(False), repeat(at), repeat(None), repeat(0), repeat(at), repeat(None),
         controls, repeat(0),
@@ -200,25 +206,26 @@ def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], key
     condition = plan.enter or plan.audience
     seen = tick.facts.seen(condition, at_rows) if condition is not None and condition.names else repeat("")
     plain = max(numbers) == 1 and not any(controls)
-    how = repeat("") if plain else [_how(number, control) for number, control in zip(numbers, controls, strict=True)]
+    group = "shadow" if plan.shadow else "control"
+    how = repeat("") if plain else [_how(number, group if control else "") for number, control in zip(numbers, controls, strict=True)]
     journal = from_columns(
         JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
     )
-    journal += journal_of(tick, plan, result, at_rows, who)
+    journal += [*journal_of(tick, plan, result, at_rows, who), *shadows_of(tick, plan, result, at_rows, who)]
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
         requests_of(tick, plan, result, who),
     )  # fmt: skip
-    allowed = allow(tick, plan.playbook, change, part=part)
+    allowed = allow(tick, plan, change, part=part)
     if allowed is None:
         return False
     tick.engine.store.commit(allowed, at)
     report = tick.of(plan.playbook)
     report.entered += size - sum(controls)
-    report.control["entered"] += sum(controls)
+    (report.shadow if plan.shadow else report.control)["entered"] += sum(controls)
     report.planned += len(messages)
-    report.count(change.moves, {w.id for w in who if w.control} if any(controls) else ())
+    report.count(change.moves, {w.id for w in who if w.control} if any(controls) else (), shadow=plan.shadow)
     return True
 
 
@@ -229,6 +236,6 @@ def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
     return [ids[row] for row in of.tolist()]
 
 
-def _how(number: int, control: bool) -> str:
+def _how(number: int, group: str) -> str:
     """What is not plain about an entry."""
-    return ", ".join([*([f"passage {number}"] if number > 1 else []), *(["control"] if control else [])])
+    return ", ".join([*([f"passage {number}"] if number > 1 else []), *([group] if group else [])])

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
+from cs_engine.journey.mode import SHADOW_KEY, is_open
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.parts import Part, taken_apart
 from cs_engine.language.scope import Scope
 from cs_engine.playbook.draw import does, kind
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import SHADOW, AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
 from cs_engine.ports import EnrolmentView, Facts, JournalLine
 from cs_engine.run.context import TickContext
+from cs_engine.run.modes import share_open
 from cs_engine.run.observe import never_completed
 from cs_engine.run.past import trace
 
@@ -38,6 +40,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
         "playbook": plan.playbook,
         "version": plan.digest,
         "now": _time(tick.at),
+        "mode": str(plan.mode),
         "past": past,
         "paused": "" if past else _paused(tick, plan, account),
         "exists": account in ids,
@@ -83,7 +86,9 @@ def _subject(
     see = _Seer.of(tick, plan, row).condition
     conditions = {name: see(condition) for name, condition in named.items() if condition is not None}
     key = tick.facts.texts(plan.once_per)[row] if plan.once_per is not None else ""
-    own = [passage for passage in passages if passage.subject_id == subject]
+    shadow = tick.in_shadow(plan.playbook)
+    key = f"{SHADOW_KEY}{key}" if shadow else key
+    own = [passage for passage in passages if passage.subject_id == subject and passage.key.startswith(SHADOW_KEY) == shadow]
     verdict = _verdict(tick, plan, (subject, key), conditions, own, past=past)
     if verdict == ENTERS and not past:
         verdict = _waits(tick, plan, account) or verdict
@@ -152,6 +157,8 @@ def _waits(tick: TickContext, plan: Plan, account: str) -> str:
     """Why somebody of the account who would enter at the next tick does not; '' when nothing is in the way."""
     if tick.orders.pause(plan.playbook, account) is not None:
         return "matches: enters when the playbook is resumed"
+    if plan.mode.partial and not is_open(plan.playbook, account, share := share_open(tick, plan)):
+        return f"matches, but is not among the {100 * share:.4g}% of accounts that may enter now (mode: {plan.mode})"
     if waiting := tick.guards.breached(plan.playbook):
         return f"matches, but waits for a yes: {waiting[0].reason} (cs-engine approve {waiting[0].by})"
     return ""
@@ -169,7 +176,8 @@ def _passage(tick: TickContext, live: Plan, passage: EnrolmentView, journal: Seq
     plan = tick.plans.get(passage.digest, live)
     following = _next(tick, plan, passage) if passage.state == "active" else _Next("", None)
     return {
-        "subject": passage.subject_id, "version": passage.digest, "key": passage.key, "state": passage.state,
+        "subject": passage.subject_id, "version": passage.digest.removesuffix(SHADOW),
+        "key": passage.key.removeprefix(SHADOW_KEY), "shadow": passage.key.startswith(SHADOW_KEY), "state": passage.state,
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
         "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
         "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal),

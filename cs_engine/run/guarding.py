@@ -9,6 +9,7 @@ from cs_engine.instants import Micros, to_micros
 from cs_engine.journey.guards import BREACH, STOCK, WORK, Breach, Tally, approval, run_id
 from cs_engine.journey.message import Alarm
 from cs_engine.journey.orders import Order
+from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine
 from cs_engine.run.alarms import alarm
 from cs_engine.run.context import Engine, TickContext
@@ -23,10 +24,11 @@ def work_of(change: Change) -> dict[str, int]:
     return dict(zip(WORK, (len(change.enrolments), mails, len(change.ctas)), strict=True))
 
 
-def allow(tick: TickContext, playbook: str, change: Change, *, part: bool = False) -> Change | None:
+def allow(tick: TickContext, plan: Plan, change: Change, *, part: bool = False) -> Change | None:
     """The change with what is counted of it; None when it is beyond what this run may do. `part`: of a whole that is."""
-    if not tick.guards.limits.most:
+    if not tick.guards.limits.most or plan.shadow:
         return change
+    playbook = plan.playbook
     work = work_of(change)
     if not tick.guards.allow(playbook, work, part=part):
         return None

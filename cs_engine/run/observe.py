@@ -14,10 +14,11 @@ from cs_engine.journey.orders import Orders
 from cs_engine.journey.schedule import next_due
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.bundle import compile_bundle
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.guarding import look as look_at_data
+from cs_engine.run.modes import begin as begin_modes
 from cs_engine.run.people import Directory
 from cs_engine.run.report import TickReport
 from cs_engine.run.rules import limits_of
@@ -43,6 +44,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
             tick.of(playbook).paused = pause.reason
     tick.first_run = frozenset(p for p in due if p not in states or never_completed(states[p]))
     tick.horizon = horizon
+    begin_modes(tick)
     look_at_data(tick)
     if tick.unfit:  # all stays due
         return tick
@@ -76,14 +78,21 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
 def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:
     """Live plans, and those somebody is still inside or has yet to hear of, by digest."""
     plans = {plan.digest: plan for plan in engine.project.plans.values()}
-    for playbook, digest, _people in engine.store.occupied():
+    for live in engine.project.plans.values():
+        if live.mode == SHADOW_MODE:
+            plans[f"{live.digest}{SHADOW}"] = shadow_of(live)
+    for playbook, named, _people in engine.store.occupied():
+        digest, is_shadow = named.removesuffix(SHADOW), named.endswith(SHADOW)
+        if named in plans:
+            continue
         if digest in plans:
+            plans[named] = shadow_of(plans[digest])
             continue
         plan, problems = compile_bundle(engine.store.bundle(digest), engine.project)
         if plan is None:
             report.failures.append(f"{playbook}: the version {digest} that people are inside no longer compiles: {problems[0].message}")
         else:
-            plans[digest] = plan
+            plans[named] = shadow_of(plan) if is_shadow else plan
     return plans
 
 

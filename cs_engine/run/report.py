@@ -36,14 +36,21 @@ class PlaybookReport:
     paused: str = ""
     """Why it stands still: somebody, or the engine, has paused it. '' while it runs."""
 
+    mode: str = "live"
+    shadow: Counter[str] = field(default_factory=Counter)
+    """Of shadow passages, which the counts above leave out: entered, advanced, finished; mails and ctas that would have been."""
+    left_out: int = 0
+    """Would enter, and are not among the share of accounts that may."""
     control: Counter[str] = field(default_factory=Counter)
     """Of control passages, which the counts above leave out: entered, advanced."""
     control_finished: Counter[str] = field(default_factory=Counter)
 
-    def count(self, moves: Iterable[Move], controls: Collection[str]) -> None:
-        """Counts the ends among these moves; `controls` are the ids of control passages."""
+    def count(self, moves: Iterable[Move], controls: Collection[str], *, shadow: bool = False) -> None:
+        """Counts the ends among these moves; `controls` are the ids of control passages, `shadow` says that all are shadows."""
         for move in moves:
-            if move.finished_reason:
+            if move.finished_reason and shadow:
+                self.shadow["finished"] += 1
+            elif move.finished_reason:
                 (self.control_finished if move.id in controls else self.finished)[move.finished_reason] += 1
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +64,9 @@ class PlaybookReport:
             "messages": {"planned": self.planned, "held": self.held, "skipped": self.skipped},
             "passed_over": self.passed_over,
             "paused": self.paused,
+            "mode": self.mode,
+            "left_out": self.left_out,
+            "shadow": {name: self.shadow[name] for name in ("entered", "advanced", "finished", "mails", "ctas")},
             "control": {
                 "entered": self.control["entered"],
                 "advanced": self.control["advanced"],

@@ -82,6 +82,11 @@ def limits_of(guards: Guards) -> Limits:
     )
 
 
+def reception_of(guards: Guards) -> tuple[float, float]:
+    """The share of mails that may be refused, and of people who may complain, before a playbook in canary or ramp halts."""
+    return share_of(guards.bounces), share_of(guards.complaints)
+
+
 def _cap(spec: CapSpec) -> Cap:
     span = durations.parse(spec.in_)
     window = durations.length(span) if span else None

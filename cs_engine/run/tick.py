@@ -20,6 +20,7 @@ from cs_engine.run.deliver import deliver, stocks
 from cs_engine.run.enrol import enrol
 from cs_engine.run.feedback import settle_doubts
 from cs_engine.run.guarding import tell
+from cs_engine.run.modes import as_it_runs, note
 from cs_engine.run.observe import observe
 from cs_engine.run.report import TickReport
 
@@ -92,7 +93,8 @@ def _decide(tick: TickContext, do: Do) -> None:
     for playbook in tick.due:
         live = tick.engine.project.plans.get(playbook)
         if live is not None:
-            _unit(tick, do, playbook, ENTER, partial(_enrol, tick, live))
+            _unit(tick, do, playbook, ENTER, partial(_enrol, tick, as_it_runs(tick, live)))
+    _unit(tick, do, "", "modes", partial(note, tick))
     _unit(tick, do, "", "close CTAs", partial(close_ctas, tick))
 
 

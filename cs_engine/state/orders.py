@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from cs_engine.instants import Micros
 from cs_engine.journey.message import Alarm
+from cs_engine.journey.mode import COMPLAINED, MODE, Reception
 from cs_engine.journey.orders import FAILURE_SPAN, FAILURES, Order, PlaybookFailure
 from cs_engine.state import messages, schema
 from cs_engine.state.database import Tx
@@ -56,3 +57,24 @@ def sound(tx: Tx, alarms: Sequence[Alarm]) -> None:
 
 def texts(tx: Tx, ids: Collection[str]) -> dict[str, str]:
     return dict(tx.rows(f"SELECT id, text FROM alarms WHERE {tx.among('id', 'ids')}", ids=tx.ids(ids)))
+
+
+def is_partial(tx: Tx, playbook: str) -> bool:
+    """Whether it is in a mode in which only some may enter."""
+    sql = f"SELECT 1 FROM standing_orders WHERE playbook = :playbook AND kind = '{MODE}' AND value IN ('canary', 'ramp')"
+    return tx.row(sql, playbook=playbook) is not None
+
+
+def receptions(tx: Tx) -> list[Reception]:
+    """Of each playbook with an order about its mode: what became of its mail to customers since then, one query for all."""
+    complained = ", ".join(f"'{reason}'" for reason in COMPLAINED)
+    rows = tx.rows(
+        "SELECT m.playbook, sum(CASE WHEN m.state = 'accepted' THEN 1 ELSE 0 END), sum(CASE WHEN m.state = 'rejected' THEN 1 ELSE 0 END), "
+        "count(DISTINCT CASE WHEN s.email_hash IS NOT NULL THEN m.recipient END) "
+        f"FROM standing_orders o JOIN messages m ON m.playbook = o.playbook AND m.settled_at IS NOT NULL AND m.settled_at >= o.at "
+        "AND m.state IN ('accepted', 'rejected') AND m.recipient_kind = 'contact' AND m.channel = 'email' "
+        "LEFT JOIN contacts c ON c.id = m.recipient "
+        f"LEFT JOIN suppressions s ON s.email_hash = c.email_hash AND c.email_hash <> '' AND s.reason IN ({complained}) "
+        f"WHERE o.kind = '{MODE}' AND o.value IN ('canary', 'ramp') GROUP BY m.playbook ORDER BY m.playbook"
+    )
+    return [Reception(*row) for row in rows]

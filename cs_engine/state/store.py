@@ -11,6 +11,7 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message
 from cs_engine.journey.guards import Tally
+from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.ports import (
     AccountRow,
@@ -234,9 +235,14 @@ class SqlStore:
             for playbook, account, kind in drop:
                 if kind == PAUSE and not account:
                     orders.forget_failures(tx, playbook)
+                    orders.drop(tx, [(playbook, "", MODE)] if orders.is_partial(tx, playbook) else [])
             orders.put(tx, put)
             orders.sound(tx, alarms)
             journal.append(tx, lines)
+
+    def receptions(self) -> list[Reception]:
+        with self.database.read() as tx:
+            return orders.receptions(tx)
 
     def tallies(self) -> list[Tally]:
         with self.database.read() as tx:

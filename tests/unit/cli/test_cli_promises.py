@@ -46,6 +46,9 @@ def test_run_as_json_has_just_the_promised_keys(project: Path, call: Call) -> No
             "messages",
             "passed_over",
             "paused",
+            "mode",
+            "left_out",
+            "shadow",
             "control",
         }
         assert set(part["messages"]) == {"planned", "held", "skipped"}

@@ -1,0 +1,74 @@
+"""Modes in a tick: which plan new passages are given, which accounts may enter, and when a playbook halts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cs_engine.journey.decide import Ints
+from cs_engine.journey.mode import MODE, halts, is_open, open_share
+from cs_engine.journey.orders import PERSON, Order
+from cs_engine.playbook.plan import LIVE, SHADOW, Mode, Plan
+from cs_engine.run.alarms import pause
+from cs_engine.run.context import TickContext
+from cs_engine.run.rules import reception_of
+
+
+def as_it_runs(tick: TickContext, live: Plan) -> Plan:
+    """The plan that new passages get: in shadow that of passages without effect."""
+    return tick.plans[f"{live.digest}{SHADOW}"] if tick.in_shadow(live.playbook) else live
+
+
+def begin(tick: TickContext) -> None:
+    """Says in the report how each playbook runs, makes going live a first run, and halts what is not received well."""
+    plans = tick.engine.project.plans
+    modes = {playbook: plans[playbook].mode for playbook in tick.due if playbook in plans}
+    for playbook, mode in modes.items():
+        if mode != LIVE:
+            tick.of(playbook).mode = str(mode)
+    was_shadow = {playbook for playbook, mode in modes.items() if _was(tick, playbook) == "shadow" != mode.kind}
+    tick.first_run |= was_shadow
+    if any(mode.partial for mode in modes.values()):
+        _halt(tick, modes)
+
+
+def _halt(tick: TickContext, modes: dict[str, Mode]) -> None:
+    limits = reception_of(tick.engine.project.config.guards)
+    for reception in tick.engine.store.receptions():
+        mode = modes.get(reception.playbook)
+        if mode is None or not mode.partial or tick.orders.pause(reception.playbook) is not None:
+            continue
+        if (found := halts(reception, *limits)) is not None:
+            pause(tick, reception.playbook, *found)
+
+
+def _was(tick: TickContext, playbook: str) -> str:
+    order = tick.orders.mode(playbook)
+    return "" if order is None else order.value
+
+
+def note(tick: TickContext) -> None:
+    """Writes down since when each playbook is in its mode, once its first run in it is through. What was always live has no order."""
+    plans, orders = tick.engine.project.plans, []
+    for playbook in tick.next_due:
+        kind, was = plans[playbook].mode.kind, _was(tick, playbook)
+        if kind != was and not (kind == LIVE.kind and not was):
+            orders.append(Order(playbook, "", MODE, tick.at, PERSON, str(plans[playbook].mode), kind))
+    if orders:
+        tick.engine.store.order(orders)
+
+
+def open_rows(tick: TickContext, plan: Plan, accounts: Sequence[str]) -> Ints:
+    """Positions of those among these accounts that may enter in the playbook's mode; the rest are counted."""
+    share = share_open(tick, plan)
+    chosen = np.array([i for i, account in enumerate(accounts) if is_open(plan.playbook, account, share)], dtype=np.int64)
+    tick.of(plan.playbook).left_out = len(accounts) - len(chosen)
+    return chosen
+
+
+def share_open(tick: TickContext, plan: Plan) -> float:
+    """The share of accounts that may enter by now."""
+    order = tick.orders.mode(plan.playbook)
+    since = order.at if order is not None and order.value == plan.mode.kind else tick.at
+    return open_share(plan.mode, since, tick.at)
