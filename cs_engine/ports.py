@@ -46,6 +46,8 @@ class Overlay(NamedTuple):
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
     account_values: Mapping[str, tuple[list[str], list[Any]]] = {}
     """Attribute that playbooks set -> (accounts, value)."""
+    answers: Mapping[Grain, Mapping[str, tuple[list[str], list[str]]]] = {}
+    """Column of an answer (cs_engine.usage.answers) -> (subjects, what they answered, as text)."""
 
 
 class Stock(NamedTuple):
@@ -231,6 +233,53 @@ class EnrolRequest(NamedTuple):
     requested_at: Micros
 
 
+class Answer(NamedTuple):
+    """What somebody answered to one question of a step."""
+
+    enrolment_id: str
+    playbook: str
+    account_id: str
+    subject_id: str
+    step: str
+    field: str
+    value: str
+    """As cs_engine.playbook.questions keeps it."""
+    by: str
+    """A contact id, a staff e-mail, or `slack:<user>` of somebody who is not in team.yaml."""
+    by_kind: str
+    """contact | staff"""
+    message_id: str
+    """The message that asked."""
+    answered_at: Micros
+    """By the machine's clock."""
+
+
+class GivenAnswer(NamedTuple):
+    """The answer that counts."""
+
+    playbook: str
+    subject_id: str
+    step: str
+    field: str
+    value: str
+
+
+class AskedMessage(NamedTuple):
+    """A message that asks, as the page that takes its answers needs it."""
+
+    id: str
+    enrolment_id: str
+    playbook: str
+    digest: str
+    step: str
+    account_id: str
+    subject_id: str
+    recipient: str
+    recipient_kind: str
+    locale: str
+    """The recipient's, else the account's, else ''."""
+
+
 class Change(NamedTuple):
     """What one batch of decisions does, in one transaction."""
 
@@ -373,6 +422,18 @@ class Store(Protocol):
 
     def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
         """They have been answered."""
+
+    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine]) -> int:
+        """Keeps those that say something new, each with its line of the journal (aligned); how many."""
+
+    def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
+        """The latest answers, given by then, of those who stand in these playbooks."""
+
+    def asked(self, message_id: str) -> AskedMessage | None:
+        """A message that asks, whatever its state; None when there is none of that id."""
+
+    def contacts_of(self, account_id: str) -> list[tuple[str, str]]:
+        """(id, name) of the account's contacts, by name."""
 
     def values(self, until: Micros | None = None) -> dict[str, tuple[list[str], list[Any]]]:
         """Attribute that playbooks have set -> (accounts, values). `until`: those that were set by then and stand still."""

@@ -16,6 +16,7 @@ from cs_engine import settings as settings_module
 from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
 from cs_engine.errors import ProblemsFound, SettingsError, SyncStopped
 from cs_engine.language.problems import Level, Problem
+from cs_engine.playbook.plan import Email
 from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
 from cs_engine.usage.attributes import Attributes
@@ -23,6 +24,7 @@ from cs_engine.usage.attributes import Attributes
 if TYPE_CHECKING:
     from cs_engine.ports import Channel, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
+    from cs_engine.run.links import AnswerLinks
     from cs_engine.state.store import SqlStore
 
 
@@ -154,6 +156,7 @@ def _engine(
     from cs_engine.run.context import Engine
     from cs_engine.run.outbox import Outbox
 
+    require_base_url(settings, project, channel)
     channels = open_channels(settings, project, mail_root, channel)
     builders: dict[str, Callable[[Any], Parcel]] = {name: c.build for name, c in channels.items()}
     outbox = Outbox(project.root, project.config.locale, channels, builders)
@@ -166,10 +169,37 @@ def _engine(
             holder=_holder(),
             delivery_clock=clock,
             wall=SystemClock(),
+            links=answer_links(settings),
         )
     finally:
         outbox.close()
         store.close()
+
+
+HOST, PORT = "127.0.0.1", 8321
+"""Where `cs-engine serve` listens unless it is told otherwise."""
+
+
+def answer_links(settings: Settings, clock: Clock | None = None) -> AnswerLinks:
+    """Makes and reads the links of mails that ask."""
+    from cs_engine.run.links import PURPOSE, AnswerLinks
+    from cs_engine.signing import Signer
+
+    base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
+    return AnswerLinks(base, Signer(settings.secret_keys(), PURPOSE), clock or SystemClock())
+
+
+def require_base_url(settings: Settings, project: Project, forced: str | None = None) -> None:
+    """Raises SettingsError when mails that ask would leave the machine with links that lead nowhere."""
+    email, _ = channel_names(settings, project)
+    if settings.cs_engine_base_url or (forced or email) == "mailbox":
+        return
+    asking = next((plan.playbook for plan in project.plans.values() for step in plan.steps if isinstance(step, Email) and step.ask), None)
+    if asking is not None:
+        raise SettingsError(
+            f"{asking} asks questions by mail, and nobody knows where their links lead",
+            "set CS_ENGINE_BASE_URL to where customers reach `cs-engine serve`, as https://cs.example.com",
+        )
 
 
 def channel_names(settings: Settings, project: Project) -> tuple[str, str]:

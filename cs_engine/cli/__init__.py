@@ -26,6 +26,7 @@ COMMANDS = {
     "why": "Why a playbook did, or did not, do what it did for an account.",
     "draw": "A playbook as a diagram (Mermaid).",
     "deploy": "Write the deployments to prefect.yaml.",
+    "serve": "The web: the pages on which customers answer, and what Slack calls.",
     "suppress": "Never mail this address again.",
     "doctor": "Settings, database, Prefect, templates, keys: what is wrong and how to mend it.",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cs_engine.content import slack, source, variables
+from cs_engine.content import questions, slack, source, variables
 from cs_engine.content.compose import composed
 from cs_engine.content.library import FOLDER, Kind, Library
 from cs_engine.content.lint import lint
@@ -34,6 +34,8 @@ class TemplateUse(NamedTuple):
     """Whether it is sent about a milestone, whose id and title it may name."""
     vars: Collection[str] | None = None
     """Names of the playbook's `vars`; None: not checked."""
+    asks: bool = False
+    """Whether the step asks something, by links in its mail."""
 
 
 UNUSED = "T314"
@@ -111,6 +113,10 @@ class _Checking:
         self.problems.extend(inside)
         self._translation(name, parsed, locale)
         self._names(read, uses, "email")
+        asking = next((use for use in uses if use.asks), None)
+        if asking is not None and not any(found == questions.NAME for found, _ in read):
+            said = f"the step at {asking.place.file}:{asking.place.line} asks, and this mail does not show what"
+            self.problems.add(Place(file), "T318", said, "write {{ questions }} where they should stand")
 
     def _jinja(self, parsed: Source) -> Problems:
         found = Problems()
@@ -161,11 +167,11 @@ class _Checking:
         ours = set(variables.ENGINE) | (variables.ENGINE_MAIL if kind == "email" else set())
         seen: dict[tuple[object, ...], tuple[set[str], TemplateUse | None]] = {}
         for use in uses:
-            key = (use.grain, use.milestone, None if use.vars is None else tuple(sorted(use.vars)))
+            key = (use.grain, use.milestone, use.asks, None if use.vars is None else tuple(sorted(use.vars)))
             if key in seen:
                 continue
             about = variables.ENGINE_MILESTONE if use.milestone else variables.ENGINE_CTA if kind == "slack" else frozenset()
-            mine = {f"vars.{name}" for name in use.vars or ()}
+            mine = {f"vars.{name}" for name in use.vars or ()} | (variables.ENGINE_ASKING if use.asks and kind == "email" else set())
             seen[key] = (ours | about | mine | self._facts(use.grain, kind), use)
         if not seen:
             everything = set().union(*(self._facts(grain, kind) for grain in Grain))
@@ -198,6 +204,7 @@ def _named(parsed: Source) -> Named:
 
 _MENDS: Mapping[str, str] = {
     "cta": "only a CTA has one",
+    "questions": "the step that sends it asks nothing: give it `ask: {…}`",
     "milestone": "only a milestone notice has one",
     "vars": "name it in the playbook: `vars: {…}`",
     "contact": "a Slack message about an account has no contact; its champion is `champion.name`",
@@ -206,6 +213,8 @@ _MENDS: Mapping[str, str] = {
 
 def _mend(name: str, allowed: Collection[str]) -> str:
     group, dot, _ = name.partition(".")
+    if name == questions.NAME:
+        return _MENDS[name]
     if dot and not any(known.startswith(f"{group}.") for known in allowed) and group in _MENDS:
         return _MENDS[group]
     # Of `acount.name` the group alone is known to be wrong: it is compared with groups and bare names.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jinja2 import nodes
 
-from cs_engine.content import names
+from cs_engine.content import names, questions
 from cs_engine.content.guard import lexing
 from cs_engine.content.source import Span
 from cs_engine.language.problems import Place
@@ -21,6 +21,8 @@ ENGINE = frozenset({
 })  # fmt: skip
 """What every template may read, whatever the project has."""
 ENGINE_MAIL = frozenset({"unsubscribe_url"})
+ENGINE_ASKING = frozenset({questions.NAME})
+"""What a mail of a step that asks may read, and must: else nobody could answer."""
 ENGINE_MILESTONE = frozenset({"milestone.id", "milestone.title"})
 ENGINE_CTA = frozenset({"cta.priority", "cta.due", "cta.title"})
 

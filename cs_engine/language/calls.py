@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cs_engine.language.expression import Type
-from cs_engine.language.functions import FUNCTIONS, MENDS, NOT_BUILT, SAME, SUBJECTS, Function
+from cs_engine.language.functions import ASKED, FUNCTIONS, MENDS, NOT_BUILT, SAME, SUBJECTS, Function
 from cs_engine.language.problems import did_you_mean
 from cs_engine.language.tokens import Kind
 from cs_engine.language.values import Value, double
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from cs_engine.language.compiler import Compiler
+
+
+_ASKED_AS = {"answer": "answer('kickoff.date')", "done": "done('kickoff')"}
 
 
 class Calls:
@@ -28,13 +31,15 @@ class Calls:
         name = token.text.lower()
         if name in SUBJECTS:
             return self._subject(node, name)
+        if name in ASKED:
+            return self._asked(node, name)
         if function := FUNCTIONS.get(name):
             return self._call(node, name, function)
         value = Value("NULL", None, token.start, token.end, token.text, broken=True)
         if name in NOT_BUILT:
             self.compiler.report.add(token.start, token.end, "X216", f"{name}() is not built yet")
         else:
-            mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS])
+            mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS, *ASKED])
             self.compiler.report.add(token.start, token.end, "X215", f"there is no function {token.text}()", mend)
         return value
 
@@ -67,6 +72,35 @@ class Calls:
             return Value(sql, Type.BOOLEAN, start, end, self.compiler.report.text[start:end])
         prefix = "reached" if what == "milestone" else "segment"
         return self.compiler.column(node, f"{prefix}:{token.value}", Type.BOOLEAN)
+
+    def _asked(self, node: exp.Expr, name: str) -> Value:
+        """`answer('kickoff.date')`, `done('kickoff')`."""
+        refuse, asked, example = self.compiler.refuse, self.compiler.scope.asked, _ASKED_AS[name]
+        if asked is None:
+            return refuse(node, "X219", f"{name}() is read in playbooks alone: it is about a step of theirs", "move it into the playbook")
+        if len(node.expressions) != 1:
+            return refuse(node, "X217", f"{name}() takes one value", f"write {example}")
+        argument = node.expressions[0]
+        token = self.compiler.token(argument) if argument.key == "column" else None
+        if token is None or token.kind is not Kind.TEXT:
+            start, end = self.compiler.span(argument)
+            return refuse(
+                argument, "X207", f"{name}() takes text in single quotes", f"write {name}('{self.compiler.report.text[start:end]}')"
+            )
+        said = str(token.value)
+        known = asked.answers if name == "answer" else asked.done
+        if said in known:
+            return self.compiler.column(node, known[said].name, known[said].type)
+        step = said.partition(".")[0]
+        if step in asked.silent:
+            return refuse(argument, "X219", f'the step "{step}" asks nothing', "give it `ask: {field: text}`")
+        if said in asked.done:
+            fields = [field for field in asked.answers if field.startswith(f"{said}.")]
+            return refuse(argument, "X219", "answer() takes a step and a field", f"write answer('{fields[0]}')")
+        message = f"no step asks '{said}'" if name == "answer" else f"there is no step '{said}'"
+        return refuse(
+            argument, "X219", message, did_you_mean(said, known) or (f"there are {', '.join(known)}" if known else f"as in {example}")
+        )
 
     def _call(self, node: exp.Expr, name: str, function: Function) -> Value:
         given, most = node.expressions, len(function.takes)

@@ -64,7 +64,10 @@ FUNCTIONS: dict[str, Function] = {
 SUBJECTS = {"reached": "milestone", "in_segment": "segment", "in_calendar": "calendar"}
 """Functions of one name in quotes: a column of the facts (`reached:habit`, `segment:enterprise`), or a variable (`calendar jp`)."""
 
-NOT_BUILT = frozenset({"done", "answer", "happened", "at_entry", "held"})
+ASKED = frozenset({"answer", "done"})
+"""Functions of what a step of the same playbook has asked: `answer('kickoff.date')`, `done('kickoff')`."""
+
+NOT_BUILT = frozenset({"happened", "at_entry", "held"})
 
 _AGGREGATE = "define a metric in metrics.yaml and use its name"
 _DAYS = "write days_since(account.signed_up_at) or days_until(account.renewal_at)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,6 +42,21 @@ class NotHere:
     mend: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the steps of a playbook ask, as columns of the facts."""
+
+    answers: Mapping[str, Column] = field(default_factory=dict)
+    """`step.field` -> its answer."""
+    done: Mapping[str, Column] = field(default_factory=dict)
+    """Step that asks -> whether all of it has been answered."""
+    silent: Collection[str] = ()
+    """Steps that ask nothing."""
+
+
+NOTHING_ASKED = Asked()
+
+
 class Scope(Protocol):
     """Resolves the names of one grain."""
 
@@ -59,6 +74,10 @@ class Scope(Protocol):
     @property
     def calendars(self) -> Collection[str]:
         """For in_calendar('…'): the variable is `calendar <calendar>`."""
+
+    @property
+    def asked(self) -> Asked | None:
+        """For answer('…') and done('…'); None where no playbook is read."""
 
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         """What `name` (dots included) stands for; None when nobody knows it."""

@@ -10,12 +10,14 @@ from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import mode, schedule
+from cs_engine.playbook.answers import check_answers
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
-from cs_engine.playbook.flatten import Flattener, name_steps
+from cs_engine.playbook.flatten import Flattener, name_steps, walk
 from cs_engine.playbook.model import MANUAL, PlaybookSpec, share_of
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import Edge, Notice, Plan
+from cs_engine.playbook.questions import asked_by, contacts_named
 from cs_engine.playbook.reader import Reader, Surroundings
 from cs_engine.playbook.shape import Path, read
 
@@ -47,7 +49,9 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
 
 
 def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, problems: Problems) -> Compiled:
-    reader = Reader(document, around, Grain(spec.subject), spec.vars, problems)
+    ids = name_steps(spec)
+    steps = [(ids[path], step) for path, step in walk(spec.steps, ("steps",))]
+    reader = Reader(document, around, Grain(spec.subject), spec.vars, problems, asked_by(spec, steps), contacts_named(steps))
 
     def optional(key: str, text: str | None) -> Expression | None:
         return None if text is None else reader.condition((key,), text)
@@ -77,8 +81,9 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
         priority=spec.priority,
         vars=dict(spec.vars),
-        steps=tuple(Flattener(reader, name_steps(spec)).block(spec.steps, ("steps",), Edge(None))),
+        steps=tuple(Flattener(reader, ids).block(spec.steps, ("steps",), Edge(None))),
     )
+    check_answers(plan, reader.texts, ids, document, problems)
     noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
     used = around.definitions.used_by(reader.texts.values(), noticed)
     return Compiled(replace(plan, digest=digest(_version(document.data), used)), used, reader.texts)

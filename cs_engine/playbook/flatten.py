@@ -10,6 +10,7 @@ from cs_engine.language.problems import Place
 from cs_engine.playbook import model, plan
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import AnyStep, Edge
+from cs_engine.playbook.questions import questions_of
 from cs_engine.playbook.reader import Reader
 from cs_engine.playbook.shape import Path
 
@@ -160,7 +161,9 @@ class Flattener:
         match step:
             case model.EmailSpec():
                 template, cc = reader.template(step.email), reader.copies((*path, "cc"), step.cc)
-                return plan.Email(template=template, to=to, sender=sender, cc=cc, uncertain=step.uncertain, **own, **common)
+                return plan.Email(
+                    template=template, to=to, sender=sender, cc=cc, uncertain=step.uncertain, ask=questions_of(step.ask), **own, **common
+                )
             case model.NoticeSpec():
                 template = reader.notice_template(step.notice)
                 return plan.Notice(
@@ -173,6 +176,7 @@ class Flattener:
                     priority=step.priority,
                     due=None if step.due is None else reader.duration((*path, "due"), step.due),
                     close_when=None if step.close_when is None else reader.condition((*path, "close_when"), step.close_when),
+                    ask=questions_of(step.ask),
                     **own,
                     **common,
                 )

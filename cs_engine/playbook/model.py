@@ -26,6 +26,10 @@ MANUAL = "manual"
 FIXED = frozenset({"id", "name", "locale", "timezone", "signed_up_at", "learned_at"})
 """Attributes of accounts that no playbook sets: who they are, and what mail hangs on before any playbook is asked."""
 
+QUESTION_TYPES = ("text", "date", "contact", "yes_no", "nps", "csat", "expectation")
+MOST_QUESTIONS = 10
+MOST_CHOICES = 10
+
 SHARE_PATTERN = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
 """Of all accounts, less than 100 %."""
 
@@ -97,6 +101,53 @@ def _nothing(value: Any) -> None:
         raise wrong("P101", "`stop` takes no value", "write `- stop`")
 
 
+def _questions(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise wrong("P101", "`ask` names each answer", "write `ask: {date: date}`")
+    if not value:
+        raise wrong("P105", "`ask` asks nothing", "write `ask: {date: date}`, or leave it out")
+    if len(value) > MOST_QUESTIONS:
+        raise wrong(
+            "P105", f"{len(value)} questions are more than people answer", f"ask {MOST_QUESTIONS} at most; the rest in a later step"
+        )
+    for name in value:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
+            raise wrong("P105", f'"{name}" cannot be the name of an answer', "use small letters, digits and _", key=name)
+    return value
+
+
+def _question(value: Any) -> Any:
+    """`nps` and `[small, large]` are short for `{type: nps}` and `{choices: [small, large]}`."""
+    if isinstance(value, str):
+        if value not in QUESTION_TYPES:
+            near = did_you_mean(value, QUESTION_TYPES) or f"allowed: {', '.join(QUESTION_TYPES)}, or a list of choices"
+            raise wrong("P105", f'there is no type of answer "{value}"', near)
+        return {"type": value}
+    if isinstance(value, list):
+        return {"choices": _choices(value)}
+    if isinstance(value, Mapping):
+        if ("type" in value) == ("choices" in value):
+            raise wrong("P105", "a question has a type, or choices", "write `{type: nps}`, or `{choices: [small, large]}`")
+        return {**value, "choices": _choices(value["choices"])} if "choices" in value else value
+    raise wrong("P101", "a question is a type, or a list of choices", f"allowed: {', '.join(QUESTION_TYPES)}, or [small, large]")
+
+
+def _choices(value: Any) -> Any:
+    """Each answer with what people read of it."""
+    given = dict(value) if isinstance(value, Mapping) else value
+    if isinstance(given, list):
+        if any(isinstance(choice, bool) or not isinstance(choice, str | int | float) for choice in given):
+            raise wrong("P101", "a choice is text", 'put it in quotes: "yes"')
+        if len({str(choice) for choice in given}) < len(given):
+            raise wrong("P105", "a choice stands twice", "keep one")
+        given = {str(choice): str(choice) for choice in given}
+    if isinstance(given, dict) and not 2 <= len(given) <= MOST_CHOICES:
+        raise wrong("P105", f"a question has 2 to {MOST_CHOICES} choices, not {len(given)}", "or ask for `text`")
+    if isinstance(given, dict) and (long := next((choice for choice in given if len(str(choice)) > 75), None)):
+        raise wrong("P105", f'the choice "{long[:20]}…" is longer than 75 characters', "Slack shows no more: shorten it")
+    return given
+
+
 def _share(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         said = f"{value * 100:g}%" if 0 < value < 1 else f"{value:g}%"
@@ -161,8 +212,43 @@ class RepeatSpec(Keyed):
     until: Condition | None = Field(None, description="No more once this holds.")
 
 
+class QuestionSpec(Keyed):
+    """A question in full."""
+
+    CALLED = "a question"
+
+    type: Literal["text", "date", "contact", "yes_no", "nps", "csat", "expectation"] | None = Field(
+        None, description="What the answer is: `nps` is 0 to 10, `csat` and `expectation` 1 to 5, `contact` one of the account's contacts."
+    )
+    choices: dict[str, LocalisedText] = Field(
+        default_factory=dict, description="Instead of a type: what can be answered, a list, or each with what people read of it by locale."
+    )
+    title: LocalisedText = Field(
+        default_factory=dict, description="The question as people read it. Default: one that fits the type, or the name."
+    )
+
+
+Asked = Annotated[
+    QuestionSpec,
+    BeforeValidator(_question),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(QUESTION_TYPES)},
+                {"type": "array", "items": {"type": ["string", "number"]}},
+                {"type": "object", "properties": {"type": {"enum": list(QUESTION_TYPES)}, "choices": {}, "title": {}}},
+            ]
+        }
+    ),
+]
+ASK = (
+    "Asks for answers by one-click links and a small page: `{date: date, score: nps, size: [small, large]}`. Types: text, date, contact, "
+    "yes_no, nps, csat, expectation. Later conditions read them: `answer('step.field')`, `done('step')`."
+)
+
+
 class SendingSpec(AnyStepSpec):
-    LATER = frozenset({"approve", "ask"})
+    LATER = frozenset({"approve"})
 
     repeat: RepeatSpec | None = Field(None, description="Sends again: `{every: 3 days, times: 3, until: uses > 0}`.")
 
@@ -190,6 +276,9 @@ class EmailSpec(SendingSpec):
     cc: str | tuple[str, ...] = Field(
         (), description="Who of us gets a copy of each mail: csm | csm.manager | a staff role | a staff e-mail, or a list of them."
     )
+    ask: Annotated[dict[str, Asked], BeforeValidator(_questions)] = Field(
+        default_factory=dict, description=f"{ASK} The template shows them where it says `{{{{ questions }}}}`."
+    )
     uncertain: Uncertain = Field(
         "ask",
         description="When nobody can say whether it arrived: `ask` leaves it to a person, `drop` gives it up, `resend` risks it twice.",
@@ -200,7 +289,7 @@ class NoticeSpec(SendingSpec):
     """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     CALLED = "a notice step"
-    LATER = SendingSpec.LATER | {"cc"}
+    LATER = SendingSpec.LATER | {"cc", "ask"}
     SYNONYMS: ClassVar[Synonyms] = {
         "milestone": ("notice", "It names the milestone"),
         "template": ("notice", "Its milestone names the template"),
@@ -230,6 +319,9 @@ class CtaSpec(SendingSpec):
     due: DurationText | None = Field(None, description="When it should be done by: `2 business days` after it fires.")
     close_when: Condition | None = Field(
         None, description="Closes it by itself once this holds. Default: when the enclosing wait is met, or at goal or exit."
+    )
+    ask: Annotated[dict[str, Asked], BeforeValidator(_questions)] = Field(
+        default_factory=dict, description="Asks the CSM, in a form that opens in Slack. Written as for an email."
     )
 
 

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.language.problems import Place
+from cs_engine.playbook.questions import Question
 
 Scalar = str | int | float | bool | None
 TRANSACTIONAL = "transactional"
@@ -44,14 +45,17 @@ class Edge:
 class People:
     """Whom a message goes to.
 
-    `role` is champion | operators | everyone | csm | csm.manager | a staff role | subject; `condition` is over contact.*.
+    One of the three. `role` is champion | operators | everyone | csm | csm.manager | a staff role | subject; `condition` is over contact.*.
     """
 
     role: str | None = None
     condition: Expression | None = None
+    answer: Expression | None = None
+    """The contact that somebody named: over the subject, its value the contact's id."""
 
     def __str__(self) -> str:
-        return self.condition.text if self.condition else str(self.role)
+        by = self.condition or self.answer
+        return by.text if by else str(self.role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,7 @@ class Email(SendingStep):
     """`from`: csm | csm.manager | a staff role | a staff e-mail; None: as project.yaml says."""
     cc: tuple[str, ...] = ()
     """Who of us gets a copy, in the same words."""
+    ask: tuple[Question, ...] = ()
     uncertain: Literal["ask", "drop", "resend"] = "ask"
 
 
@@ -116,6 +121,7 @@ class Cta(SendingStep):
     due: Duration | None = None
     close_when: Expression | None = None
     """None: closed when the enclosing wait is met, else at goal or exit."""
+    ask: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,4 +324,5 @@ class Plan:
         return [
             *((self.once_per,) if self.once_per is not None else ()),
             *(step.at for step in self.steps if isinstance(step, WaitDate)),
+            *(s.to.answer for s in self.steps if isinstance(s, Email | Notice | Cta) and s.to.answer is not None),
         ]

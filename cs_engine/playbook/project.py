@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Problem, Problems
+from cs_engine.language.scope import Asked
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.definitions import Definitions, Milestone
@@ -66,8 +67,8 @@ class Project:
         every = (plan.hold, self.holds.get(""), self.holds.get(plan.topic))
         return [condition for condition in every if condition is not None]
 
-    def _scope(self, grain: Grain, values: Mapping[str, Scalar]) -> CatalogueScope:
-        return self.catalogue.scope(grain, values)
+    def _scope(self, grain: Grain, values: Mapping[str, Scalar], asked: Asked) -> CatalogueScope:
+        return self.catalogue.scope(grain, values, asked)
 
 
 def definitions_of(segments: Mapping[str, SegmentSpec], journey: JourneySpec) -> Definitions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,7 +10,7 @@ from functools import partial
 from cs_engine.language import durations, expressions
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Problems
-from cs_engine.language.scope import Scope
+from cs_engine.language.scope import NOTHING_ASKED, Asked, Scope
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.definitions import Definitions
 from cs_engine.playbook.model import Scalar
@@ -21,8 +22,10 @@ from cs_engine.playbook.templates import resolved
 NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
 """Stands where a condition is wrong; its problem is known, and no plan comes of it."""
 
-ScopeOf = Callable[[Grain, Mapping[str, Scalar]], Scope]
-"""What names stand for at that grain, with these `vars`."""
+_ANSWER = re.compile(r"answer\s*\(\s*'([^']*)'\s*\)", re.IGNORECASE)
+
+ScopeOf = Callable[[Grain, Mapping[str, Scalar], Asked], Scope]
+"""What names stand for at that grain, with these `vars`, in a playbook whose steps ask that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,9 @@ class Reader:
     grain: Grain
     vars: Mapping[str, Scalar]
     problems: Problems
+    asked: Asked = NOTHING_ASKED
+    contacts_named: frozenset[str] = frozenset()
+    """`step.field` of the answers that name a contact."""
     texts: dict[Path, str] = field(default_factory=dict)
 
     def condition(self, path: Path, text: str) -> Expression:
@@ -81,7 +87,18 @@ class Reader:
             return self._expression(expressions.compile_condition, path, condition, Grain.CONTACT)
 
         place, contact = self.document.place(path), self.grain is Grain.CONTACT
+        if text is not None and _ANSWER.fullmatch(text.strip()) and kind != "cta":
+            return People(answer=self._named(path, text))
         return self.around.directory.recipients(text, kind, contact, place, over_contacts, self.problems)
+
+    def _named(self, path: Path, text: str) -> Expression:
+        """The contact that an answer names."""
+        found = self.scalar(path, text)
+        field = _ANSWER.fullmatch(text.strip())
+        if field is not None and found.names and field[1] not in self.contacts_named:
+            message = f"`{text.strip()}` is no contact"
+            self.problems.add(self.document.place(path), "P204", message, "only an answer of type `contact` names somebody")
+        return found
 
     def sender(self, path: Path, text: str | None) -> str | None:
         """Whom a mail comes from; `path` is of its `from`."""
@@ -105,5 +122,6 @@ class Reader:
     def _expression(self, compile_text: Callable[..., Expression | None], path: Path, text: str, grain: Grain) -> Expression:
         self.texts[path] = text
         meant = self.around.rewrite(text, grain)
-        found = compile_text(meant, partial(self.document.within, path), self.around.scope_of(grain, self.vars), self.problems)
+        scope = self.around.scope_of(grain, self.vars, self.asked)
+        found = compile_text(meant, partial(self.document.within, path), scope, self.problems)
         return replace(found or NEVER, text=text, meant="" if meant == text else meant)

@@ -17,7 +17,8 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
         for step in plan.steps:
             match step:
                 case Email() | Notice():
-                    uses.append(TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars))
+                    asks = isinstance(step, Email) and bool(step.ask)
+                    uses.append(TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars, asks))
                     if isinstance(step, Notice):
                         uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, milestone=True, vars=plan.vars))
                 case Cta():

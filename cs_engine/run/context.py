@@ -21,6 +21,7 @@ from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
+from cs_engine.run.links import AnswerLinks
 from cs_engine.run.outbox import Outbox
 from cs_engine.run.people import Directory
 from cs_engine.run.report import PlaybookReport, TickReport
@@ -40,6 +41,8 @@ class Engine:
     """Delivery's clock for a tick at that `now`: it ticks in a run and stands still in a simulation."""
     wall: Clock
     """Real time, for leases."""
+    links: AnswerLinks | None = None
+    """Makes the links of mails that ask; None where nothing does."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.mail import EmailTemplate
+from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import from_micros
 from cs_engine.journey.message import ALARM
@@ -225,8 +226,12 @@ class Letters:
                     "priority": step.priority,
                     "due": from_micros(int(due)).astimezone(zone) if due is not None else None,
                 }
+                if step.ask and self._tick.engine.links is not None:
+                    job = replace(job, answer=self._tick.engine.links.token(candidate.id))
             closed = self._closed.get(candidate.cta_id, "") if candidate.kind == "cta_update" else ""
             return replace(job, slack_channel=self._slack_channel(candidate), update=candidate.provider_ref, closed=closed)
+        if isinstance(step, Email) and step.ask:
+            context[NAME] = self._questions(step, candidate, locale)
         sender = directory.sender(None if isinstance(step, Cta) else step.sender, csm)
         context["sender"] = _staff(sender, locale)
         person = Person(sender.email, in_locale(sender.name, locale)) if sender else Person("")
@@ -238,6 +243,23 @@ class Letters:
         cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
         return replace(job, sender=person, reply_to=person, to=to, cc=cc, headers=headers)
 
+    def _questions(self, step: Email, candidate: Candidate, locale: str) -> Questions:
+        links = self._tick.engine.links
+        assert links is not None, "an engine that sends questions signs their links"
+
+        def url(field: str, position: int) -> str:
+            return links.url(candidate.id, field, position)
+
+        asked = [
+            Asked(
+                in_locale(question.title, locale),
+                [(in_locale(choice.label, locale), url(question.field, i)) for i, choice in enumerate(question.choices)],
+                (in_locale(question.ends[0], locale), in_locale(question.ends[1], locale)) if question.ends else None,
+            )
+            for question in step.ask
+        ]
+        return Questions(asked, links.url(candidate.id), locale)
+
     def _slack_channel(self, candidate: Candidate) -> str:
         if candidate.recipient_kind == "channel":
             return candidate.recipient
@@ -245,7 +267,9 @@ class Letters:
         return (staff.slack if staff else None) or self._config.slack.channel
 
 
-_OURS = frozenset({"vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"})
+_OURS = frozenset(
+    {NAME, "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
+)
 """Names that are not columns of the subject's facts."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -12,10 +12,11 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey.guards import Guards
 from cs_engine.journey.orders import Orders
 from cs_engine.journey.schedule import next_due
-from cs_engine.language.expression import Grain
+from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
+from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.guarding import look as look_at_data
 from cs_engine.run.modes import begin as begin_modes
@@ -67,7 +68,8 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
     values = [value for plan in plans.values() for value in plan.values()]
     at, limits = to_micros(now), limits_of(engine.project.config.guards)
     orders = engine.store.orders(at)
-    facts = engine.usage.facts(now, [*conditions, *values], _overlay(engine, at, past=past))
+    read = [*conditions, *values]
+    facts = engine.usage.facts(now, read, _overlay(engine, at, read, past=past))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report, orders=Orders(orders),
@@ -109,7 +111,7 @@ def never_completed(state: PlaybookState) -> bool:
     return state.next_due_at <= state.first_run_at
 
 
-def _overlay(engine: Engine, at: Micros, *, past: bool) -> Overlay:
+def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], *, past: bool) -> Overlay:
     """`past`: our tables know things by now that they did not know then."""
     # As they were when the tick began: one that died and is run again must not see what it did itself.
     open_ctas = Counter(engine.store.ctas_open_before(at))
@@ -125,6 +127,7 @@ def _overlay(engine: Engine, at: Micros, *, past: bool) -> Overlay:
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
         contact_numbers={"emails_30d": _columns(contacts)},
         account_values=engine.store.values(at if past else None) if engine.project.attributes.stored else {},
+        answers=answers_for(engine.store, expressions, at),
     )
 
 

@@ -50,6 +50,8 @@ class Job:
     """Why the CTA was closed, for the message that says so."""
     text: str = ""
     """What an alarm says; it has no template."""
+    answer: str = ""
+    """Of a CTA that asks: what its button names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,23 @@ class Press:
         if job.closed:
             note = {"type": "context", "elements": [{"type": "mrkdwn", "text": f":white_check_mark: Closed by itself: {job.closed}"}]}
             blocks = [note, *blocks]
+        elif job.answer:
+            blocks = [*blocks, answer_button(job.answer, job.locale)]
         return Post(
             id=job.id, channel=job.slack_channel, text=text, blocks=blocks, update=job.update,
             metadata={"playbook": job.playbook, "step": job.step},
         )  # fmt: skip
+
+
+ANSWER_ACTION = "cs_answer"
+"""The action of the button that opens a CTA's questions."""
+
+
+def answer_button(token: str, locale: str) -> dict[str, Any]:
+    """The block with the button by which somebody of us answers what a CTA asks."""
+    word = "回答する" if locale.partition("-")[0] == "ja" else "Answer"
+    button = {"type": "button", "action_id": ANSWER_ACTION, "text": {"type": "plain_text", "text": word}, "value": token}
+    return {"type": "actions", "elements": [{**button, "style": "primary"}]}
 
 
 class Outbox:

@@ -39,6 +39,8 @@ class Directory:
         if isinstance(step, Cta) or (step.to.role == "subject" and grain is Grain.CONTACT):
             return np.ones(len(rows), dtype=bool)
         accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()
+        if step.to.answer is not None:
+            return self._named(step.to.answer, accounts)[rows] >= 0
         if self._is_of_contacts(step.to):
             mask = np.zeros(len(rows), dtype=bool)
             mask[self._contact_rows(step.to, accounts)[0]] = True
@@ -51,6 +53,11 @@ class Directory:
         if step.to.role == "subject" and grain is Grain.CONTACT:
             ids = self._facts.ids(Grain.CONTACT)
             return Recipients(np.arange(len(rows), dtype=np.int64), [ids[row] for row in rows.tolist()], "contact")
+        if step.to.answer is not None:
+            everybody = np.arange(len(self._facts.ids(grain)), dtype=np.int64)
+            named = self._named(step.to.answer, everybody if grain is Grain.ACCOUNT else self._facts.account_of_contact())[rows]
+            ids, member = self._facts.ids(Grain.CONTACT), np.flatnonzero(named >= 0)
+            return Recipients(member, [ids[row] for row in named[member].tolist()], "contact")
         if self._is_of_contacts(step.to):
             member, chosen = self._contact_rows(step.to, accounts)
             ids = self._facts.ids(Grain.CONTACT)
@@ -62,6 +69,15 @@ class Directory:
         # An alert that nobody gets is worse than one in the wrong place; without a Slack id of theirs it goes to the team's channel.
         substitute = self._project.config.sender.fallback
         return Recipients(np.arange(len(rows), dtype=np.int64), [who or substitute for who in found.tolist()], "staff")
+
+    def _named(self, answer: Expression, accounts: Rows) -> Rows:
+        """For each subject (`accounts`: its account's row) the contact that the answer names, -1 for none: one of that account's."""
+        index = self._facts.rows(Grain.CONTACT)
+        named = np.fromiter(map(index.get, self._facts.texts(answer), repeat(-1)), np.int64, len(accounts))
+        of = self._facts.account_of_contact()
+        here = named >= 0
+        here[here] = of[named[here]] == accounts[here]
+        return np.where(here, named, -1)
 
     def csm_of(self, accounts: Rows) -> NDArray[np.object_]:
         """The CSM's e-mail for accounts at those rows, '' where there is none in the team."""

@@ -25,6 +25,7 @@ from cs_engine.sources.days import Days
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage import facts_sql
+from cs_engine.usage.answers import answers_in, said
 from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column, stored_column
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
@@ -248,7 +249,7 @@ class DuckdbFacts:
         parts = []
         for name in names:
             instant = self._catalogue.origin(grain, name).type is Type.INSTANT
-            parts.append(f"{text(name)}, {_iso(quoted(name)) if instant else quoted(name)}")
+            parts.append(f"{text(said(name))}, {_iso(quoted(name)) if instant else quoted(name)}")
         return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
 
     def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
@@ -337,6 +338,10 @@ class DuckdbFacts:
                     blank = np.full(n, None, dtype=object)
                     table[stored_column(attribute)] = self._scattered(grain, blank, *overlay.account_values.get(attribute, ([], [])))
                 plain = listed([plain, *(_stored(attribute, self._catalogue.attributes.account[attribute]) for attribute in stored)])
+            answers = overlay.answers.get(grain, {})
+            for column, (subjects, given) in answers.items():
+                table[column] = self._scattered(grain, np.full(n, None, dtype=object), subjects, np.array(given, dtype=object))
+            plain = listed([plain, *map(_answered, answers)])
             zoned = "".join(f", timezone('UTC', {quoted(name)}) AS {quoted(name)}" for name in latches)
             self._db.register("given", table)
             self._db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
@@ -378,6 +383,17 @@ def _stored(attribute: str, kind: Type) -> str:
     """The column of what was set, typed: where nobody has any value DuckDB could not tell its type."""
     column = quoted(stored_column(attribute))
     return f"CAST({column} AS {_SQL_TYPES.get(kind, 'VARCHAR')}) AS {column}"
+
+
+def _answered(column: str) -> str:
+    """The column of what was answered, typed. Answers were checked when they came; what today's types do not take is blank."""
+    found = answers_in(column)
+    assert found is not None
+    name = quoted(column)
+    if found.type is Type.INSTANT:  # a day: its beginning in the project's zone
+        return f"CAST(TRY_CAST(CAST({name} AS VARCHAR) AS DATE) AS TIMESTAMPTZ) AS {name}"
+    typed = f"TRY_CAST(CAST({name} AS VARCHAR) AS {_SQL_TYPES.get(found.type, 'VARCHAR')})"
+    return f"coalesce({typed}, false) AS {name}" if found.done else f"{typed} AS {name}"
 
 
 def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:

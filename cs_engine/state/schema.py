@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration."""
 
 metadata = MetaData()
@@ -237,6 +237,25 @@ enrol_requests = Table(
     _at("requested_at"),
     PrimaryKeyConstraint("playbook", "subject_id"),
 )
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("line", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _text("enrolment_id"),
+    _text("playbook"),
+    _text("account_id"),
+    _text("subject_id"),
+    _text("step"),
+    _text("field"),
+    _text("value"),
+    _text("by"),
+    _text("by_kind"),
+    _text("message_id"),
+    _at("answered_at"),
+)
+Index("answers_of_enrolment", answers.c.enrolment_id, answers.c.step, answers.c.field, answers.c.line)
+Index("answers_of_playbook", answers.c.playbook, answers.c.enrolment_id)
 
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 

@@ -15,6 +15,8 @@ from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.ports import (
     AccountRow,
+    Answer,
+    AskedMessage,
     Candidate,
     Change,
     Claim,
@@ -22,6 +24,7 @@ from cs_engine.ports import (
     Counts,
     EnrolmentView,
     EnrolRequest,
+    GivenAnswer,
     JournalLine,
     MessageView,
     OpenCta,
@@ -29,6 +32,7 @@ from cs_engine.ports import (
     Tick,
     Verdict,
 )
+from cs_engine.state import answers as _answers
 from cs_engine.state import (
     claims,
     copying,
@@ -200,6 +204,22 @@ class SqlStore:
         with self.database.write() as tx:
             requests.drop(tx, playbook, subjects)
             journal.append(tx, lines)
+
+    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine]) -> int:
+        with self.database.write() as tx:
+            return _answers.put(tx, answers, lines)
+
+    def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
+        with self.database.read() as tx:
+            return _answers.standing(tx, playbooks, until)
+
+    def asked(self, message_id: str) -> AskedMessage | None:
+        with self.database.read() as tx:
+            return _answers.asked(tx, message_id)
+
+    def contacts_of(self, account_id: str) -> list[tuple[str, str]]:
+        with self.database.read() as tx:
+            return _answers.contacts_of(tx, account_id)
 
     def values(self, until: Micros | None = None) -> dict[str, tuple[list[str], list[Any]]]:
         with self.database.read() as tx:

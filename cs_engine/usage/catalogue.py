@@ -78,6 +78,7 @@ class _EventScope:
     milestones: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     calendars: tuple[str, ...] = ()
+    asked: None = None
 
     def names(self) -> list[str]:
         return list(self.columns)
@@ -112,6 +113,10 @@ class _MetricScope:
     @property
     def calendars(self) -> tuple[str, ...]:
         return self.builder.calendars
+
+    @property
+    def asked(self) -> None:
+        return None
 
     def names(self) -> list[str]:
         return list(self.inner.names())

@@ -83,4 +83,12 @@ class OfAccount:
     type: Type
 
 
-Origin = Attribute | Stored | Champion | Counted | Latch | Measured | Derived | OfAccount
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What those answered who stand in a playbook, laid over the facts (see `answers`)."""
+
+    column: str
+    type: Type
+
+
+Origin = Attribute | Stored | Champion | Counted | Latch | Measured | Derived | OfAccount | Answered

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cs_engine.language.expression import Grain, Type
-from cs_engine.language.scope import Column, Literal, NotHere
+from cs_engine.language.scope import Asked, Column, Literal, NotHere
+from cs_engine.usage.answers import answers_in
 from cs_engine.usage.attributes import Attributes
-from cs_engine.usage.columns import Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored
+from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored
 from cs_engine.usage.windows import Window
 
 Scalar = str | int | float | bool | None
@@ -64,9 +65,9 @@ class Catalogue:
     calendars: tuple[str, ...] = ()
     """Names that `in_calendar` may be given."""
 
-    def scope(self, grain: Grain, vars: Mapping[str, Scalar] | None = None) -> CatalogueScope:
-        """What names stand for in a condition over that grain's row, in a playbook with those `vars`."""
-        return CatalogueScope(self, grain, vars or {})
+    def scope(self, grain: Grain, vars: Mapping[str, Scalar] | None = None, asked: Asked | None = None) -> CatalogueScope:
+        """What names stand for in a condition over that grain's row, in a playbook with those `vars` whose steps ask that."""
+        return CatalogueScope(self, grain, vars or {}, asked=asked)
 
     def people_scope(self) -> CatalogueScope:
         """For the conditions in project.yaml that say who is champion and who operates: attributes of contacts alone."""
@@ -86,6 +87,8 @@ class Catalogue:
 
     def origin(self, grain: Grain, column: str) -> Origin:
         """Where a column of that grain's facts comes from. Raises KeyError for a column that no name resolves to."""
+        if (answer := answers_in(column)) is not None:
+            return Answered(column, answer.type) if answer.grain is grain else OfAccount(column, answer.type)
         if column in self.derived[grain]:
             return self.derived[grain][column]
         if column in self.windows:
@@ -141,6 +144,8 @@ class CatalogueScope:
     grain: Grain
     vars: Mapping[str, Scalar]
     people: bool = False
+    asked: Asked | None = None
+    """What the steps of the playbook ask; None outside of playbooks."""
 
     @property
     def milestones(self) -> Collection[str]:

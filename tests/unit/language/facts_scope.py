@@ -10,6 +10,7 @@ import duckdb
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.expressions import Column, Literal, NotHere, compile_condition, compile_scalar
 from cs_engine.language.problems import Place, Problem, Problems
+from cs_engine.language.scope import Asked
 
 COLUMNS = {
     "account.plan": Type.TEXT,
@@ -33,6 +34,11 @@ class FactsScope:
     milestones = ("first_change", "habit")
     segments = ("enterprise",)
     calendars = ("jp",)
+    asked = Asked(
+        {"kickoff.date": Column("answer:account/p/kickoff.date:time", Type.INSTANT), "survey.score": Column("answer:s", Type.NUMBER)},
+        {"kickoff": Column("done:account/p/kickoff:date", Type.BOOLEAN), "survey": Column("done:s", Type.BOOLEAN)},
+        ("welcome",),
+    )
 
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         if name in COLUMNS:

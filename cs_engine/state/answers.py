@@ -1,0 +1,61 @@
+"""Answers: a line each, never changed. The latest of a passage, step and field counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from cs_engine.instants import Micros
+from cs_engine.ports import Answer, AskedMessage, GivenAnswer, JournalLine
+from cs_engine.state import journal, schema
+from cs_engine.state.database import Tx
+
+_LATEST = "SELECT max(line) FROM answers WHERE {where} GROUP BY enrolment_id, step, field"
+
+
+def put(tx: Tx, answers: Sequence[Answer], lines: Sequence[JournalLine]) -> int:
+    """Keeps those that say something new, each with its line of the journal (aligned); how many."""
+    fresh = []
+    for answer, line in zip(answers, lines, strict=True):
+        # Of two that come at once one waits here, and then sees the other.
+        tx.rows(f"SELECT id FROM enrolments WHERE id = :id{tx.lock_rows}", id=answer.enrolment_id)
+        before = tx.row(
+            "SELECT value, by FROM answers WHERE enrolment_id = :enrolment AND step = :step AND field = :field ORDER BY line DESC LIMIT 1",
+            enrolment=answer.enrolment_id,
+            step=answer.step,
+            field=answer.field,
+        )
+        if before is None or tuple(before) != (answer.value, answer.by):
+            tx.append(schema.answers, Answer._fields, [answer])
+            fresh.append(line)
+    journal.append(tx, fresh)
+    return len(fresh)
+
+
+def standing(tx: Tx, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
+    """The latest answers, given by then, of those who stand in these playbooks. Of a subject that is inside twice, its latest passage's."""
+    latest = _LATEST.format(where=f"{tx.among('playbook', 'playbooks')} AND answered_at <= :until")
+    rows = tx.rows(
+        f"SELECT e.playbook, e.subject_id, a.step, a.field, a.value FROM answers a JOIN enrolments e ON e.id = a.enrolment_id "
+        f"WHERE e.state = 'active' AND a.line IN ({latest}) AND NOT EXISTS (SELECT 1 FROM enrolments later "
+        f"WHERE later.playbook = e.playbook AND later.subject_id = e.subject_id AND later.state = 'active' "
+        f"AND (later.entered_at > e.entered_at OR (later.entered_at = e.entered_at AND later.id > e.id))) ORDER BY a.line",
+        playbooks=tx.ids(playbooks),
+        until=until,
+    )
+    return [GivenAnswer(*row) for row in rows]
+
+
+def asked(tx: Tx, message_id: str) -> AskedMessage | None:
+    row = tx.row(
+        "SELECT m.id, m.enrolment_id, m.playbook, m.digest, m.step, m.account_id, m.subject_id, m.recipient, m.recipient_kind, "
+        "coalesce(nullif(c.locale, ''), a.locale, '') FROM messages m "
+        "LEFT JOIN contacts c ON c.id = m.recipient AND m.recipient_kind = 'contact' LEFT JOIN accounts a ON a.id = m.account_id "
+        "WHERE m.id = :id",
+        id=message_id,
+    )
+    return None if row is None else AskedMessage(*row)
+
+
+def contacts_of(tx: Tx, account_id: str) -> list[tuple[str, str]]:
+    """(id, name) of the account's contacts, by name."""
+    return [(row[0], row[1]) for row in tx.rows("SELECT id, name FROM contacts WHERE account_id = :id ORDER BY name, id", id=account_id)]
