@@ -18,8 +18,8 @@ def command(host: str, port: int) -> None:
     from cs_engine.web.house import house
     from cs_engine.web.server import WebServer, listening
 
-    bound = listening(host, port)
     with house() as found:
+        bound = listening(host, port)
         server = WebServer(found, bound)
         click.echo(
             f"Serving {found.project.config.name} at {server.url}; links in mails begin with {found.links.base_url}. Ctrl-C ends it."

@@ -116,7 +116,7 @@ class _Checking:
         asking = next((use for use in uses if use.asks), None)
         if asking is not None and not any(found == questions.NAME for found, _ in read):
             said = f"the step at {asking.place.file}:{asking.place.line} asks, and this mail does not show what"
-            self.problems.add(Place(file), "T318", said, "write {{ questions }} where they should stand")
+            self.problems.add(Place(file), "T319", said, "write {{ questions }} where they should stand")
 
     def _jinja(self, parsed: Source) -> Problems:
         found = Problems()

@@ -26,14 +26,18 @@ class Example:
 def examples(root: Path, pages: Iterable[str]) -> list[Example]:
     """Makes the project in `root` and writes every YAML block of the pages into it. Pages are named below the repository's root.
 
-    A block under a file's name is added to that file; one that begins `playbook:` is a playbook, `- …` are steps, and the rest keys
-    of a playbook.
+    A block of Markdown under a file's name is that file, one of YAML is added to it; one that begins `playbook:` is a playbook, `- …` are
+    steps, and the rest keys of a playbook.
     """
     for part in ("playbooks", "templates", "data"):
         shutil.copytree(ROOT / part, root / part)
     found = []
     for page in pages:
-        for number, block in enumerate(b for b in blocks(ROOT / page) if b.language == "yaml"):
+        given = blocks(ROOT / page)
+        for template in given:
+            if template.language == "markdown" and template.file is not None:
+                (root / template.file).write_text(template.text, encoding="utf-8")
+        for number, block in enumerate(b for b in given if b.language == "yaml"):
             found.append(_write(root, block, f"example-{Path(page).stem.lower()}-{number}"))
     return found
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from cs_engine.language.expression import Grain
+from cs_engine.language.expression import Grain, Type
 from cs_engine.language.expressions import compile_condition
-from cs_engine.language.functions import FUNCTIONS, NOT_BUILT, SUBJECTS
+from cs_engine.language.functions import ASKED, FUNCTIONS, NOT_BUILT, SUBJECTS
 from cs_engine.language.problems import Place, Problem, Problems
+from cs_engine.language.scope import Asked, Column
 from cs_engine.playbook.draw import mermaid
 from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
@@ -17,7 +18,7 @@ from cs_engine.wiring import check_project, load_project
 from tests.docs.examples import Example, examples
 from tests.docs.markdown import ROOT, blocks, read, table, words
 
-PAGES = ("README.md", "docs/writing-playbooks.md", "docs/metrics.md")
+PAGES = ("README.md", "docs/writing-playbooks.md", "docs/metrics.md", "docs/asking.md")
 PLAYBOOKS = ROOT / "docs/writing-playbooks.md"
 
 
@@ -68,7 +69,7 @@ def test_what_people_write_is_answered_so(shipped: Project, written: str, said: 
 def test_every_function_is_in_the_table_and_no_other() -> None:
     rows = table(read(PLAYBOOKS), "Function")
     shown = {call.partition("(")[0] for row in rows for call in words(row[0])}
-    assert shown == {*FUNCTIONS, *SUBJECTS}
+    assert shown == {*FUNCTIONS, *SUBJECTS, *ASKED}
 
 
 def test_every_function_of_the_table_compiles(shipped: Project) -> None:
@@ -78,7 +79,9 @@ def test_every_function_of_the_table_compiles(shipped: Project) -> None:
         name, _, rest = call.partition("(")
         inside = ", ".join(values.get(part.strip(), part.strip()) for part in rest.removesuffix(")").split(",")) if rest != ")" else ""
         problems = Problems()
-        scope = shipped.catalogue.scope(Grain.ACCOUNT, {})
+        kickoff = Column("answer:account/p/kickoff.date:time", Type.INSTANT)
+        asked = Asked({"kickoff.date": kickoff}, {"kickoff": Column("done:account/p/kickoff:date", Type.BOOLEAN)})
+        scope = shipped.catalogue.scope(Grain.ACCOUNT, {}, asked)
         compile_condition(f"{name}({inside}) is not null", lambda at, length: Place("p.yaml", 1, at + 1, length), scope, problems)
         assert [p.render() for p in problems] == [], call
 
