@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
-from cs_engine.playbook.plan import Plan, WaitUntil
+from cs_engine.playbook.plan import Cta, Email, Plan, WaitUntil
 from cs_engine.playbook.shape import Path
 
 _READS = re.compile(r"\b(answer|done)\s*\(\s*'([^']*)'\s*\)", re.IGNORECASE)
@@ -20,13 +20,14 @@ _AFTERWARDS = frozenset({"close_when", "until"})
 
 def check_answers(plan: Plan, texts: Mapping[Path, str], ids: Mapping[Path, str], document: Document, problems: Problems) -> None:
     """P121: the step cannot have run when its answer is read. `texts`: every condition by its place; `ids`: the steps' by theirs."""
+    asking = {step.id for step in plan.steps if isinstance(step, Email | Cta) and step.ask}
     ways = _ways(plan) if any(_READS.search(text) for text in texts.values()) else {}
     for path, text in texts.items():
         for found in _READS.finditer(text):
             asked, place = found[2].partition(".")[0], document.within(path, found.start(), len(found[0]))
             reader = _step_of(path, ids)
-            if asked not in ways:
-                continue  # reported as unknown
+            if asked not in asking:
+                continue  # reported as unknown, or as asking nothing
             if reader is None:
                 if path[0] in _BEFORE:
                     problems.add(

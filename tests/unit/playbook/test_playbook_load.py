@@ -200,7 +200,7 @@ def test_a_second_notice_of_a_milestone_is_an_error(folder: Folder) -> None:
         ),
         (
             "- id: a\n  email: onboarding/welcome\n  to: answer('a.b')",
-            "5:9 error P104 `answer(…)` is part of the language but not built yet",
+            '5:16 error X219 the step "a" asks nothing; give it `ask: {field: text}`',
         ),
         (
             "- id: a\n  cta: stuck\n  to: champion",
