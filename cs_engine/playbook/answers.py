@@ -19,7 +19,7 @@ _AFTERWARDS = frozenset({"close_when", "until"})
 
 
 def check_answers(plan: Plan, texts: Mapping[Path, str], ids: Mapping[Path, str], document: Document, problems: Problems) -> None:
-    """P121: the step cannot have run when its answer is read. `texts`: every condition by its place; `ids`: the steps' by theirs."""
+    """P122: the step cannot have run when its answer is read. `texts`: every condition by its place; `ids`: the steps' by theirs."""
     asking = {step.id for step in plan.steps if isinstance(step, Email | Cta) and step.ask}
     ways = _ways(plan) if any(_READS.search(text) for text in texts.values()) else {}
     for path, text in texts.items():
@@ -32,14 +32,14 @@ def check_answers(plan: Plan, texts: Mapping[Path, str], ids: Mapping[Path, str]
                 if path[0] in _BEFORE:
                     problems.add(
                         place,
-                        "P121",
+                        "P122",
                         f"`{path[0]}` is read before anybody can have answered",
                         "ask in a playbook that enrols into this one",
                     )
             elif not _may_precede(plan, ways, asked, reader, path):
                 message = f'the step "{asked}" cannot have run before "{reader}"'
                 mend = "ask in a step before it" if asked != reader else "read it in a later step"
-                problems.add(place, "P121", message, mend)
+                problems.add(place, "P122", message, mend)
 
 
 def _step_of(path: Path, ids: Mapping[Path, str]) -> str | None:

@@ -166,8 +166,8 @@ def codes(world: World) -> list[str]:
 def test_an_answer_that_cannot_be_there_yet_is_an_error_at_its_place(world: World) -> None:
     asking(world).customer().playbook("nps", "- {id: hi, if: answer('survey.score') > 8, email: one}\n" + ASK, enter="done('survey')")
     assert codes(world) == [
-        "4:9 P121 `enter` is read before anybody can have answered; ask in a playbook that enrols into this one",
-        '6:18 P121 the step "survey" cannot have run before "hi"; ask in a step before it',
+        "4:9 P122 `enter` is read before anybody can have answered; ask in a playbook that enrols into this one",
+        '6:18 P122 the step "survey" cannot have run before "hi"; ask in a step before it',
     ]
 
 
@@ -175,7 +175,7 @@ def test_other_arms_have_not_asked(world: World) -> None:
     arms = "{a: {weight: 50, steps: [{id: survey, email: asks, ask: {score: nps}}]}, "
     arms += "b: {weight: 50, steps: [{id: hi, if: done('survey'), email: one}]}}"
     asking(world).customer().playbook("nps", "- {id: s, split: " + arms + "}")
-    assert [line.split(" ", 2)[1] for line in codes(world)] == ["P121"]
+    assert [line.split(" ", 2)[1] for line in codes(world)] == ["P122"]
 
 
 def test_a_step_repeats_until_it_is_answered(world: World) -> None:
