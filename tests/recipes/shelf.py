@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,18 +25,19 @@ class Shelf(World):
 
     recipe: str
 
-    def columns(self, **columns: object) -> Shelf:
-        """Both accounts, with those columns, and their champions."""
+    def columns(self, *, since: datetime = BEFORE, **columns: object) -> Shelf:
+        """Both accounts, with those columns, and their champions, signed up then."""
         for id, (account, locale, name) in PEOPLE.items():
-            self.account(account, since=BEFORE, locale=locale, csm=CSM, **columns)
-            self.contact(id, account, since=BEFORE, locale=locale, name=name)
+            self.account(account, since=since, locale=locale, csm=CSM, **columns)
+            self.contact(id, account, since=since, locale=locale, name=name)
         return self
 
     def colleagues(self, many: int) -> Shelf:
         """So many more people in each account."""
         for account in ("acme", "yamada"):
+            joined = datetime.fromisoformat(self.accounts[account]["signed_up_at"]) + timedelta(days=1)
             for number in range(many):
-                self.contact(f"{account}{number}", account, "operator", since=BEFORE + timedelta(days=1))
+                self.contact(f"{account}{number}", account, "operator", since=joined)
         return self
 
     def all_use(self, at: datetime, *, but: int = 0, event: str = "used") -> Shelf:
@@ -48,10 +51,15 @@ class Shelf(World):
     def run(self, at: datetime) -> Ticked:
         return self.tick(at, self.recipe, until=at + timedelta(hours=12))
 
+    def on(self, *days: int) -> list[Ticked]:
+        """A tick on each of those days."""
+        return [self.run(day(number)) for number in days]
+
 
 def stock(folder: Path, recipe: str) -> Shelf:
-    """The project with the recipe, reading our customers in place of the sample's."""
+    """The project with the recipe and what it needs, reading our customers in place of the sample's."""
     make_project(folder)
+    supply(folder, recipe)
     make(load_project(Settings(cs_engine_project=folder)), the_recipe(recipe))
     config = folder / "playbooks/project.yaml"
     text = config.read_text(encoding="utf-8").replace("    id: event_id # a row that is delivered twice counts once\n", "")
@@ -60,7 +68,41 @@ def stock(folder: Path, recipe: str) -> Shelf:
     config.write_text(text, encoding="utf-8")
     shelf = Shelf(folder)
     shelf.recipe = recipe
+    needs = [need.partition(".") for need in the_recipe(recipe).spec.needs]
+    shelf.account_columns += tuple(name for kind, _, name in needs if kind == "account" and name not in shelf.account_columns)
+    shelf.contact_columns += tuple(name for kind, _, name in needs if kind == "contact" and name not in shelf.contact_columns)
     return shelf
+
+
+def supply(folder: Path, recipe: str) -> None:
+    """Gives a fresh project what the recipe says that it needs and the sample has not: a value for everybody."""
+    sample = folder / "data/contributions"
+    for need in the_recipe(recipe).spec.needs:
+        kind, _, name = need.partition(".")
+        match kind:
+            case "account" | "contact":
+                _add_column(sample / f"{kind}s.csv.gz", name, "2026-09-01" if name.endswith(("_at", "_on")) else "1")
+            case "source":
+                (folder / f"data/{name}.csv").write_text("account_id,contact_id,event,occurred_at\n", encoding="utf-8")
+                config = folder / "playbooks/project.yaml"
+                text = config.read_text(encoding="utf-8")
+                more = "" if "\n  more:\n" in text else "  more:\n"
+                at = text.index("  more:\n") + len("  more:\n") if not more else text.index("  most_bad_rows:")
+                config.write_text(f"{text[:at]}{more}    {name}: {{file: data/{name}.csv}}\n{text[at:]}", encoding="utf-8")
+            case "staff":
+                with (folder / "playbooks/team.yaml").open("a", encoding="utf-8") as team:
+                    team.write(f"\n  - {{email: {name}@vendor.example, name: Sasha Sample, role: {name}, slack: U0SAMPLE09}}\n")
+            case _:
+                raise ValueError(need)
+
+
+def _add_column(path: Path, name: str, value: str) -> None:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    if name in header:
+        return
+    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*header, name], *([*row, value] for row in rows)])
 
 
 def languages(ticks: list[Ticked]) -> dict[str, list[str]]:
@@ -72,3 +114,8 @@ def languages(ticks: list[Ticked]) -> dict[str, list[str]]:
             if file.path.suffix == ".eml" and who in found:
                 found[who].append(str(opened(file)["Subject"]))
     return found
+
+
+def alerts(ticks: list[Ticked]) -> list[str]:
+    """What came in Slack, in order: `U0SAMPLE01: The champion has left`, as far as its first colon or number."""
+    return [line for ticked in ticks for line in ticked.sent if line.startswith(("U0", "#"))]

@@ -14,12 +14,16 @@ from cs_engine.scaffold import RECIPES, make, recipes, the_recipe
 from cs_engine.settings import Settings
 from cs_engine.wiring import load_project
 from tests.docs.markdown import ROOT, table, words
+from tests.docs.session import Session, differences
 from tests.recipes import test_recipes_stories as stories
+from tests.recipes.shelf import supply
 from tests.stories.world import write_files
 from tests.unit.cli.conftest import Call, call
 
 __all__ = ["call"]
 ALL = sorted(recipes())
+SAMPLE_HAS = ("account.seats",)
+PAGE = ROOT / "docs/recipes.md"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,8 @@ def test_a_fresh_project_passes_check_with_it(recipe: str, fresh: Path, call: Ca
     monkeypatch.chdir(fresh)
     made = call("new", recipe)
     assert made.code == 0, made.err
+    assert [need for need in the_recipe(recipe).spec.needs if need not in made.out + made.err and need not in SAMPLE_HAS] == []
+    supply(fresh, recipe)
     said = call("check", "--format", "json")
     assert (said.code, json.loads(said.out)) == (0, [])
     assert recipe in load_project(Settings(cs_engine_project=fresh)).plans
@@ -48,6 +54,7 @@ def test_all_its_mails_are_in_english_and_japanese(recipe: str, fresh: Path, cal
     monkeypatch.chdir(fresh)
     name = f"{recipe}-again"
     assert call("new", recipe, "--name", name).code == 0
+    supply(fresh, recipe)
     plan = load_project(Settings(cs_engine_project=fresh)).plans[name]
     sent = {Path(step.template).name for step in plan.steps if isinstance(step, Email | Cta)}
     written: dict[str, set[str]] = {}
@@ -95,8 +102,18 @@ def test_names_and_recipes_that_cannot_be(fresh: Path, call: Call, monkeypatch: 
     assert call("new").code == 2
 
 
-def test_the_page_of_commands_names_all() -> None:
-    assert [words(row[0])[0] for row in table(read(ROOT / "docs/commands.md"), "Recipe")] == ALL
+def test_the_page_of_recipes_names_all() -> None:
+    assert [words(row[0])[0] for row in table(read(PAGE), "Recipe")] == ALL
+
+
+@pytest.mark.parametrize("recipe", ALL)
+def test_the_page_of_recipes_says_what_each_needs(recipe: str) -> None:
+    (needs,) = [row[-1] for row in table(read(PAGE), "Recipe") if words(row[0]) == [recipe]]
+    assert {word for word in words(needs) if "." in word and not word.endswith(".yaml")} == set(the_recipe(recipe).spec.needs)
+
+
+def test_the_page_of_recipes_does_what_it_says(tmp_path: Path) -> None:
+    assert "\n\n".join(differences(Session(tmp_path, tmp_path / "prefect"), PAGE)) == ""
 
 
 def test_the_list_says_what_each_does(fresh: Path, call: Call) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.recipes.shelf import languages, stock
+from tests.recipes.shelf import alerts, languages, stock
 from tests.stories.world import day
 
 WEEK = 7
@@ -63,4 +63,126 @@ def test_feature_adoption_ends_when_the_feature_is_used(tmp_path: Path) -> None:
     ticks = [shelf.run(day(number)) for number in range(4, 10)]
     assert languages(ticks) == {"emi": [], "jun": []}
     assert shelf.stands("feature-adoption") == ["goal"]
+    shelf.close()
+
+
+def test_self_serve_onboarding(tmp_path: Path) -> None:
+    """Who does not come back is asked why, who comes back hears of a routine, and who does not keep it gets one last question."""
+    shelf = stock(tmp_path, "self-serve-onboarding").columns(since=day(0, 8), plan="starter")
+    ticks = [shelf.run(day(0, 7)), shelf.run(day(0, 9))]
+    shelf.all_use(day(0, 10))
+    ticks += shelf.on(1, 3, 4)
+    shelf.all_use(day(4, 12)).all_use(day(5, 9))
+    ticks += shelf.on(5, 7, 8, 9, 21, 22, 23)
+    assert languages(ticks) == {
+        "emi": [
+            "Example Works: one thing to begin with",
+            "Did something stop you?",
+            "The same time every week",
+            "One question, and then I leave you to your work",
+        ],
+        "jun": [
+            "【Example Works】ご登録のお礼と、最初におすすめの使い方",
+            "【Example Works】お困りの点はございませんか",
+            "【Example Works】毎週無理なくお使いいただくために",
+            "【Example Works】ご利用開始のご案内は今回が最後です",
+        ],
+    }
+    assert shelf.stands("self-serve-onboarding") == ["done"]
+    shelf.close()
+
+
+def test_self_serve_onboarding_ends_with_a_habit(tmp_path: Path) -> None:
+    shelf = stock(tmp_path, "self-serve-onboarding").columns(since=day(0, 8), plan="starter")
+    shelf.run(day(0, 7))
+    for number in range(20):
+        shelf.all_use(day(number, 8.5))
+    ticks = shelf.on(0, 2, 6, 8, 12, 14, 15, 19)
+    assert [len(subjects) for subjects in languages(ticks).values()] == [2, 2]
+    assert shelf.stands("self-serve-onboarding") == ["goal"]
+    shelf.close()
+
+
+def test_champion_left(tmp_path: Path) -> None:
+    """The CSM first, then those who work there; nobody follows, so the manager hears; the successor gets to know where things stand."""
+    shelf = stock(tmp_path, "champion-left").columns(since=day(-400), plan="team")
+    shelf.contact("lee", "acme", since=day(-401), name="Lee Park").contact("rin", "yamada", since=day(-401), name="佐藤 凛")
+    shelf.contact("emi", "acme", "operator").contact("jun", "yamada", "operator").all_use(day(-1))
+    ticks = [shelf.run(day(0))]
+    assert ticks[0].sent == []
+    shelf.contact("lee", "acme", left_at="2026-03-03").contact("rin", "yamada", left_at="2026-03-03")
+    ticks += shelf.on(1, 2, 3, 16, 17)
+    assert languages(ticks) == {
+        "emi": ["Acme: who is our contact from now on?"],
+        "jun": [f"{US}ご担当者様の変更について（お伺い）"],
+    }
+    assert alerts(ticks) == [
+        "U0SAMPLE01: The champion has left: Lee Park, Acme",
+        "U0SAMPLE01: 推進者の方がご担当を離れられました: Yamada（佐藤 凛様）",
+        "U0SAMPLE00: Two weeks without a champion: Acme",
+        "U0SAMPLE00: 後任の推進者が2週間決まっていません: Yamada",
+    ]
+    shelf.contact("lee", "acme", email="").contact("rin", "yamada", email="")
+    assert languages(shelf.on(21, 22)) == {
+        "emi": ["Acme and Example Works, Inc.: where things stand"],
+        "jun": [f"{US}ご挨拶と、現在のご利用状況について"],
+    }
+    assert shelf.stands("champion-left") == ["done"]
+    shelf.close()
+
+
+def test_usage_drop_season(tmp_path: Path) -> None:
+    """Much less than in the same weeks last year: the CSM, three business days later the champion, four weeks later the CSM again."""
+    shelf = stock(tmp_path, "usage-drop-season").columns(since=day(-800), plan="team")
+    for number in range(-40, 60):
+        shelf.all_use(day(number - 364))
+        if number < 0 or number % 7 == 0:
+            shelf.all_use(day(number, 8))
+    ticks = shelf.on(0, 13, 14, 15, 16, 17, 18, 44, 45, 46)
+    assert languages(ticks) == {
+        "emi": ["Acme: less than in the same weeks last year"],
+        "jun": [f"{US}最近のご利用状況についてのお伺い"],
+    }
+    assert [line.split(",")[0].split("（")[0] for line in alerts(ticks)] == [
+        "U0SAMPLE01: Less than last year: Acme",
+        "U0SAMPLE01: 前年同時期よりご利用が減っています: Yamada",
+        "U0SAMPLE01: Still less than last year: Acme",
+        "U0SAMPLE01: ご利用の減少が続いています: Yamada",
+    ]
+    assert shelf.stands("usage-drop-season") == ["done"]
+    shelf.close()
+
+
+def test_usage_drop_season_knows_the_season(tmp_path: Path) -> None:
+    """Little in the same weeks as last year is no drop, however much there was the month before."""
+    shelf = stock(tmp_path, "usage-drop-season").columns(since=day(-800), plan="team")
+    for year in (-364, 0):
+        for number in range(-40, 0):
+            shelf.all_use(day(year + number))
+        for number in range(0, 40, 4):
+            shelf.all_use(day(year + number))
+    assert alerts(shelf.on(*range(0, 40, 6))) == []
+    shelf.close()
+
+
+def test_invite_operators(tmp_path: Path) -> None:
+    """One colleague is asked for, a week later comes a text to forward, then the CSM's offer, which closes with the second person."""
+    shelf = stock(tmp_path, "invite-operators").columns(since=day(-1), plan="team").colleagues(1)
+    for number in range(0, 30, 3):
+        shelf.all_use(day(number, 8), but=1)
+    ticks = shelf.on(0, 9, 10, 16, 17, 23, 24, 28)
+    assert languages(ticks) == {
+        "emi": ["Who would be the second person at Acme?", "A few words to invite your colleagues with"],
+        "jun": [
+            "【Example Works】まずはお一人、同僚の方のご招待から",
+            "【Example Works】社内の方へのご招待に使える文例",
+        ],
+    }
+    assert alerts(ticks) == [
+        "U0SAMPLE01: Emi Stone still works alone at Acme: offer to show it to the team",
+        "U0SAMPLE01: Yamada: 山田 純様がお一人でご利用中です。説明会をご提案ください",
+    ]
+    shelf.all_use(day(29, 8))
+    assert len(alerts([shelf.run(day(29))])) == 2
+    assert shelf.stands("invite-operators") == ["goal"]
     shelf.close()

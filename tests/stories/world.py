@@ -141,6 +141,7 @@ class World:
         self.accounts: dict[str, dict[str, str]] = {}
         self.contacts: dict[str, dict[str, str]] = {}
         self.events: list[tuple[str, str, str, str]] = []
+        self.account_columns: tuple[str, ...] = ACCOUNT
         self.contact_columns: tuple[str, ...] = CONTACT
         self._open = ExitStack()
         self._engine: Engine | None = None
@@ -328,7 +329,7 @@ class World:
     def _write_people(self) -> None:
         (self.root / "data").mkdir(exist_ok=True)
         for name, columns, rows in (
-            ("accounts", ACCOUNT, [[row.get(c, "") for c in ACCOUNT] for row in self.accounts.values()]),
+            ("accounts", self.account_columns, [[row.get(c, "") for c in self.account_columns] for row in self.accounts.values()]),
             ("contacts", self.contact_columns, [[row.get(c, "") for c in self.contact_columns] for row in self.contacts.values()]),
             ("usage", USAGE, [list(event) for event in self.events]),
         ):
