@@ -17,7 +17,7 @@ GROUPS = frozenset({"contact", "account", "champion", "csm", "sender", "vars", "
 
 ENGINE = frozenset({
     "csm.name", "csm.email", "csm.signature", "sender.name", "sender.email", "sender.signature",
-    "company.name", "company.postal_address", "company.contact", "playbook.id", "playbook.title", "now", "locale",
+    "company.name", "company.postal_address", "company.contact", "playbook.id", "playbook.title", "now", "timezone", "locale",
 })  # fmt: skip
 """What every template may read, whatever the project has."""
 ENGINE_MAIL = frozenset({"unsubscribe_url"})

@@ -107,7 +107,8 @@ def test_champion_left(tmp_path: Path) -> None:
     """The CSM first, then those who work there; nobody follows, so the manager hears; the successor gets to know where things stand."""
     shelf = stock(tmp_path, "champion-left").columns(since=day(-400), plan="team")
     shelf.contact("lee", "acme", since=day(-401), name="Lee Park").contact("rin", "yamada", since=day(-401), name="佐藤 凛")
-    shelf.contact("emi", "acme", "operator").contact("jun", "yamada", "operator").all_use(day(-1))
+    shelf.contact("emi", "acme", "operator").contact("jun", "yamada", "operator")
+    shelf.all_use(day(-1))
     ticks = [shelf.run(day(0))]
     assert ticks[0].sent == []
     shelf.contact("lee", "acme", left_at="2026-03-03").contact("rin", "yamada", left_at="2026-03-03")
@@ -185,4 +186,49 @@ def test_invite_operators(tmp_path: Path) -> None:
     shelf.all_use(day(29, 8))
     assert len(alerts([shelf.run(day(29))])) == 2
     assert shelf.stands("invite-operators") == ["goal"]
+    shelf.close()
+
+
+def test_webinar_invitation(tmp_path: Path) -> None:
+    """Everybody without a CSM is invited once; who registers is not reminded; nobody is written to before the date is set."""
+    shelf = stock(tmp_path, "webinar-invitation").columns(plan="starter").colleagues(1).all_use(day(-5))
+    assert shelf.run(day(0)).sent == []
+    file = "playbooks/webinar-invitation/webinar-invitation.yaml"
+    playbook = (shelf.root / file).read_text(encoding="utf-8")
+    shelf.write(file, playbook.replace("2030-01-17T06:00+00:00", "2026-03-20T06:00+00:00"))
+    ticks = shelf.on(3, 4)
+    assert sorted({file.to.split("@")[0] for ticked in ticks for file in ticked.files}) == ["acme0", "emi", "jun", "yamada0"]
+    registered = [f"{account},{account}0,webinar_registered,{day(6).isoformat()}\n" for account in ("acme", "yamada")]
+    shelf.write("data/webinars.csv", "account_id,contact_id,event,occurred_at\n" + "".join(registered))
+    late = shelf.on(7, 14, 15, 16)
+    assert languages(ticks + late) == {
+        "emi": ["Webinar on 20 Mar: Working as a team, with your questions", "Reminder: Working as a team, with your questions, 20 Mar"],
+        "jun": [f"{US}3月20日ウェビナー開催のご案内", f"{US}3月20日開催ウェビナーのお申し込みについて"],
+    }
+    assert sorted({file.to.split("@")[0] for ticked in late for file in ticked.files}) == ["emi", "jun"]
+    assert sorted(shelf.stands("webinar-invitation")) == ["done", "goal"]
+    shelf.close()
+
+
+def test_payment_failed(tmp_path: Path) -> None:
+    """At once, again after three days, then the CSM calls; nothing is held at night, and all of it ends when it is paid."""
+    shelf = stock(tmp_path, "payment-failed").columns(plan="team")
+    shelf.account("bell", since=day(-90), payment_failed_at="2026-01-03")
+    assert shelf.run(day(0)).sent == []
+    for account in ("acme", "yamada"):
+        shelf.account(account, payment_failed_at="2026-03-03")
+    ticks = [shelf.run(day(1, 23)), *shelf.on(3, 5, 9)]
+    assert len(ticks[0].files) == 2
+    assert languages(ticks) == {
+        "emi": ["Your payment to Example Works, Inc. did not go through", "Reminder: a payment for Acme is still open"],
+        "jun": [f"{US}お支払い手続きご確認のお願い", f"{US}お支払い手続きについて（再度のご連絡）"],
+    }
+    assert alerts(ticks) == [
+        "U0SAMPLE01: Payment open for a week: Acme",
+        "U0SAMPLE01: お支払いが1週間未了です: Yamada",
+    ]
+    for account in ("acme", "yamada"):
+        shelf.account(account, payment_failed_at="")
+    shelf.run(day(12))
+    assert shelf.stands("payment-failed") == ["goal"]
     shelf.close()
