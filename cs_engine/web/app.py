@@ -17,8 +17,10 @@ from cs_engine.run.letters import in_locale
 from cs_engine.run.links import Opened
 from cs_engine.web import pages
 from cs_engine.web.asked import Asking, Desk, Unanswered
+from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House
 from cs_engine.web.pages import Entry
+from cs_engine.web.slack import Interactivity
 from cs_engine.web.words import Words, words
 
 log = logging.getLogger(__name__)
@@ -29,11 +31,13 @@ MOST_BYTES = 100_000
 
 def application(house: House) -> Starlette:
     """The routes. Whatever goes wrong is a plain page: no trace, no data."""
-    answers = _Answers(house)
+    desk = Desk(house.project, house.store, house.clock)
+    answers, slack = _Answers(house, desk), Interactivity(house, desk)
     routes = [
         Route("/a/{token}", answers.show, methods=["GET"]),
         Route("/a/{token}", answers.take, methods=["POST"]),
         Route("/a/{token}/thanks", answers.thanks, methods=["GET"]),
+        Route("/slack/interactivity", slack.take, methods=["POST"]),
         Route("/healthz", _healthy, methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: answers.missing, Exception: answers.failed})
@@ -43,26 +47,11 @@ async def _healthy(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-class TooLarge(Exception):
-    """More was sent than a form of ours can hold."""
-
-
-async def body(request: Request, most: int = MOST_BYTES) -> bytes:
-    """The request's body. Raises TooLarge."""
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > most:
-            raise TooLarge
-    return bytes(found)
-
-
 class _Answers:
     """The page that takes answers. Machines open links too: opening one shows the page and keeps nothing; its button does."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._desk = Desk(house.project, house.store, house.clock)
+    def __init__(self, house: House, desk: Desk) -> None:
+        self._house, self._desk = house, desk
 
     async def show(self, request: Request) -> Response:
         opened = self._opened(request)
@@ -82,7 +71,7 @@ class _Answers:
         if asking is None:
             return self._say(request, "invalid", 404)
         try:
-            sent = parse_qs((await body(request)).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+            sent = parse_qs((await body(request, MOST_BYTES)).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
         except (TooLarge, ValueError):
             entries = [Entry(question) for question in asking.questions]
             return self._form(request, asking, entries, "too_large", 413)

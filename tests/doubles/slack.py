@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
 
 from tests.doubles.http import Answer, HttpDouble
 
@@ -29,6 +30,8 @@ class SlackDouble(HttpDouble):
         """Id -> name."""
         self.messages: dict[str, list[dict[str, Any]]] = {}
         """Channel id -> messages, oldest first."""
+        self.views: list[dict[str, Any]] = []
+        """Forms that were opened."""
         self.problems: list[str] = []
         self._last_post: dict[str, float] = {}
         self._clock = 1_700_000_000
@@ -54,6 +57,8 @@ class SlackDouble(HttpDouble):
         method = request.match_info["method"]
         if method in {"chat.postMessage", "chat.update"}:
             return await self._chat(request, method, said)
+        if method == "views.open":
+            return web.json_response(self._view(said))
         reading = {"conversations.history": self._history, "conversations.list": self._list, "conversations.open": self._open}.get(method)
         return web.json_response(reading(said) if reading else {"ok": False, "error": "unknown_method"})
 
@@ -111,6 +116,16 @@ class SlackDouble(HttpDouble):
 
     def _list(self, said: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         return {"ok": True, "channels": [{"id": id, "name": name} for id, name in self.channels.items()]}
+
+    def _view(self, said: dict[str, Any]) -> dict[str, Any]:
+        try:
+            View(**said["view"]).validate_json()
+        except SlackObjectFormationError as error:
+            self.problems.append(str(error))
+            return {"ok": False, "error": "invalid_arguments"}
+        with self.lock:
+            self.views.append(said)
+        return {"ok": True, "view": {"id": "V1"}}
 
     def _open(self, said: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "channel": {"id": "D" + said["users"][1:]}}

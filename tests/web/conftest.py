@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ def served(world: World, tmp_path: Path) -> Iterator[Served]:
     """Serves the world's project, as it is, from a real server on loopback."""
     with ExitStack() as stack:
 
-        def serve(at: datetime | None = None, language: str = "") -> Browser:
-            found = stack.enter_context(house(Settings(cs_engine_project=world.root), FixedClock(at) if at else None))
+        def serve(at: datetime | None = None, language: str = "", **settings: Any) -> Browser:
+            found = stack.enter_context(house(Settings(cs_engine_project=world.root, **settings), FixedClock(at) if at else None))
             server = stack.enter_context(WebServer(found, listening("127.0.0.1", 0)))
             return Browser(server.url, language)
 

@@ -1,0 +1,149 @@
+"""What Slack calls: only Slack is heard, a button opens the questions of its alert, and who sends the form has answered."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from cs_engine.clock import SystemClock
+from tests.doubles.slack import TOKEN, SlackDouble
+from tests.stories.world import Ticked, World, day
+from tests.web.browser import Browser, Page
+from tests.web.conftest import Served
+from tests.web.test_web_answers import answers
+
+SECRET = "a-signing-secret"
+ASKS = "{champion: contact, reason: [no time, no need], when: date, why: text, go: yes_no, score: nps}"
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackDouble]:
+    with SlackDouble() as double:
+        yield double
+
+
+@pytest.fixture
+def browser(world: World, served: Served, slack: SlackDouble) -> Browser:
+    world.customer().contact("bob", role="operator")
+    world.playbook("brief", f"- {{id: brief, cta: call, ask: {ASKS}}}\n- {{id: w, wait_until: answer('brief.reason') = 'no time'}}\n{LAST}")
+    return served(slack_signing_secret=SECRET, slack_bot_token=TOKEN, slack_base_url=slack.base_url)
+
+
+LAST = "- {id: hi, email: one, to: answer('brief.champion')}"
+
+
+def call(browser: Browser, payload: Mapping[str, Any], *, secret: str = SECRET, age: float = 0, body: bytes | None = None) -> Page:
+    """As Slack calls: a form whose one field is JSON, signed with the time. `body`: what arrives instead of what was signed."""
+    raw = urlencode({"payload": json.dumps(payload)}).encode()
+    stamp = str(int(SystemClock().now().timestamp() - age))
+    signature = "v0=" + hmac.new(secret.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
+    headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
+    return browser.send("/slack/interactivity", body or raw, headers)
+
+
+def button(ticked: Ticked) -> dict[str, Any]:
+    (post,) = [json.loads(file.path.read_text()) for file in ticked.files if file.path.suffix == ".json"]
+    (element,) = [e for block in post["blocks"] if block["type"] == "actions" for e in block["elements"]]
+    assert isinstance(element, dict)
+    return element
+
+
+def press(browser: Browser, element: Mapping[str, Any], **more: Any) -> Page:
+    action = {"action_id": element["action_id"], "value": element["value"]}
+    return call(browser, {"type": "block_actions", "trigger_id": "T1", "user": {"id": "U-ALEX"}, "actions": [action]}, **more)
+
+
+def opened(slack: SlackDouble) -> dict[str, Any]:
+    deadline = time.monotonic() + 10
+    while not slack.views and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert slack.problems == []
+    (view,) = [said["view"] for said in slack.views]
+    assert isinstance(view, dict)
+    return view
+
+
+def sent(browser: Browser, view: Mapping[str, Any], user: str = "U-ALEX", **values: Any) -> Page:
+    state = {field: {"value": value} for field, value in values.items()}
+    shown = {"callback_id": view["callback_id"], "private_metadata": view["private_metadata"], "state": {"values": state}}
+    return call(browser, {"type": "view_submission", "user": {"id": user}, "view": shown})
+
+
+def option(value: str) -> dict[str, Any]:
+    return {"type": "static_select", "selected_option": {"value": value}}
+
+
+def test_a_csm_answers_in_slack_and_the_playbook_goes_by_it(world: World, browser: Browser, slack: SlackDouble) -> None:
+    ticked = world.tick(day(0))
+    assert ticked.sent == ["U-ALEX: Call Acme"]
+    assert press(browser, button(ticked)).status == 200
+    view = opened(slack)
+    kinds = {block["block_id"]: block["element"]["type"] for block in view["blocks"]}
+    assert kinds == {
+        "champion": "static_select", "reason": "radio_buttons", "when": "datepicker", "why": "plain_text_input", "go": "radio_buttons",
+        "score": "static_select",
+    }  # fmt: skip
+    page = sent(
+        browser, view, champion=option("bob"), reason=option("no time"), when={"selected_date": "2026-04-01"}, why={"value": "busy"},
+        go=option("true"), score=option("10"),
+    )  # fmt: skip
+    assert (page.status, page.html) == (200, "")
+    assert {row[1]: row[2] for row in answers(world)} == {
+        "champion": "bob", "reason": "no time", "when": "2026-04-01", "why": "busy", "go": "true", "score": "10",
+    }  # fmt: skip
+    assert {row[3:] for row in answers(world)} == {("alex@vendor.example", "staff")}
+
+
+def test_a_form_without_answers_or_with_wrong_ones_stays_open(world: World, browser: Browser, slack: SlackDouble) -> None:
+    press(browser, button(world.tick(day(0))))
+    view = opened(slack)
+    for values, field in (({}, "champion"), ({"champion": option("eve")}, "champion"), ({"when": {"selected_date": "soon"}}, "when")):
+        said = json.loads(sent(browser, view, **values).html)
+        assert (said["response_action"], list(said["errors"])) == ("errors", [field])
+    assert answers(world) == []
+
+
+def test_who_is_not_in_the_team_is_kept_by_their_slack_id(world: World, browser: Browser, slack: SlackDouble) -> None:
+    press(browser, button(world.tick(day(0))))
+    sent(browser, opened(slack), user="U-NEW", go=option("false"))
+    assert answers(world) == [("brief", "go", "false", "slack:U-NEW", "staff")]
+
+
+def test_nobody_but_slack_is_heard(world: World, browser: Browser, slack: SlackDouble) -> None:
+    element = button(world.tick(day(0)))
+    assert press(browser, element, secret="another-secret").status == 401
+    assert press(browser, element, age=301).status == 401
+    assert press(browser, element, age=-301).status == 401
+    assert press(browser, element, body=b"payload=%7B%7D").status == 401
+    assert browser.send("/slack/interactivity", b"payload={}", {}).status == 401
+    assert browser.send("/slack/interactivity", b"x" * 600_000, {}).status == 413
+    assert browser.get("/slack/interactivity").status == 405
+    assert press(browser, element, age=200).status == 200
+    opened(slack)
+    assert answers(world) == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{}, {"type": "block_actions"}, {"type": "block_actions", "actions": "x"}, {"type": "view_submission", "view": []}, {"type": "new"}],
+)
+def test_what_slack_may_send_one_day_is_no_failure(browser: Browser, payload: dict[str, Any]) -> None:
+    assert call(browser, payload).status == 200
+
+
+def test_a_forged_button_opens_nothing(world: World, browser: Browser, slack: SlackDouble) -> None:
+    element = button(world.tick(day(0)))
+    assert press(browser, {**element, "value": element["value"][:-2]}).status == 200
+    assert slack.views == []
+
+
+def test_without_a_signing_secret_there_is_no_such_endpoint(world: World, served: Served) -> None:
+    world.customer()
+    assert served().send("/slack/interactivity", b"", {}).status == 404
