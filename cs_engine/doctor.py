@@ -83,10 +83,10 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     from cs_engine.wiring import channel_names, load_project, open_channels
 
     project = load_project(settings)
-    email, slack = channel_names(settings, project)
+    email, slack, webhook = channel_names(settings, project)
     for channel in open_channels(settings, project, settings.root).values():
         channel.close()
-    yield Finding("channels", "ok", f"e-mail by {email}, alerts by {slack}")
+    yield Finding("channels", "ok", f"e-mail by {email}, alerts by {slack}, webhooks by {webhook}")
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:

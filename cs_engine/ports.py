@@ -312,7 +312,7 @@ class Candidate(NamedTuple):
     subject_id: str
     recipient: str
     recipient_kind: str
-    """contact | staff | channel"""
+    """contact | staff | channel | endpoint"""
     cta_id: str
     planned_at: Micros
     moved_at: Micros
@@ -637,6 +637,16 @@ class Post:
     update: str = ""
     """Where the message stands that is edited instead of posting anew: the provider's id of its acceptance (for Slack `channel:ts`)."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a webhook step tells another system."""
+
+    id: str
+    url: str
+    said: Mapping[str, Any]
+    """The JSON that is posted: ids, and the values that the step names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     )
     cs_engine_email: Literal["mailbox", "sendgrid", "smtp"] | None = Field(None, description="Wins over project.yaml's channels.email.")
     cs_engine_slack: Literal["mailbox", "slack"] | None = Field(None, description="Wins over project.yaml's channels.slack.")
+    cs_engine_webhook: Literal["mailbox", "https"] | None = Field(None, description="Wins over project.yaml's channels.webhook.")
+    cs_engine_webhook_secret: SecretStr | None = Field(
+        None, description="What webhooks are signed with, as whsec_ and base64, newest first, separated by commas."
+    )
     sendgrid_api_key: SecretStr | None = Field(None, description="Needed by the channel sendgrid.")
     sendgrid_base_url: str = Field("https://api.sendgrid.com", description="https://api.eu.sendgrid.com for the EU region.")
     sendgrid_webhook_public_key: str | None = Field(None, description="Verifies SendGrid's event webhook.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cs_engine import settings as settings_module
 from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
@@ -191,7 +191,7 @@ def answer_links(settings: Settings, clock: Clock | None = None) -> AnswerLinks:
 
 def require_base_url(settings: Settings, project: Project, forced: str | None = None) -> None:
     """Raises SettingsError when mails that ask would leave the machine with links that lead nowhere."""
-    email, _ = channel_names(settings, project)
+    email = channel_names(settings, project).email
     if settings.cs_engine_base_url or (forced or email) == "mailbox":
         return
     asking = next((plan.playbook for plan in project.plans.values() for step in plan.steps if isinstance(step, Email) and step.ask), None)
@@ -202,15 +202,30 @@ def require_base_url(settings: Settings, project: Project, forced: str | None = 
         )
 
 
-def channel_names(settings: Settings, project: Project) -> tuple[str, str]:
-    """The e-mail and the Slack channel in use: the environment wins over project.yaml."""
-    return settings.cs_engine_email or project.config.channels.email, settings.cs_engine_slack or project.config.channels.slack
+class ChannelNames(NamedTuple):
+    """The way out of each kind of message."""
+
+    email: str
+    slack: str
+    webhook: str
+
+
+def channel_names(settings: Settings, project: Project) -> ChannelNames:
+    """The channels in use: the environment wins over project.yaml."""
+    config = project.config.channels
+    return ChannelNames(
+        settings.cs_engine_email or config.email, settings.cs_engine_slack or config.slack, settings.cs_engine_webhook or config.webhook
+    )
 
 
 def open_channels(settings: Settings, project: Project, mail_root: Path, forced: str | None = None) -> dict[str, Channel[Any]]:
-    """Both ways out. Raises SettingsError when one lacks what it needs."""
-    email, slack = channel_names(settings, project)
-    return {"email": _email(forced or email, settings, project, mail_root), "slack": _slack(forced or slack, settings, project, mail_root)}
+    """All ways out. Raises SettingsError when one lacks what it needs."""
+    email, slack, webhook = channel_names(settings, project)
+    return {
+        "email": _email(forced or email, settings, project, mail_root),
+        "slack": _slack(forced or slack, settings, project, mail_root),
+        "webhook": _webhook(forced or webhook, settings, project, mail_root),
+    }
 
 
 def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
@@ -241,6 +256,25 @@ def _slack(name: str, settings: Settings, project: Project, mail_root: Path) -> 
     # Where alerts go, so that one whose fate is unknown can be looked for.
     places = [project.config.slack.channel, *(person.slack for person in project.team.staff if person.slack)]
     return SlackChannel(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN", "slack"), settings.slack_base_url, look_in=places)
+
+
+def _webhook(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
+    if name == "mailbox":
+        from cs_engine.channels.mailbox import MailboxWebhook
+
+        return MailboxWebhook(mail_root)
+    from cs_engine.channels.webhook import WebhookChannel
+
+    return WebhookChannel(webhook_keys(settings), allow=project.config.webhooks.allow)
+
+
+def webhook_keys(settings: Settings) -> list[bytes]:
+    """What webhooks are signed with, newest first: CS_ENGINE_WEBHOOK_SECRET, else made of the secret keys. Raises SettingsError."""
+    from cs_engine.channels.webhook import derived_key, read_keys
+
+    if settings.cs_engine_webhook_secret is not None:
+        return read_keys(settings.cs_engine_webhook_secret.get_secret_value())
+    return [derived_key(key) for key in settings.secret_keys()]
 
 
 def _secret(value: Any, name: str, channel: str) -> str:

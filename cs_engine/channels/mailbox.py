@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from cs_engine.channels.addressing import one_line, unaddressable
 from cs_engine.channels.mime import mime
-from cs_engine.ports import Letter, Outcome, Parcel, Post
+from cs_engine.ports import Call, Letter, Outcome, Parcel, Post
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}")
 _CHUNK = 128
@@ -174,15 +174,27 @@ class MailboxSlack(_Mailbox):
         return Outcome(id, "accepted", provider_id=f"mailbox:{id}")
 
 
+class MailboxWebhook(_Mailbox):
+    """Webhooks as `.json` files. `build` takes a Call."""
+
+    _suffix = ".json"
+
+    @staticmethod
+    def build(outgoing: Call) -> Parcel:
+        """Where it would go and what it would say, as JSON. Pure."""
+        body = json.dumps({"id": outgoing.id, "url": outgoing.url, "said": dict(outgoing.said)}, ensure_ascii=False, indent=1)
+        return Parcel(outgoing.id, body.encode("utf-8", "replace"))
+
+
 class Mail(NamedTuple):
     """One message that lies in the mailbox."""
 
     id: str
-    kind: Literal["email", "slack"]
+    kind: Literal["email", "slack", "webhook"]
     to: str
-    """An address, or a Slack channel."""
+    """An address, a Slack channel, or where a webhook would go."""
     subject: str
-    """Of a Slack message its fall-back text's first line."""
+    """Of a Slack message its fall-back text's first line; of a webhook its playbook and step."""
     path: Path
 
 
@@ -214,6 +226,9 @@ def _read(paths: Iterator[Path]) -> Iterator[Mail]:
     for path in paths:
         if path.suffix == ".json":
             said = json.loads(path.read_bytes())
+            if "url" in said:
+                yield Mail(path.stem, "webhook", said["url"], f"{said['said'].get('playbook')}/{said['said'].get('step')}", path)
+                continue
             yield Mail(path.stem, "slack", said["channel"], one_line(said["text"].partition("\n")[0]), path)
             continue
         with path.open("rb") as file:

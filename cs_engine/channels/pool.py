@@ -17,6 +17,7 @@ from cs_engine.ports import Outcome
 
 if TYPE_CHECKING:
     import aiohttp
+    from aiohttp.abc import AbstractResolver
 
 T = TypeVar("T")
 
@@ -29,9 +30,19 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 class Pool:
     """A client of at most `connections` connections. Thread-safe; after `close` the next `run` opens it anew."""
 
-    def __init__(self, name: str, connections: int, answer_within: float, headers: Mapping[str, str] | None = None) -> None:
-        """`answer_within`: seconds that a server may be silent once the request has left. `headers` go with every request."""
+    def __init__(
+        self,
+        name: str,
+        connections: int,
+        answer_within: float,
+        headers: Mapping[str, str] | None = None,
+        resolver: Callable[[], AbstractResolver] | None = None,
+    ) -> None:
+        """`answer_within`: seconds that a server may be silent once the request has left. `headers` go with every request. `resolver`
+        makes what says which addresses a host's name stands for: asked for each connection, and only those are connected to.
+        """
         self._name, self._connections, self._answer_within, self._headers = name, connections, answer_within, dict(headers or {})
+        self._resolver = resolver
         self._lock = threading.Lock()
         self._running: tuple[asyncio.AbstractEventLoop, threading.Thread, aiohttp.ClientSession] | None = None
 
@@ -71,7 +82,12 @@ class Pool:
 
         return aiohttp.ClientSession(
             # The connector verifies with aiohttp's one context: loading the CA bundle costs 60 ms, once.
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_FOR),
+            connector=aiohttp.TCPConnector(
+                limit=self._connections,
+                keepalive_timeout=_IDLE_FOR,
+                resolver=None if self._resolver is None else self._resolver(),
+                use_dns_cache=self._resolver is None,
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             # Connecting and reading are timed apart, so that a failure tells whether the request had left; `total` ends a drip.

@@ -58,6 +58,8 @@ def _in_form(one: dict[str, Any], ending: str) -> bytes | None:
             return str(one["text"]).encode()
         case "eml", "email":
             return bytes(one["eml"])
+        case "json", "webhook":
+            return json.dumps(one["said"], ensure_ascii=False, indent=2).encode()
         case "json", "slack":
             return json.dumps({"text": one["text"], "blocks": one["blocks"]}, ensure_ascii=False, indent=2).encode()
     return None
@@ -66,4 +68,6 @@ def _in_form(one: dict[str, Any], ending: str) -> bytes | None:
 def _text(one: dict[str, Any]) -> str:
     if one["channel"] == "email":
         return f"From: {one['from']}\nTo: {one['to']}\nSubject: {one['subject']}\n\n{one['text']}"
+    if one["channel"] == "webhook":
+        return f"POST {one['to']}\n{json.dumps(one['said'], ensure_ascii=False, indent=2)}"
     return f"Slack {one['to']}: {one['text']}\n{json.dumps(one['blocks'], ensure_ascii=False, indent=2)}"

@@ -31,6 +31,7 @@ from cs_engine.playbook.plan import (
     Wait,
     WaitDate,
     WaitUntil,
+    Webhook,
 )
 
 Ints = NDArray[np.int64]
@@ -182,7 +183,7 @@ class _Walker:
         if not len(members):
             return
         match step:
-            case Email() | Notice() | Cta():
+            case Email() | Notice() | Cta() | Webhook():
                 self._send(step, members)
             case Wait():
                 over = self.view.after(self.out.since[members], step.duration) <= self.view.now

@@ -44,17 +44,17 @@ class NewMessage(NamedTuple):
     digest: str
     step: str
     kind: str
-    """email | notice | cta | cta_update | alarm"""
+    """email | notice | cta | cta_update | alarm | webhook"""
     channel: str
-    """email | slack"""
+    """email | slack | webhook"""
     template: str
     topic: str
     account_id: str
     subject_id: str
     recipient: str
-    """A contact id, a staff e-mail, or the name of a Slack channel."""
+    """A contact id, a staff e-mail, the name of a Slack channel, or a webhook's endpoint as the step names it."""
     recipient_kind: str
-    """contact | staff | channel: which of the three `recipient` is."""
+    """contact | staff | channel | endpoint: which of these `recipient` is."""
     cta_id: str
     """'' unless kind is cta."""
     priority: int

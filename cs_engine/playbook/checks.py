@@ -11,9 +11,12 @@ from cs_engine.language.durations import parse
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Place, Problems, did_you_mean
 from cs_engine.language.yaml import Document
+from cs_engine.playbook import endpoints
+from cs_engine.playbook.config import Webhooks
 from cs_engine.playbook.draw import edges
-from cs_engine.playbook.model import LATER_KINDS, WaitUntilSpec
-from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Cta, Edge, Email, Notice, Plan, WaitUntil
+from cs_engine.playbook.endpoints import Allowed
+from cs_engine.playbook.model import WaitUntilSpec
+from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Edge, Email, Notice, Plan, SendingStep, WaitUntil
 from cs_engine.playbook.shape import Path, keys_of, shown
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
@@ -34,6 +37,8 @@ class Known:
     phases: Collection[str] | None
     """Of journey.yaml; None, as its milestones are: it is broken, so nobody knows."""
     milestones: Mapping[str, MilestoneSpec] | None
+    webhooks: Webhooks | None = None
+    """Of project.yaml; None: it is broken."""
 
 
 def raw_steps(data: Any, path: Path = ("steps",)) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -61,13 +66,13 @@ def check_names(document: Document, file: str, known: Known, problems: Problems)
         problems.add(document.place(("phase",)), "P202", f"there is no phase {shown(phase)}", mend)
     first: dict[str, Place] = {}
     for path, step in raw_steps(data):
-        if not LATER_KINDS.isdisjoint(step):
-            continue
         _check_id(document, path, step, first, problems)
         for key, kind in _TEMPLATES.items():
             name = step.get(key)
             if isinstance(name, str) and name and (missing := known.templates.find(kind, name, file)) is not None:
                 problems.add(document.place((*path, key)), "P203", f"there is no {_called(kind)} template {shown(name)}", missing)
+        if isinstance(step.get("webhook"), str) and step["webhook"] and known.webhooks is not None:
+            _check_endpoint(document.place((*path, "webhook")), step["webhook"], known.webhooks, problems)
         if isinstance(step.get("notice"), str) and known.milestones is not None:
             _check_notice(document.place((*path, "notice")), step["notice"], known.milestones, problems)
 
@@ -95,6 +100,19 @@ def _check_notice(place: Place, milestone: str, known: Mapping[str, MilestoneSpe
         problems.add(place, "P205", f"there is no milestone {shown(milestone)}", mend)
     elif spec.notice is None:
         problems.add(place, "P205", f'the milestone "{milestone}" has no notice', "name its template in journey.yaml: `notice: …`")
+
+
+def _check_endpoint(place: Place, endpoint: str, known: Webhooks, problems: Problems) -> None:
+    """P230: a webhook that goes nowhere, or where it may not."""
+    url = endpoints.resolved(endpoint, known.endpoints)
+    if url is None:
+        listed = (
+            f"webhooks of project.yaml: {', '.join(known.endpoints)}" if known.endpoints else "write https://… or name it in project.yaml"
+        )
+        mend = did_you_mean(endpoint, known.endpoints) or listed
+        problems.add(place, "P230", f"there is no webhook endpoint {shown(endpoint)}", mend)
+    elif endpoint == url and (wrong := endpoints.wrong_url(url, Allowed.of(known.allow))) is not None:
+        problems.add(place, "P230", *wrong)
 
 
 def check_waits(document: Document, problems: Problems) -> None:
@@ -153,7 +171,7 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
         if step.id not in reached and before:
             problems.add(step.place, "P111", f'nobody comes to the step "{step.id}": every way ends before it', "move it up, or delete it")
         before = step.id in reached
-        if isinstance(step, Email | Notice | Cta) and step.expires is not None and step.expires.amount == 0:
+        if isinstance(step, SendingStep) and step.expires is not None and step.expires.amount == 0:
             problems.add(step.place, "P113", f'what the step "{step.id}" sends expires after {step.expires}', "say how long it may wait")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)

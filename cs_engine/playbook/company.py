@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
-from cs_engine.playbook.config import Team
+from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.endpoints import Allowed, is_entry, wrong_url
 from cs_engine.playbook.model import ID_PATTERN
 from cs_engine.playbook.people import CUSTOMERS, Directory
 from cs_engine.playbook.shape import Path, shown, slug
@@ -46,6 +47,22 @@ def check_project(document: Document, team: Team | None, problems: Problems) -> 
             if isinstance(word, str) and word not in CUSTOMERS:
                 mend = did_you_mean(word, CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
                 problems.add(place, "P204", f"there is no role {shown(word)} among customers", mend)
+
+
+def check_webhooks(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """P230: endpoints that no webhook may reach, and entries of `allow` that are no host."""
+    allowed = Allowed.of(config.webhooks.allow)
+    for name, url in config.webhooks.endpoints.items():
+        path: Path = ("webhooks", "endpoints", name)
+        if not re.fullmatch(ID_PATTERN, name):
+            mend = f"use small letters, digits and hyphens: {slug(name) or 'crm'}"
+            problems.add(document.key_place(path), "P105", f"{shown(name)} cannot be the name of an endpoint", mend)
+        if (wrong := wrong_url(url, allowed)) is not None:
+            problems.add(document.place(path), "P230", *wrong)
+    for index, entry in enumerate(config.webhooks.allow):
+        if not is_entry(entry):
+            mend = "write hooks.internal.example, 10.1.2.3 or 10.1.0.0/16"
+            problems.add(document.place(("webhooks", "allow", index)), "P230", f"{shown(entry)} is no host and no network", mend)
 
 
 def _check_sender(sender: Mapping[str, Any], directory: Directory, document: Document, problems: Problems) -> None:

@@ -67,6 +67,9 @@ class Channels(Strict):
     slack: Literal["mailbox", "slack"] = Field(
         "mailbox", description="How CTAs leave; `mailbox` writes them to files. CS_ENGINE_SLACK wins."
     )
+    webhook: Literal["mailbox", "https"] = Field(
+        "mailbox", description="How webhooks leave; `mailbox` writes them to files. CS_ENGINE_WEBHOOK wins."
+    )
 
 
 DayOfWeek = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -167,6 +170,17 @@ class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
 
 
+class Webhooks(Strict):
+    """Other systems that `webhook` steps tell."""
+
+    endpoints: dict[str, str] = Field(default_factory=dict, description="Name -> its address, https://…; steps write the name.")
+    allow: tuple[str, ...] = Field(
+        (),
+        description="Your own hosts that may be reached at private addresses and by http: names, addresses, networks: "
+        "[hooks.internal.example, 10.1.0.0/16]. All others have to be on the Internet.",
+    )
+
+
 class ProjectConfig(Strict):
     """project.yaml"""
 
@@ -203,6 +217,7 @@ class ProjectConfig(Strict):
     guards: Guards = Field(Guards(), description="How much a run may do, and on which data, before somebody says yes.")
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
+    webhooks: Webhooks = Field(Webhooks(), description="Where `webhook` steps may go.")
     slack: SlackConfig = Field(SlackConfig(), description="Where alerts go.")
 
 

@@ -15,12 +15,15 @@ from cs_engine.playbook.plan import (
     Enrol,
     Notice,
     Plan,
+    Sending,
+    SendingStep,
     Set,
     Split,
     Stop,
     Wait,
     WaitDate,
     WaitUntil,
+    Webhook,
 )
 
 _LONGEST = 80
@@ -114,16 +117,15 @@ def kind(step: AnyStep) -> str:
 def what(step: AnyStep) -> str:
     """What a step does, in a line."""
     said = does(step)
-    if isinstance(step, Email | Notice | Cta) and step.expires is not None:
+    if isinstance(step, SendingStep) and step.expires is not None:
         said += f", within {step.expires}"
-    if isinstance(step, Email | Notice | Cta) and step.repeat is not None:
+    if isinstance(step, SendingStep) and step.repeat is not None:
         until = f" until {step.repeat.until.text}" if step.repeat.until else ""
         said += f", {step.repeat.times} times, every {step.repeat.every}{until}"
     return said if step.only_if is None else f"{said}, if {step.only_if.text}"
 
 
-def does(step: AnyStep) -> str:
-    """What a step does, its `if` and its repeats aside."""
+def _sends(step: Sending) -> str:
     match step:
         case Email():
             return f"mail {step.template} to {step.to}" + (f", copy to {', '.join(step.cc)}" if step.cc else "")
@@ -131,6 +133,17 @@ def does(step: AnyStep) -> str:
             return f"notice of {step.milestone} to {step.to}"
         case Cta():
             return f"CTA {step.template} to {step.to}" + (f", due in {step.due}" if step.due else "")
+        case Webhook():
+            return f"webhook {step.endpoint}" + (f" with {', '.join(step.reads)}" if step.reads else "")
+        case _:
+            assert_never(step)
+
+
+def does(step: AnyStep) -> str:
+    """What a step does, its `if` and its repeats aside."""
+    match step:
+        case Email() | Notice() | Cta() | Webhook():
+            return _sends(step)
         case Wait():
             return f"wait {step.duration}"
         case WaitUntil():

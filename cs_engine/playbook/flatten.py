@@ -86,6 +86,8 @@ def _template_key(step: model.AnyStepSpec) -> tuple[str, ...]:
             return ("notice",)
         case model.CtaSpec():
             return ("cta",)
+        case model.WebhookSpec():
+            return ("webhook",)
         case _:
             return ()
 
@@ -143,6 +145,8 @@ class Flattener:
                 return [plan.Set(values=dict(step.set), **common)]
             case model.EnrolSpec():
                 return [plan.Enrol(playbook=step.enrol, **common)]
+            case model.WebhookSpec():
+                return [self._webhook(step, path, common)]
             case model.StopSpec():
                 common["next"] = after if common["only_if"] else Edge(None)
                 return [plan.Stop(**common)]
@@ -182,6 +186,16 @@ class Flattener:
                 )
             case _:
                 assert_never(step)
+
+    def _webhook(self, step: model.WebhookSpec, path: Path, common: Common) -> plan.Webhook:
+        return plan.Webhook(
+            endpoint=step.webhook,
+            reads={text: self.reader.name((*path, "with", index), text) for index, text in enumerate(step.with_)},
+            uncertain=step.uncertain,
+            expires=None if step.expires is None else self.reader.duration((*path, "expires"), step.expires),
+            repeat=None if step.repeat is None else self._repeat(step.repeat, (*path, "repeat")),
+            **common,
+        )
 
     def _repeat(self, repeat: model.RepeatSpec, path: Path) -> plan.Repeat:
         every = self.reader.duration((*path, "every"), repeat.every)

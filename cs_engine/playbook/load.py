@@ -172,7 +172,7 @@ class _Loader:
         playbooks = list(self._playbooks())
         templates = Templates.of(self.root)
         self._check_company(config, team, journey, templates)
-        known = self._known(templates, journey)
+        known = self._known(templates, journey, config)
         for found in playbooks:
             check_names(found.document, found.document.file, known, self.problems)
         if attributes is None or team is None or metrics is None or raw_segments is None or journey is None:
@@ -252,6 +252,7 @@ class _Loader:
             company.check_project(document, team, problems)
             if config is not None:
                 check_sending(config, document, problems)
+                company.check_webhooks(config, document, problems)
         if (document := documents.get(f"{FOLDER}/team.yaml")) is not None:
             company.check_zones(document, problems)
             if team is not None:
@@ -267,14 +268,15 @@ class _Loader:
         given = None if document is None else document.data.get("calendars")
         return tuple(dict.fromkeys([*SHIPPED, *(given if isinstance(given, dict) else ())]))
 
-    def _known(self, templates: Templates, journey: JourneySpec | None) -> Known:
+    def _known(self, templates: Templates, journey: JourneySpec | None, config: ProjectConfig | None) -> Known:
         """What playbooks may refer to; topics as they stand in project.yaml, even where something else in it is wrong."""
         document = self.files.documents.get(f"{FOLDER}/project.yaml")
         topics = None if document is None else document.data.get("topics")
         known_topics = tuple(topics) if isinstance(topics, dict) else ()
+        webhooks = None if config is None else config.webhooks
         if journey is None:
-            return Known(templates, known_topics, None, None)
-        return Known(templates, known_topics, tuple(phase.phase for phase in journey.phases), journey.milestones())
+            return Known(templates, known_topics, None, None, webhooks)
+        return Known(templates, known_topics, tuple(phase.phase for phase in journey.phases), journey.milestones(), webhooks)
 
     def _people(self, config: ProjectConfig | None, catalogue: Catalogue) -> dict[str, Expression]:
         """Who is champion and who operates: conditions over contacts, as project.yaml has them even where its shape is wrong."""

@@ -148,6 +148,10 @@ def _choices(value: Any) -> Any:
     return given
 
 
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 def _share(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         said = f"{value * 100:g}%" if 0 < value < 1 else f"{value:g}%"
@@ -406,6 +410,33 @@ class EnrolSpec(AnyStepSpec):
     enrol: Id = Field(description="The playbook.")
 
 
+class WebhookSpec(AnyStepSpec):
+    """Tells another system: posts a small, signed JSON of ids to it."""
+
+    CALLED = "a webhook step"
+    LATER = frozenset()
+    SYNONYMS: ClassVar[Synonyms] = {
+        "url": ("webhook", "It names where to"),
+        "body": ("with", "It names the values that go along"),
+        "data": ("with", "It names the values that go along"),
+    }
+
+    id: Id = Field(description="Names the step; unique in the playbook.")
+    webhook: str = Field(min_length=1, description="Where to: https://…, or the name of an endpoint of project.yaml's `webhooks`.")
+    with_: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = Field(
+        (),
+        alias="with",
+        description="Names whose values go along: `[account.plan, uses_7d, vars.campaign]`. Default: none; ids alone.",
+    )
+    repeat: RepeatSpec | None = Field(None, description="Posts again: `{every: 3 days, times: 3, until: uses > 0}`.")
+    expires: DurationText | None = Field(None, description="What could not be posted within this is given up, and the passage goes on.")
+    uncertain: Uncertain = Field(
+        "resend",
+        description="When nobody can say whether it arrived: `resend` posts it again under the same id, `drop` gives it up, `ask` does so "
+        "after a day.",
+    )
+
+
 class StopSpec(AnyStepSpec):
     """Ends the passage, done."""
 
@@ -427,11 +458,10 @@ KINDS: Mapping[str, type[AnyStepSpec]] = {
     "split": SplitSpec,
     "set": SetSpec,
     "enrol": EnrolSpec,
+    "webhook": WebhookSpec,
     "stop": StopSpec,
 }
 """The key that makes a step what it is -> its model."""
-
-LATER_KINDS = frozenset({"webhook"})
 
 
 def tag(kind: str) -> str:
@@ -479,9 +509,6 @@ def _step(value: Any) -> Any:
     if not isinstance(value, Mapping):
         said = {str: f'"{value}"', list: "a list", type(None): "nothing"}.get(type(value), value)
         raise wrong("P101", f"a step is a mapping, not {said}", "write `- wait: 2 days`")
-    later = [key for key in value if key in LATER_KINDS]
-    if later:
-        raise wrong("P104", f"`{later[0]}` is part of the language but not built yet", key=later[0])
     found = kinds_in(value)
     if len(found) > 1:
         one, two = found[0], found[1]
@@ -502,6 +529,7 @@ Step = Annotated[
     | Annotated[SplitSpec, Tag("<split>")]
     | Annotated[SetSpec, Tag("<set>")]
     | Annotated[EnrolSpec, Tag("<enrol>")]
+    | Annotated[WebhookSpec, Tag("<webhook>")]
     | Annotated[StopSpec, Tag("<stop>")],
     Discriminator(_kind),
     BeforeValidator(_step),

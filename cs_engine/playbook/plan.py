@@ -22,6 +22,8 @@ MILESTONE_LINE = "milestone"
 
 SHADOW = "~shadow"
 """Ends the digest of a plan whose passages have no effect."""
+WEBHOOK = "webhook"
+"""The channel of webhook steps."""
 
 Localised = Mapping[str, str]
 """Locale -> text; '' is the locale of last resort."""
@@ -125,6 +127,17 @@ class Cta(SendingStep):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook(SendingStep):
+    """Tells another system."""
+
+    endpoint: str
+    """An address, or a name in project.yaml's `webhooks`; looked up when it is posted."""
+    reads: Mapping[str, str]
+    """What goes along: its name in the JSON -> the column, or `vars.…`."""
+    uncertain: Literal["ask", "drop", "resend"] = "resend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(Step):
     duration: Duration
 
@@ -195,8 +208,8 @@ class Stop(Step):
     """The passage ends here, done."""
 
 
-AnyStep = Email | Notice | Cta | Wait | WaitUntil | WaitDate | Branch | Split | Set | Enrol | Stop
-Sending = Email | Notice | Cta
+AnyStep = Email | Notice | Cta | Webhook | Wait | WaitUntil | WaitDate | Branch | Split | Set | Enrol | Stop
+Sending = Email | Notice | Cta | Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +317,8 @@ class Plan:
             if step.only_if is not None:
                 found.append(step.only_if)
             match step:
-                case Email() | Notice() | Cta():
-                    if step.to.condition is not None:
+                case Email() | Notice() | Cta() | Webhook():
+                    if not isinstance(step, Webhook) and step.to.condition is not None:
                         found.append(step.to.condition)
                     if step.repeat is not None and step.repeat.until is not None:
                         found.append(step.repeat.until)

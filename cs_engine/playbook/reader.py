@@ -23,6 +23,7 @@ NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
 """Stands where a condition is wrong; its problem is known, and no plan comes of it."""
 
 _ANSWER = re.compile(r"answer\s*\(\s*'([^']*)'\s*\)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 
 ScopeOf = Callable[[Grain, Mapping[str, Scalar], Asked], Scope]
 """What names stand for at that grain, with these `vars`, in a playbook whose steps ask that."""
@@ -61,6 +62,14 @@ class Reader:
     def scalar(self, path: Path, text: str) -> Expression:
         """A value of the subject, in `once_per`."""
         return self._expression(expressions.compile_scalar, path, text, self.grain)
+
+    def name(self, path: Path, text: str) -> str:
+        """The column that a plain name in `with` stands for; of `vars.…` the name itself."""
+        found = self._expression(expressions.compile_scalar, path, text, self.grain)
+        if found.sql != NEVER.sql and not _NAME.fullmatch(text.strip()):
+            mend = "write the names of metrics and attributes; what is worked out of them is a metric of metrics.yaml"
+            self.problems.add(self.document.place(path), "P105", f'"with" cannot be {shown(text)}', mend)
+        return found.names[0] if found.names else text.strip()
 
     def instant(self, path: Path, text: str) -> Expression:
         """A time of the subject, in `at`."""

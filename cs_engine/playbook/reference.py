@@ -45,7 +45,7 @@ def reference() -> str:
 
 
 def _later() -> list[str]:
-    keys = model.LATER_KINDS | model.PlaybookSpec.LATER
+    keys = model.PlaybookSpec.LATER
     for kind, spec in model.KINDS.items():
         keys |= {f"{key} on a {kind}" if key in model.EmailSpec.LATER ^ spec.LATER else key for key in spec.LATER}
     return sorted(keys | config.ProjectConfig.LATER)

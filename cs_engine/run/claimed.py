@@ -8,7 +8,7 @@ import numpy as np
 
 from cs_engine.instants import Micros
 from cs_engine.language.expression import Duration
-from cs_engine.playbook.plan import Cta, Email, Notice
+from cs_engine.playbook.plan import SendingStep
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
 
@@ -41,7 +41,7 @@ class PlanRules:
     def _expiry(self, candidate: Candidate) -> Micros | None:
         plan = self._tick.plans.get(candidate.digest)
         step = plan.step(candidate.step) if plan is not None and candidate.kind != "cta_update" else None
-        if plan is None or not isinstance(step, Email | Notice | Cta) or step.expires is None:
+        if plan is None or not isinstance(step, SendingStep) or step.expires is None:
             return None
         key = (candidate.planned_at, step.expires)
         if key not in self._ends:

@@ -16,7 +16,7 @@ from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.experiment import Assignment, of_split
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Enrol, Notice, Plan, Sending, Set
+from cs_engine.playbook.plan import MILESTONE_LINE, WEBHOOK, Cta, Enrol, Notice, Plan, Sending, Set, Webhook
 from cs_engine.ports import CtaFired, EnrolRequest, JournalLine, Rows, ValueSet
 from cs_engine.run.context import TickContext
 from cs_engine.run.people import Recipients
@@ -44,12 +44,17 @@ def shadows_of(tick: TickContext, plan: Plan, result: Walk, at: Rows, members: S
     for step, spared in result.spared:
         found = tick.directory.recipients(step, plan.subject, at[spared])
         told = Counter(found.member.tolist())
-        report["ctas" if isinstance(step, Cta) else "mails"] += len(found.who)
+        if not isinstance(step, Webhook):
+            report["ctas" if isinstance(step, Cta) else "mails"] += len(found.who)
         for position, i in enumerate(spared.tolist()):
             who = members[i]
-            reason = f"{'alert' if isinstance(step, Cta) else 'mail'} {step.template} to {told[position]}"
+            reason = f"webhook to {step.endpoint}" if isinstance(step, Webhook) else f"{_word(step)} {step.template} to {told[position]}"
             lines.append(JournalLine(tick.at, plan.playbook, who.account_id, who.subject_id, who.id, step.id, "would_send", reason, ""))
     return lines
+
+
+def _word(step: Sending) -> str:
+    return "alert" if isinstance(step, Cta) else "mail"
 
 
 def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[Assignment]:
@@ -92,6 +97,8 @@ def messages_for(tick: TickContext, plan: Plan, step: Sending, who: Sequence[Sta
         ids = [identity.cta_id(passage.account_id, plan.playbook, step.id) for passage in passages]
         ctas += _fired(tick, plan, step, passages, ids, found)
         return _planned(tick, plan, step, "cta", "slack", step.template, passages, found.who, repeat(found.kind), ids)
+    if isinstance(step, Webhook):
+        return _planned(tick, plan, step, "webhook", WEBHOOK, step.endpoint, passages, found.who, repeat(found.kind))
     if not isinstance(step, Notice):
         return _planned(tick, plan, step, "email", "email", step.template, passages, found.who, repeat(found.kind))
     mails = _planned(tick, plan, step, "notice", "email", step.template, passages, found.who, repeat(found.kind))

@@ -16,7 +16,7 @@ from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.parts import Part, taken_apart
 from cs_engine.language.scope import Scope
 from cs_engine.playbook.draw import does, kind
-from cs_engine.playbook.plan import SHADOW, AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import SHADOW, AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, Webhook
 from cs_engine.ports import EnrolmentView, Facts, JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.modes import share_open
@@ -244,7 +244,7 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
             return _Next(f"{text}, at most to {_time(due)}", due)
         case WaitDate():
             return _next_date(tick, plan, passage, step)
-        case Email() | Notice() | Cta():
+        case Email() | Notice() | Cta() | Webhook():
             return _Next("goes on at the tick after its last message has ended", None)
         case _:
             return _Next("goes on at the next tick", None)

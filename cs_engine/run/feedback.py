@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from cs_engine.journey import message
 from cs_engine.journey.message import State
-from cs_engine.playbook.plan import Email, Notice
+from cs_engine.playbook.plan import Email, Notice, Webhook
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
 from cs_engine.run.deliver import settle
@@ -37,7 +37,7 @@ def settle_doubts(tick: TickContext) -> None:
 def _by_policy(tick: TickContext, candidate: Candidate) -> message.Move | None:
     plan = tick.plans.get(candidate.digest)
     step = plan.step(candidate.step) if plan is not None else None
-    policy = step.uncertain if isinstance(step, Email | Notice) else "ask"
+    policy = step.uncertain if isinstance(step, Email | Notice | Webhook) else "ask"
     if policy == "resend" and candidate.moved_at < tick.at and candidate.attempts < 3:
         return message.resolved(candidate.id, State.PLANNED, "resent")
     if policy == "drop":

@@ -19,8 +19,9 @@ from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.config import Staff
-from cs_engine.playbook.plan import Cta, Email, Localised, Notice, Plan
+from cs_engine.playbook.plan import WEBHOOK, Cta, Email, Localised, Notice, Plan
 from cs_engine.ports import Candidate, Person
+from cs_engine.run.calls import Calls
 from cs_engine.run.context import TickContext
 from cs_engine.run.outbox import Job
 from cs_engine.run.rules import rules_of
@@ -47,6 +48,7 @@ class Letters:
     def __init__(self, tick: TickContext) -> None:
         self._tick = tick
         self._config = tick.engine.project.config
+        self._calls = Calls(tick)
         self._library = tick.engine.outbox.press.library
         self._closed: Mapping[str, str] = {}
         self._asked: Counter[tuple[Grain, tuple[str, ...]]] = Counter()
@@ -64,6 +66,8 @@ class Letters:
         """Why no message of this template can be made, whoever it is for; '' when it can. Its author can mend it."""
         if candidate.kind == ALARM:
             return ""
+        if candidate.channel == WEBHOOK:
+            return self._calls.fault(candidate)
         key = _group_key(candidate)
         if key not in self._faults:
             self._faults[key] = self._fault(candidate)
@@ -104,6 +108,8 @@ class Letters:
 
     def jobs(self, candidates: Sequence[Candidate]) -> tuple[list[Job], dict[str, str]]:
         """Jobs, and for those that cannot be made one the code why."""
+        if candidates and candidates[0].channel == WEBHOOK:  # a claim is of one channel
+            return self._calls.jobs(candidates)
         jobs: list[Job] = []
         without: dict[str, str] = {}
         self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])

@@ -14,7 +14,8 @@ from typing import Any
 
 from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
-from cs_engine.ports import Channel, Letter, Outcome, Parcel, Person, Post
+from cs_engine.playbook.plan import WEBHOOK
+from cs_engine.ports import Call, Channel, Letter, Outcome, Parcel, Person, Post
 
 WORTH_A_POOL = 2_000
 """Jobs after which it pays to start processes, if more follow: a start costs about as much as rendering some thousand mails."""
@@ -31,7 +32,7 @@ class Job:
 
     id: str
     channel: str
-    """email | slack"""
+    """email | slack | webhook"""
     template: str
     locale: str
     context: Mapping[str, Any]
@@ -46,6 +47,8 @@ class Job:
     headers: Mapping[str, str] = field(default_factory=dict)
     slack_channel: str = ""
     update: str = ""
+    url: str = ""
+    """Where a webhook goes; its `context` is what is told."""
     closed: str = ""
     """Why the CTA was closed, for the message that says so."""
     text: str = ""
@@ -80,8 +83,10 @@ class Press:
         except Exception as error:  # noqa: BLE001 - whatever a template or a name does, it must not stop the others
             return Failed(job.id, f"build:{type(error).__name__}")
 
-    def outgoing(self, job: Job) -> Letter | Post | Failed:
+    def outgoing(self, job: Job) -> Letter | Post | Call | Failed:
         """The rendered message, before a channel builds its parcel of it."""
+        if job.channel == WEBHOOK:
+            return Call(job.id, job.url, job.context)
         try:
             return self._letter(job) if job.channel == "email" else self._post(job)
         except RenderFailed as failure:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.config import Staff
-from cs_engine.playbook.plan import Cta, People, Sending
+from cs_engine.playbook.plan import Cta, People, Sending, Webhook
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """Aligned: which member of the cohort, and who. `kind` is contact | staff | channel for all."""
+    """Aligned: which member of the cohort, and who. `kind` is contact | staff | channel | endpoint for all."""
 
     member: Rows
     who: list[str]
@@ -36,7 +36,7 @@ class Directory:
     def reaches(self, step: Sending, grain: Grain) -> Mask:
         """Over the grain's rows: whether `step` has anybody to go to."""
         rows = np.arange(len(self._facts.ids(grain)), dtype=np.int64)
-        if isinstance(step, Cta) or (step.to.role == "subject" and grain is Grain.CONTACT):
+        if isinstance(step, Cta | Webhook) or (step.to.role == "subject" and grain is Grain.CONTACT):
             return np.ones(len(rows), dtype=bool)
         accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()
         if step.to.answer is not None:
@@ -49,6 +49,8 @@ class Directory:
 
     def recipients(self, step: Sending, grain: Grain, rows: Rows) -> Recipients:
         """For subjects at `rows` whom the step goes to. A CTA without a CSM goes to the project's fall-back."""
+        if isinstance(step, Webhook):
+            return Recipients(np.arange(len(rows), dtype=np.int64), [step.endpoint] * len(rows), "endpoint")
         accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()[rows]
         if step.to.role == "subject" and grain is Grain.CONTACT:
             ids = self._facts.ids(Grain.CONTACT)

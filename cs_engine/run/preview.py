@@ -8,8 +8,8 @@ from cs_engine.errors import CsEngineError, WrongUse
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage, State
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import AnyStep, Cta, Email, Notice, Plan
-from cs_engine.ports import Candidate, Letter
+from cs_engine.playbook.plan import AnyStep, Plan, Sending, SendingStep, Webhook
+from cs_engine.ports import Call, Candidate, Letter
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import messages_for
 from cs_engine.run.letters import Letters
@@ -18,14 +18,14 @@ from cs_engine.run.outbox import Failed, Job
 
 def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: str | None) -> list[dict[str, Any]]:
     """Each message as plain values; for mail also its MIME text. Raises WrongUse when the step sends nothing, or to nobody."""
-    if not isinstance(step, Email | Notice | Cta):
+    if not isinstance(step, Sending):
         raise WrongUse(f"{step.id} sends nothing", f"steps that send: {', '.join(_sending(plan))}")
     if account not in tick.facts.rows(Grain.ACCOUNT):
         raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
     subject = _subject(tick, plan, account)
     who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
     messages = messages_for(tick, plan, step, [who], tick.rows_of(plan.subject, [subject]), [])
-    if not messages:
+    if not messages and not isinstance(step, Webhook):
         raise WrongUse(f"{step.id} has nobody to go to in {account}: no {step.to}", "see `to:` of the step, and project.yaml's people")
     letters = Letters(tick)
     jobs, without = letters.jobs([_candidate(tick, m, locale) for m in messages])
@@ -35,7 +35,7 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
 
 
 def _sending(plan: Plan) -> list[str]:
-    return [step.id for step in plan.steps if isinstance(step, Email | Notice | Cta)]
+    return [step.id for step in plan.steps if isinstance(step, SendingStep)]
 
 
 def _subject(tick: TickContext, plan: Plan, account: str) -> str:
@@ -86,6 +86,8 @@ def _shown(tick: TickContext, job: Job) -> dict[str, Any]:
             "channel": "email", "from": _person(made.sender.name, made.sender.email), "to": _person(made.to.name, made.to.email),
             "subject": made.subject, "text": made.text, "html": made.html, "eml": MailboxEmail.build(made).body,
         }  # fmt: skip
+    if isinstance(made, Call):
+        return {"channel": "webhook", "to": made.url, "said": dict(made.said)}
     return {"channel": "slack", "to": made.channel, "text": made.text, "blocks": list(made.blocks)}
 
 

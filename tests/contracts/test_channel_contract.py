@@ -13,17 +13,21 @@ from typing import Any
 
 import pytest
 
-from cs_engine.channels.mailbox import MailboxEmail, MailboxSlack, mails
+from cs_engine.channels.mailbox import Mail, MailboxEmail, MailboxSlack, MailboxWebhook, mails
 from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.channels.slack import SlackChannel
 from cs_engine.channels.smtp import SmtpChannel
-from cs_engine.ports import Channel, Letter, Parcel, Person, Post
+from cs_engine.channels.webhook import WebhookChannel
+from cs_engine.ports import Call, Channel, Letter, Parcel, Person, Post
+from tests.doubles.http import Answer
+from tests.doubles.receiver import KEY, Receiver, TakenCall
 from tests.doubles.sendgrid import API_KEY, SendgridDouble, refusal
 from tests.doubles.slack import TOKEN, SlackDouble
 from tests.doubles.smtp import SmtpDouble
 
 EMAIL = ["mailbox", "sendgrid", "smtp"]
 SLACK = ["slack", "mailbox-slack"]
+WEBHOOK = ["webhook", "mailbox-webhook"]
 POISON = "poison@customer.example"
 
 LETTER = Letter(
@@ -43,6 +47,9 @@ LETTER = Letter(
 POST = Post(
     id="msg_1", channel="C0SUCCESS", text="Acme went quiet", blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": "Acme"}}]
 )
+
+
+CALL = Call(id="msg_1", url="https://hooks.customer.example/cs", said={"id": "msg_1", "text": "Welcome"})
 
 
 @dataclass
@@ -96,7 +103,20 @@ def _of_slack(post: dict[str, Any]) -> Received:
     return Received(post["metadata"]["event_payload"]["cs_message_id"], post["channel"], post["text"], post["text"], [])
 
 
-@pytest.fixture(params=[*EMAIL, *SLACK])
+def _call(number: int, base: str) -> Call:
+    return replace(CALL, id=f"msg_{number}", url=f"{base}/cs", said={"id": f"msg_{number}", "text": f"Welcome {number}"})
+
+
+def _of_call(call: TakenCall) -> Received:
+    return Received(call.id, call.path, call.said["text"], call.said["text"], list(call.headers))
+
+
+def _of_file(mail: Mail) -> Received:
+    said = json.loads(mail.path.read_text())["said"]
+    return Received(mail.id, mail.to, said["text"], said["text"], [])
+
+
+@pytest.fixture(params=[*EMAIL, *SLACK, *WEBHOOK])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     poison = replace(LETTER, id="msg_poison", to=Person(POISON))
     match request.param:
@@ -131,6 +151,26 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
                 slack_channel.close()
                 assert slack.problems == []
 
+        case "mailbox-webhook":
+            call_box, base = MailboxWebhook(tmp_path), "https://hooks.customer.example"
+            yield Bench(
+                call_box, lambda n: _call(n, base), replace(CALL, id="../../poison"), lambda: [_of_file(mail) for mail in mails(tmp_path)]
+            )
+            call_box.close()
+        case "webhook":
+            with Receiver() as receiver:
+                receiver.on_key("/poison", Answer(422))
+                calls, base = WebhookChannel([KEY], allow=["127.0.0.1"]), receiver.base_url
+                poisoned = replace(CALL, id="msg_poison", url=f"{base}/poison")
+                yield Bench(calls, lambda n: _call(n, base), poisoned, lambda: [_of_call(call) for call in receiver.accepted])
+                calls.close()
+                assert receiver.problems == []
+
+
+def _said(outgoing: Any, text: str) -> Any:
+    """The message with another text."""
+    return replace(outgoing, said={**outgoing.said, "text": text}) if isinstance(outgoing, Call) else replace(outgoing, text=text)
+
 
 def test_outcomes_come_in_the_order_of_the_parcels(bench: Bench) -> None:
     outcomes = bench.channel.send(bench.parcels(*map(bench.make, range(70))))
@@ -157,11 +197,11 @@ def test_a_hostile_subject_or_name_begins_no_header(bench: Bench) -> None:
         headers = {**outgoing.headers, "X-Campaign": hostile}
         outgoing = replace(outgoing, subject=hostile, sender=sender, to=to, headers=headers)
     else:
-        outgoing = replace(outgoing, text=hostile)
+        outgoing = _said(outgoing, hostile)
     assert [outcome.kind for outcome in bench.channel.send(bench.parcels(outgoing))] == ["accepted"]
     received = bench.received()[0]
     assert "bcc" not in received.header_names
-    assert "\n" not in received.subject or isinstance(outgoing, Post)
+    assert "\n" not in received.subject or isinstance(outgoing, Post | Call)
     assert received.subject.startswith("Hello")
 
 
@@ -171,7 +211,7 @@ def test_japanese_arrives_as_it_was_written(bench: Bench) -> None:
     if isinstance(outgoing, Letter):
         outgoing = replace(outgoing, subject=subject, text=text, html=f"<p>{text}</p>", to=replace(outgoing.to, name="山田 太郎"))
     else:
-        outgoing = replace(outgoing, text=subject + "\n" + text)
+        outgoing = _said(outgoing, subject + "\n" + text)
     bench.channel.send(bench.parcels(outgoing))
     received = bench.received()[0]
     assert received.subject.startswith(subject)
@@ -182,13 +222,13 @@ def test_japanese_arrives_as_it_was_written(bench: Bench) -> None:
 def test_ten_thousand_characters_arrive_whole(bench: Bench, unit: str) -> None:
     text = (unit * 10_000)[:10_000].strip()
     outgoing = bench.make(1)
-    outgoing = replace(outgoing, text=text, html=text, subject=text[:900]) if isinstance(outgoing, Letter) else replace(outgoing, text=text)
+    outgoing = replace(outgoing, text=text, html=text, subject=text[:900]) if isinstance(outgoing, Letter) else _said(outgoing, text)
     assert [outcome.kind for outcome in bench.channel.send(bench.parcels(outgoing))] == ["accepted"]
     assert bench.received()[0].text.strip() == text
 
 
 def test_text_that_is_no_text_is_mended_not_fatal(bench: Bench) -> None:
-    outgoing = replace(bench.make(1), text="half a pair \ud83d and a NUL \x00")
+    outgoing = _said(bench.make(1), "half a pair \ud83d and a NUL \x00")
     assert [outcome.kind for outcome in bench.channel.send(bench.parcels(outgoing))] == ["accepted"]
     assert bench.received()[0].text.startswith("half a pair ?")
 
@@ -214,3 +254,4 @@ def test_no_secret_shows_in_its_representation(bench: Bench) -> None:
     shown = repr(bench.channel) + str(bench.channel)
     assert API_KEY not in shown
     assert TOKEN not in shown
+    assert KEY.decode() not in shown

@@ -50,6 +50,33 @@ def test_a_misspelt_key_in_project_yaml_hides_nothing_of_the_other_files(folder:
     ]
 
 
+WEBHOOKS = "webhooks: {endpoints: {crm: https://crm.example/x, in: http://127.0.0.1/x}, allow: [127.0.0.1, 10.0.0.0/33]}\n"
+
+
+def test_webhooks_that_go_nowhere_or_where_they_may_not_are_said(folder: Folder) -> None:
+    path = folder.root / "playbooks/project.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + WEBHOOKS.replace("in:", "Own:"), encoding="utf-8")
+    folder.steps(
+        "- {id: a, webhook: crmm}\n- {id: b, webhook: 'http://crm.example/x'}\n- {id: c, webhook: 'https://localhost/x'}\n"
+        "- {id: d, webhook: crm, with: [changes_7]}\n- {id: e, webhook: crm, with: [changes_7d + 1]}\n- {id: f, webhook: crm, expires: 0 days}"
+    )
+    assert [(p.place.file.removeprefix("playbooks/"), p.place.line, p.code) for p in folder.problems()] == [
+        ("project.yaml", 10, "P105"),
+        ("project.yaml", 10, "P230"),
+        ("sample.yaml", 3, "P230"),
+        ("sample.yaml", 4, "P230"),
+        ("sample.yaml", 5, "P230"),
+        ("sample.yaml", 6, "X211"),
+        ("sample.yaml", 7, "P105"),
+        ("sample.yaml", 8, "P113"),
+    ]
+
+
+def test_a_webhook_with_a_wrong_key_says_which_was_meant(folder: Folder) -> None:
+    (said,) = folder.steps("- {id: a, webhook: 'https://crm.example/x', data: changes_7d}").said()
+    assert 'did you mean "with"?' in said
+
+
 def test_a_broken_team_or_journey_says_nothing_of_what_hangs_on_it_and_all_of_the_rest(folder: Folder) -> None:
     """Whom `to` names, which phases and milestones there are: nobody knows; templates and zones are known."""
     folder.write("playbooks/team.yaml", "staff:\n  - {email: lead@vendor.example, name: Toni, rol: manager, timezone: Mars}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.model import KINDS, LATER_KINDS, PlaybookSpec
+from cs_engine.playbook.model import KINDS, PlaybookSpec
 from tests.unit.playbook.folder import Folder
 
 SOUND = """\
@@ -76,7 +76,7 @@ def test_a_misspelt_key_is_one_mistake_and_the_mend_is_a_key_that_exists(folder:
             "- id: a",
             (
                 "3:5 error P106 this step does nothing; give it one of: email, notice, cta, wait, wait_until, if with then, "
-                "split, set, enrol, stop"
+                "split, set, enrol, webhook, stop"
             ),
         ),
         ("- stop: no", "3:11 error P101 `stop` takes no value; write `- stop`"),
@@ -134,11 +134,6 @@ def test_a_key_of_project_yaml_that_is_not_built_says_so(folder: Folder, key: st
 def test_entering_by_event_is_not_built(folder: Folder) -> None:
     (said,) = folder.steps("- stop", "enter: {event: invited}\n").said()
     assert said.startswith("2:8 error P104")
-
-
-@pytest.mark.parametrize("kind", sorted(LATER_KINDS))
-def test_a_step_kind_that_is_not_built_says_so(folder: Folder, kind: str) -> None:
-    assert folder.steps(f"- {kind}: x").said() == [f"3:5 error P104 `{kind}` is part of the language but not built yet"]
 
 
 @pytest.mark.parametrize("key", sorted(KINDS["email"].LATER))
