@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
-from cs_engine.journey import enrolment, experiment, message
+from cs_engine.journey import enrolment, experiment, message, touch
 from cs_engine.journey.caps import History
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.mode import Reception
@@ -36,6 +36,13 @@ class SourceReport(NamedTuple):
     """Bad rows, as `file:line reason`, at most ten; no personal data."""
 
 
+class Touched(NamedTuple):
+    """What `unanswered_streak` is counted from, product use aside: (account, contact or '' for nobody in particular, when)."""
+
+    touches: Sequence[tuple[str, str, Micros]]
+    reactions: Sequence[tuple[str, str, Micros]]
+
+
 class Overlay(NamedTuple):
     """What only our tables know, laid over the facts: aligned lists."""
 
@@ -48,6 +55,8 @@ class Overlay(NamedTuple):
     """Attribute that playbooks set -> (accounts, value)."""
     answers: Mapping[Grain, Mapping[str, tuple[list[str], list[str]]]] = {}
     """Column of an answer (cs_engine.usage.answers) -> (subjects, what they answered, as text)."""
+    touched: Callable[[], Touched] | None = None
+    """Asked only when something reads `unanswered_streak`; None: nobody was ever touched."""
 
 
 class Stock(NamedTuple):
@@ -382,6 +391,9 @@ class Store(Protocol):
     def people_from(self) -> str:
         """The usage set that accounts and contacts were last replaced from; '' when none."""
 
+    def known_contacts(self, account_id: str) -> list[str] | None:
+        """The contacts of an account as last synced; None when there is no such account."""
+
     def playbooks(self) -> dict[str, PlaybookState]: ...
 
     def register_plan(self, playbook: str, digest: str, bundle: str, now: Micros) -> None:
@@ -488,6 +500,30 @@ class Store(Protocol):
     def emails_since(self, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
         """(account, contact, n) of customer mails accepted since, in ticks before that one."""
 
+    def log_touches(self, touches: Sequence[touch.Touch], reactions: Sequence[touch.Reaction] = ()) -> int:
+        """Keeps them, again is nothing; how many of the touches are new."""
+
+    def react(self, reactions: Sequence[touch.Reaction]) -> None:
+        """Keeps what contacts did about touches: openings and clicks by a person, replies, answers. Again is nothing."""
+
+    def touched(self, since: Micros, before: Micros) -> Touched:
+        """Mails of ours that were accepted and touches that people logged, transactional mail aside; and reactions."""
+
+    def touches_of(self, account_id: str, since: Micros) -> list[TouchView]:
+        """The ledger of one account, newest first."""
+
+    def last_playbooks(self, contacts: Collection[str]) -> Mapping[str, str]:
+        """Contact -> the playbook whose mail to it was accepted last."""
+
+    def lost(self) -> set[str]:
+        """Contacts that are lost by persistence."""
+
+    def put_lost(self, losses: Sequence[touch.Loss], regained: Collection[str], now: Micros, lines: Sequence[JournalLine]) -> None:
+        """Contacts that are lost from now on, and those that are so no more."""
+
+    def loss_counts(self) -> list[LossCount]:
+        """Losses by playbook and CSM, the most first."""
+
     def skip_left(self, now: Micros) -> Mapping[str, int]:
         """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's.
         Answers how many of each playbook.
@@ -575,6 +611,30 @@ class EnrolmentView(NamedTuple):
     finished_reason: str
     held_since: Micros | None
     control: bool
+
+
+class TouchView(NamedTuple):
+    """A line of an account's ledger: a touch, or a reaction."""
+
+    at: Micros
+    kind: str
+    """mail | call | meeting, or a reaction: open | click | reply | answer | talked"""
+    contact_id: str
+    playbook: str
+    """Of a mail of ours; '' else."""
+    step: str
+    by: str
+    """Who of us logged it; '' else."""
+
+
+class LossCount(NamedTuple):
+    """Contacts lost by persistence, of one playbook ('': nobody's mail came last) and CSM ('': nobody's)."""
+
+    playbook: str
+    csm: str
+    ever: int
+    now: int
+    """Those not regained."""
 
 
 class MessageView(NamedTuple):

@@ -22,6 +22,8 @@ COMMANDS = {
     "pause": "Stop a playbook, or one account in it, until it is resumed.",
     "resume": "Let a playbook go on that was paused, or stopped itself.",
     "approve": "Let go what a guard holds since a run.",
+    "touch": "Log a call, mail or meeting of your own.",
+    "ledger": "What went to an account and what came back; whom persistence has lost.",
     "preview": "The e-mail or alert as that customer or CSM would get it.",
     "why": "Why a playbook did, or did not, do what it did for an account.",
     "draw": "A playbook as a diagram (Mermaid).",

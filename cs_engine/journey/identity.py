@@ -35,6 +35,11 @@ def cta_id(account: str, playbook: str, step: str) -> str:
     return "cta_" + _digest(account, playbook, step)
 
 
+def touch_id(account: str, contact: str, kind: str, by: str, at: int) -> str:
+    """The id of a touch that somebody logged: logging it again is nothing."""
+    return "tch_" + _digest(account, contact, kind, by, str(at))
+
+
 @lru_cache(maxsize=1024)
 def _near(playbook: str) -> str:
     return blake2b(playbook.encode(), digest_size=3).hexdigest()

@@ -13,6 +13,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
 from cs_engine.journey.orders import PAUSED
+from cs_engine.journey.touch import LOST
 
 HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
@@ -59,6 +60,8 @@ class Request:
     """Why it waits so far."""
     expires_at: Micros | None = None
     """From when on it is not sent any more."""
+    lost: bool = False
+    """Whether it goes to a contact that our persistence has lost."""
     hold: bool = False
     """Whether the playbook or the project holds customer mail now."""
     paused: bool = False
@@ -101,6 +104,8 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
             return message.skipped(request.id, request.state, "no_address")
         if request.suppressed:
             return message.skipped(request.id, request.state, "suppressed")
+        if request.lost and request.topic != EXEMPT_TOPIC:
+            return message.skipped(request.id, request.state, LOST)
     if request.paused:
         return message.held(request.id, request.state, PAUSED, to_micros(at + timedelta(days=1)))
     if _to_customer(request) and request.hold:

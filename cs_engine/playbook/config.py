@@ -166,6 +166,13 @@ class Guards(Strict):
     complaints: Share = Field("0.3%", description="More complaints by those who got its mail do the same.")
 
 
+class Persistence(Strict):
+    """When a contact counts as lost by our persistence: its mail is skipped, and its CSM gets one CTA to change the approach."""
+
+    lost_when: str = Field(description="A condition over contacts: unanswered_streak >= 5.")
+    cta: str = Field(description="Template below templates/slack/ of the CTA to the CSM.")
+
+
 class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
 
@@ -215,6 +222,7 @@ class ProjectConfig(Strict):
     )
     hold: Hold = Field(Hold(), description="When whose mail waits.")
     guards: Guards = Field(Guards(), description="How much a run may do, and on which data, before somebody says yes.")
+    persistence: Persistence | None = Field(None, description="When a contact is left in peace.")
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
     webhooks: Webhooks = Field(Webhooks(), description="Where `webhook` steps may go.")

@@ -1,4 +1,4 @@
-"""The built-in playbooks that journey.yaml implies: one for each milestone with a notice that no playbook sends."""
+"""The built-in playbooks: one for each milestone of journey.yaml with a notice that no playbook sends, and that of `persistence`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from cs_engine.language import yaml
 from cs_engine.language.problems import Place, Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.compile import Compiled, compile_playbook
+from cs_engine.playbook.config import Persistence
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.usage.model import MilestoneSpec
 
 PREFIX = "milestone-"
+LOST_PLAYBOOK = "lost-by-persistence"
 PRIORITY = 90
 """Congratulations are short-lived: they go before onboarding and nurture under a cap."""
 
@@ -43,6 +45,37 @@ def compile_implied(
     for problem in own:
         problems.extend([replace(problem, place=place)])
     if document is None or compiled is None:
+        return None
+    steps = tuple(replace(step, place=place) for step in compiled.plan.steps)
+    return document, compiled._replace(plan=replace(compiled.plan, steps=steps))
+
+
+def lost_source(rule: Persistence) -> str:
+    """The playbook that tells the CSM of a contact that is lost: once, and again only when it was regained and lost anew."""
+    values = {
+        "playbook": LOST_PLAYBOOK,
+        "title": {"en": "Lost by persistence: change the approach", "ja": "ご連絡過多：進め方の見直し"},
+        "subject": "contact",
+        "topic": "general",
+        "enter": rule.lost_when,
+        "reenter": "after 1 days",
+        "existing": "skip",
+        "goal": f"not ({rule.lost_when})",
+        "priority": PRIORITY,
+        "steps": [
+            {"id": "change-approach", "cta": rule.cta, "priority": "high", "due": "3 business days"},
+            {"id": "reaction", "wait_until": f"not ({rule.lost_when})"},
+        ],
+    }
+    return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+
+
+def compile_lost(rule: Persistence, file: str, place: Place, around: Surroundings) -> tuple[Document, Compiled] | None:
+    """The playbook of `persistence`; None when its condition is wrong, which is reported where it stands."""
+    own = Problems()
+    document = yaml.parse(lost_source(rule), file, own)
+    compiled = None if document is None else compile_playbook(document, around, own)
+    if document is None or compiled is None or own.errors():
         return None
     steps = tuple(replace(step, place=place) for step in compiled.plan.steps)
     return document, compiled._replace(plan=replace(compiled.plan, steps=steps))

@@ -18,9 +18,9 @@ from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
-from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.config import Persistence, ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
-from cs_engine.playbook.implied import PREFIX, compile_implied
+from cs_engine.playbook.implied import LOST_PLAYBOOK, PREFIX, compile_implied, compile_lost
 from cs_engine.playbook.people import Directory
 from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.project import Project, definitions_of
@@ -191,6 +191,8 @@ class _Loader:
         self._check_between(playbooks)
         self._check_enrols(playbooks)
         playbooks += self._implied(playbooks, journey, around, catalogue)
+        if config is not None and config.persistence is not None:
+            playbooks += self._persistence(config.persistence, around, templates)
         people = self._people(config, catalogue)
         if config is None or files.faulty(f"{FOLDER}/team.yaml"):
             # Who gets what depends on them: nothing may run.
@@ -209,6 +211,7 @@ class _Loader:
             catalogue=catalogue,
             people=people,
             holds=holds,
+            lost_when=self._lost_when(config, catalogue),
             plans=plans,
             bundles=bundles,
             broken=broken,
@@ -318,6 +321,23 @@ class _Loader:
                     found[topic] = condition
         return found
 
+    def _lost_when(self, config: ProjectConfig, catalogue: Catalogue) -> Expression | None:
+        """Whom our persistence has lost."""
+        if config.persistence is None:
+            return None
+        place = partial(self.files.documents[f"{FOLDER}/project.yaml"].within, ("persistence", "lost_when"))
+        return expressions.compile_condition(config.persistence.lost_when, place, catalogue.scope(Grain.CONTACT), self.problems)
+
+    def _persistence(self, rule: Persistence, around: Surroundings, templates: Templates) -> list[_Found]:
+        """The playbook that tells the CSM. A rule that is wrong has been reported, or is by `_lost_when`."""
+        file = f"{FOLDER}/project.yaml"
+        place = self.files.documents[file].place(("persistence", "cta"))
+        if (missing := templates.find("slack", rule.cta, file)) is not None:
+            self.problems.add(place, "P203", f"there is no Slack template {shown(rule.cta)}", missing)
+            return []
+        made = compile_lost(rule, file, place, around)
+        return [] if made is None else [_Found(made[0], LOST_PLAYBOOK, made[1])]
+
     def _compile(self, found: _Found, around: Surroundings, attributes: Attributes) -> None:
         document, problems = found.document, self.problems
         compiled = compile_playbook(document, around, problems)
@@ -332,6 +352,9 @@ class _Loader:
         noticed: dict[str, Place] = {}
         for found in playbooks:
             place = found.document.place(("playbook",))
+            if found.id == LOST_PLAYBOOK:
+                self.problems.add(place, "P108", f'"{LOST_PLAYBOOK}" is the playbook of project.yaml\'s `persistence`', "choose another id")
+                found.compiled = None
             if found.id.startswith(PREFIX) and "playbook" in found.document.data:
                 self.problems.add(
                     place, "P108", f'ids that begin with "{PREFIX}" belong to the notices of journey.yaml', "choose another id"

@@ -40,6 +40,8 @@ class Project:
     """Role of project.yaml (champion, operators) -> the condition over contacts that says who has it."""
     holds: Mapping[str, Expression]
     """Topic of project.yaml's `hold` ('' for all) -> the condition over accounts that holds its mail."""
+    lost_when: Expression | None
+    """project.yaml's rule over contacts that says whom our persistence has lost; None: nobody says."""
     plans: Mapping[str, Plan]
     """By playbook id, the built-in `milestone-…` too: only those without errors."""
     bundles: Mapping[str, str]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cs_engine.instants import Micros
-from cs_engine.language.expression import Duration
+from cs_engine.language.expression import Duration, Grain
 from cs_engine.playbook.plan import SendingStep
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
@@ -37,6 +37,15 @@ class PlanRules:
             for i, is_held in zip(mine, (mask[rows] & (rows >= 0)).tolist(), strict=True):
                 held[i] = is_held
         return held
+
+    def lost(self, candidates: Sequence[Candidate]) -> list[bool]:
+        """For each whether it goes to a contact that our persistence has lost."""
+        rule = self._tick.engine.project.lost_when
+        if rule is None:
+            return [False] * len(candidates)
+        rows = self._tick.rows_of(Grain.CONTACT, [c.recipient if c.recipient_kind == "contact" else "" for c in candidates])
+        mask = self._tick.facts.mask(rule)
+        return [bool(row >= 0 and mask[row]) for row in rows.tolist()]
 
     def _expiry(self, candidate: Candidate) -> Micros | None:
         plan = self._tick.plans.get(candidate.digest)

@@ -178,7 +178,8 @@ class _Lane:
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
         expiries, holds, orders = self._plans.expiries(candidates), self._plans.holds(candidates), self._tick.orders
         paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
-        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, strict=True)]
+        lost = self._plans.lost(candidates)
+        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, strict=True)]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -306,11 +307,13 @@ class _Lane:
             self._tick.of(playbook).skipped += 1
 
 
-def request_of(c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False) -> Request:
+def request_of(
+    c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False
+) -> Request:  # fmt: skip
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
-        expires_at=expires_at, hold=hold, paused=paused,
+        expires_at=expires_at, hold=hold, paused=paused, lost=lost,
     )  # fmt: skip

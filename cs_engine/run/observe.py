@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -21,8 +22,12 @@ from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.guarding import look as look_at_data
 from cs_engine.run.modes import begin as begin_modes
 from cs_engine.run.people import Directory
+from cs_engine.run.persistence import recognise_losses
 from cs_engine.run.report import TickReport
 from cs_engine.run.rules import limits_of
+
+_REMEMBERED = timedelta(days=365) // timedelta(microseconds=1)
+"""How long a touch counts that nothing came of."""
 
 
 def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None = None) -> TickContext:
@@ -51,6 +56,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         return tick
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
+    recognise_losses(tick)
     return tick
 
 
@@ -65,6 +71,7 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
     plans = _plans(engine, report)
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
     conditions += [*engine.project.people.values(), *engine.project.holds.values()]
+    conditions += [engine.project.lost_when] if engine.project.lost_when is not None else []
     values = [value for plan in plans.values() for value in plan.values()]
     at, limits = to_micros(now), limits_of(engine.project.config.guards)
     orders = engine.store.orders(at)
@@ -126,6 +133,7 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], *, p
         latched=_by(at, latched) if past else latched,
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
         contact_numbers={"emails_30d": _columns(contacts)},
+        touched=partial(engine.store.touched, at - _REMEMBERED, at),
         account_values=engine.store.values(at if past else None) if engine.project.attributes.stored else {},
         answers=answers_for(engine.store, expressions, at),
     )

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from cs_engine.instants import NEVER, NO_TIME, from_micros
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.playbook.calendars import SHIPPED, Calendars
-from cs_engine.ports import Failure, Mask, Overlay, Rows, Stock
+from cs_engine.ports import Failure, Mask, Overlay, Rows, Stock, Touched
 from cs_engine.sources.days import Days
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.streaks import count_streaks
 from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import answers_in, said
-from cs_engine.usage.names import COUNTED, Catalogue, latch_column, milestone_column, stored_column
+from cs_engine.usage.names import COUNTED, STREAK, Catalogue, latch_column, milestone_column, stored_column
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
 MEMORY_LIMIT = "600MB"
@@ -53,6 +54,8 @@ class DuckdbFacts:
         self._instants: dict[tuple[Grain, str], Rows] = {}
         self._present: dict[Grain, set[str]] = {Grain.ACCOUNT: {"account.id"}, Grain.CONTACT: {"contact.id"}}
         self._has_champions = False
+        self._has_streaks = False
+        self._touched = overlay.touched
         self._db = _opened(usage, catalogue, self._moment, zone)
         self._db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
         self._db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
@@ -268,6 +271,10 @@ class DuckdbFacts:
         missing = set(columns) - self._present[grain]
         if not missing:
             return
+        if not self._has_streaks and facts_sql.need_streaks(self._catalogue, grain, missing):
+            self._has_streaks = True
+            late = "learned_at" in self._catalogue.attributes.events.get("usage", {})
+            count_streaks(self._db, self._touched() if self._touched else Touched([], []), self._moment, late=late)
         if grain is Grain.CONTACT:
             self.need(Grain.ACCOUNT, facts_sql.of_account(self._catalogue, missing))
         elif not self._has_champions and facts_sql.need_champions(self._catalogue, missing):
@@ -324,7 +331,7 @@ class DuckdbFacts:
         for grain, numbers in ((Grain.ACCOUNT, overlay.account_numbers), (Grain.CONTACT, overlay.contact_numbers)):
             n = self._sizes[grain]
             table: dict[str, NDArray[Any]] = {"#row": np.arange(n)}
-            for name in COUNTED:
+            for name in COUNTED.keys() - {STREAK}:
                 table[name] = self._scattered(grain, np.zeros(n), *numbers.get(name, ([], [])))
             if grain is Grain.ACCOUNT:
                 for milestone in self._catalogue.milestones:

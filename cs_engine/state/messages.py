@@ -117,10 +117,12 @@ def count_held(tx: Tx, reason: str) -> int:
 
 
 def emails_since(tx: Tx, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
-    """(account, contact, n) of mails to customers accepted at `since` or later, and before `before`."""
+    """(account, contact, n) of mails to customers accepted at `since` or later, and before `before`, and of those that people logged."""
     rows = tx.rows(
         "SELECT account_id, recipient, count(*) FROM messages WHERE settled_at IS NOT NULL AND state = 'accepted' "
-        "AND settled_at >= :since AND settled_at < :before AND recipient_kind = 'contact' GROUP BY account_id, recipient",
+        "AND settled_at >= :since AND settled_at < :before AND recipient_kind = 'contact' GROUP BY account_id, recipient "
+        "UNION ALL SELECT account_id, contact_id, count(*) FROM touches WHERE kind = 'mail' AND at >= :since AND at < :before "
+        "GROUP BY account_id, contact_id",
         since=since,
         before=before,
     )

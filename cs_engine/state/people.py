@@ -25,6 +25,13 @@ def source(tx: Tx) -> str:
     return str(row[0]) if row else ""
 
 
+def contacts_of(tx: Tx, account_id: str) -> list[str] | None:
+    """An account's contacts; None when there is no such account."""
+    if tx.row("SELECT 1 FROM accounts WHERE id = :account", account=account_id) is None:
+        return None
+    return [id for (id,) in tx.rows("SELECT id FROM contacts WHERE account_id = :account ORDER BY id", account=account_id)]
+
+
 def _replace(tx: Tx, table: Table, columns: Sequence[str], rows: Rows) -> None:
     staged = _staging(table, columns)
     staged.create(tx.connection)

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration."""
 
 metadata = MetaData()
@@ -300,6 +300,32 @@ milestones = Table(
 )
 
 milestone_definitions = Table("milestone_definitions", metadata, _key("milestone"), _at("known_at"))
+
+touches = Table("touches", metadata, _key(), _text("account_id"), _text("contact_id"), _text("kind"), _text("by"), _at("at"))
+Index("touches_at", touches.c.at)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    _text("account_id"),
+    _text("contact_id"),
+    _text("kind"),
+    _at("at"),
+    PrimaryKeyConstraint("account_id", "contact_id", "kind", "at"),
+)
+Index("reactions_at", reactions.c.at)
+
+losses = Table(
+    "losses",
+    metadata,
+    _text("contact_id"),
+    _text("account_id"),
+    _text("playbook"),
+    _text("csm"),
+    _at("lost_at"),
+    _at("regained_at", nullable=True),
+    PrimaryKeyConstraint("contact_id", "lost_at"),
+)
 
 passed_over = Table(
     "passed_over",

@@ -9,7 +9,7 @@ from typing import Any
 
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
-from cs_engine.journey import enrolment, message
+from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
@@ -26,10 +26,13 @@ from cs_engine.ports import (
     EnrolRequest,
     GivenAnswer,
     JournalLine,
+    LossCount,
     MessageView,
     OpenCta,
     PlaybookState,
     Tick,
+    Touched,
+    TouchView,
     Verdict,
 )
 from cs_engine.state import answers as _answers
@@ -53,6 +56,7 @@ from cs_engine.state import (
     values,
 )
 from cs_engine.state import ctas as cta
+from cs_engine.state import touches as ledger
 from cs_engine.state.database import Database, Tx
 from cs_engine.state.migrations import migrate
 
@@ -134,6 +138,10 @@ class SqlStore:
     def people_from(self) -> str:
         with self.database.read() as tx:
             return people.source(tx)
+
+    def known_contacts(self, account_id: str) -> list[str] | None:
+        with self.database.read() as tx:
+            return people.contacts_of(tx, account_id)
 
     def playbooks(self) -> dict[str, PlaybookState]:
         with self.database.read() as tx:
@@ -220,6 +228,41 @@ class SqlStore:
     def contacts_of(self, account_id: str) -> list[tuple[str, str]]:
         with self.database.read() as tx:
             return _answers.contacts_of(tx, account_id)
+
+    # --- the ledger
+
+    def log_touches(self, touches: Sequence[touch.Touch], reactions: Sequence[touch.Reaction] = ()) -> int:
+        with self.database.write() as tx:
+            return ledger.log(tx, touches, reactions)
+
+    def react(self, reactions: Sequence[touch.Reaction]) -> None:
+        with self.database.write() as tx:
+            ledger.react(tx, reactions)
+
+    def touched(self, since: Micros, before: Micros) -> Touched:
+        with self.database.read() as tx:
+            return ledger.touched(tx, since, before)
+
+    def touches_of(self, account_id: str, since: Micros) -> list[TouchView]:
+        with self.database.read() as tx:
+            return ledger.of_account(tx, account_id, since)
+
+    def last_playbooks(self, contacts: Collection[str]) -> dict[str, str]:
+        with self.database.read() as tx:
+            return ledger.last_playbooks(tx, contacts)
+
+    def lost(self) -> set[str]:
+        with self.database.read() as tx:
+            return ledger.lost(tx)
+
+    def put_lost(self, losses: Sequence[touch.Loss], regained: Collection[str], now: Micros, lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            ledger.put_lost(tx, losses, regained, now)
+            journal.append(tx, lines)
+
+    def loss_counts(self) -> list[LossCount]:
+        with self.database.read() as tx:
+            return ledger.loss_counts(tx)
 
     def values(self, until: Micros | None = None) -> dict[str, tuple[list[str], list[Any]]]:
         with self.database.read() as tx:

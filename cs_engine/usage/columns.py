@@ -43,6 +43,13 @@ class Champion:
 
 
 @dataclass(frozen=True, slots=True)
+class Streak:
+    """Touches without a reaction since: counted when it is asked for; 0 for who has none."""
+
+    type: Type = Type.NUMBER
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """What only our own tables know, laid over the facts; 0 for the rest."""
 
@@ -91,4 +98,4 @@ class Answered:
     type: Type
 
 
-Origin = Attribute | Stored | Champion | Counted | Latch | Measured | Derived | OfAccount | Answered
+Origin = Attribute | Stored | Champion | Counted | Streak | Latch | Measured | Derived | OfAccount | Answered

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain
 from cs_engine.language.scope import quoted
-from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Derived, Latch, Measured, OfAccount, Origin, Stored
+from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Derived, Latch, Measured, OfAccount, Origin, Stored, Streak
 from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Moment, aggregates, column
@@ -24,6 +24,11 @@ CHAMPIONS = "champions"
 def overlay(grain: Grain) -> str:
     """The table of what only our own tables know, by "#row"; it has a column for every Counted and Latch."""
     return f"{grain.value}_overlay"
+
+
+def streaks(grain: Grain) -> str:
+    """The table of `unanswered_streak`, by "#row"; it is there once somebody needs it (`need_streaks`)."""
+    return f"{grain.value}_streaks"
 
 
 def accounts_there(catalogue: Catalogue, moment: Moment) -> str:
@@ -109,6 +114,11 @@ def need_champions(catalogue: Catalogue, columns: Iterable[str]) -> bool:
     return any(isinstance(catalogue.origin(Grain.ACCOUNT, name), Champion) for name in catalogue.needs(Grain.ACCOUNT, columns))
 
 
+def need_streaks(catalogue: Catalogue, grain: Grain, columns: Iterable[str]) -> bool:
+    """Whether any of these columns of that table hangs on `unanswered_streak`."""
+    return any(isinstance(catalogue.origin(grain, name), Streak) for name in catalogue.needs(grain, columns))
+
+
 def _guarded(sql: str, guarded: bool) -> str:
     return f"TRY({sql})" if guarded else sql
 
@@ -146,6 +156,9 @@ def _leaf(grain: Grain, name: str, origin: Origin, joins: dict[str, str]) -> str
         case Counted() | Latch() | Answered():
             joins["o"] = f'LEFT JOIN {overlay(grain)} AS o ON o."#row" = f."#row"'
             return f"o.{quoted(name)}"
+        case Streak():
+            joins["st"] = f'LEFT JOIN {streaks(grain)} AS st ON st."#row" = f."#row"'
+            return "coalesce(st.n, 0)"
         case OfAccount():
             joins["a"] = 'LEFT JOIN account_facts AS a ON a."#row" = f."#account_row"'
             return f"a.{quoted(origin.column)}"

@@ -13,16 +13,18 @@ from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import Asked, Column, Literal, NotHere
 from cs_engine.usage.answers import answers_in
 from cs_engine.usage.attributes import Attributes
-from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored
+from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored, Streak
 from cs_engine.usage.windows import Window
 
 Scalar = str | int | float | bool | None
 
+STREAK = "unanswered_streak"
 COUNTED: Mapping[str, str] = {
-    "emails_30d": "customer mails that were accepted in the last 30 days",
+    "emails_30d": "mails to customers in the last 30 days: ours that were accepted, and those that people logged",
     "open_ctas": "CTAs that are open",
+    STREAK: "touches since the last reaction: an opening by a person, a click, a reply, an answer, a talk, or use of the product",
 }
-NOT_BUILT = {"nps", "unanswered_streak"}
+NOT_BUILT = {"nps"}
 
 
 def milestone_column(milestone: str) -> str:
@@ -93,6 +95,8 @@ class Catalogue:
             return self.derived[grain][column]
         if column in self.windows:
             return Measured(self.windows[column])
+        if column == STREAK:
+            return Streak()
         if column in COUNTED:
             return Counted(column)
         head, _, rest = column.partition(".")

@@ -193,3 +193,34 @@ def test_why_shows_the_parts_of_a_condition_and_the_way_of_a_passage(project: Pa
     before = call("why", "acc0", "watch", "--at", day(0, 8).isoformat())
     assert "as it was then" in before.out
     assert "the playbook had not run yet" in before.out
+
+
+def test_what_people_log_is_in_the_ledger_and_counts(project: Path, call: Call) -> None:
+    at = day(1, 9).isoformat()
+    said = call("touch", "acc0", "--contact", "con0", "--kind", "call", "--by", "ALEX@vendor.example", "--at", at)
+    assert (said.code, said.out) == (0, "Logged: call with acc0.\n")
+    assert call("touch", "acc0", "--contact", "con0", "--kind", "call", "--by", "alex@vendor.example", "--at", at).out.startswith(
+        "That was"
+    )
+    assert call("touch", "acc0", "--kind", "meeting", "--by", "alex@vendor.example", "--at", day(1, 10).isoformat()).code == 0
+    lines = json.loads(call("ledger", "acc0", "--format", "json").out)
+    assert [(line["what"], line["contact"], line["by"]) for line in lines] == [
+        ("meeting", "", "alex@vendor.example"), ("talked", "", ""), ("call", "con0", "alex@vendor.example"), ("mail", "con0", ""),
+    ]  # fmt: skip
+    assert "Touches and reactions of acc0" in call("ledger", "acc0").out
+    assert json.loads(call("ledger", "--format", "json").out) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody", "--by", "alex@vendor.example"), "no account 'nobody'"),
+        (("acc0", "--contact", "con1", "--by", "alex@vendor.example"), "acc0 has no contact 'con1'"),
+        (("acc0", "--by", "alxe@vendor.example"), 'did you mean "alex@vendor.example"?'),
+        (("acc0", "--by", "alex@vendor.example", "--at", "2999-01-01"), "that has not happened yet"),
+    ],
+)
+def test_a_touch_that_cannot_be_is_not_written(project: Path, call: Call, arguments: tuple[str, ...], said: str) -> None:
+    found = call("touch", *arguments, "--kind", "call")
+    assert (found.code, said in found.err) == (2, True), found.err
+    assert json.loads(call("ledger", "acc0", "--format", "json").out)[0]["what"] == "mail", "nothing was written"

@@ -63,6 +63,7 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "why": "a p",
         "draw": "p",
         "new": "expansion-seats",
+        "touch": "a --kind call --by x",
         "enrol": "p a",
         "pause": "p --reason r",
         "resume": "p",
