@@ -17,6 +17,7 @@ from cs_engine.journey.guards import Tally
 from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.language.expression import Expression, Grain
+from cs_engine.playbook.plan import EventEntry
 
 Rows = NDArray[np.int64]
 """Row numbers in a facts table; -1 where there is none."""
@@ -79,6 +80,36 @@ class Failure(NamedTuple):
     """What is wrong, without data."""
 
 
+class Occurrences(NamedTuple):
+    """Events of subjects that are there, by subject and time: aligned."""
+
+    row: Rows
+    """The subject's."""
+    at: Rows
+    """Instants: when it happened."""
+    id: list[str]
+    """What tells it from others, in every sync."""
+    kept: list[str]
+    """JSON of its columns, by the names that conditions use: `event.area`."""
+
+
+class PassageFacts(Protocol):
+    """Facts of some passages, each with its subject's and what was kept when it began. Positions are those in which they were given."""
+
+    def holds(self, condition: Expression) -> Mask: ...
+
+    def times(self, expression: Expression) -> Rows:
+        """As `Facts.instants`."""
+
+    def texts(self, expression: Expression) -> list[str]: ...
+
+    def seen(self, expression: Expression, which: Rows) -> list[str]:
+        """For those at these positions, as `Facts.seen`."""
+
+    def contacts(self, condition: Expression) -> tuple[Rows, Rows]:
+        """(position, contact's row) of every contact of their accounts for whom a condition over contacts holds, in this order."""
+
+
 class Facts(Protocol):
     """All facts of one tick: two tables, one row an account, one row a contact, at one `now`."""
 
@@ -113,8 +144,17 @@ class Facts(Protocol):
     def stock(self) -> Stock:
         """How much there is of everything."""
 
+    def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:
+        """For each row a JSON object of the expressions' values, by name: what a passage keeps."""
+
     def milestones(self) -> Mapping[str, Mask]:
         """Milestone -> accounts that have reached it by now (latched or newly)."""
+
+    def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
+        """The events that passages of that entry may begin with, after `since`."""
+
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> PassageFacts:
+        """Facts of passages of the subjects at those rows (-1: not there), with what was kept of each as JSON; '' for nothing."""
 
     def close(self) -> None: ...
 
@@ -289,6 +329,14 @@ class AskedMessage(NamedTuple):
     """The recipient's, else the account's, else ''."""
 
 
+class Kept(NamedTuple):
+    """What was so when a passage began, for those who ask later."""
+
+    enrolment_id: str
+    kept: str
+    """JSON by the names that conditions use: `event.area`."""
+
+
 class Change(NamedTuple):
     """What one batch of decisions does, in one transaction."""
 
@@ -302,6 +350,7 @@ class Change(NamedTuple):
     requests: Sequence[EnrolRequest] = ()
     tallies: Sequence[Tally] = ()
     """Added to what was counted of the same run."""
+    kept: Sequence[Kept] = ()
 
 
 class Candidate(NamedTuple):
@@ -422,6 +471,9 @@ class Store(Protocol):
 
     def commit(self, change: Change, now: Micros) -> None:
         """All of it or nothing. An enrolment or message that is there already is left as it is; LostRace when a move's guard fails."""
+
+    def kept(self, enrolments: Collection[str]) -> dict[str, str]:
+        """Passage -> what was kept when it began, as JSON; those of which nothing was are left out."""
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""

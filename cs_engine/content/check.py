@@ -14,7 +14,7 @@ from cs_engine.content.lint import lint
 from cs_engine.content.source import Source
 from cs_engine.content.spans import reads_of
 from cs_engine.language import yaml
-from cs_engine.language.expression import Grain
+from cs_engine.language.expression import EVENT, Grain
 from cs_engine.language.problems import Level, Place, Problem, Problems, did_you_mean
 
 Known = Callable[[Grain], Collection[str]]
@@ -36,6 +36,8 @@ class TemplateUse(NamedTuple):
     """Names of the playbook's `vars`; None: not checked."""
     asks: bool = False
     """Whether the step asks something, by links in its mail."""
+    event: Collection[str] = ()
+    """Columns of the event that its passages begin with."""
 
 
 UNUSED = "T314"
@@ -167,11 +169,12 @@ class _Checking:
         ours = set(variables.ENGINE) | (variables.ENGINE_MAIL if kind == "email" else set())
         seen: dict[tuple[object, ...], tuple[set[str], TemplateUse | None]] = {}
         for use in uses:
-            key = (use.grain, use.milestone, use.asks, None if use.vars is None else tuple(sorted(use.vars)))
+            key = (use.grain, use.milestone, use.asks, None if use.vars is None else tuple(sorted(use.vars)), tuple(use.event))
             if key in seen:
                 continue
             about = variables.ENGINE_MILESTONE if use.milestone else variables.ENGINE_CTA if kind == "slack" else frozenset()
-            mine = {f"vars.{name}" for name in use.vars or ()} | (variables.ENGINE_ASKING if use.asks and kind == "email" else set())
+            mine = {f"vars.{name}" for name in use.vars or ()} | {f"{EVENT}{name}" for name in use.event}
+            mine |= variables.ENGINE_ASKING if use.asks and kind == "email" else set()
             seen[key] = (ours | about | mine | self._facts(use.grain, kind), use)
         if not seen:
             everything = set().union(*(self._facts(grain, kind) for grain in Grain))
@@ -205,6 +208,7 @@ def _named(parsed: Source) -> Named:
 _MENDS: Mapping[str, str] = {
     "cta": "only a CTA has one",
     "questions": "the step that sends it asks nothing: give it `ask: {…}`",
+    "event": "only passages that begin with an event have one: `enter: {event: …}`",
     "milestone": "only a milestone notice has one",
     "vars": "name it in the playbook: `vars: {…}`",
     "contact": "a Slack message about an account has no contact; its champion is `champion.name`",

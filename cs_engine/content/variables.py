@@ -12,7 +12,7 @@ from cs_engine.content.guard import lexing
 from cs_engine.content.source import Span
 from cs_engine.language.problems import Place
 
-GROUPS = frozenset({"contact", "account", "champion", "csm", "sender", "vars", "milestone", "company", "playbook", "cta"})
+GROUPS = frozenset({"contact", "account", "champion", "csm", "sender", "vars", "milestone", "company", "playbook", "cta", "event"})
 """Names that stand for several values: `contact.name`, never `contact` alone."""
 
 ENGINE = frozenset({

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from cs_engine.playbook.plan import (
     WaitDate,
     WaitUntil,
     Webhook,
+    own_recipients,
 )
 
 Ints = NDArray[np.int64]
@@ -64,6 +65,17 @@ class Cohort:
         return len(self.row)
 
 
+class Own(Protocol):
+    """What passages of a cohort know that their subjects do not, in the cohort's order."""
+
+    def holds(self, condition: Expression) -> Mask: ...
+
+    def times(self, expression: Expression) -> Ints: ...
+
+    def reaches(self, step: Sending) -> Mask:
+        """Whether the step has anybody to go to."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a decision may read. Masks are over the rows of the plan's subjects."""
@@ -82,6 +94,8 @@ class View:
     """Instants over the rows of the plan's subjects; NO_TIME where blank."""
     days: Callable[[Ints], Ints]
     """Instants as numbers of days in the project's zone."""
+    own: Own | None = None
+    """Of the cohort that is walked; None where no expression of the plan asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +245,7 @@ class _Walker:
             arrived = arrived[~old]
         if not len(arrived):
             return
-        reached = self.view.reaches(step)[self.cohort.row[arrived]]
+        reached = self._reaches(step, arrived)
         self._go(arrived[~reached], step.id, step.next, "nobody")
         sending = arrived[reached]
         if len(sending):
@@ -250,7 +264,7 @@ class _Walker:
         due = self.view.after(when[members], repeat.every) <= self.view.now
         self._rest(members[~due], step.id)
         members = members[due]
-        reached = self.view.reaches(step)[self.cohort.row[members]]
+        reached = self._reaches(step, members)
         self._go(members[~reached], step.id, step.next, "nobody")
         members = members[reached]
         if len(members):
@@ -296,7 +310,7 @@ class _Walker:
 
     def _wait_date(self, step: WaitDate, members: Ints) -> None:
         now, since = self.view.now, np.where(self.arriving[members], self.out.since[members], self.view.now)
-        at = self.view.times(step.at)[self.cohort.row[members]]
+        at = self._times(step.at, members)
         blank, due = at == NO_TIME, at <= now
         late = np.zeros(len(members), dtype=bool)
         if step.if_late != "now" and (due & ~blank).any():
@@ -308,7 +322,19 @@ class _Walker:
         self._rest(members[~due], step.id)
 
     def _holds(self, condition: Expression, members: Ints) -> Mask:
+        if condition.of_passage and self.view.own is not None:
+            return self.view.own.holds(condition)[members]
         return self.view.holds(condition)[self.cohort.row[members]]
+
+    def _times(self, expression: Expression, members: Ints) -> Ints:
+        if expression.of_passage and self.view.own is not None:
+            return self.view.own.times(expression)[members]
+        return self.view.times(expression)[self.cohort.row[members]]
+
+    def _reaches(self, step: Sending, members: Ints) -> Mask:
+        if self.view.own is not None and own_recipients(step) is not None:
+            return self.view.own.reaches(step)[members]
+        return self.view.reaches(step)[self.cohort.row[members]]
 
     def _go(
         self, members: Ints, step: str, edge: Edge, reason: str, because: Expression | None = None, since: Ints | Micros | None = None

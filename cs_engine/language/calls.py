@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cs_engine.language.expression import Type
-from cs_engine.language.functions import ASKED, FUNCTIONS, MENDS, NOT_BUILT, SAME, SUBJECTS, Function
+from cs_engine.language.expression import AT_ENTRY as KEPT
+from cs_engine.language.expression import OF_PASSAGE, Expression, Type
+from cs_engine.language.functions import ASKED, AT_ENTRY, FUNCTIONS, HAPPENED, MENDS, NOT_BUILT, SAME, SUBJECTS, Function
 from cs_engine.language.problems import did_you_mean
+from cs_engine.language.scope import NotHere, kept
 from cs_engine.language.tokens import Kind
 from cs_engine.language.values import Value, double
 
@@ -33,13 +35,17 @@ class Calls:
             return self._subject(node, name)
         if name in ASKED:
             return self._asked(node, name)
+        if name == AT_ENTRY:
+            return self._at_entry(node)
+        if name == HAPPENED:
+            return self._happened(node)
         if function := FUNCTIONS.get(name):
             return self._call(node, name, function)
         value = Value("NULL", None, token.start, token.end, token.text, broken=True)
         if name in NOT_BUILT:
             self.compiler.report.add(token.start, token.end, "X216", f"{name}() is not built yet")
         else:
-            mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS, *ASKED])
+            mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS, *ASKED, AT_ENTRY, HAPPENED])
             self.compiler.report.add(token.start, token.end, "X215", f"there is no function {token.text}()", mend)
         return value
 
@@ -101,6 +107,56 @@ class Calls:
         return refuse(
             argument, "X219", message, did_you_mean(said, known) or (f"there are {', '.join(known)}" if known else f"as in {example}")
         )
+
+    def _at_entry(self, node: exp.Expr) -> Value:
+        """`at_entry(seat_usage)`: what it was when the passage began."""
+        compiler = self.compiler
+        if not compiler.scope.begun:
+            message = "at_entry() is known once a passage has begun"
+            return compiler.refuse(node, "X220", message, "ask it in goal, exit, while and steps")
+        if len(node.expressions) != 1:
+            return compiler.refuse(node, "X217", "at_entry() takes one value", "write at_entry(account.seats)")
+        inner = type(compiler)(compiler.tokens, compiler.scope, compiler.report)
+        value = inner.exact(inner.value(node.expressions[0]))
+        start, end = compiler.span(node)
+        if value.type is Type.DURATION:
+            return compiler.refuse(node, "X220", "a length of time cannot be kept", "take days_since(…) of a time instead")
+        names = tuple(sorted(inner.columns))
+        if not value.broken and (not names or any(name.startswith(OF_PASSAGE) for name in names)):
+            return compiler.refuse(node, "X220", "at_entry() takes what changes: this stays as it was", "write it without at_entry()")
+        words = " ".join(compiler.report.text[slice(*compiler.span(node.expressions[0]))].split())
+        of = value.type or Type.UNKNOWN
+        column = kept(f"{KEPT}{words}", of)
+        compiler.columns.add(column.name)
+        compiler.at_entry[column.name] = Expression(words, compiler.scope.grain, value.sql, of, names)
+        return Value(column.to_sql(), of, start, end, compiler.report.text[start:end], broken=value.broken)
+
+    def _happened(self, node: exp.Expr) -> Value:
+        """`happened('invited', area = 'roles')`."""
+        compiler, given = self.compiler, node.expressions
+        if compiler.scope.events is None:
+            return compiler.refuse(node, "X220", "happened() cannot be asked here")
+        if len(given) not in (1, 2):
+            return compiler.refuse(node, "X217", "happened() takes an event, and a condition over it", "write happened('invited')")
+        token = compiler.token(given[0]) if given[0].key == "column" else None
+        if token is None or token.kind is not Kind.TEXT:
+            start, end = compiler.span(given[0])
+            words = compiler.report.text[start:end]
+            return compiler.refuse(given[0], "X207", "happened() takes the name of an event in single quotes", f"write happened('{words}')")
+        event = str(token.value)
+        scope = compiler.scope.events.scope_of(event)
+        if isinstance(scope, NotHere):
+            return compiler.refuse(given[0], "X218", scope.reason, scope.mend)
+        inner = type(compiler)(compiler.tokens, scope, compiler.report)
+        where = inner.truth(inner.value(given[1])) if len(given) == 2 else None
+        start, end = compiler.span(node)
+        words = compiler.report.text[start:end]
+        if where is not None and where.broken:
+            return Value("NULL", Type.BOOLEAN, start, end, words, broken=True)
+        sql = "" if where is None else where.sql
+        column = compiler.scope.events.count(" ".join(words.split()), event, sql, tuple(sorted(inner.columns)))
+        compiler.columns.add(column.name)
+        return Value(f"({column.to_sql()} > 0)", Type.BOOLEAN, start, end, words)
 
     def _call(self, node: exp.Expr, name: str, function: Function) -> Value:
         given, most = node.expressions, len(function.takes)

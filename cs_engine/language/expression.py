@@ -4,12 +4,21 @@ The facts of one tick are two DuckDB tables, `account_facts` and `contact_facts`
 named by the very name that authors write, quoted: "account.plan", "champion.name", "changes_7d", "account.changes_7d",
 "reached:habit", "reached_at:habit", "segment:enterprise". Instants are TIMESTAMPTZ. The session's TimeZone is the
 project's, and two variables are set: getvariable('now') TIMESTAMPTZ, getvariable('today') DATE (in that zone).
+
+What was kept when a passage began ("event.area") is read from a column "#kept" beside those: JSON, by the very names.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+EVENT = "event."
+"""Begins the names of what was so of the event that a passage began with."""
+AT_ENTRY = "at_entry:"
+"""Begins the names of what expressions were when the passage began."""
+OF_PASSAGE = (EVENT, AT_ENTRY)
+"""Begins the names that are a passage's own, not its subject's."""
 
 
 class Grain(StrEnum):
@@ -46,6 +55,13 @@ class Expression:
     """The columns it reads, sorted: what `why` shows."""
     meant: str = field(default="", compare=False, repr=False)
     """What was compiled, where that is not the text: an older version keeps the segments that it knew."""
+    at_entry: tuple[Expression, ...] = field(default=(), compare=False, repr=False)
+    """What it asks to be kept when a passage begins; each is known as `at_entry:` and its text."""
+
+    @property
+    def of_passage(self) -> bool:
+        """Whether it reads what was kept when the passage began: two passages of one subject may differ in it."""
+        return any(name.startswith(OF_PASSAGE) for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ def compile_condition(text: str, place_of: PlaceOf, scope: Scope, problems: Prob
     compiled = _compile(text, place_of, scope, problems, Type.BOOLEAN)
     if compiled is None:
         return None
-    value, columns = compiled
-    return Expression(text, scope.grain, f"coalesce({value.sql}, false)", Type.BOOLEAN, columns)
+    value, columns, kept = compiled
+    return Expression(text, scope.grain, f"coalesce({value.sql}, false)", Type.BOOLEAN, columns, at_entry=kept)
 
 
 def compile_scalar(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, want: Type | None = None) -> Expression | None:
@@ -35,11 +35,15 @@ def compile_scalar(text: str, place_of: PlaceOf, scope: Scope, problems: Problem
     compiled = _compile(text, place_of, scope, problems, want)
     if compiled is None:
         return None
-    value, columns = compiled
-    return Expression(text, scope.grain, value.sql, value.type or Type.UNKNOWN, columns)
+    value, columns, kept = compiled
+    return Expression(text, scope.grain, value.sql, value.type or Type.UNKNOWN, columns, at_entry=kept)
 
 
-def _compile(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, want: Type | None) -> tuple[Value, tuple[str, ...]] | None:
+_Compiled = tuple[Value, tuple[str, ...], tuple[Expression, ...]]
+"""What came out, the columns that it reads, and what it asks to be kept when a passage begins."""
+
+
+def _compile(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, want: Type | None) -> _Compiled | None:
     report = Reporter(text, place_of, problems)
     tokens = tokens_of(text, scope, report)
     tree = None if tokens is None else tree_of(tokens, scope, report)
@@ -54,7 +58,7 @@ def _compile(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, wan
     except RecursionError:
         report.add(0, len(text), "X202", "nested too deeply", "split it: segments.yaml and metrics.yaml take parts of it")
         return None
-    return None if report.failed else (value, tuple(sorted(compiler.columns)))
+    return None if report.failed else (value, tuple(sorted(compiler.columns)), tuple(compiler.at_entry.values()))
 
 
 def _wanted(value: Value, want: Type | None, compiler: Compiler) -> Value:

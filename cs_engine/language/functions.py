@@ -67,7 +67,12 @@ SUBJECTS = {"reached": "milestone", "in_segment": "segment", "in_calendar": "cal
 ASKED = frozenset({"answer", "done"})
 """Functions of what a step of the same playbook has asked: `answer('kickoff.date')`, `done('kickoff')`."""
 
-NOT_BUILT = frozenset({"happened", "at_entry", "held"})
+AT_ENTRY = "at_entry"
+"""`at_entry(expr)`: its value when the passage began."""
+HAPPENED = "happened"
+"""`happened('event', condition)`: whether there ever was such an event."""
+
+NOT_BUILT = frozenset({"held"})
 
 _AGGREGATE = "define a metric in metrics.yaml and use its name"
 _DAYS = "write days_since(account.signed_up_at) or days_until(account.renewal_at)"

@@ -57,8 +57,38 @@ class Asked:
 NOTHING_ASKED = Asked()
 
 
+def kept(name: str, of: Type) -> Column:
+    """A column of what was kept when the passage began; blank where it was not, or is not of that type any more."""
+    text = f'json_extract_string("#kept", {pointer(name)})'
+    cast = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}.get(of)
+    return Column(name, of, f"TRY_CAST({text} AS {cast})" if cast else text)
+
+
+def pointer(name: str) -> str:
+    """SQL of where that name stands in what was kept."""
+    return "'/" + name.replace("~", "~0").replace("/", "~1").replace("'", "''") + "'"
+
+
+class Events(Protocol):
+    """What happened('…') may ask: the subject's events."""
+
+    def scope_of(self, event: str) -> Scope | NotHere:
+        """What names stand for in a condition over events of that name: columns of their own."""
+
+    def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
+        """The column, called `name`, of how many of these events there were. `where`: SQL, '' for all; `reads`: its columns."""
+
+
 class Scope(Protocol):
     """Resolves the names of one grain."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a passage has begun where this is asked: at_entry(…) is known."""
+
+    @property
+    def events(self) -> Events | None:
+        """For happened('…'); None where it cannot be asked."""
 
     @property
     def grain(self) -> Grain: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from cs_engine.playbook.answers import check_answers
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps, walk
-from cs_engine.playbook.model import MANUAL, PlaybookSpec, share_of
+from cs_engine.playbook.model import MANUAL, EventEntrySpec, PlaybookSpec, share_of
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import Edge, Notice, Plan
 from cs_engine.playbook.questions import asked_by, contacts_named
@@ -22,6 +22,12 @@ from cs_engine.playbook.reader import Reader, Surroundings
 from cs_engine.playbook.shape import Path, read
 
 _SENDING: tuple[Kind, ...] = ("email", "notice", "cta")
+_CONDITIONS: Mapping[str, Callable[[Reader, Path, str], Expression]] = {
+    **dict.fromkeys(("audience", "enter"), Reader.entry),
+    **dict.fromkeys(("goal", "exit", "while"), Reader.condition),
+    "hold": Reader.of_subject,
+}
+"""The conditions of a playbook itself, and how each is read."""
 
 
 class Compiled(NamedTuple):
@@ -56,6 +62,8 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
     def optional(key: str, text: str | None) -> Expression | None:
         return None if text is None else reader.condition((key,), text)
 
+    # First of all: what it begins with is known to all other conditions.
+    event = reader.event_entry(("enter",), spec.enter) if isinstance(spec.enter, EventEntrySpec) else None
     plan = Plan(
         playbook=spec.playbook,
         digest="",
@@ -66,15 +74,16 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         topic=spec.topic,
         touch=spec.touch,
         phase=spec.phase,
-        audience=optional("audience", spec.audience),
-        enter=None if spec.enter == MANUAL else optional("enter", spec.enter),
+        audience=None if spec.audience is None else reader.entry(("audience",), spec.audience),
+        enter=reader.entry(("enter",), spec.enter) if isinstance(spec.enter, str) and spec.enter != MANUAL else None,
+        event=event,
         manual=spec.enter == MANUAL,
         once_per=None if spec.once_per is None else reader.scalar(("once_per",), spec.once_per),
         existing=spec.existing,
         goal=optional("goal", spec.goal),
         exit=optional("exit", spec.exit),
         while_=optional("while", spec.while_),
-        hold=optional("hold", spec.hold),
+        hold=None if spec.hold is None else reader.of_subject(("hold",), spec.hold),
         mode=mode.parse(spec.mode, document.place(("mode",)), problems),
         holdout=share_of(spec.holdout),
         reenter=reader.reenter(("reenter",), spec.reenter),
@@ -101,6 +110,8 @@ def _read_texts(document: Document, around: Surroundings, problems: Problems) ->
     values = {key: value for key, value in given.items() if not isinstance(value, dict | list)} if isinstance(given, dict) else {}
     grain = Grain.CONTACT if data.get("subject") == "contact" else Grain.ACCOUNT
     reader = Reader(document, around, grain, values, problems)
+    if isinstance(data.get("enter"), dict):
+        reader.expect_event()
     known = {problem.place for problem in problems}
     mappings: list[tuple[Path, Mapping[str, Any]]] = [((), data), *raw_steps(data)]
     for path, mapping in mappings:
@@ -116,8 +127,8 @@ def _read_text(reader: Reader, path: Path, key: str, text: str, step: Mapping[st
     match key:
         case "enter" if text == MANUAL:
             pass
-        case "audience" | "enter" | "goal" | "exit" | "while" | "hold" if step is None:
-            reader.condition(path, text)
+        case _ if step is None and (read_condition := _CONDITIONS.get(key)) is not None:
+            read_condition(reader, path, text)
         case "once_per" if step is None:
             reader.scalar(path, text)
         case "reenter" if step is None:

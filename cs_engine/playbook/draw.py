@@ -166,6 +166,7 @@ def does(step: AnyStep) -> str:
 
 def _entry(plan: Plan) -> str:
     parts = [condition.text for condition in (plan.audience, plan.enter) if condition is not None]
+    parts += [str(plan.event)] if plan.event is not None else []
     return f"{plan.playbook}\n{' and '.join(parts) or ('by hand' if plan.manual else 'everyone')}"
 
 
@@ -198,6 +199,8 @@ def explain(plan: Plan) -> str:
         ("while", plan.while_),
         ("hold", plan.hold),
     ):
+        if word == "enter" and plan.event is not None:
+            head.append(f"  enter: {plan.event}, within {plan.event.within}")
         if condition is not None:
             head.append(f"  {word}: {condition.text}")
     if plan.mode != LIVE:
@@ -205,7 +208,8 @@ def explain(plan: Plan) -> str:
     if plan.holdout:
         head.append(f"  holdout: {plan.holdout:.4g} of the accounts")
     if plan.reenter is not None:
-        head.append(f"  again: {plan.reenter} after the end, once it was not true in between")
+        again = "once it was not true in between" if plan.event is None else "with the next event"
+        head.append(f"  again: {plan.reenter} after the end, {again}")
     return "\n".join([*head, "  steps:", *(_line(plan, number, step) for number, step in enumerate(plan.steps))]) + "\n"
 
 

@@ -52,10 +52,16 @@ def _condition(value: Any) -> Any:
     return value
 
 
+def _entered(value: Any) -> str:
+    """Which model reads `enter`."""
+    if isinstance(value, Mapping | Keyed):
+        return tag(next((key for key, spec in ENTRIES.items() if key in value or isinstance(value, spec)), "event"))
+    return tag("condition")
+
+
 def _enter(value: Any) -> Any:
-    if isinstance(value, Mapping) and "event" in value:
-        raise wrong("P104", "`enter: {event: …}` is part of the language but not built yet", "write a condition")
-    return _condition(value)
+    meant = isinstance(value, Mapping) and any(key in ENTRIES or did_you_mean(str(key), ENTRIES) for key in value)
+    return value if meant or isinstance(value, Keyed) else _condition(value)
 
 
 def _duration(value: Any) -> Any:
@@ -166,7 +172,6 @@ def share_of(text: str) -> float:
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": "string"})]
-Enter = Annotated[str, BeforeValidator(_enter), WithJsonSchema({"type": "string"})]
 DurationText = Annotated[str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
 Share = Annotated[str, BeforeValidator(_share), Field(pattern=SHARE_PATTERN)]
 Scalar = str | int | float | bool | None
@@ -186,6 +191,26 @@ class Keyed(Strict):
     LATER: ClassVar[frozenset[str]] = frozenset()
     """Keys of the language that are not built yet."""
     SYNONYMS: ClassVar[Synonyms] = {}
+
+
+class EventEntrySpec(Keyed):
+    """A passage begins with an event: of an account with anybody's, of a contact with its own."""
+
+    CALLED = "an event entry"
+    SYNONYMS: ClassVar[Synonyms] = {"source": ("from", ""), "if": ("where", ""), "name": ("event", "")}
+
+    event: str = Field(min_length=1, description="The event's name, as its source has it.")
+    from_: str = Field("usage", alias="from", description="The source of events: usage, or another named in project.yaml.")
+    where: Condition | None = Field(None, description="Which of these events: a condition over the event's own columns.")
+    within: DurationText = Field(
+        "7 days",
+        description="How long after it happened an event may still begin a passage, be it learned of late, or `audience` true late. "
+        "Between two runs of the playbook no event is lost, however long that is.",
+    )
+
+
+ENTRIES: Mapping[str, type[Keyed]] = {"event": EventEntrySpec}
+"""The key that makes an entry what it is -> its model."""
 
 
 class AnyStepSpec(Keyed):
@@ -469,6 +494,11 @@ def tag(kind: str) -> str:
     return f"<{kind}>"
 
 
+Enter = Annotated[
+    Annotated[EventEntrySpec, Tag("<event>")] | Annotated[str, Tag("<condition>")], Discriminator(_entered), BeforeValidator(_enter)
+]
+
+
 def _kind(value: Any) -> str:
     """Which model reads a step: by its kind's key, or by the key that is most like one."""
     if not isinstance(value, Mapping):
@@ -558,8 +588,8 @@ class PlaybookSpec(Keyed):
     audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
     enter: Enter | None = Field(
         None,
-        description="Begins a passage when it holds; or `manual`: only `cs-engine enrol` and `enrol` steps begin one. "
-        "Default: at once for the whole audience.",
+        description="Begins a passage when it holds; or `{event: invited}`: with each such event; or `manual`: only `cs-engine enrol` and "
+        "`enrol` steps begin one. Default: at once for the whole audience.",
     )
     once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")
     reenter: str = Field(

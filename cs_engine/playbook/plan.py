@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from cs_engine.language.expression import Duration, Expression, Grain
+from cs_engine.language.expression import AT_ENTRY, Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place
 from cs_engine.playbook.questions import Question
 
@@ -212,6 +212,12 @@ AnyStep = Email | Notice | Cta | Webhook | Wait | WaitUntil | WaitDate | Branch 
 Sending = Email | Notice | Cta | Webhook
 
 
+def own_recipients(step: Sending) -> Expression | None:
+    """The condition over contacts of a step's `to` that hangs on the passage, such as `contact.id = event.contact`; None for all others."""
+    to = None if isinstance(step, Webhook) else step.to.condition
+    return to if to is not None and to.of_passage else None
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Every so many minutes, or a cron line in the project's zone."""
@@ -241,6 +247,24 @@ class Mode:
 
 LIVE = Mode("live")
 SHADOW_MODE = Mode("shadow")
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """A passage begins with an event of its subject: of an account with anybody's, of a contact with its own."""
+
+    event: str
+    source: str
+    where: Expression | None
+    """Over the event's own columns."""
+    within: Duration
+    """How long after it happened an event may still begin a passage: so long it is looked for, and may be learned of late."""
+    columns: Mapping[str, Type]
+    """What is kept of it: `event.<column>`."""
+
+    def __str__(self) -> str:
+        source = "" if self.source == "usage" else f" of {self.source}"
+        return f"event {self.event}{source}{f' where {self.where.text}' if self.where else ''}"
 
 
 class Leave(NamedTuple):
@@ -279,6 +303,8 @@ class Plan:
     priority: int
     vars: Mapping[str, Scalar]
     steps: tuple[AnyStep, ...]
+    event: EventEntry | None = None
+    """What begins a passage instead of a condition."""
     reenter: Duration | None = None
     """So long after the end of a passage the next may begin; None: never."""
     manual: bool = False
@@ -301,9 +327,19 @@ class Plan:
     def first(self) -> AnyStep:
         return self.steps[0]
 
+    @property
+    def parallel(self) -> bool:
+        """Whether a subject may pass through it several times at once: each event its own passage."""
+        return self.event is not None and self.once_per is not None and self.once_per.of_passage
+
     def step(self, step_id: str) -> AnyStep | None:
         """The step of that id, or None when this plan has none."""
         return next((s for s in self.steps if s.id == step_id), None)
+
+    @property
+    def asks_passages(self) -> bool:
+        """Whether anything in it hangs on what was kept when a passage began."""
+        return any(expression.of_passage for expression in (*self.conditions(), *self.values()))
 
     def leaves(self) -> list[Leave]:
         """The ways out, in the order in which they are checked: goal beats exit."""
@@ -338,4 +374,11 @@ class Plan:
             *((self.once_per,) if self.once_per is not None else ()),
             *(step.at for step in self.steps if isinstance(step, WaitDate)),
             *(s.to.answer for s in self.steps if isinstance(s, Email | Notice | Cta) and s.to.answer is not None),
+            *self.at_entry.values(),
         ]
+
+    @property
+    def at_entry(self) -> dict[str, Expression]:
+        """What is kept of each subject when its passage begins, by the name that conditions know it by."""
+        dates = [step.at for step in self.steps if isinstance(step, WaitDate)]
+        return {f"{AT_ENTRY}{kept.text}": kept for expression in (*self.conditions(), *dates) for kept in expression.at_entry}

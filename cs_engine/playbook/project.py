@@ -8,18 +8,16 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from cs_engine.language.expression import Expression, Grain
+from cs_engine.language.expression import Expression
 from cs_engine.language.problems import Problem, Problems
-from cs_engine.language.scope import Asked
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.definitions import Definitions, Milestone
-from cs_engine.playbook.model import Scalar
 from cs_engine.playbook.people import Directory
 from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.usage.attributes import Attributes
-from cs_engine.usage.catalogue import Catalogue, CatalogueScope
+from cs_engine.usage.catalogue import Catalogue
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
 
 
@@ -54,7 +52,9 @@ class Project:
 
     def surroundings(self) -> Surroundings:
         """What this project's playbooks are compiled against."""
-        return Surroundings(Directory.of(self.team), self._scope, definitions_of(self.segments, self.journey))
+        return Surroundings(
+            Directory.of(self.team), self.catalogue.scope, definitions_of(self.segments, self.journey), self.attributes.events
+        )
 
     @property
     def is_day_off(self) -> Callable[[date], bool] | None:
@@ -68,9 +68,6 @@ class Project:
             return []
         every = (plan.hold, self.holds.get(""), self.holds.get(plan.topic))
         return [condition for condition in every if condition is not None]
-
-    def _scope(self, grain: Grain, values: Mapping[str, Scalar], asked: Asked) -> CatalogueScope:
-        return self.catalogue.scope(grain, values, asked)
 
 
 def definitions_of(segments: Mapping[str, SegmentSpec], journey: JourneySpec) -> Definitions:

@@ -9,15 +9,16 @@ from functools import partial
 
 from cs_engine.language import durations, expressions
 from cs_engine.language.expression import Duration, Expression, Grain, Type
-from cs_engine.language.problems import Problems
+from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.scope import NOTHING_ASKED, Asked, Scope
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.definitions import Definitions
-from cs_engine.playbook.model import Scalar
+from cs_engine.playbook.model import EventEntrySpec, Scalar
 from cs_engine.playbook.people import Directory, Kind
-from cs_engine.playbook.plan import People
+from cs_engine.playbook.plan import EventEntry, People
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import resolved
+from cs_engine.usage.names import NO_EVENT, EventScope
 
 NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
 """Stands where a condition is wrong; its problem is known, and no plan comes of it."""
@@ -25,8 +26,14 @@ NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
 _ANSWER = re.compile(r"answer\s*\(\s*'([^']*)'\s*\)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 
-ScopeOf = Callable[[Grain, Mapping[str, Scalar], Asked], Scope]
-"""What names stand for at that grain, with these `vars`, in a playbook whose steps ask that."""
+_WITH = "event.* does not go along with a webhook yet"
+_HOLD = "a hold is the subject's: it does not know with which event a passage began"
+
+Event = Mapping[str, Type] | str
+"""The columns of the event that a passage begins with, or why there is none."""
+ScopeOf = Callable[[Grain, Mapping[str, Scalar], Asked, Event, bool], Scope]
+"""What names stand for at that grain, with these `vars`, in a playbook whose steps ask that and whose passages begin with that event;
+whether one has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Surroundings:
     scope_of: ScopeOf
     definitions: Definitions
     """Segments and milestones as this plan means them."""
+    events: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    """Source of events -> its columns."""
     rewrite: Callable[[str, Grain], str] = lambda text, _grain: text
     """Puts older meanings into a condition; nothing to do for today's plans."""
 
@@ -53,19 +62,30 @@ class Reader:
     asked: Asked = NOTHING_ASKED
     contacts_named: frozenset[str] = frozenset()
     """`step.field` of the answers that name a contact."""
+    event: Event = NO_EVENT
     texts: dict[Path, str] = field(default_factory=dict)
 
     def condition(self, path: Path, text: str) -> Expression:
-        """A condition over the subject."""
-        return self._expression(expressions.compile_condition, path, text, self.grain)
+        """A condition over a passage: its subject, and what it began with."""
+        return self._expression(expressions.compile_condition, path, text, self._scope(self.grain, begun=True))
+
+    def entry(self, path: Path, text: str) -> Expression:
+        """A condition over who may begin a passage, in `audience` and `enter`."""
+        return self._expression(expressions.compile_condition, path, text, self._scope(self.grain))
+
+    def of_subject(self, path: Path, text: str) -> Expression:
+        """A condition over the subject alone, in `hold`."""
+        scope = self.around.scope_of(self.grain, self.vars, self.asked, _HOLD, False)
+        return self._expression(expressions.compile_condition, path, text, scope)
 
     def scalar(self, path: Path, text: str) -> Expression:
         """A value of the subject, in `once_per`."""
-        return self._expression(expressions.compile_scalar, path, text, self.grain)
+        return self._expression(expressions.compile_scalar, path, text, self._scope(self.grain))
 
     def name(self, path: Path, text: str) -> str:
         """The column that a plain name in `with` stands for; of `vars.…` the name itself."""
-        found = self._expression(expressions.compile_scalar, path, text, self.grain)
+        scope = self.around.scope_of(self.grain, self.vars, self.asked, _WITH, False)
+        found = self._expression(expressions.compile_scalar, path, text, scope)
         if found.sql != NEVER.sql and not _NAME.fullmatch(text.strip()):
             mend = "write the names of metrics and attributes; what is worked out of them is a metric of metrics.yaml"
             self.problems.add(self.document.place(path), "P105", f'"with" cannot be {shown(text)}', mend)
@@ -73,7 +93,35 @@ class Reader:
 
     def instant(self, path: Path, text: str) -> Expression:
         """A time of the subject, in `at`."""
-        return self._expression(partial(expressions.compile_scalar, want=Type.INSTANT), path, text, self.grain)
+        return self._expression(partial(expressions.compile_scalar, want=Type.INSTANT), path, text, self._scope(self.grain, begun=True))
+
+    def expect_event(self) -> None:
+        """Of an event whose source is not known: what is wrong with that should not be said of every condition that names it."""
+        self.event = {"id": Type.TEXT, **{name: kind for columns in self.around.events.values() for name, kind in columns.items()}}
+
+    def event_entry(self, path: Path, spec: EventEntrySpec) -> EventEntry | None:
+        """The event that a passage begins with, whose columns all other conditions know from now on; None when it cannot be."""
+        events = self.around.events
+        self.expect_event()
+        within = self.duration((*path, "within"), spec.within)
+        own = events.get(spec.from_)
+        if own is None:
+            mend = did_you_mean(spec.from_, events) or f"known: {', '.join(sorted(events))}; project.yaml names further ones"
+            self.problems.add(self.document.place((*path, "from")), "P123", f"there is no source of events {shown(spec.from_)}", mend)
+            return None
+        lacking = next((column for column in ("event", *(["contact"] if self.grain is Grain.CONTACT else [])) if column not in own), None)
+        if lacking is not None:
+            message = f"events of {spec.from_} have no column `{lacking}`: nobody would ever enter"
+            self.problems.add(self.document.place(path), "P123", message, f"name it in project.yaml: `{lacking}:` of the source")
+            return None
+        if not within.amount:
+            self.problems.add(self.document.place((*path, "within")), "P113", "an event counts for no time at all", "say how long")
+        self.event = {"id": Type.TEXT, **own}
+        where = None
+        if spec.where is not None:
+            scope = EventScope(spec.from_, own, self.grain)
+            where = self._expression(expressions.compile_condition, (*path, "where"), spec.where, scope)
+        return EventEntry(spec.event, spec.from_, where, within, self.event)
 
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
@@ -93,7 +141,7 @@ class Reader:
         """Whom a step of that kind goes to; `path` is of its `to`."""
 
         def over_contacts(condition: str) -> Expression:
-            return self._expression(expressions.compile_condition, path, condition, Grain.CONTACT)
+            return self._expression(expressions.compile_condition, path, condition, self._scope(Grain.CONTACT))
 
         place, contact = self.document.place(path), self.grain is Grain.CONTACT
         if text is not None and _ANSWER.fullmatch(text.strip()) and kind != "cta":
@@ -128,9 +176,11 @@ class Reader:
         spec = self.around.definitions.milestones.get(milestone)
         return resolved(spec.notice, "playbooks/journey.yaml") if spec is not None and spec.notice else ""
 
-    def _expression(self, compile_text: Callable[..., Expression | None], path: Path, text: str, grain: Grain) -> Expression:
+    def _scope(self, grain: Grain, *, begun: bool = False) -> Scope:
+        return self.around.scope_of(grain, self.vars, self.asked, self.event, begun)
+
+    def _expression(self, compile_text: Callable[..., Expression | None], path: Path, text: str, scope: Scope) -> Expression:
         self.texts[path] = text
-        meant = self.around.rewrite(text, grain)
-        scope = self.around.scope_of(grain, self.vars, self.asked)
+        meant = self.around.rewrite(text, scope.grain)
         found = compile_text(meant, partial(self.document.within, path), scope, self.problems)
         return replace(found or NEVER, text=text, meant="" if meant == text else meant)

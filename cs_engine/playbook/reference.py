@@ -28,7 +28,10 @@ _STEPS = """## Steps
 
 def reference() -> str:
     """The whole page, as Markdown."""
-    parts = [_HEAD, *_section("A playbook", model.PlaybookSpec, "##"), _STEPS]
+    parts = [_HEAD, *_section("A playbook", model.PlaybookSpec, "##")]
+    for kind, entry in model.ENTRIES.items():
+        parts += _section(f"`enter: {{{kind}: …}}`", entry, "###")
+    parts.append(_STEPS)
     for kind, spec in model.KINDS.items():
         parts += _section("`if` with `then`" if kind == "then" else f"`{kind}`", spec, "###")
     parts += ["## project.yaml\n", *_nested("project.yaml", config.ProjectConfig)]
@@ -111,7 +114,7 @@ def _default(field: FieldInfo) -> str:
 
 def _value(field: FieldInfo) -> str:
     metadata = " ".join(str(m) for m in field.metadata)
-    if "_condition" in metadata or "_enter" in metadata:
+    if "_condition" in metadata:
         return "condition"
     if "_duration" in metadata:
         return "duration"
@@ -128,7 +131,12 @@ def _words(annotation: Any) -> Iterator[str]:
         return
     if origin is Annotated:
         texts = " ".join(str(m) for m in args[1:])
-        known = {"_condition": "condition", "_enter": "condition", "_duration": "duration", "_localised": "text, or by locale"}
+        known = {
+            "_enter": "condition, `manual`, or a mapping",
+            "_condition": "condition",
+            "_duration": "duration",
+            "_localised": "text, or by locale",
+        }
         word = next((word for mark, word in known.items() if mark in texts), None)
         if word:
             yield word

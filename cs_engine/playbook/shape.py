@@ -13,12 +13,12 @@ from pydantic_core import ErrorDetails
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.model import KINDS, Keyed, tag
+from cs_engine.playbook.model import ENTRIES, KINDS, Keyed, tag
 
 M = TypeVar("M")
 Path = tuple[str | int, ...]
 
-_TAGS: Mapping[str, type[BaseModel]] = {tag(kind): spec for kind, spec in KINDS.items()}
+_TAGS: Mapping[str, type[BaseModel]] = {tag(kind): spec for kind, spec in {**KINDS, **ENTRIES}.items()}
 _TYPES = {
     "string_type": "text",
     "int_type": "a whole number",

@@ -21,6 +21,7 @@ from cs_engine.run.context import TickContext
 from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
 from cs_engine.run.guarding import allow
 from cs_engine.run.hold import hold
+from cs_engine.run.own import Own, own_of
 
 MOST_AT_ONCE = 20_000
 """Passages a transaction: bounds memory and the time that others wait for the database."""
@@ -74,12 +75,13 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     if plan.shadow and not tick.in_shadow(plan.playbook):
         return _end(tick, plan, step, members, "exit")
     cohort = cohort_of(tick, plan, step, members)
+    own = own_of(tick, plan, cohort.row, [who.id for who in members])
     if leaving:
         cohort = replace(cohort, held=np.ones(len(cohort), dtype=bool))
-    result = walk(plan, cohort, tick.view(plan))
+    result = walk(plan, cohort, tick.view(plan, own))
     moves = moves_of(result, members)
-    messages, ctas = effects_of(tick, plan, result, cohort.row, members)
-    journal, arms = journal_of(tick, plan, result, cohort.row, members), arms_of(tick, plan, result, members)
+    messages, ctas = effects_of(tick, plan, result, cohort.row, members, own)
+    journal, arms = journal_of(tick, plan, result, cohort.row, members, own), arms_of(tick, plan, result, members)
     journal += shadows_of(tick, plan, result, cohort.row, members)
     return len(moves), Change(
         moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
@@ -119,14 +121,16 @@ def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = Non
     return moves + enrolment.all_parked(who, *(column.tolist() for column in columns))
 
 
-def journal_of(tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing]) -> list[JournalLine]:
+def journal_of(
+    tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing], own: Own | None = None
+) -> list[JournalLine]:
     """A line a member and step that it left, with the values that the deciding condition named. `at`: the members' rows."""
     lines: list[JournalLine] = []
     for passed in result.passed:
         because = passed.because
         seen: Iterable[str] = repeat("")
         if because is not None and because.names:
-            seen = tick.facts.seen(because, at[passed.members])
+            seen = tick.facts.seen(because, at[passed.members]) if own is None else own.seen(because, passed.members)
         event = "finished" if passed.finished else "advanced"
         why = "shadow" if plan.shadow and passed.reason == "control" else passed.reason
         reason = why if passed.finished in ("", why) else f"{passed.finished}: {why}"

@@ -14,15 +14,18 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
     """Problems of the templates that the playbooks use. `locales`: those of the people, so that a missing one is an error."""
     uses: list[TemplateUse] = []
     for plan in project.plans.values():
+        event = plan.event.columns if plan.event is not None else ()
         for step in plan.steps:
             match step:
                 case Email() | Notice():
                     asks = isinstance(step, Email) and bool(step.ask)
-                    uses.append(TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars, asks))
+                    uses.append(
+                        TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars, asks, event)
+                    )
                     if isinstance(step, Notice):
-                        uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, milestone=True, vars=plan.vars))
+                        uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, True, plan.vars, event=event))
                 case Cta():
-                    uses.append(TemplateUse(step.template, "slack", plan.subject, step.place, vars=plan.vars))
+                    uses.append(TemplateUse(step.template, "slack", plan.subject, step.place, False, plan.vars, event=event))
                 case _:
                     pass
     library = Library(project.root, project.config.locale)

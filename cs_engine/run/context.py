@@ -13,7 +13,7 @@ import numpy as np
 from cs_engine.clock import Clock
 from cs_engine.instants import NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey import experiment
-from cs_engine.journey.decide import Ints, View
+from cs_engine.journey.decide import Ints, Own, View
 from cs_engine.journey.guards import Guards, Limits
 from cs_engine.journey.orders import Orders
 from cs_engine.language import durations
@@ -98,8 +98,8 @@ class TickContext:
             reports[playbook] = PlaybookReport(playbook, live.digest if live else "")
         return reports[playbook]
 
-    def view(self, plan: Plan) -> View:
-        """What a walk of this plan reads."""
+    def view(self, plan: Plan, own: Own | None = None) -> View:
+        """What a walk of this plan reads; `own`: what the passages know that are walked."""
         return View(
             now=self.at,
             holds=self.facts.mask,
@@ -109,6 +109,7 @@ class TickContext:
             arms=lambda split, rows: self._arms(plan, split, rows),
             times=self.facts.instants,
             days=self._days,
+            own=own,
         )
 
     def in_shadow(self, playbook: str) -> bool:

@@ -10,6 +10,7 @@ from cs_engine.language.expression import Expression
 from cs_engine.playbook.plan import Cta, Plan, WaitUntil
 from cs_engine.ports import OpenCta
 from cs_engine.run.context import TickContext
+from cs_engine.run.own import own_of
 
 
 def close_ctas(tick: TickContext) -> None:
@@ -39,17 +40,22 @@ def _update(tick: TickContext, cta: OpenCta) -> NewMessage:
 
 
 def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[str, str]]:
-    rows = tick.rows_of(plan.subject, [c.subject_id for c in ctas]).tolist()
+    rows = tick.rows_of(plan.subject, [c.subject_id for c in ctas])
+    own = own_of(tick, plan, rows, [c.enrolment_id for c in ctas])
+
+    def holds(condition: Expression, i: int) -> bool:
+        return bool(own.holds(condition)[i] if own is not None and condition.of_passage else tick.facts.mask(condition)[rows[i]])
+
     found = []
-    for cta, row in zip(ctas, rows, strict=True):
+    for i, (cta, row) in enumerate(zip(ctas, rows.tolist(), strict=True)):
         if row < 0:
             found.append((cta.id, "subject_gone"))
             continue
         if cta.finished in ("goal", "exit"):  # latched; it need not hold any more, if the tick that saw it died
-            ways = (way for way in plan.leaves() if way.finished == cta.finished and tick.facts.mask(way.condition)[row] == way.when)
+            ways = (way for way in plan.leaves() if way.finished == cta.finished and holds(way.condition, i) == way.when)
             found.append((cta.id, next((way.reason for way in ways), cta.finished)))
             continue
-        reason = next((reason for reason, condition, when in _reasons(plan, cta.step) if tick.facts.mask(condition)[row] == when), None)
+        reason = next((reason for reason, condition, when in _reasons(plan, cta.step) if holds(condition, i) == when), None)
         if reason is not None:
             found.append((cta.id, reason))
     return found

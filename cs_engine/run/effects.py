@@ -19,20 +19,21 @@ from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import MILESTONE_LINE, WEBHOOK, Cta, Enrol, Notice, Plan, Sending, Set, Webhook
 from cs_engine.ports import CtaFired, EnrolRequest, JournalLine, Rows, ValueSet
 from cs_engine.run.context import TickContext
+from cs_engine.run.own import Own, chosen
 from cs_engine.run.people import Recipients
 
 
 def effects_of(
-    tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing]
+    tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing], own: Own | None = None
 ) -> tuple[list[NewMessage], list[CtaFired]]:
-    """The outbox rows that the walk causes, recipients resolved. `at`: the members' rows."""
+    """The outbox rows that the walk causes, recipients resolved. `at`: the members' rows; `own`: what their passages know."""
     messages: list[NewMessage] = []
     ctas: list[CtaFired] = []
     for step, sending in result.sends:
         who = [members[i] for i in sending.tolist()]
         if step.repeat is not None:
             who = [w._replace(repeats=n) for w, n in zip(who, result.repeats[sending].tolist(), strict=True)]
-        messages += messages_for(tick, plan, step, who, at[sending], ctas)
+        messages += messages_for(tick, plan, step, who, at[sending], ctas, chosen(own, step, sending))
     return messages, ctas
 
 
@@ -89,9 +90,15 @@ def requests_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[S
     return requests
 
 
-def messages_for(tick: TickContext, plan: Plan, step: Sending, who: Sequence[Standing], at: Rows, ctas: list[CtaFired]) -> list[NewMessage]:
-    """The messages of one step for those who stand at it (`at`: their rows), and the CTAs that fire, added to `ctas`."""
-    found = tick.directory.recipients(step, plan.subject, at)
+def messages_for(
+    tick: TickContext, plan: Plan, step: Sending, who: Sequence[Standing], at: Rows, ctas: list[CtaFired],
+    to: tuple[Rows, Rows] | None = None,
+) -> list[NewMessage]:  # fmt: skip
+    """The messages of one step for those who stand at it (`at`: their rows), and the CTAs that fire, added to `ctas`.
+
+    `to`: (position in `who`, contact's row) of the recipients, where they hang on the passage.
+    """
+    found = tick.directory.recipients(step, plan.subject, at, to)
     passages = [who[position] for position in found.member.tolist()]
     if isinstance(step, Cta):
         ids = [identity.cta_id(passage.account_id, plan.playbook, step.id) for passage in passages]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import repeat
 
 import numpy as np
@@ -13,15 +13,17 @@ from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Ints, walk
 from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.journey.mode import SHADOW_KEY
-from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import Plan
-from cs_engine.ports import Change, JournalLine, Mask
+from cs_engine.language.expression import EVENT, Expression, Grain, Type
+from cs_engine.playbook.plan import EventEntry, Plan
+from cs_engine.ports import Change, JournalLine, Kept, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
 from cs_engine.run.experiments import Groups
 from cs_engine.run.guarding import allow
 from cs_engine.run.modes import open_rows
+from cs_engine.run.occurrences import Entering, entering, found
+from cs_engine.run.own import Own, kept_of
 
 
 def enrol(tick: TickContext, plan: Plan) -> None:
@@ -33,28 +35,56 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     report = tick.of(plan.playbook)
     requests = tick.engine.store.requests(plan.playbook)
     requested = _requested(tick, plan, requests)
-    matching = _matching(tick, plan, requested)
-    report.matched = int(matching.sum())
-    paused = tick.paused(plan)
-    rows = np.flatnonzero(matching & ~_leaving(tick, plan) if paused is None else matching & ~_leaving(tick, plan) & ~paused)
-    keys = _keys(tick, plan)
-    if plan.existing != "include":
-        rows = _pass_over(tick, plan, rows, matching, keys, requested)
     passages = [p for p in tick.engine.store.passages(plan.playbook) if p.key.startswith(SHADOW_KEY) == plan.shadow]
-    if plan.reenter is not None:
-        passages = _rearm(tick, plan, passages, matching, keys)
-    entrants, numbers = _free(tick, plan, passages, rows, keys)
+    paused = tick.paused(plan)
+    if plan.event is not None:
+        matching, entrants = _with_events(tick, plan, plan.event, requested, passages, paused)
+    else:
+        matching, entrants = _by_condition(tick, plan, requested, passages, paused)
+    report.matched = int(matching.sum())
     if plan.mode.partial:
-        chosen = open_rows(tick, plan, _accounts(tick, plan, entrants))
-        entrants, numbers = entrants[chosen], [numbers[i] for i in chosen.tolist()]
+        entrants = entrants.only(open_rows(tick, plan, _accounts(tick, plan, entrants.rows)).tolist())
     groups = Groups(tick, plan, passages)
-    fits = plan.shadow or tick.guards.fits(plan.playbook, "enrolments", len(entrants))
-    for start in range(0, len(entrants), MOST_AT_ONCE):
-        batch = slice(start, start + MOST_AT_ONCE)
-        fits &= _enter(tick, plan, entrants[batch], numbers[batch], keys, groups, part=not fits)
+    fits = plan.shadow or tick.guards.fits(plan.playbook, "enrolments", len(entrants.rows))
+    for start in range(0, len(entrants.rows), MOST_AT_ONCE):
+        fits &= _enter(tick, plan, entrants.batch(start, start + MOST_AT_ONCE), groups, part=not fits)
     if not fits:  # the requests wait with the rest
         return
     _answer(tick, plan, _not_waiting(tick, plan, requests, paused), passages, matching)
+
+
+def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list[Passage], paused: Mask | None) -> tuple[Mask, Entering]:
+    """Who matches, and who of them enters."""
+    matching = _matching(tick, plan, requested)
+    free = matching & ~_leaving(tick, plan)
+    rows = np.flatnonzero(free if paused is None else free & ~paused)
+    rows = rows[_staying(tick, plan, rows)]
+    keys = _keys(tick, plan)
+    if plan.existing != "include":
+        rows = _pass_over(tick, plan, rows, matching, keys, requested)
+    if plan.reenter is not None:
+        passages = _rearm(tick, plan, passages, matching, keys)
+    entrants, numbers = _free(tick, plan, passages, rows, keys)
+    kept = kept_of(tick, plan, entrants, [""] * len(entrants))
+    return matching, Entering(entrants, [keys[row] for row in entrants.tolist()], numbers, kept)
+
+
+def _with_events(
+    tick: TickContext, plan: Plan, entry: EventEntry, requested: Mask, passages: list[Passage], paused: Mask | None
+) -> tuple[Mask, Entering]:
+    """Whose event is there, and `audience` holds; and who of them enters."""
+    given = found(tick, plan, entry, requested)
+    given = given._replace(kept=kept_of(tick, plan, given.rows, given.kept))
+    own = Own(tick, plan, given.rows, given.kept)
+    fits = np.ones(len(given.rows), dtype=bool) if plan.audience is None else own.holds(plan.audience)
+    matching = np.zeros(len(requested), dtype=bool)
+    matching[given.rows[fits]] = True
+    free = fits.copy()
+    for leave in plan.leaves():
+        free &= own.holds(leave.condition) != leave.when
+    if paused is not None:
+        free &= ~paused[given.rows]
+    return matching, entering(tick, plan, passages, given, own, free)
 
 
 def _not_waiting(tick: TickContext, plan: Plan, requests: Mapping[str, str], paused: Mask | None) -> Mapping[str, str]:
@@ -101,8 +131,20 @@ def _answer(tick: TickContext, plan: Plan, requests: Mapping[str, str], passages
 def _leaving(tick: TickContext, plan: Plan) -> Mask:
     mask = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
     for leave in plan.leaves():
-        mask |= tick.facts.mask(leave.condition) == leave.when
+        if not leave.condition.of_passage:
+            mask |= tick.facts.mask(leave.condition) == leave.when
     return mask
+
+
+def _staying(tick: TickContext, plan: Plan, rows: Ints) -> Mask:
+    """Of those at these rows who would not leave by what their passage would begin with."""
+    staying = np.ones(len(rows), dtype=bool)
+    leaves = [leave for leave in plan.leaves() if leave.condition.of_passage]
+    if leaves:
+        own = Own(tick, plan, rows, kept_of(tick, plan, rows, [""] * len(rows)))
+        for leave in leaves:
+            staying &= own.holds(leave.condition) != leave.when
+    return staying
 
 
 def _keys(tick: TickContext, plan: Plan) -> list[str]:
@@ -170,11 +212,12 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
     return np.array(free, dtype=np.int64), numbers
 
 
-def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], keys: list[str], groups: Groups, *, part: bool) -> bool:
+def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *, part: bool) -> bool:
     """Begins these passages. False when a guard holds them; `part`: it holds all of this run's."""
+    at_rows, own_keys, numbers, kept = entrants
     at, first, size = tick.at, plan.first.id, len(at_rows)
     all_ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, at_rows)
-    subjects, own_keys = [all_ids[row] for row in at_rows.tolist()], [keys[row] for row in at_rows.tolist()]
+    subjects = [all_ids[row] for row in at_rows.tolist()]
     ids = identity.enrolment_ids(plan.playbook, subjects, own_keys, numbers)
     controls = [True] * size if plan.shadow else groups.controls(accounts)
     who = from_columns(
@@ -193,7 +236,8 @@ def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], key
         np.zeros(size, dtype=np.int64),
         arriving=True,
     )
-    result = walk(plan, cohort, tick.view(plan))
+    own = Own(tick, plan, at_rows, kept) if plan.event is not None or plan.asks_passages else None
+    result = walk(plan, cohort, tick.view(plan, own))
     held = tick.held(plan)
     stopped = repeat(None) if held is None else [at if is_held else None for is_held in held[at_rows].tolist()]
     new = from_columns(
@@ -202,20 +246,19 @@ def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], key
     )  # fmt: skip
     # A new row stands at its first resting place since the tick's now; what differs from that is a move of its own.
     differs = np.asarray((result.finished != "") | result.otherwise_done | (result.since != at), dtype=bool)
-    messages, ctas = effects_of(tick, plan, result, at_rows, who)
-    condition = plan.enter or plan.audience
-    seen = tick.facts.seen(condition, at_rows) if condition is not None and condition.names else repeat("")
+    messages, ctas = effects_of(tick, plan, result, at_rows, who, own)
+    seen = _why(tick, plan, at_rows, own)
     plain = max(numbers) == 1 and not any(controls)
     group = "shadow" if plan.shadow else "control"
     how = repeat("") if plain else [_how(number, group if control else "") for number, control in zip(numbers, controls, strict=True)]
     journal = from_columns(
         JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
     )
-    journal += [*journal_of(tick, plan, result, at_rows, who), *shadows_of(tick, plan, result, at_rows, who)]
+    journal += [*journal_of(tick, plan, result, at_rows, who, own), *shadows_of(tick, plan, result, at_rows, who)]
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
-        requests_of(tick, plan, result, who),
+        requests_of(tick, plan, result, who), kept=[Kept(id, one) for id, one in zip(ids, kept, strict=True) if one],
     )  # fmt: skip
     allowed = allow(tick, plan, change, part=part)
     if allowed is None:
@@ -227,6 +270,15 @@ def _enter(tick: TickContext, plan: Plan, at_rows: Ints, numbers: list[int], key
     report.planned += len(messages)
     report.count(change.moves, {w.id for w in who if w.control} if any(controls) else (), shadow=plan.shadow)
     return True
+
+
+def _why(tick: TickContext, plan: Plan, rows: Ints, own: Own | None) -> Iterable[str]:
+    """For each entrant the values of the names that made it enter."""
+    condition = plan.enter or plan.audience
+    if plan.event is not None and own is not None:
+        names = (f"{EVENT}event", f"{EVENT}at", f"{EVENT}id", *(condition.names if condition is not None else ()))
+        return own.seen(Expression(str(plan.event), plan.subject, "", Type.TEXT, names), np.arange(len(rows)))
+    return tick.facts.seen(condition, rows) if condition is not None and condition.names else repeat("")
 
 
 def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:

@@ -12,16 +12,19 @@ import numpy as np
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey.mode import SHADOW_KEY, is_open
-from cs_engine.language.expression import Expression, Grain
+from cs_engine.language.expression import EVENT, Expression, Grain
 from cs_engine.language.parts import Part, taken_apart
 from cs_engine.language.scope import Scope
 from cs_engine.playbook.draw import does, kind
 from cs_engine.playbook.plan import SHADOW, AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, Webhook
-from cs_engine.ports import EnrolmentView, Facts, JournalLine
+from cs_engine.ports import EnrolmentView, JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.modes import share_open
 from cs_engine.run.observe import never_completed
+from cs_engine.run.occurrences import occurrences_of
+from cs_engine.run.own import Own, kept_of
 from cs_engine.run.past import trace
+from cs_engine.usage.names import NO_EVENT
 
 ENTERS = "matches: enters at the playbook's next tick"
 
@@ -83,29 +86,51 @@ def _subject(
     tick: TickContext, plan: Plan, account: str, subject: str, row: int, passages: Sequence[EnrolmentView], *, past: bool
 ) -> dict[str, Any]:  # fmt: skip
     named = {"audience": plan.audience, "enter": plan.enter, "goal": plan.goal, "exit": plan.exit, "while": plan.while_, "hold": plan.hold}
-    see = _Seer.of(tick, plan, row).condition
-    conditions = {name: see(condition) for name, condition in named.items() if condition is not None}
-    key = tick.facts.texts(plan.once_per)[row] if plan.once_per is not None else ""
     shadow = tick.in_shadow(plan.playbook)
+    mine = [passage for passage in passages if passage.subject_id == subject and passage.key.startswith(SHADOW_KEY) == shadow]
+    event = _event_now(tick, plan, row)
+    seer = _Seer.of(tick, plan, row, _kept(tick, mine) or kept_of(tick, plan, np.array([row], np.int64), [event])[0])
+    conditions = {name: seer.condition(condition) for name, condition in named.items() if condition is not None}
+    if plan.event is not None:
+        conditions["enter"] = {"text": str(plan.event), "holds": bool(event), "values": _event(event), "joined": "", "parts": []}
+    key = seer.own.texts(plan.once_per)[0] if plan.once_per is not None else ""
     key = f"{SHADOW_KEY}{key}" if shadow else key
-    own = [passage for passage in passages if passage.subject_id == subject and passage.key.startswith(SHADOW_KEY) == shadow]
-    verdict = _verdict(tick, plan, (subject, key), conditions, own, past=past)
+    verdict = _verdict(tick, plan, (subject, key), conditions, mine, past=past)
     if verdict == ENTERS and not past:
         verdict = _waits(tick, plan, account) or verdict
     return {"subject": subject, "conditions": conditions, "verdict": verdict}
 
 
+def _event_now(tick: TickContext, plan: Plan, row: int) -> str:
+    """What would be kept of the first event that may begin a passage now; '' when there is none."""
+    if plan.event is None:
+        return ""
+    found = occurrences_of(tick, plan, plan.event)
+    return next((kept for at, kept in zip(found.row.tolist(), found.kept, strict=True) if at == row), "")
+
+
+def _kept(tick: TickContext, passages: Sequence[EnrolmentView]) -> str:
+    """What was kept of the last of them."""
+    return tick.engine.store.kept([passages[-1].id]).get(passages[-1].id, "") if passages else ""
+
+
+def _event(kept: str) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(kept or "{}").items() if name.startswith(EVENT)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Seer:
-    """What the conditions of a plan see in one row of its subjects."""
+    """What the conditions of a plan see of one subject, and of a passage of its."""
 
-    facts: Facts
+    own: Own
     scope: Scope
-    row: int
 
     @classmethod
-    def of(cls, tick: TickContext, plan: Plan, row: int) -> _Seer:
-        return cls(tick.facts, tick.engine.project.catalogue.scope(plan.subject, plan.vars), row)
+    def of(cls, tick: TickContext, plan: Plan, row: int, kept: str) -> _Seer:
+        """`kept`: what the passage began with."""
+        event = plan.event.columns if plan.event is not None else NO_EVENT
+        own = Own(tick, plan, np.array([row], np.int64), [kept])
+        return cls(own, tick.engine.project.catalogue.scope(plan.subject, plan.vars, None, event, True))
 
     def condition(self, condition: Expression) -> dict[str, Any]:
         """The condition with the values that it sees and whether it is true, and so each of its parts."""
@@ -113,10 +138,10 @@ class _Seer:
 
     def _part(self, part: Part) -> dict[str, Any]:
         condition = part.condition
-        values = self.facts.seen(condition, np.array([self.row]))[0] if condition.names else ""
+        values = self.own.seen(condition, np.zeros(1, np.int64))[0] if condition.names else ""
         return {
             "text": condition.text,
-            "holds": bool(self.facts.mask(condition)[self.row]),
+            "holds": bool(self.own.holds(condition)[0]),
             "values": json.loads(values or "{}"),
             "joined": part.joined,
             "parts": [self._part(inner) for inner in part.parts],
@@ -128,7 +153,7 @@ def _verdict(
     *, past: bool,
 ) -> str:  # fmt: skip
     """What is so, and what comes next, of one subject and its key of `once_per`. `own`: its passages."""
-    if any(p.state == "active" for p in own):
+    if any(p.state == "active" and (p.key == who[1] or not plan.parallel) for p in own):
         return "inside"
     if (last := next((p for p in reversed(own) if p.key == who[1]), None)) is not None:
         return _has_been_through(tick, plan, last)
@@ -145,7 +170,7 @@ def _verdict(
         return f"did not enter: {' and '.join(met)} met already"
     if "while" in conditions and not conditions["while"]["holds"]:
         return "did not enter: while not true"
-    if plan.existing != "include":
+    if plan.existing != "include" and plan.event is None:
         if state is None or never_completed(state):
             return "matches, but will be passed over at the playbook's first run, for `existing` is not include"
         if who in tick.engine.store.passed_over(plan.playbook):
@@ -169,7 +194,8 @@ def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str
     if plan.reenter is None or last.finished_at is None:
         return said
     again = _time(int(tick.view(plan).after(np.array([last.finished_at]), plan.reenter)[0]))
-    return f"{said}; may enter again from {again}, if audience and enter were not both true in between"
+    when = "if audience and enter were not both true in between" if plan.event is None else "with an event from then on"
+    return f"{said}; may enter again from {again}, {when}"
 
 
 def _passage(tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine]) -> dict[str, Any]:
@@ -181,6 +207,7 @@ def _passage(tick: TickContext, live: Plan, passage: EnrolmentView, journal: Seq
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
         "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
         "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal),
+        "began_with": json.loads(_kept(tick, [passage]) or "{}"),
     }  # fmt: skip
 
 
@@ -189,7 +216,7 @@ def _steps(tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Seque
     active = passage.state == "active"
     row = tick.facts.rows(plan.subject).get(passage.subject_id, -1) if active else -1
     left = {j.step: j for j in journal if j.enrolment_id == passage.id and j.event in ("advanced", "finished")}
-    see = _Seer.of(tick, plan, row).condition
+    see = _Seer.of(tick, plan, row, _kept(tick, [passage]) if active else "").condition
     found = []
     for step in plan.steps:
         here = active and step.id == passage.step
@@ -260,7 +287,7 @@ def _account(tick: TickContext, plan: Plan, subject: str) -> str:
 
 def _next_date(tick: TickContext, plan: Plan, passage: EnrolmentView, step: WaitDate) -> _Next:
     (row,) = tick.rows_of(plan.subject, [passage.subject_id]).tolist()
-    at = NO_TIME if row < 0 else int(tick.facts.instants(step.at)[row])
+    at = NO_TIME if row < 0 else int(Own(tick, plan, np.array([row], np.int64), [_kept(tick, [passage])]).times(step.at)[0])
     if at == NEVER:
         return _Next(f"waits: `{step.at.text}` cannot be told", None)
     if at == NO_TIME:

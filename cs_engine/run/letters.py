@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -17,7 +19,7 @@ from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import from_micros
 from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
-from cs_engine.language.expression import Grain
+from cs_engine.language.expression import EVENT, Grain, Type
 from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import WEBHOOK, Cta, Email, Localised, Notice, Plan
 from cs_engine.ports import Candidate, Person
@@ -51,6 +53,8 @@ class Letters:
         self._calls = Calls(tick)
         self._library = tick.engine.outbox.press.library
         self._closed: Mapping[str, str] = {}
+        self.previewed: dict[str, str] = {}
+        """What is kept of passages that are only looked at."""
         self._asked: Counter[tuple[Grain, tuple[str, ...]]] = Counter()
         self._whole: dict[tuple[Grain, tuple[str, ...]], list[list[Any]]] = {}
         self._faults: dict[tuple[str, str, str, str, str], str] = {}
@@ -83,7 +87,9 @@ class Letters:
             return "broken_template"
         if template is None:
             return "no_template"
-        return "unknown_name" if any(not self._is_column(plan.subject, name) for name in self._columns(template)) else ""
+        event = plan.event.columns if plan.event is not None else {}
+        unknown = any(name.removeprefix(EVENT) not in event for name in _of_event(template))
+        return "unknown_name" if unknown or any(not self._is_column(plan.subject, name) for name in self._columns(template)) else ""
 
     def _locale(self, candidate: Candidate) -> str:
         """What it is written in: the recipient's language; for our own people, where it is not written in that, the project's."""
@@ -157,6 +163,8 @@ class Letters:
         csms = tick.directory.csm_of(account_rows[kept]).tolist()
         names = self._names(contact_rows[kept]) if to_contacts else [""] * len(kept)
         shared = self._shared(group)
+        if _of_event(group.template):
+            self._put_events(group.plan, candidates, contexts)
         for candidate, context, csm, name in zip(candidates, contexts, csms, names, strict=True):
             jobs.append(self._job(group, candidate, {**shared, **context}, csm, name))
 
@@ -178,6 +186,14 @@ class Letters:
                     else:
                         context[name] = value
         return contexts
+
+    def _put_events(self, plan: Plan, candidates: Sequence[Candidate], contexts: Sequence[dict[str, Any]]) -> None:
+        """What was so of the event that each passage began with; blank for those that began with none."""
+        assert plan.event is not None
+        kept = self._tick.engine.store.kept({c.enrolment_id for c in candidates}) | self.previewed
+        for candidate, context in zip(candidates, contexts, strict=True):
+            values = json.loads(kept.get(candidate.enrolment_id) or "{}")
+            context["event"] = {name: _typed(values.get(EVENT + name), kind) for name, kind in plan.event.columns.items()}
 
     def _columns_at(self, table: Grain, names: Sequence[str], rows: Any) -> list[list[Any]]:
         """The columns' values at those rows. What is asked for batch after batch is read once for all rows."""
@@ -274,9 +290,18 @@ class Letters:
 
 
 _OURS = frozenset(
-    {NAME, "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
+    {NAME, "event", "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
 )
 """Names that are not columns of the subject's facts."""
+
+
+def _of_event(template: EmailTemplate | SlackTemplate) -> set[str]:
+    return {name for name in template.needs | template.wants if name.startswith(EVENT)}
+
+
+def _typed(value: Any, kind: Type) -> Any:
+    """A value that was kept as JSON."""
+    return datetime.fromisoformat(value) if kind is Type.INSTANT and isinstance(value, str) else value
 
 
 def _group_key(c: Candidate) -> tuple[str, str, str, str, str]:

@@ -47,8 +47,14 @@ class Directory:
             return mask
         return np.asarray(self._staff(str(step.to.role), accounts) != "", dtype=bool)
 
-    def recipients(self, step: Sending, grain: Grain, rows: Rows) -> Recipients:
-        """For subjects at `rows` whom the step goes to. A CTA without a CSM goes to the project's fall-back."""
+    def recipients(self, step: Sending, grain: Grain, rows: Rows, chosen: tuple[Rows, Rows] | None = None) -> Recipients:
+        """For subjects at `rows` whom the step goes to. A CTA without a CSM goes to the project's fall-back.
+
+        `chosen`: (position in `rows`, contact's row) of whom a `to` means that hangs on the passage.
+        """
+        if chosen is not None:
+            contacts = self._facts.ids(Grain.CONTACT)
+            return Recipients(chosen[0], [contacts[row] for row in chosen[1].tolist()], "contact")
         if isinstance(step, Webhook):
             return Recipients(np.arange(len(rows), dtype=np.int64), [step.endpoint] * len(rows), "endpoint")
         accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()[rows]
@@ -61,9 +67,9 @@ class Directory:
             ids, member = self._facts.ids(Grain.CONTACT), np.flatnonzero(named >= 0)
             return Recipients(member, [ids[row] for row in named[member].tolist()], "contact")
         if self._is_of_contacts(step.to):
-            member, chosen = self._contact_rows(step.to, accounts)
+            member, rows_of = self._contact_rows(step.to, accounts)
             ids = self._facts.ids(Grain.CONTACT)
-            return Recipients(member, [ids[row] for row in chosen.tolist()], "contact")
+            return Recipients(member, [ids[row] for row in rows_of.tolist()], "contact")
         found = self._staff(str(step.to.role), accounts)
         if not isinstance(step, Cta):
             member = np.flatnonzero(found != "")

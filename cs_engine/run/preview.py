@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cs_engine.errors import CsEngineError, WrongUse
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage, State
@@ -13,7 +15,9 @@ from cs_engine.ports import Call, Candidate, Letter
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import messages_for
 from cs_engine.run.letters import Letters
+from cs_engine.run.occurrences import occurrences_of
 from cs_engine.run.outbox import Failed, Job
+from cs_engine.run.own import Own, chosen
 
 
 def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: str | None) -> list[dict[str, Any]]:
@@ -24,14 +28,29 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
         raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
     subject = _subject(tick, plan, account)
     who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
-    messages = messages_for(tick, plan, step, [who], tick.rows_of(plan.subject, [subject]), [])
+    rows, kept = tick.rows_of(plan.subject, [subject]), _kept(tick, plan, subject, account)
+    own = Own(tick, plan, rows, [kept])
+    messages = messages_for(tick, plan, step, [who], rows, [], chosen(own, step, np.zeros(1, np.int64)))
     if not messages and not isinstance(step, Webhook):
         raise WrongUse(f"{step.id} has nobody to go to in {account}: no {step.to}", "see `to:` of the step, and project.yaml's people")
     letters = Letters(tick)
+    letters.previewed[who.id] = kept
     jobs, without = letters.jobs([_candidate(tick, m, locale) for m in messages])
     if without:
         raise CsEngineError(f"{step.id} cannot be rendered for {account}: {', '.join(sorted(set(without.values())))}", "cs-engine check")
     return [_shown(tick, job) for job in jobs]
+
+
+def _kept(tick: TickContext, plan: Plan, subject: str, account: str) -> str:
+    """What a passage of the subject knows: its last one, else one that would begin with the latest event that counts now."""
+    if plan.event is None:
+        return ""
+    passages = [p for p in tick.engine.store.enrolments_of(account, plan.playbook) if p.subject_id == subject]
+    if passages and (kept := tick.engine.store.kept([passages[-1].id])):
+        return kept[passages[-1].id]
+    events, row = occurrences_of(tick, plan, plan.event), tick.facts.rows(plan.subject)[subject]
+    own = np.flatnonzero(events.row == row)
+    return events.kept[own[-1]] if len(own) else ""
 
 
 def _sending(plan: Plan) -> list[str]:

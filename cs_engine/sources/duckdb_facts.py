@@ -18,15 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import NEVER, NO_TIME, from_micros
-from cs_engine.language.expression import Expression, Grain, Type
+from cs_engine.language.expression import OF_PASSAGE, Expression, Grain, Type
 from cs_engine.playbook.calendars import SHIPPED, Calendars
-from cs_engine.ports import Failure, Mask, Overlay, Rows, Stock, Touched
+from cs_engine.playbook.plan import EventEntry
+from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Stock, Touched
 from cs_engine.sources.days import Days
+from cs_engine.sources.duckdb_passages import DuckdbPassages
 from cs_engine.sources.snapshot import UsageSet
-from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.sources.streaks import count_streaks
 from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import answers_in, said
+from cs_engine.usage.events_sql import happened
 from cs_engine.usage.names import COUNTED, STREAK, Catalogue, latch_column, milestone_column, stored_column
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
@@ -56,22 +59,22 @@ class DuckdbFacts:
         self._has_champions = False
         self._has_streaks = False
         self._touched = overlay.touched
-        self._db = _opened(usage, catalogue, self._moment, zone)
-        self._db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
-        self._db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
+        self.db = _opened(usage, catalogue, self._moment, zone)
+        self.db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
+        self.db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
         self._sizes = {grain: self._count(grain) for grain in Grain}
         self._ids: dict[Grain, list[str]] = {}
         self._rows: dict[Grain, dict[str, int]] = {}
         self._put_overlay(overlay)
 
     def close(self) -> None:
-        self._db.close()
+        self.db.close()
 
     # --- subjects
 
     def ids(self, grain: Grain) -> list[str]:
         if grain not in self._ids:
-            found = self._db.execute(f'SELECT "#row", {quoted(f"{grain}.id")} AS id FROM {grain.table}').fetchnumpy()
+            found = self.db.execute(f'SELECT "#row", {quoted(f"{grain}.id")} AS id FROM {grain.table}').fetchnumpy()
             self._ids[grain] = _by_row(found["#row"], found["id"]).tolist()
         return self._ids[grain]
 
@@ -81,7 +84,7 @@ class DuckdbFacts:
         return self._rows[grain]
 
     def account_of_contact(self) -> Rows:
-        found = self._db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
+        found = self.db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
         return _by_row(found["#row"], found["#account_row"].astype(np.int64))
 
     # --- conditions
@@ -89,6 +92,7 @@ class DuckdbFacts:
     def prepare(self, conditions: Iterable[Expression]) -> None:
         """Evaluates all these conditions and the milestones: one query a grain."""
         given = list(conditions)
+        of_passages, given = [e for e in given if e.of_passage], [e for e in given if not e.of_passage]
         of_contacts = {name for c in given if c.grain is Grain.CONTACT for name in c.names if name.startswith("contact.")}
         if of_contacts:
             # With what the champions need, so that the table is made once.
@@ -97,7 +101,8 @@ class DuckdbFacts:
         self._evaluate_all([*self._milestones().values(), *conditions])
         for grain in Grain:
             values = [e for e in given if e.grain is grain and e.type is not Type.BOOLEAN and self._readable(e)]
-            self.need(grain, {name for value in values for name in value.names})
+            beside = {n for e in of_passages if e.grain is grain for n in e.names if not n.startswith(OF_PASSAGE) and self._known(grain, n)}
+            self.need(grain, {name for value in values for name in value.names} | beside)
 
     def mask(self, condition: Expression) -> Mask:
         key = (condition.grain, condition.sql)
@@ -109,7 +114,7 @@ class DuckdbFacts:
         learned = "learned_at" in self._catalogue.attributes.events.get(USAGE, {})
         known = ' AND coalesce("learned_at", "at") <= getvariable(\'now\')' if learned else ""
         sql = f'SELECT count(*), epoch_us(max("at")) FROM {view(USAGE)} WHERE "at" <= getvariable(\'now\'){known}'
-        events, newest = self._db.execute(sql).fetchall()[0]
+        events, newest = self.db.execute(sql).fetchall()[0]
         return Stock(self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT], int(events), None if newest is None else int(newest))
 
     def milestones(self) -> Mapping[str, Mask]:
@@ -156,9 +161,9 @@ class DuckdbFacts:
             return
         table, asked = self._with_days(grain, conditions)
         shown = listed(f"{sql} AS m{i}" for i, sql in enumerate(asked))
-        self._days.tell(self._db, shown)
+        self._days.tell(self.db, shown)
         try:
-            found = self._db.execute(f'SELECT "#row", {shown} FROM {table}').fetchnumpy()
+            found = self.db.execute(f'SELECT "#row", {shown} FROM {table}').fetchnumpy()
         except duckdb.Error as error:
             if len(conditions) > 1:
                 middle = len(conditions) // 2
@@ -193,7 +198,7 @@ class DuckdbFacts:
         """The condition where it can be told; false in the rows in which it fails."""
         everywhere = np.zeros(self._sizes[grain], np.bool_)
         try:
-            found = self._db.execute(f'SELECT "#row", TRY({condition.sql}) AS m FROM {grain.table}').fetchnumpy()
+            found = self.db.execute(f'SELECT "#row", TRY({condition.sql}) AS m FROM {grain.table}').fetchnumpy()
         except duckdb.Error:
             self._fail(condition.text, _reason(error))
             return everywhere
@@ -207,9 +212,9 @@ class DuckdbFacts:
         self.need(expression.grain, expression.names)
         shown = f"CAST(TRY({expression.sql}) AS VARCHAR)"
         if expression.type is Type.INSTANT:
-            shown = _iso(f"TRY({expression.sql})")
-        self._days.tell(self._db, shown)
-        found = self._db.execute(f"SELECT coalesce({shown}, '') FROM {expression.grain.table} ORDER BY \"#row\"").fetchall()
+            shown = iso(f"TRY({expression.sql})")
+        self._days.tell(self.db, shown)
+        found = self.db.execute(f"SELECT coalesce({shown}, '') FROM {expression.grain.table} ORDER BY \"#row\"").fetchall()
         return [row[0] for row in found]
 
     def instants(self, expression: Expression) -> Rows:
@@ -224,9 +229,9 @@ class DuckdbFacts:
             return np.full(self._sizes[expression.grain], NEVER)
         self.need(expression.grain, expression.names)
         asked = f'SELECT "#row", coalesce(epoch_us(TRY({expression.sql})), {NO_TIME}) AS at FROM {expression.grain.table}'
-        self._days.tell(self._db, asked)
+        self._days.tell(self.db, asked)
         try:
-            found = self._db.execute(asked).fetchnumpy()
+            found = self.db.execute(asked).fetchnumpy()
         except duckdb.Error as error:
             # Not blank: who waits for it goes on waiting until it can be told again.
             self._fail(expression.text, _reason(error))
@@ -252,17 +257,58 @@ class DuckdbFacts:
         parts = []
         for name in names:
             instant = self._catalogue.origin(grain, name).type is Type.INSTANT
-            parts.append(f"{text(said(name))}, {_iso(quoted(name)) if instant else quoted(name)}")
+            parts.append(f"{text(said(name))}, {iso(quoted(name)) if instant else quoted(name)}")
+        return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
+
+    def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:
+        sound = {name: e for name, e in expressions.items() if self._readable(e)}
+        self.need(grain, {name for expression in sound.values() for name in expression.names})
+        parts = []
+        for name, expression in sound.items():
+            value = f"TRY({expression.sql})"
+            parts.append(f"{text(name)}, {iso(value) if expression.type is Type.INSTANT else value}")
+            self.tell(expression.sql)
         return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
 
     def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
         """The values at those rows, in their order; blank for a row -1."""
-        self._db.register("wanted", {"at": np.arange(len(rows)), "row": np.asarray(rows, np.int64)})
-        found = self._db.execute(
+        self.db.register("wanted", {"at": np.arange(len(rows)), "row": np.asarray(rows, np.int64)})
+        found = self.db.execute(
             f'SELECT {listed(shown)} FROM wanted LEFT JOIN {grain.table} AS f ON f."#row" = wanted."row" ORDER BY wanted."at"'
         ).fetchall()
-        self._db.unregister("wanted")
+        self.db.unregister("wanted")
         return found
+
+    # --- passages
+
+    def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
+        nothing = Occurrences(np.zeros(0, np.int64), np.zeros(0, np.int64), [], [])
+        columns = self._catalogue.attributes.events.get(entry.source)
+        if columns is None:
+            return nothing
+        asked = happened(entry.source, entry.event, entry.where, columns, grain, since, self._moment)
+        self.tell(asked)
+        try:
+            found = self.db.execute(asked).fetchnumpy()
+        except duckdb.Error as error:
+            self.fail(str(entry), error)
+            return nothing
+        return Occurrences(found["row"].astype(np.int64), found["at"].astype(np.int64), found["id"].tolist(), found["kept"].tolist())
+
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> DuckdbPassages:
+        return DuckdbPassages(self, grain, rows, kept)
+
+    def readable(self, grain: Grain, columns: Iterable[str]) -> bool:
+        return all(self._known(grain, name) for name in columns)
+
+    def type_of(self, grain: Grain, column: str) -> Type:
+        return self._catalogue.origin(grain, column).type
+
+    def tell(self, sql: str) -> None:
+        self._days.tell(self.db, sql)
+
+    def fail(self, what: str, error: duckdb.Error | None) -> None:
+        self._fail(what, "it reads a name that is not defined, or is defined wrongly" if error is None else _reason(error))
 
     # --- building
 
@@ -274,7 +320,7 @@ class DuckdbFacts:
         if not self._has_streaks and facts_sql.need_streaks(self._catalogue, grain, missing):
             self._has_streaks = True
             late = "learned_at" in self._catalogue.attributes.events.get("usage", {})
-            count_streaks(self._db, self._touched() if self._touched else Touched([], []), self._moment, late=late)
+            count_streaks(self.db, self._touched() if self._touched else Touched([], []), self._moment, late=late)
         if grain is Grain.CONTACT:
             self.need(Grain.ACCOUNT, facts_sql.of_account(self._catalogue, missing))
         elif not self._has_champions and facts_sql.need_champions(self._catalogue, missing):
@@ -287,7 +333,7 @@ class DuckdbFacts:
     def _extend(self, grain: Grain, columns: Iterable[str], *, guarded: bool = False) -> None:
         extension = facts_sql.extension(self._catalogue, grain, self._present[grain], columns, self._moment, guarded)
         if extension is not None:
-            self._days.tell(self._db, extension.sql)
+            self._days.tell(self.db, extension.sql)
             self._replace(grain, extension.sql)
             self._present[grain].update(extension.columns)
 
@@ -313,14 +359,14 @@ class DuckdbFacts:
             self._present[grain].add(name)
 
     def _replace(self, grain: Grain, select: str) -> None:
-        self._db.execute(f"CREATE TABLE next_facts AS {select}")
-        self._db.execute(f"DROP TABLE {grain.table}")
-        self._db.execute(f"ALTER TABLE next_facts RENAME TO {grain.table}")
+        self.db.execute(f"CREATE TABLE next_facts AS {select}")
+        self.db.execute(f"DROP TABLE {grain.table}")
+        self.db.execute(f"ALTER TABLE next_facts RENAME TO {grain.table}")
 
     def _find_champions(self) -> None:
         self.need(Grain.CONTACT, self._champion_needs())
         select = facts_sql.champions([c.sql for c in self._champions])
-        self._db.execute(f"CREATE TABLE {facts_sql.CHAMPIONS} AS {select}")
+        self.db.execute(f"CREATE TABLE {facts_sql.CHAMPIONS} AS {select}")
         self._has_champions = True
 
     def _champion_needs(self) -> set[str]:
@@ -350,9 +396,9 @@ class DuckdbFacts:
                 table[column] = self._scattered(grain, np.full(n, None, dtype=object), subjects, np.array(given, dtype=object))
             plain = listed([plain, *map(_answered, answers)])
             zoned = "".join(f", timezone('UTC', {quoted(name)}) AS {quoted(name)}" for name in latches)
-            self._db.register("given", table)
-            self._db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
-            self._db.unregister("given")
+            self.db.register("given", table)
+            self.db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
+            self.db.unregister("given")
 
     def _scattered(self, grain: Grain, column: NDArray[Any], ids: Sequence[str], values: Sequence[float] | NDArray[Any]) -> NDArray[Any]:
         if not ids:
@@ -363,7 +409,7 @@ class DuckdbFacts:
         return column
 
     def _count(self, grain: Grain) -> int:
-        return int(self._db.execute(f"SELECT count(*) FROM {grain.table}").fetchall()[0][0])
+        return int(self.db.execute(f"SELECT count(*) FROM {grain.table}").fetchall()[0][0])
 
     def _fail(self, what: str, reason: str) -> None:
         failure = Failure(what, reason)
@@ -410,10 +456,6 @@ def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     ordered = np.empty(len(values), values.dtype)
     ordered[np.asarray(rows)] = values
     return ordered
-
-
-def _iso(sql: str) -> str:
-    return f"strftime(timezone('UTC', {sql}), '%Y-%m-%dT%H:%M:%SZ')"
 
 
 _REASONS: Mapping[type[duckdb.Error], str] = {

@@ -6,12 +6,17 @@ from collections.abc import Iterable
 
 from cs_engine.language.scope import quoted
 
-__all__ = ["listed", "quoted", "text"]
+__all__ = ["iso", "listed", "quoted", "text"]
 
 
 def text(value: object) -> str:
     """The value as an SQL string literal: for paths and our own words, where no parameter can stand."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def iso(sql: str) -> str:
+    """A time as text, in UTC."""
+    return f"strftime(timezone('UTC', {sql}), '%Y-%m-%dT%H:%M:%SZ')"
 
 
 def listed(parts: Iterable[str]) -> str:

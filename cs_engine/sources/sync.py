@@ -213,7 +213,7 @@ class _Reading:
         has_contact = "contact" in checked.columns
         if has_contact:
             self._number_strangers(checked.table)
-        kept = [key for key in checked.columns if key != "id"]
+        kept = list(checked.columns)
         contact = 'coalesce(c."#no", s."#no")' if has_contact else "CAST(NULL AS INTEGER)"
         joins = "LEFT JOIN contacts AS c ON c.id = t.contact LEFT JOIN strangers AS s ON s.id = t.contact" if has_contact else ""
         once = f"AND {self._first_of_id(checked)}" if "id" in checked.columns else ""
@@ -229,7 +229,7 @@ class _Reading:
         )
         self._condense(name, has_event=bool(code))
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
-        return Checked("", {key: checked.columns[key] for key in kept}, checked.report._replace(source=name))
+        return Checked("", checked.columns, checked.report._replace(source=name))
 
     def _condense(self, name: str, *, has_event: bool) -> None:
         """Writes what looks back without an end is counted from: years, and the first of each."""
@@ -380,6 +380,6 @@ def describe(project: Path, config: ProjectConfig, sample: int = 20_000) -> Attr
         for i, (name, source, room) in enumerate(plan):
             staged = stage(db, f"raw_{i}", find(project, source.file), most=sample)
             taken = typed(db, staged, mapping(name, staged, source, room), room, '"#fault" IS NULL')
-            seen[f"{i}"] = {key: column.type for key, column in taken.items() if not (room is _EVENTS and key == "id")}
+            seen[f"{i}"] = {key: column.type for key, column in taken.items()}
         events = {plan[i][0]: seen[f"{i}"] for i in range(2, len(plan))}
         return Attributes(seen["0"], seen["1"], events)

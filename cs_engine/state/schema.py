@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration."""
 
 metadata = MetaData()
@@ -114,6 +114,8 @@ Index(
     postgresql_where=text("state = 'active'"),
 )
 Index("enrolments_standing", enrolments.c.playbook, enrolments.c.state, enrolments.c.digest)
+
+kept_at_entry = Table("kept_at_entry", metadata, _key("enrolment_id"), _text("kept"))
 
 messages = Table(
     "messages",

@@ -43,6 +43,7 @@ from cs_engine.state import (
     enrolments,
     experiments,
     journal,
+    kept,
     messages,
     milestones,
     orders,
@@ -185,15 +186,20 @@ class SqlStore:
         with self.database.write() as tx:
             self._renew(tx)
             there = enrolments.enrol(tx, change.enrolments, now)
-            kept = _without(change, there) if there else change
-            enrolments.move(tx, kept.moves, now)
-            messages.plan(tx, kept.messages)
-            cta.fire(tx, kept.ctas)
-            experiments.assign(tx, kept.assignments)
-            values.put(tx, kept.values)
-            requests.put(tx, kept.requests)
-            tallies.add(tx, kept.tallies)
-            journal.append(tx, kept.journal)
+            change = _without(change, there) if there else change
+            enrolments.move(tx, change.moves, now)
+            messages.plan(tx, change.messages)
+            cta.fire(tx, change.ctas)
+            experiments.assign(tx, change.assignments)
+            values.put(tx, change.values)
+            requests.put(tx, change.requests)
+            tallies.add(tx, change.tallies)
+            kept.put(tx, change.kept)
+            journal.append(tx, change.journal)
+
+    def kept(self, enrolments: Collection[str]) -> dict[str, str]:
+        with self.database.read() as tx:
+            return kept.of(tx, enrolments)
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
@@ -459,4 +465,5 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         change.values,
         change.requests,
         change.tallies,
+        kept=[k for k in change.kept if k.enrolment_id not in enrolments_there],
     )

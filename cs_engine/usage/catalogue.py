@@ -15,7 +15,7 @@ from cs_engine.language import durations
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.expressions import compile_condition, compile_scalar
 from cs_engine.language.problems import Place, Problems
-from cs_engine.language.scope import Column, Literal, NotHere, quoted
+from cs_engine.language.scope import Column, Events, Literal, NotHere, quoted
 from cs_engine.usage import health as health_columns
 from cs_engine.usage import windows as window_metrics
 from cs_engine.usage.attributes import Attributes
@@ -23,9 +23,11 @@ from cs_engine.usage.columns import Derived
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, MilestoneSpec, SegmentSpec, WindowMetric
 from cs_engine.usage.names import (
     COUNTED,
+    HEADS,
     NOT_BUILT,
     Catalogue,
     CatalogueScope,
+    EventScope,
     latch_column,
     milestone_column,
     reached_at_column,
@@ -37,8 +39,7 @@ __all__ = ["Catalogue", "CatalogueScope", "Section", "build"]
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _ID = re.compile(r"\w[\w-]*")
-_HEADS = {"account", "contact", "champion", "vars", "event"}
-_RESERVED = {*COUNTED, *NOT_BUILT, health_columns.SCORE, health_columns.BAND, *_HEADS}
+_RESERVED = {*COUNTED, *NOT_BUILT, health_columns.SCORE, health_columns.BAND, *HEADS}
 
 
 def build(
@@ -68,29 +69,6 @@ def build(
     return builder.finish()
 
 
-@dataclass(frozen=True, slots=True)
-class _EventScope:
-    """The columns of one event source, for `where`."""
-
-    source: str
-    columns: Mapping[str, Type]
-    grain: Grain = Grain.ACCOUNT
-    milestones: tuple[str, ...] = ()
-    segments: tuple[str, ...] = ()
-    calendars: tuple[str, ...] = ()
-    asked: None = None
-
-    def names(self) -> list[str]:
-        return list(self.columns)
-
-    def resolve(self, name: str) -> Column | NotHere | None:
-        if name in self.columns:
-            return Column(name, self.columns[name])
-        if name.partition(".")[0] in _HEADS and "." in name:
-            return NotHere("`where` reads the columns of events alone", f"events of {self.source} have {', '.join(self.columns)}")
-        return None
-
-
 @dataclass(slots=True)
 class _MetricScope:
     """The catalogue's names while it is being built: a metric that is met before its turn is compiled first, for its type."""
@@ -118,6 +96,14 @@ class _MetricScope:
     def asked(self) -> None:
         return None
 
+    @property
+    def begun(self) -> bool:
+        return False
+
+    @property
+    def events(self) -> Events | None:
+        return self.inner.events
+
     def names(self) -> list[str]:
         return list(self.inner.names())
 
@@ -142,6 +128,7 @@ class _Builder:
     account: dict[str, Derived] = field(default_factory=dict)
     contact: dict[str, Derived] = field(default_factory=dict)
     described: dict[str, str] = field(default_factory=dict)
+    happened: dict[str, window_metrics.Window] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     """Columns of the account's row."""
     begun: set[str] = field(default_factory=set)
@@ -221,7 +208,7 @@ class _Builder:
         self.types[name] = Type.NUMBER
         window = window_metrics.check(name, spec, self.attributes.events, lambda *keys: section.place(name, *keys), self.problems)
         if window is not None and spec.where is not None:
-            scope = _EventScope(window.source, self.attributes.events[window.source])
+            scope = EventScope(window.source, self.attributes.events[window.source])
             where = compile_condition(spec.where, section.text(name, "where"), scope, self.problems)
             window = window.only(where) if where else None
         if window is None:
@@ -291,7 +278,7 @@ class _Builder:
 
     def _scope(self, grain: Grain) -> _MetricScope:
         # The catalogue so far shares our growing types; all else that a scope reads of it is settled before anything is compiled.
-        so_far = Catalogue(self.attributes, {}, {}, self.types, (), (), frozenset())
+        so_far = Catalogue(self.attributes, {}, {}, self.types, (), (), frozenset(), happened=self.happened)
         return _MetricScope(CatalogueScope(so_far, grain, {}), self)
 
     # --- order
@@ -315,6 +302,7 @@ class _Builder:
             broken=broken,
             described={name: words for name, words in self.described.items() if words},
             calendars=self.calendars,
+            happened=self.happened,
         )
         prefixed = {f"account.{name}" for name in broken if ":" not in name}
         return replace(whole, broken=broken | prefixed)

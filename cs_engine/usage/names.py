@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cs_engine.language.expression import Grain, Type
-from cs_engine.language.scope import Asked, Column, Literal, NotHere
+from cs_engine.language.expression import EVENT, Grain, Type
+from cs_engine.language.scope import Asked, Column, Literal, NotHere, kept
 from cs_engine.usage.answers import answers_in
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored, Streak
-from cs_engine.usage.windows import Window
+from cs_engine.usage.windows import Kind, Window
 
 Scalar = str | int | float | bool | None
 
@@ -25,6 +25,9 @@ COUNTED: Mapping[str, str] = {
     STREAK: "touches since the last reaction: an opening by a person, a click, a reply, an answer, a talk, or use of the product",
 }
 NOT_BUILT = {"nps"}
+HEADS = frozenset({"account", "contact", "champion", "vars", "event"})
+"""What stands before the dot of a name."""
+NO_EVENT = "event.* is the event that a passage began with: here none does"
 
 
 def milestone_column(milestone: str) -> str:
@@ -64,12 +67,19 @@ class Catalogue:
     """Columns of definitions with problems, and of all that need them: an expression that reads one must not be run."""
     described: Mapping[str, str] = field(default_factory=dict)
     """What each metric, milestone column and segment column is, in words."""
+    happened: dict[str, Window] = field(default_factory=dict, compare=False)
+    """What happened('…') counts, by its words: metrics that conditions define where they stand. Filled as they are compiled."""
     calendars: tuple[str, ...] = ()
     """Names that `in_calendar` may be given."""
 
-    def scope(self, grain: Grain, vars: Mapping[str, Scalar] | None = None, asked: Asked | None = None) -> CatalogueScope:
-        """What names stand for in a condition over that grain's row, in a playbook with those `vars` whose steps ask that."""
-        return CatalogueScope(self, grain, vars or {}, asked=asked)
+    def scope(
+        self, grain: Grain, vars: Mapping[str, Scalar] | None = None, asked: Asked | None = None,
+        event: Mapping[str, Type] | str = NO_EVENT, begun: bool = False,
+    ) -> CatalogueScope:  # fmt: skip
+        """What names stand for in a condition over that grain's row, in a playbook with those `vars` whose steps ask that. `event`: the
+        columns of the event that a passage begins with, or why there is none; `begun`: whether one has begun.
+        """
+        return CatalogueScope(self, grain, vars or {}, event, begun, asked=asked)
 
     def people_scope(self) -> CatalogueScope:
         """For the conditions in project.yaml that say who is champion and who operates: attributes of contacts alone."""
@@ -97,6 +107,8 @@ class Catalogue:
             return Measured(self.windows[column])
         if column == STREAK:
             return Streak()
+        if column in self.happened:
+            return Measured(self.happened[column])
         if column in COUNTED:
             return Counted(column)
         head, _, rest = column.partition(".")
@@ -147,6 +159,8 @@ class CatalogueScope:
     catalogue: Catalogue
     grain: Grain
     vars: Mapping[str, Scalar]
+    event: Mapping[str, Type] | str = NO_EVENT
+    begun: bool = False
     people: bool = False
     asked: Asked | None = None
     """What the steps of the playbook ask; None outside of playbooks."""
@@ -163,10 +177,16 @@ class CatalogueScope:
     def calendars(self) -> Collection[str]:
         return () if self.people else self.catalogue.calendars
 
+    @property
+    def events(self) -> _Events | None:
+        return None if self.people else _Events(self.catalogue, self.grain)
+
     def names(self) -> Collection[str]:
         if self.people:
             return [f"contact.{name}" for name in self.catalogue.attributes.contact]
-        return [*(info.name for info in self.catalogue.names(self.grain)), *(f"vars.{name}" for name in self.vars)]
+        event = () if isinstance(self.event, str) else self.event
+        own = [*(f"vars.{name}" for name in self.vars), *(f"{EVENT}{name}" for name in event)]
+        return [*(info.name for info in self.catalogue.names(self.grain)), *own]
 
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         head, dot, rest = name.partition(".")
@@ -178,7 +198,7 @@ class CatalogueScope:
             case "vars":
                 return Literal(self.vars[rest]) if rest in self.vars else None
             case "event":
-                return NotHere("event.* is part of the language but not built yet")
+                return self._event(name, rest)
             case "contact" if self.grain is Grain.ACCOUNT:
                 return NotHere(
                     "contact.* is known where the subject is a contact, and inside `to:`", f"the account's champion is champion.{rest}"
@@ -190,6 +210,11 @@ class CatalogueScope:
                     return self._column(name, self.catalogue.attributes.account[rest])
                 return self._metric(rest, name if self.grain is Grain.CONTACT else rest)
         return None
+
+    def _event(self, name: str, column: str) -> Column | NotHere | None:
+        if isinstance(self.event, str):
+            return NotHere(self.event, "begin passages with one: `enter: {event: invited}`" if self.event == NO_EVENT else "")
+        return kept(name, self.event[column]) if column in self.event else None
 
     def _column(self, name: str, kind: Type | None) -> Column | None:
         return None if kind is None else Column(name, kind)
@@ -203,4 +228,57 @@ class CatalogueScope:
             return NotHere(f"{metric} is part of the language but not built yet")
         if metric in ("health", "health_band"):
             return NotHere("no health is configured", "describe it in playbooks/health.yaml")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """What a condition may ask of the events of its subject."""
+
+    catalogue: Catalogue
+    grain: Grain
+
+    def scope_of(self, event: str) -> EventScope | NotHere:
+        source, _ = self._named(event)
+        columns = self.catalogue.attributes.events.get(source, {})
+        if "event" not in columns:
+            return NotHere(f"events of {source} have no names", f"name their column in project.yaml: `event:` of {source}")
+        return EventScope(source, columns, self.grain)
+
+    def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
+        source, plain = self._named(event)
+        named = "event = '" + plain.replace("'", "''") + "'"
+        both = f"{named} AND {where}" if where else named
+        every = tuple(sorted({"event", *reads}))
+        self.catalogue.happened[name] = Window(name, Kind.COUNT, source, "", both, None, 0, reads=every)
+        return Column(name, Type.NUMBER)
+
+    def _named(self, event: str) -> tuple[str, str]:
+        """(source, name): `tickets.opened` is of the further source tickets, all else of the usage."""
+        source, dot, name = event.partition(".")
+        return (source, name) if dot and source in self.catalogue.attributes.events else ("usage", event)
+
+
+@dataclass(frozen=True, slots=True)
+class EventScope:
+    """The columns of one event source, for `where`."""
+
+    source: str
+    columns: Mapping[str, Type]
+    grain: Grain = Grain.ACCOUNT
+    milestones: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    calendars: tuple[str, ...] = ()
+    begun: bool = False
+    events: None = None
+    asked: None = None
+
+    def names(self) -> list[str]:
+        return list(self.columns)
+
+    def resolve(self, name: str) -> Column | NotHere | None:
+        if name in self.columns:
+            return Column(name, self.columns[name])
+        if name.partition(".")[0] in HEADS and "." in name:
+            return NotHere("`where` reads the columns of events alone", f"events of {self.source} have {', '.join(self.columns)}")
         return None

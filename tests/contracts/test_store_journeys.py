@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cs_engine.journey import enrolment
 from cs_engine.journey.experiment import Assignment
-from cs_engine.ports import Change, EnrolRequest, ValueSet
+from cs_engine.ports import Change, EnrolRequest, Kept, ValueSet
 from cs_engine.state import SqlStore
 from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, entered, events, line, passage, standing
 
@@ -55,3 +55,16 @@ def test_a_move_writes_how_often_the_step_was_done_again(store: SqlStore) -> Non
     assert standing(store).repeats == 2
     store.commit(Change(moves=[enrolment.parked(standing(store), "settle", LATER)]), LATER)
     assert standing(store).repeats == 0
+
+
+def test_what_a_passage_began_with_is_kept_as_it_was(store: SqlStore) -> None:
+    store.commit(Change([passage("enr_1"), passage("enr_2", subject_id="acc_2")], kept=[Kept("enr_1", '{"event.id": "é"}')]), NOW)
+    store.commit(Change(kept=[Kept("enr_1", "{}")]), LATER)
+    assert store.kept(["enr_1", "enr_2", "enr_9"]) == {"enr_1": '{"event.id": "é"}'}
+    assert store.kept([]) == {}
+
+
+def test_a_twin_that_comes_second_keeps_nothing(store: SqlStore) -> None:
+    store.commit(Change([passage("enr_1", subject_id="acc_1", key="e1")]), NOW)
+    store.commit(Change([passage("enr_2", subject_id="acc_1", key="e1")], kept=[Kept("enr_2", "{}")]), NOW)
+    assert store.kept(["enr_2"]) == {}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cs_engine.instants import to_micros
-from cs_engine.language.expression import Expression, Grain, Type
+from cs_engine.instants import from_micros, to_micros
+from cs_engine.language.expression import Duration, Expression, Grain, Type
+from cs_engine.language.scope import kept as kept_column
+from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports import Facts, Overlay, Usage
 from tests.contracts.usage_world import WRITERS, Account, Contact, Event, Project, World, open_project, write
 
@@ -249,3 +252,63 @@ def test_what_was_learned_later_than_now_is_not_there(tmp_path: Path) -> None:
     assert project.values(NOW, "changes") == {"a1": 2}
     assert project.values(NOW, "people") == {"a1": 2}
     assert project.values(NOW + timedelta(days=1), "changes") == {"a1": 4, "a2": 0, "later": 1}
+
+
+# --- events that passages begin with ---------------------------------------------------------------------------------------
+
+
+def entry(event: str, where: str | None = None) -> EventEntry:
+    columns = {"id": Type.TEXT, "event": Type.TEXT, "at": Type.INSTANT, "amount": Type.NUMBER}
+    found = None if where is None else Expression(where, Grain.ACCOUNT, where, Type.BOOLEAN, ())
+    return EventEntry(event, "usage", found, Duration(7, "days"), columns)
+
+
+def happened(project: Project, asked: EventEntry, grain: Grain, since: datetime, now: datetime = NOW) -> list[tuple[str, str, datetime]]:
+    """(subject, id, at) of each."""
+    with closing(project.usage.facts(now, [], Overlay({}, {}, {}))) as facts:
+        found = facts.occurrences(asked, grain, since)
+        ids = facts.ids(grain)
+        return [(ids[row], id, from_micros(at)) for row, at, id in zip(found.row.tolist(), found.at.tolist(), found.id, strict=True)]
+
+
+def test_events_after_a_time_and_no_later_than_now_are_found_once_by_their_id(project: Project) -> None:
+    hour_ago, week_ago = NOW - timedelta(hours=1), NOW - timedelta(days=8)
+    assert happened(project, entry("opened"), Grain.ACCOUNT, week_ago - timedelta(seconds=1)) == [
+        ("a1", "e1", week_ago),
+        ("a1", "e2", hour_ago),
+    ]
+    assert happened(project, entry("opened"), Grain.CONTACT, week_ago) == [("c1", "e2", hour_ago)]
+    assert happened(project, entry("saved"), Grain.CONTACT, week_ago) == [("c2", "e3", NOW)]
+    assert happened(project, entry("saved"), Grain.ACCOUNT, NOW) == []
+
+
+def test_which_events_count_is_told_by_their_own_columns_and_one_that_fails_does_not(project: Project) -> None:
+    since = NOW - timedelta(days=30)
+    assert [id for _, id, _ in happened(project, entry("opened", "amount > 2"), Grain.ACCOUNT, since)] == ["e1"]
+    assert happened(project, entry("opened", "CAST(event AS INTEGER) > 2"), Grain.ACCOUNT, since) == []
+
+
+def test_what_is_kept_of_an_event_has_its_values_in_their_kind(project: Project) -> None:
+    with closing(project.usage.facts(NOW, [], Overlay({}, {}, {}))) as facts:
+        found = facts.occurrences(entry("opened"), Grain.ACCOUNT, NOW - timedelta(hours=2))
+        kept = json.loads(found.kept[0])
+        assert kept["event.at"] == "2026-03-31T09:00:00.000000Z"
+        assert (kept["event.id"], kept["event.contact"], kept["event.amount"]) == ("e2", "c1", 1.0)
+        column = kept_column("event.amount", Type.NUMBER)
+        condition = Expression("", Grain.ACCOUNT, f"coalesce({column.to_sql()} = changes, false)", Type.BOOLEAN, (column.name, "changes"))
+        passages = facts.passages(Grain.ACCOUNT, np.array([0, 0, 1, -1]), [found.kept[0], '{"event.amount": 3}', "", found.kept[0]])
+        assert passages.holds(condition).tolist() == [False, True, False, False]
+        assert json.loads(passages.seen(condition, np.array([1]))[0]) == {"event.amount": 3, "changes": 3}
+
+
+def test_without_an_id_an_event_is_known_by_who_did_what_when(tmp_path: Path) -> None:
+    config = write(tmp_path, WORLD)
+    sources = config.model_dump(by_alias=True)["sources"]
+    sources["usage"]["id"] = None
+    project = open_project(tmp_path, type(config).model_validate(config.model_dump(by_alias=True) | {"sources": sources}))
+    since = NOW - timedelta(days=30)
+    ids = [id for _, id, _ in happened(project, entry("opened"), Grain.ACCOUNT, since)]
+    assert len(ids) == 3
+    assert len(set(ids)) == 2
+    project.usage.sync()
+    assert [id for _, id, _ in happened(project, entry("opened"), Grain.CONTACT, since)] == ids

@@ -8,7 +8,7 @@ import pytest
 
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.expressions import compile_condition
-from cs_engine.language.functions import ASKED, FUNCTIONS, NOT_BUILT, SUBJECTS
+from cs_engine.language.functions import ASKED, AT_ENTRY, FUNCTIONS, HAPPENED, NOT_BUILT, SUBJECTS
 from cs_engine.language.problems import Place, Problem, Problems
 from cs_engine.language.scope import Asked, Column
 from cs_engine.playbook.draw import mermaid
@@ -69,7 +69,7 @@ def test_what_people_write_is_answered_so(shipped: Project, written: str, said: 
 def test_every_function_is_in_the_table_and_no_other() -> None:
     rows = table(read(PLAYBOOKS), "Function")
     shown = {call.partition("(")[0] for row in rows for call in words(row[0])}
-    assert shown == {*FUNCTIONS, *SUBJECTS, *ASKED}
+    assert shown == {*FUNCTIONS, *SUBJECTS, *ASKED, AT_ENTRY, HAPPENED}
 
 
 def test_every_function_of_the_table_compiles(shipped: Project) -> None:
@@ -81,7 +81,7 @@ def test_every_function_of_the_table_compiles(shipped: Project) -> None:
         problems = Problems()
         kickoff = Column("answer:account/p/kickoff.date:time", Type.INSTANT)
         asked = Asked({"kickoff.date": kickoff}, {"kickoff": Column("done:account/p/kickoff:date", Type.BOOLEAN)})
-        scope = shipped.catalogue.scope(Grain.ACCOUNT, {}, asked)
+        scope = shipped.catalogue.scope(Grain.ACCOUNT, {}, asked, begun=True)
         compile_condition(f"{name}({inside}) is not null", lambda at, length: Place("p.yaml", 1, at + 1, length), scope, problems)
         assert [p.render() for p in problems] == [], call
 

@@ -13,7 +13,23 @@ import numpy as np
 
 from cs_engine.instants import NO_TIME, to_micros
 from cs_engine.language.expression import Expression, Grain, Type
-from cs_engine.ports import AccountRow, ContactRow, Failure, Letter, Mask, Outcome, Overlay, Parcel, Post, Rows, SourceReport, Stock
+from cs_engine.playbook.plan import EventEntry
+from cs_engine.ports import (
+    AccountRow,
+    ContactRow,
+    Failure,
+    Letter,
+    Mask,
+    Occurrences,
+    Outcome,
+    Overlay,
+    Parcel,
+    PassageFacts,
+    Post,
+    Rows,
+    SourceReport,
+    Stock,
+)
 from tests.properties.conditions import MILESTONES, holds
 
 WHEN = {"m0": "account.a0", "m1": "account.a1 and account.a2"}
@@ -145,6 +161,15 @@ class MemoryFacts:
 
     def milestones(self) -> Mapping[str, Mask]:
         return {m: np.array([self._reached(account, m) for account in self._accounts], dtype=np.bool_) for m in MILESTONES}
+
+    def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:
+        raise NotImplementedError("conditions ask for nothing of the past in these towns")
+
+    def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
+        raise NotImplementedError("passages begin with conditions in these towns")
+
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> PassageFacts:
+        raise NotImplementedError("conditions are over subjects in these towns")
 
     def close(self) -> None:
         """Nothing is open."""

@@ -140,7 +140,8 @@ class World:
         self._shelf = shelf
         self.accounts: dict[str, dict[str, str]] = {}
         self.contacts: dict[str, dict[str, str]] = {}
-        self.events: list[tuple[str, str, str, str]] = []
+        self.events: list[dict[str, str]] = []
+        self.usage_columns: tuple[str, ...] = USAGE
         self.account_columns: tuple[str, ...] = ACCOUNT
         self.contact_columns: tuple[str, ...] = CONTACT
         self._open = ExitStack()
@@ -181,9 +182,10 @@ class World:
         self._data_changed = True
         return self
 
-    def uses(self, account: str = "acme", *at: datetime, contact: str = "", event: str = "used") -> World:
-        """Usage at those moments (default: day 0, 9:00)."""
-        self.events += [(account, contact, event, moment.isoformat()) for moment in at or (day(0, 9),)]
+    def uses(self, account: str = "acme", *at: datetime, contact: str = "", event: str = "used", **columns: str) -> World:
+        """Usage at those moments (default: day 0, 9:00). Further columns are named in `usage_columns` before."""
+        shared = {"account_id": account, "contact_id": contact, "event": event, **columns}
+        self.events += [{**shared, "occurred_at": moment.isoformat()} for moment in at or (day(0, 9),)]
         self._data_changed = True
         return self
 
@@ -331,7 +333,7 @@ class World:
         for name, columns, rows in (
             ("accounts", self.account_columns, [[row.get(c, "") for c in self.account_columns] for row in self.accounts.values()]),
             ("contacts", self.contact_columns, [[row.get(c, "") for c in self.contact_columns] for row in self.contacts.values()]),
-            ("usage", USAGE, [list(event) for event in self.events]),
+            ("usage", self.usage_columns, [[event.get(c, "") for c in self.usage_columns] for event in self.events]),
         ):
             with (self.root / "data" / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([columns, *rows])

@@ -39,6 +39,8 @@ class FactsScope:
         {"kickoff": Column("done:account/p/kickoff:date", Type.BOOLEAN), "survey": Column("done:s", Type.BOOLEAN)},
         ("welcome",),
     )
+    begun = True
+    events = None
 
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         if name in COLUMNS:

@@ -131,11 +131,6 @@ def test_a_key_of_project_yaml_that_is_not_built_says_so(folder: Folder, key: st
     ]
 
 
-def test_entering_by_event_is_not_built(folder: Folder) -> None:
-    (said,) = folder.steps("- stop", "enter: {event: invited}\n").said()
-    assert said.startswith("2:8 error P104")
-
-
 @pytest.mark.parametrize("key", sorted(KINDS["email"].LATER))
 def test_a_step_key_that_is_not_built_says_so(folder: Folder, key: str) -> None:
     (said,) = folder.steps(f"- id: a\n  email: onboarding/welcome\n  {key}: csm").said()

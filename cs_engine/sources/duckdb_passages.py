@@ -1,0 +1,127 @@
+"""Facts of passages: each one's subject beside what was kept when it began. In the database of one tick's facts, set-wise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import duckdb
+import numpy as np
+
+from cs_engine.instants import NEVER, NO_TIME
+from cs_engine.language.expression import OF_PASSAGE, Expression, Grain, Type
+from cs_engine.language.scope import pointer
+from cs_engine.ports import Mask, Rows
+from cs_engine.sources.sql import iso, listed, quoted, text
+from cs_engine.usage.answers import said
+
+
+class Tables(Protocol):
+    """The facts tables that passages are laid beside."""
+
+    db: duckdb.DuckDBPyConnection
+
+    def need(self, grain: Grain, columns: Iterable[str]) -> None:
+        """Makes sure that the table has these columns."""
+
+    def readable(self, grain: Grain, columns: Iterable[str]) -> bool:
+        """Whether all of them are defined, and soundly."""
+
+    def type_of(self, grain: Grain, column: str) -> Type: ...
+
+    def account_of_contact(self) -> Rows: ...
+
+    def tell(self, sql: str) -> None:
+        """Makes the days known that an expression asks for."""
+
+    def fail(self, what: str, error: duckdb.Error | None) -> None:
+        """Notes that something an author wrote fails. None: it reads what is not there."""
+
+
+class DuckdbPassages:
+    """Implements `ports.PassageFacts`. What fails on some value is blank, or false, there."""
+
+    def __init__(self, tables: Tables, grain: Grain, rows: Rows, kept: Sequence[str]) -> None:
+        self._tables, self._grain = tables, grain
+        self._rows = np.asarray(rows, np.int64)
+        self._kept = np.array([one or "{}" for one in kept], dtype=object)
+        self._masks: dict[str, Mask] = {}
+
+    def holds(self, condition: Expression) -> Mask:
+        if condition.sql not in self._masks:
+            found = self._column(condition, f"coalesce(TRY({condition.sql}), false)", False)
+            self._masks[condition.sql] = np.asarray(found, np.bool_)
+        return self._masks[condition.sql]
+
+    def times(self, expression: Expression) -> Rows:
+        return np.asarray(self._column(expression, f"coalesce(epoch_us(TRY({expression.sql})), {NO_TIME})", NEVER), np.int64)
+
+    def texts(self, expression: Expression) -> list[str]:
+        value = f"TRY({expression.sql})"
+        shown = iso(value) if expression.type is Type.INSTANT else f"CAST({value} AS VARCHAR)"
+        return list(self._column(expression, f"coalesce({shown}, '')", ""))
+
+    def seen(self, expression: Expression, which: Rows) -> list[str]:
+        parts = []
+        for name in expression.names:
+            if name.startswith(OF_PASSAGE):
+                value = f'json_extract("#kept", {pointer(name)})'
+            else:
+                value = iso(quoted(name)) if self._tables.type_of(self._grain, name) is Type.INSTANT else quoted(name)
+            parts.append(f"{text(said(name))}, {value}")
+        found = self._column(expression, f"CAST(json_object({listed(parts)}) AS VARCHAR)", "")
+        return [found[i] for i in which.tolist()]
+
+    def contacts(self, condition: Expression) -> tuple[Rows, Rows]:
+        nobody = np.zeros(0, np.int64)
+        if not self._ready(condition):
+            return nobody, nobody
+        accounts = self._rows
+        if self._grain is Grain.CONTACT:
+            accounts = np.where(self._rows >= 0, self._tables.account_of_contact()[self._rows], -1)
+        with self._given(accounts):
+            sql = (
+                f'SELECT "#i", "#row" FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p JOIN contact_facts AS f '
+                f'ON f."#account_row" = p."#at") WHERE coalesce(TRY({condition.sql}), false) ORDER BY 1, 2'
+            )
+            found = self._fetched(condition, lambda: self._tables.db.execute(sql).fetchnumpy())
+        return (nobody, nobody) if found is None else (found["#i"].astype(np.int64), found["#row"].astype(np.int64))
+
+    def _column(self, expression: Expression, shown: str, lost: Any) -> list[Any]:
+        """One value a passage, in their order; `lost` for all when it cannot be asked."""
+        if not self._ready(expression):
+            return [lost] * len(self._rows)
+        with self._given(self._rows):
+            sql = (
+                f'SELECT {shown} FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p LEFT JOIN {self._grain.table} AS f '
+                f'ON f."#row" = p."#at") ORDER BY "#i"'
+            )
+            found = self._fetched(expression, lambda: self._tables.db.execute(sql).fetchall())
+        return [lost] * len(self._rows) if found is None else [row[0] for row in found]
+
+    def _ready(self, expression: Expression) -> bool:
+        """Whether all that it reads of the facts is there; makes it so."""
+        names = [name for name in expression.names if not name.startswith(OF_PASSAGE)]
+        if not self._tables.readable(expression.grain, names):
+            self._tables.fail(expression.text, None)
+            return False
+        self._tables.need(expression.grain, names)
+        self._tables.tell(expression.sql)
+        return True
+
+    def _fetched(self, expression: Expression, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except duckdb.Error as error:
+            self._tables.fail(expression.text, error)
+            return None
+
+    @contextmanager
+    def _given(self, at: Rows) -> Iterator[None]:
+        db = self._tables.db
+        db.register("passages", {"#i": np.arange(len(at)), "#at": at, "#kept": self._kept})
+        try:
+            yield
+        finally:
+            db.unregister("passages")
