@@ -69,5 +69,13 @@ class PrefectDown(CsEngineError):
     """Prefect's server does not answer."""
 
 
+class OnItsWay(WrongUse):
+    """What was to be taken back is on its way, or nobody knows whether it has left."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        super().__init__(f"a message of {step} is on its way: it cannot be taken back", "see `cs-engine why`; name a later step")
+
+
 class LostRace(CsEngineError):
     """Another run changed these rows first; load them and decide again."""

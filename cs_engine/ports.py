@@ -16,6 +16,7 @@ from cs_engine.journey.caps import History
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
+from cs_engine.journey.step_orders import StepOrder
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.plan import EventEntry
 
@@ -337,6 +338,18 @@ class Kept(NamedTuple):
     """JSON by the names that conditions use: `event.area`."""
 
 
+class OrderedStep(NamedTuple):
+    """An order, and the passage as it stood when the order was decided on: its guard."""
+
+    order: StepOrder
+    playbook: str
+    account_id: str
+    subject_id: str
+    standing: str
+    """The step where it stands."""
+    since: Micros
+
+
 class Change(NamedTuple):
     """What one batch of decisions does, in one transaction."""
 
@@ -480,6 +493,16 @@ class Store(Protocol):
 
     def request(self, given: Sequence[EnrolRequest]) -> None:
         """Keeps them until the playbook's next tick; again is nothing."""
+
+    def order_steps(self, given: Sequence[OrderedStep], now: Micros) -> list[bool]:
+        """All or none: takes back what is planned of those steps, and keeps the orders. False for one that stands already. Raises
+        LostRace when a passage has moved on, OnItsWay when a message of its step cannot be taken back.
+        """
+
+    def step_orders(self) -> list[StepOrder]:
+        """Those of all active passages."""
+
+    def step_orders_of(self, account_id: str, playbook: str) -> list[StepOrder]: ...
 
     def requests(self, playbook: str) -> dict[str, str]:
         """Subject -> by whom it was enrolled, of those that wait."""

@@ -24,6 +24,8 @@ COMMANDS = {
     "approve": "Let go what a guard holds since a run.",
     "touch": "Log a call, mail or meeting of your own.",
     "ledger": "What went to an account and what came back; whom persistence has lost.",
+    "skip": "Skip one account's next step in a playbook.",
+    "postpone": "Let one account's next step in a playbook wait.",
     "preview": "The e-mail or alert as that customer or CSM would get it.",
     "why": "Why a playbook did, or did not, do what it did for an account.",
     "draw": "A playbook as a diagram (Mermaid).",

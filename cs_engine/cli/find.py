@@ -52,3 +52,10 @@ def the_step(plan: Plan, step: str) -> AnyStep:
         known = [s.id for s in plan.steps]
         raise WrongUse(f"{plan.playbook} has no step {step!r}", did_you_mean(step, known) or f"one of: {', '.join(known)}")
     return found
+
+
+def one_of_us(project: Project, email: str) -> None:
+    """That the e-mail is of somebody in team.yaml, or ''. Raises WrongUse."""
+    known = [person.email for person in project.team.staff]
+    if email and email.lower() not in {one.lower() for one in known}:
+        raise WrongUse("team.yaml has nobody with that e-mail", did_you_mean(email, known) or "write one that stands there")

@@ -6,7 +6,7 @@ sending step in it: a passage stands there until its last message has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cs_engine.instants import NO_TIME, Micros
 from cs_engine.language.expression import Duration, Expression
 from cs_engine.playbook.plan import (
+    AnyStep,
     Branch,
     Cta,
     Edge,
@@ -60,6 +61,10 @@ class Cohort:
     repeats: Ints
     """How often each has done its step again."""
     arriving: bool = False
+    skips: Mapping[str, Mask] = field(default_factory=dict)
+    """Step -> for whom somebody ordered that it is skipped."""
+    waits: Mapping[str, Mask] = field(default_factory=dict)
+    """Step -> for whom somebody ordered that it does not end before a time that has not come."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -189,11 +194,7 @@ class _Walker:
 
     def _at(self, position: int, members: Ints) -> None:
         step = self.plan.steps[position]
-        if step.only_if is not None:
-            fresh = self.arriving[members]
-            passing = fresh & ~self._holds(step.only_if, members)
-            self._go(members[passing], step.id, step.next, "if", step.only_if)
-            members = members[~passing]
+        members = self._stopping(step, members)
         if not len(members):
             return
         match step:
@@ -222,6 +223,23 @@ class _Walker:
                 self._finish(members, step.id, "done", "stop")
             case _:
                 assert_never(step)
+
+    def _stopping(self, step: AnyStep, members: Ints) -> Ints:
+        """Those who do the step: the others pass it by, by order or by its `if`, or are to wait a while longer."""
+        if (skipped := self.cohort.skips.get(step.id)) is not None:
+            leaving = members[skipped[members]]
+            since = np.where(self.arriving[leaving], self.out.since[leaving], self.view.now)
+            self._go(leaving, step.id, step.skip if isinstance(step, WaitDate) else step.next, "skip", since=since)
+            members = members[~skipped[members]]
+        if step.only_if is not None:
+            fresh = self.arriving[members]
+            passing = fresh & ~self._holds(step.only_if, members)
+            self._go(members[passing], step.id, step.next, "if", step.only_if)
+            members = members[~passing]
+        if (waiting := self.cohort.waits.get(step.id)) is not None and isinstance(step, Wait | WaitUntil | WaitDate):
+            self._rest(members[waiting[members]], step.id)
+            members = members[~waiting[members]]
+        return members
 
     def _send(self, step: Sending, members: Ints) -> None:
         fresh = self.arriving[members]

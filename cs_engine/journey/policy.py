@@ -13,6 +13,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
 from cs_engine.journey.orders import PAUSED
+from cs_engine.journey.step_orders import POSTPONED
 from cs_engine.journey.touch import LOST
 
 HOLD = "hold"
@@ -62,6 +63,8 @@ class Request:
     """From when on it is not sent any more."""
     lost: bool = False
     """Whether it goes to a contact that our persistence has lost."""
+    not_before: Micros | None = None
+    """Until when somebody postponed it."""
     hold: bool = False
     """Whether the playbook or the project holds customer mail now."""
     paused: bool = False
@@ -99,6 +102,8 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
         return message.skipped(request.id, request.state, "recipient_gone")
     if request.expires_at is not None and request.expires_at <= to_micros(at):
         return message.skipped(request.id, request.state, "expired")
+    if request.not_before is not None and request.not_before > to_micros(at):
+        return message.held(request.id, request.state, POSTPONED, request.not_before)
     if _to_customer(request):
         if not request.address:
             return message.skipped(request.id, request.state, "no_address")

@@ -32,6 +32,8 @@ _MOST_RACES = 5
 def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
     """(step, who stands there), in the plan's order: nobody who has moved in this tick already."""
     everyone = hold(tick, plan, tick.engine.store.standing(plan.playbook, plan.digest, tick.at))
+    # Read after the passages: an order that is given from now on moves their revision, and the tick decides again.
+    tick.look_again()
     order = {step.id: i for i, step in enumerate(plan.steps)}
     everyone.sort(key=lambda s: order.get(s.step, len(order)))
     return [(step, list(group)) for step, group in groupby(everyone, key=attrgetter("step"))]
@@ -55,6 +57,7 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
     except LostRace:
         if not races:
             raise
+        tick.look_again()
         known = {who.id for who in members}
         fresh = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
         _advance_batch(tick, plan, step, [who for who in fresh if who.id in known and who.step == step], races - 1)
@@ -96,7 +99,10 @@ def _end(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], 
 
 def cohort_of(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> Cohort:
     """Those who stand at that step, as the walk wants them: column by column."""
+    skips, waits = _ordered(tick, members)
     return Cohort(
+        skips=skips,
+        waits=waits,
         step=step,
         row=tick.rows_of(plan.subject, [who.subject_id for who in members]),
         since=np.array([who.since for who in members], np.int64),
@@ -107,6 +113,19 @@ def cohort_of(tick: TickContext, plan: Plan, step: str, members: Sequence[Standi
         control=np.array([who.control for who in members], np.bool_),
         repeats=np.array([who.repeats for who in members], np.int64),
     )
+
+
+def _ordered(tick: TickContext, members: Sequence[Standing]) -> tuple[dict[str, Mask], dict[str, Mask]]:
+    """Over the members, by step: whose step is skipped, and whose does not end yet."""
+    skips: dict[str, Mask] = {}
+    waits: dict[str, Mask] = {}
+    orders = tick.step_orders
+    for i, who in enumerate(members) if orders else ():
+        for step, order in orders.get(who.id, {}).items():
+            if order.kind == "skip" or order.until > tick.at:
+                mask = (skips if order.kind == "skip" else waits).setdefault(step, np.zeros(len(members), dtype=bool))
+                mask[i] = True
+    return skips, waits
 
 
 def moves_of(result: Walk, members: Sequence[Standing], moved: Mask | None = None) -> list[enrolment.Move]:

@@ -47,12 +47,22 @@ class PlanRules:
         mask = self._tick.facts.mask(rule)
         return [bool(row >= 0 and mask[row]) for row in rows.tolist()]
 
+    def not_before(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
+        """For each until when somebody postponed its step; None: nobody did."""
+        return [self._not_before(candidate) for candidate in candidates]
+
+    def _not_before(self, candidate: Candidate) -> Micros | None:
+        order = self._tick.step_orders.get(candidate.enrolment_id, {}).get(candidate.step)
+        return order.until if order is not None and order.kind == "postpone" and candidate.kind != "cta_update" else None
+
     def _expiry(self, candidate: Candidate) -> Micros | None:
         plan = self._tick.plans.get(candidate.digest)
         step = plan.step(candidate.step) if plan is not None and candidate.kind != "cta_update" else None
         if plan is None or not isinstance(step, SendingStep) or step.expires is None:
             return None
-        key = (candidate.planned_at, step.expires)
+        # What somebody postponed keeps from then on as long as it would have.
+        began = max(candidate.planned_at, self._not_before(candidate) or 0)
+        key = (began, step.expires)
         if key not in self._ends:
-            self._ends[key] = int(self._tick.view(plan).after(np.array([candidate.planned_at]), step.expires)[0])
+            self._ends[key] = int(self._tick.view(plan).after(np.array([began]), step.expires)[0])
         return self._ends[key]

@@ -16,6 +16,7 @@ from cs_engine.journey import experiment
 from cs_engine.journey.decide import Ints, Own, View
 from cs_engine.journey.guards import Guards, Limits
 from cs_engine.journey.orders import Orders
+from cs_engine.journey.step_orders import StepOrder, by_passage
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
@@ -72,12 +73,24 @@ class TickContext:
     next_due: dict[str, Micros] = field(default_factory=dict)
     _assigned: dict[str, dict[str, str]] = field(default_factory=dict)
     """Split -> account -> arm, as kept before this tick."""
+    _step_orders: dict[str, dict[str, StepOrder]] | None = None
     _holdouts: dict[str, float] | None = None
     at: Micros = field(init=False)
     """`now` as an instant."""
 
     def __post_init__(self) -> None:
         self.at = to_micros(self.now)
+
+    @property
+    def step_orders(self) -> dict[str, dict[str, StepOrder]]:
+        """Passage -> what somebody ordered for its steps."""
+        if self._step_orders is None:
+            self._step_orders = by_passage(self.engine.store.step_orders())
+        return self._step_orders
+
+    def look_again(self) -> None:
+        """Others have changed what was read: orders for steps are read anew."""
+        self._step_orders = None
 
     @property
     def holdouts(self) -> dict[str, float]:

@@ -178,8 +178,8 @@ class _Lane:
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
         expiries, holds, orders = self._plans.expiries(candidates), self._plans.holds(candidates), self._tick.orders
         paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
-        lost = self._plans.lost(candidates)
-        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, strict=True)]
+        lost, not_before = self._plans.lost(candidates), self._plans.not_before(candidates)
+        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, not_before, strict=True)]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -308,12 +308,13 @@ class _Lane:
 
 
 def request_of(
-    c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False
+    c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False,
+    not_before: Micros | None = None,
 ) -> Request:  # fmt: skip
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
-        expires_at=expires_at, hold=hold, paused=paused, lost=lost,
+        expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration."""
 
 metadata = MetaData()
@@ -258,6 +258,19 @@ answers = Table(
 )
 Index("answers_of_enrolment", answers.c.enrolment_id, answers.c.step, answers.c.field, answers.c.line)
 Index("answers_of_playbook", answers.c.playbook, answers.c.enrolment_id)
+
+step_orders = Table(
+    "step_orders",
+    metadata,
+    _text("enrolment_id"),
+    _text("step"),
+    _text("kind"),
+    _at("until"),
+    _at("at"),
+    _text("by"),
+    _text("reason"),
+    PrimaryKeyConstraint("enrolment_id", "step"),
+)
 
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 

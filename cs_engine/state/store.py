@@ -13,6 +13,7 @@ from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
+from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports import (
     AccountRow,
     Answer,
@@ -29,6 +30,7 @@ from cs_engine.ports import (
     LossCount,
     MessageView,
     OpenCta,
+    OrderedStep,
     PlaybookState,
     Tick,
     Touched,
@@ -51,6 +53,7 @@ from cs_engine.state import (
     people,
     plans,
     requests,
+    step_orders,
     suppressions,
     tallies,
     ticks,
@@ -209,6 +212,18 @@ class SqlStore:
     def request(self, given: Sequence[EnrolRequest]) -> None:
         with self.database.write() as tx:
             requests.put(tx, given)
+
+    def order_steps(self, given: Sequence[OrderedStep], now: Micros) -> list[bool]:
+        with self.database.write() as tx:
+            return [step_orders.give(tx, one, now) for one in given]
+
+    def step_orders(self) -> list[StepOrder]:
+        with self.database.read() as tx:
+            return step_orders.of_active(tx)
+
+    def step_orders_of(self, account_id: str, playbook: str) -> list[StepOrder]:
+        with self.database.read() as tx:
+            return step_orders.of_account(tx, account_id, playbook)
 
     def requests(self, playbook: str) -> dict[str, str]:
         with self.database.read() as tx:

@@ -1,0 +1,127 @@
+"""Somebody of us skips or postpones one account's step: decided on what stands, written under its guard, else decided again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cs_engine.errors import LostRace, WrongUse
+from cs_engine.instants import Micros, to_micros
+from cs_engine.journey.message import State
+from cs_engine.journey.step_orders import StepOrder, ahead, can_wait, next_step
+from cs_engine.language.problems import did_you_mean
+from cs_engine.playbook.bundle import compile_bundle
+from cs_engine.playbook.plan import Plan
+from cs_engine.ports import EnrolmentView, OrderedStep
+from cs_engine.run.context import Engine
+
+_MOST_RACES = 5
+
+
+class Ordered(NamedTuple):
+    """What became of an order for one passage."""
+
+    subject: str
+    step: str
+    fresh: bool
+    """False: it stood already, and nothing was changed."""
+
+
+def skip(engine: Engine, account: str, playbook: str, step: str | None, reason: str, by: str = "") -> list[Ordered]:
+    """Skips the step for every passage of the account that is inside: the next one with an effect when `step` is None. What is planned of
+    it and has not left is skipped at once; the passage goes on in the next tick. Raises WrongUse when there is nothing to skip.
+    """
+    return _order(engine, account, playbook, step, lambda whose, name: StepOrder(whose, name, "skip", 0, moment(engine), by, reason))
+
+
+def postpone(engine: Engine, account: str, playbook: str, step: str | None, until: Micros, reason: str, by: str = "") -> list[Ordered]:
+    """The step's message, or the wait, does not go or end before `until`. Raises WrongUse when there is nothing to postpone."""
+    at = moment(engine)
+    if until <= at:
+        raise WrongUse("that time has passed: nothing was postponed", "name a later one")
+    return _order(engine, account, playbook, step, lambda whose, name: StepOrder(whose, name, "postpone", until, at, by, reason))
+
+
+def moment(engine: Engine) -> Micros:
+    """When an order is given: the last tick's now, which a span may have left in the past, else the clock's."""
+    last = engine.store.last_tick()
+    return to_micros(engine.wall.now()) if last is None else last
+
+
+def _order(engine: Engine, account: str, playbook: str, step: str | None, make: Callable[[str, str], StepOrder]) -> list[Ordered]:
+    for left in reversed(range(_MOST_RACES)):
+        given = _decided(engine, account, playbook, step, make)
+        try:
+            fresh = engine.store.order_steps(given, given[0].order.at)
+        except LostRace:
+            if not left:
+                raise
+            continue
+        return [Ordered(one.subject_id, one.order.step, new) for one, new in zip(given, fresh, strict=True)]
+    raise LostRace
+
+
+def _decided(engine: Engine, account: str, playbook: str, step: str | None, make: Callable[[str, str], StepOrder]) -> list[OrderedStep]:
+    """The orders for those passages of the account that they mean something to."""
+    store = engine.store
+    inside = [passage for passage in store.enrolments_of(account, playbook) if passage.state == "active"]
+    if not inside:
+        raise WrongUse(f"{account} is not inside {playbook}: there is nothing to order", f"cs-engine why {account} {playbook}")
+    under_way: dict[tuple[str, str], bool] = {}
+    for message in store.messages_of(account, playbook):
+        key = (message.enrolment_id, message.step)
+        under_way[key] = under_way.get(key, False) or not State(message.state).settled
+    standing = {(order.enrolment_id, order.step): order for order in store.step_orders_of(account, playbook)}
+    given, refused = [], []
+    for passage in inside:
+        try:
+            plan = _plan(engine, passage)
+            here = standing.get((passage.id, passage.step))
+            # A step that was skipped and has not been left yet is still the next one: the same order again is the same.
+            ended = under_way.get((passage.id, passage.step)) is False and (here is None or here.kind != "skip")
+            order = make(passage.id, _meant(plan, passage, step, ended))
+            _check(plan, order, standing.get((order.enrolment_id, order.step)))
+        except WrongUse as wrong:
+            refused.append(wrong)
+        else:
+            given.append(OrderedStep(order, playbook, account, passage.subject_id, passage.step, passage.since))
+    if not given:
+        raise refused[0]
+    return given
+
+
+def _meant(plan: Plan, passage: EnrolmentView, step: str | None, ended: bool) -> str:
+    """The step that is meant. `ended`: the messages of the step where it stands have been settled."""
+    still = ahead(plan, passage.step, ended)
+    if step is None:
+        found = next_step(plan, passage.step, ended)
+        if found is None:
+            if not still:
+                raise WrongUse(f"it stands at {passage.step}, and nothing is left to come", "it ends by itself")
+            raise WrongUse(f"it stands at {passage.step}, and what comes next is not decided yet", f"name one: {', '.join(still)}")
+        return found
+    if step in still:
+        return step
+    known = [one.id for one in plan.steps]
+    if step not in known:
+        raise WrongUse(f"{plan.playbook} has no step {step!r}", did_you_mean(step, known) or f"one of: {', '.join(known)}")
+    raise WrongUse(f"{step} is behind it: it stands at {passage.step}", f"still to come: {', '.join(still) or 'nothing'}")
+
+
+def _check(plan: Plan, order: StepOrder, before: StepOrder | None) -> None:
+    step = plan.step(order.step)
+    if order.kind == "postpone" and step is not None and not can_wait(step):
+        raise WrongUse(f"{order.step} sends nothing and is no wait: it cannot be postponed", "postpone the wait before it, or skip it")
+    if order.kind == "postpone" and before is not None and before.kind == "skip":
+        raise WrongUse(f"{order.step} is skipped already: it cannot be postponed", "name a later step")
+
+
+def _plan(engine: Engine, passage: EnrolmentView) -> Plan:
+    """The version that the passage is on."""
+    for plan in engine.project.plans.values():
+        if plan.digest == passage.digest:
+            return plan
+    older, problems = compile_bundle(engine.store.bundle(passage.digest), engine.project)
+    if older is None:
+        raise WrongUse(f"the version that it is on no longer compiles: {problems[0].message}", "cs-engine check")
+    return older

@@ -1,0 +1,45 @@
+"""`skip` and `postpone`, as a shell sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Call
+
+WHY = ("--reason", "spoke to them")
+
+
+def test_what_somebody_ordered_is_said_by_why_with_who_and_the_reason(project: Path, call: Call) -> None:
+    said = call("skip", "acc0", "welcome-all", *WHY, "--by-whom", "alex@vendor.example")
+    assert said.code == 0, said.err
+    assert "is skipped for acc0." in said.out
+    assert "already: nothing was changed" in call("skip", "acc0", "welcome-all", *WHY).out
+    assert "skip_ordered alex@vendor.example: spoke to them" in " ".join(call("why", "acc0", "welcome-all").out.split())
+
+
+def test_a_step_waits_until_a_time_or_for_a_span(project: Path, call: Call) -> None:
+    assert "until 2026-03-05T10:00Z" in call("postpone", "acc0", "welcome-all", "--by", "3 days", *WHY).out
+    assert "until 2026-04-01T00:00Z" in call("postpone", "acc0", "welcome-all", "--until", "2026-04-01", *WHY).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("skip", "acc0", "welcome-all"), "--reason"),
+        (("skip", "acc99", "welcome-all", *WHY), "not inside"),
+        (("skip", "acc0", "wach", *WHY), 'did you mean "watch"?'),
+        (("skip", "acc0", "welcome-all", "nothing", *WHY), "has no step"),
+        (("skip", "acc0", "welcome-all", *WHY, "--by-whom", "who@vendor.example"), "team.yaml has nobody"),
+        (("skip", "acc0", "watch", *WHY), "nothing is left to come"),
+        (("postpone", "acc0", "welcome-all", *WHY), "say until when"),
+        (("postpone", "acc0", "welcome-all", *WHY, "--by", "3 moons"), "no length of time"),
+        (("postpone", "acc0", "welcome-all", *WHY, "--until", "2020-01-01"), "has passed"),
+        (("postpone", "acc0", "welcome-all", *WHY, "--until", "2026-04-01", "--by", "3 days"), "say until when"),
+    ],
+)
+def test_what_cannot_be_ordered_is_refused_with_a_mend(project: Path, call: Call, arguments: tuple[str, ...], said: str) -> None:
+    done = call(*arguments)
+    assert done.code == 2
+    assert said in done.err
