@@ -10,10 +10,13 @@ import click
 from cs_engine.cli.show import as_json, format_option, progress
 
 
-@click.command("check", epilog="\b\nExamples:\n  cs-engine check\n  cs-engine check --format json | jq '.[].code'")
+@click.command("check", epilog="\b\nExamples:\n  cs-engine check\n  cs-engine check --fix\n  cs-engine check --format json | jq '.[].code'")
+@click.option("--fix", is_flag=True, help="Mends what is certain first, in place, and shows the difference.")
 @format_option
-def command(form: str) -> None:
+def command(form: str, fix: bool) -> None:
     """Every problem with file, line, column, code and a mend; exit 1 if any is an error."""
+    if fix:
+        _fix(form)
     # On a terminal only: whoever reads a pipe wants the problems.
     with progress(quiet=form == "json" or not sys.stderr.isatty()) as bar:
         bar.add_task("Checking the project", total=None)
@@ -35,6 +38,16 @@ def command(form: str) -> None:
         done = f"{len(project.plans) + len(project.broken)} playbooks checked: {len(errors)} error(s), {warnings} warning(s)."
         click.echo(done + (" Mend the errors, then check again." if errors else " Next: cs-engine run --dry-run"))
     raise click.exceptions.Exit(1 if errors else 0)
+
+
+def _fix(form: str) -> None:
+    from cs_engine import settings
+    from cs_engine.cli.fix import fix_all
+    from cs_engine.errors import WrongUse
+
+    if form == "json":
+        raise WrongUse("--fix shows a difference, not JSON", "run cs-engine check --fix, then cs-engine check --format json")
+    fix_all(settings.load().root)
 
 
 def _text(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from cs_engine.language.problems import Place, Problems, did_you_mean
+from cs_engine.language.problems import Edit, Place, Problems, did_you_mean
 
 KEYS = ("subject", "preheader", "source")
 _FENCE = "---"
@@ -108,7 +108,13 @@ def _field(file: str, number: int, line: str, fields: dict[str, Span], problems:
         problems.add(where, "T306", f'unknown key "{key}" in front matter', mend or f"known are {', '.join(KEYS)}")
         return next((known for known in KEYS if f'"{known}"' in mend), "")
     if colon != ":":
-        problems.add(where.at(match.start(2) - match.start(1)), "T305", "a full-width colon", 'write ":"')
+        problems.add(
+            where.at(match.start(2) - match.start(1)),
+            "T305",
+            "a full-width colon",
+            'write ":"',
+            edit=Edit(where.at(match.start(2) - match.start(1)), colon, ":"),
+        )
     elif key in fields:
         problems.add(where, "T307", f'"{key}" stands twice', f"it stands in line {fields[key].line} already")
     else:

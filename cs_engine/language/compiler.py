@@ -76,9 +76,9 @@ class Compiler:
             return self.refuse(node, "X203", "this is not supported in an expression")
         return rule(node)
 
-    def refuse(self, node: exp.Expr, code: str, message: str, mend: str = "") -> Value:
+    def refuse(self, node: exp.Expr, code: str, message: str, mend: str = "", edit: str | None = None) -> Value:
         start, end = self.span(node)
-        self.report.add(start, end, code, message, mend)
+        self.report.add(start, end, code, message, mend, edit)
         return Value("NULL", None, start, end, self.report.text[start:end], broken=True)
 
     def span(self, node: exp.Expr) -> tuple[int, int]:
@@ -195,9 +195,9 @@ class Compiler:
         if other.type in (Type.TEXT, Type.UNKNOWN) and _NAME_MENDS.get(words.lower()) != _IS_NULL:
             near = did_you_mean(words, self.scope.names())
             mend = f"write '{words}'" + (f", or {near}" if near else "")
-            return self.refuse(node, "X207", f"nothing is called {words}; text goes in single quotes", mend)
+            return self.refuse(node, "X207", f"nothing is called {words}; text goes in single quotes", mend, None if near else f"'{words}'")
         if other.type is Type.BOOLEAN and (said := yes_or_no(words)) is not None:
-            return self.refuse(node, "X209", f"`{words}` is not of this language", f"write {str(said).lower()}")
+            return self.refuse(node, "X209", f"`{words}` is not of this language", f"write {str(said).lower()}", str(said).lower())
         return self.value(node)
 
     # Comparisons
@@ -210,7 +210,8 @@ class Compiler:
         if operator in ("=", "<>") and (word := self._blank_word(node.expression)):
             left, (start, end) = self._whole(self.value(node.this), node.this), self.span(node.expression)
             at = self._operation(left, Value("NULL", None, start, end))
-            self.report.add(*at, "X211", f"nothing is called {word}", "write is null" if operator == "=" else "write is not null")
+            null = "is null" if operator == "=" else "is not null"
+            self.report.add(*at, "X211", f"nothing is called {word}", f"write {null}", null)
             return replace(self.made("NULL", Type.BOOLEAN, left), broken=True)
         left, right = self._pair(node.this, node.expression)
         left, right = self._whole(left, node.this), self._whole(right, node.expression)
@@ -219,7 +220,7 @@ class Compiler:
             start, end = self._operation(left, right)
             if right.type is not None:
                 start, mend = left.start, f"{right.words} {mend}"
-            self.report.add(start, end, "X214", f"nothing is ever {operator} null", f"write {mend}")
+            self.report.add(start, end, "X214", f"nothing is ever {operator} null", f"write {mend}", mend)
             return replace(self.made("NULL", Type.BOOLEAN, left, right), broken=True)
         agreed = self.agree(left, right, operator)
         if agreed is None:

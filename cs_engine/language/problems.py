@@ -27,6 +27,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What mends a problem for certain: `text` in place of `was`, which begins at `place` and lies on one line."""
+
+    place: Place
+    was: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong. `code` is a letter and three digits (see docs/problems.md); `mend` says what to write instead, or ''."""
 
@@ -35,6 +44,8 @@ class Problem:
     message: str
     mend: str = ""
     level: Level = Level.ERROR
+    edit: Edit | None = field(default=None, compare=False)
+    """What `check --fix` does about it; None where it takes a person to tell."""
 
     def as_json(self) -> dict[str, str | int]:
         """The object of `cs-engine check --format json`."""
@@ -78,8 +89,8 @@ class Problems:
 
     found: list[Problem] = field(default_factory=list)
 
-    def add(self, place: Place, code: str, message: str, mend: str = "", level: Level = Level.ERROR) -> None:
-        problem = Problem(place, code, message, mend, level)
+    def add(self, place: Place, code: str, message: str, mend: str = "", level: Level = Level.ERROR, edit: Edit | None = None) -> None:
+        problem = Problem(place, code, message, mend, level, edit)
         if problem not in self.found:
             self.found.append(problem)
 
@@ -107,6 +118,15 @@ class Problems:
 def render_all(problems: Iterable[Problem], sources: Mapping[str, str]) -> str:
     """All problems as text, each with its source line; `sources` maps a file to its text."""
     return "\n".join(problem.render(sources.get(problem.place.file)) for problem in problems)
+
+
+def only_candidate(word: str, known: Collection[str]) -> str:
+    """The one known word that this can have meant, or ''."""
+    from difflib import get_close_matches
+
+    by_lower = {k.lower(): k for k in known}
+    near = get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
+    return by_lower[near[0]] if len(near) == 1 else ""
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cs_engine.language.expression import Grain, Type
-from cs_engine.language.problems import Place, Problems
+from cs_engine.language.problems import Edit, Place, Problems
 
 PlaceOf = Callable[[int, int], Place]
 """(offset, length) in the text -> its place: `Document.within` for one path."""
@@ -125,9 +125,17 @@ class Reporter:
     problems: Problems
     failed: bool = field(default=False)
 
-    def add(self, start: int, end: int, code: str, message: str, mend: str = "") -> None:
+    def add(self, start: int, end: int, code: str, message: str, mend: str = "", edit: str | tuple[int, int, str] | None = None) -> None:
+        """`edit`: what in place of these words, or of those from here to there, is right for certain."""
         self.failed = True
-        self.problems.add(self.place_of(start, max(1, end - start)), code, message, mend)
+        place = self.place_of(start, max(1, end - start))
+        self.problems.add(
+            place, code, message, mend, edit=None if edit is None else self._edit((start, end, edit) if isinstance(edit, str) else edit)
+        )
+
+    def _edit(self, given: tuple[int, int, str]) -> Edit:
+        start, end, text = given
+        return Edit(self.place_of(start, max(1, end - start)), self.text[start:end], text)
 
 
 def quoted(name: str) -> str:

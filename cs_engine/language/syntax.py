@@ -85,13 +85,27 @@ def _as_meant(tokens: list[Token], report: Reporter) -> list[Token]:
         after = index + 1 + negated
         follows = tokens[after] if after < len(tokens) else None
         if token.is_("is") and follows is not None and follows.text.lower() in _BLANKS:
-            report.add(token.start, follows.end, "X209", f"`{follows.text}` is not of this language", f"write is {'not ' * negated}null")
+            report.add(
+                token.start,
+                follows.end,
+                "X209",
+                f"`{follows.text}` is not of this language",
+                f"write is {'not ' * negated}null",
+                f"is {'not ' * negated}null",
+            )
             meant += [*tokens[index:after], Token(Kind.CONSTANT, "null", follows.start, follows.end)]
             index = after + 1
             continue
         if token.is_("is") and follows is not None and follows.kind in (_VALUES - {Kind.CONSTANT}):
             operator = "<>" if negated else "="
-            report.add(token.start, follows.end, "X209", "`is` goes with null, true and false only", f"write {operator} {follows.text}")
+            report.add(
+                token.start,
+                follows.end,
+                "X209",
+                "`is` goes with null, true and false only",
+                f"write {operator} {follows.text}",
+                f"{operator} {follows.text}",
+            )
             meant.append(Token(Kind.OPERATOR, operator, token.start, token.end))
             index = after
             continue
@@ -99,7 +113,7 @@ def _as_meant(tokens: list[Token], report: Reporter) -> list[Token]:
         index += 1
         if token.is_("in") and index < len(tokens) and tokens[index].kind in _VALUES:
             value = tokens[index]
-            report.add(token.start, value.end, "X209", "`in` takes a list", f"write in ({value.text})")
+            report.add(token.start, value.end, "X209", "`in` takes a list", f"write in ({value.text})", f"in ({value.text})")
             meant += [Token(Kind.OPEN, "(", value.start, value.start), value, Token(Kind.CLOSE, ")", value.end, value.end)]
             index += 1
     return meant

@@ -114,12 +114,13 @@ def tokens_of(text: str, scope: Scope, report: Reporter) -> list[Token] | None:
 def _without_wide(text: str, report: Reporter) -> str:
     """Full-width characters outside of text in quotes as their ASCII ones, length kept. One problem for all of them."""
     first: re.Match[str] | None = None
+    last = 0
 
     def narrow(match: re.Match[str]) -> str:
-        nonlocal first
+        nonlocal first, last
         if match[0][0] in "'\"":
             return match[0]
-        first = first or match
+        first, last = first or match, match.end()
         if quoted := _WIDE_TEXT.fullmatch(match[0]):
             return f"'{quoted['inside']}'"
         return match[0].translate(_WIDE)
@@ -128,7 +129,8 @@ def _without_wide(text: str, report: Reporter) -> str:
     if first is not None:
         what = "space" if first[0].strip("\u3000") == "" else f"`{first[0]}`" if len(first[0]) < 20 else "quotes"
         meant = _PERCENT.sub(lambda found: f"{float(found[1]) / 100:.10g}", plain)
-        report.add(first.start(), first.end(), "X205", f"full-width {what}", f"write {meant}" if len(meant) <= 100 else "write it in ASCII")
+        mend = f"write {meant}" if len(meant) <= 100 else "write it in ASCII"
+        report.add(first.start(), first.end(), "X205", f"full-width {what}", mend, (first.start(), last, plain[first.start() : last]))
     return plain
 
 
@@ -196,7 +198,7 @@ class _Lexer:
         if not re.fullmatch(r"\w*", inside) and isinstance(self.scope.resolve(inside), Column):
             return self._put(Kind.NAME, inside, match.start(), match.end())
         text = "'" + inside.replace("'", "''") + "'"
-        self.report.add(match.start(), match.end(), "X207", "text goes in single quotes", f"write {text}")
+        self.report.add(match.start(), match.end(), "X207", "text goes in single quotes", f"write {text}", text)
         return self._put(Kind.TEXT, text, match.start(), match.end(), inside)
 
     def _unclosed(self, match: re.Match[str]) -> bool:
@@ -228,7 +230,7 @@ class _Lexer:
         written = self.text[start : found.end()]
         if digits := re.fullmatch(r"\d+(?:_\d+)+", written):
             plain = digits[0].replace("_", "")[:15]
-            self.report.add(start, found.end(), "X204", f"{written} is no number", f"write {plain}")
+            self.report.add(start, found.end(), "X204", f"{written} is no number", f"write {plain}", plain)
             return self._put(Kind.NUMBER, plain, start, found.end(), int(plain))
         if durations.is_like(written):
             return self._duration(start, found.end(), written)
@@ -274,7 +276,7 @@ class _Lexer:
             self.report.add(start, end, "X209", "`||` is not of this language", "texts are joined by concat(a, b)")
             return False
         if meant := _MEANT.get(text):
-            self.report.add(start, end, "X209", f"`{text}` is not of this language", f"write {meant}")
+            self.report.add(start, end, "X209", f"`{text}` is not of this language", f"write {meant}", meant)
             text = meant
         kind = Kind.OPERATOR if text in _SQL_OPERATORS else Kind.KEYWORD
         return self._put(kind, "<>" if text == "!=" else text, start, end)

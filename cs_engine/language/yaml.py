@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cs_engine.language.problems import Place, Problems
+from cs_engine.language.problems import Edit, Place, Problems
 from cs_engine.language.yaml_mends import mend_line, mend_tabs
 from cs_engine.language.yaml_nodes import Item, MappingNode, Node, Report, ScalarNode, SequenceNode, SyntaxFault, read_nodes, source_offsets
 
@@ -186,7 +186,9 @@ def _mended(lines: _Lines, fault: SyntaxFault, problems: Problems) -> _Lines | N
         if found is None:
             continue
         at = lines.starts[number] + found.column
-        problems.add(lines.place(at, found.length), found.code, found.message, found.mend)
+        whole = lines.line(number)
+        edit = Edit(lines.place(lines.starts[number], len(whole)), whole, found.edit) if found.edit is not None else None
+        problems.add(lines.place(at, found.length), found.code, found.message, found.mend, edit=edit)
         return lines.replaced(number, found.line) if found.line is not None else None
     if fault.code is None:
         line, column = (fault.line, fault.column) if lines.line(fault.line).strip() else (fault.context_line, fault.context_column)

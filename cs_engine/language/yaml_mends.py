@@ -21,6 +21,15 @@ class LineMend(NamedTuple):
     mend: str
     line: str | None
     """The line as it was meant, at most one character longer; None when it cannot be guessed."""
+    quoted: str | None = None
+    """The line with its value in quotes, where that is what it lacks."""
+
+    @property
+    def edit(self) -> str | None:
+        """The line as it is right for certain; None where a comment might be part of the value, or nobody can tell."""
+        if self.quoted is not None:
+            return self.quoted
+        return None if self.line is None else self.line.rstrip()
 
 
 def mend_tabs(text: str, line: int) -> list[tuple[int, int]]:
@@ -75,7 +84,13 @@ def _needs_quotes(line: str) -> LineMend | None:
         return LineMend(column, 1, "Y106", f"{first}{value[-1]} are no quotes in YAML", f"write {quote}{value[1:-1]}{quote}", meant)
     if first in "*&!@`%":
         return LineMend(
-            column, len(value), "Y115", f"in YAML a value cannot begin with {first}", f"put it in quotes: {_quoted(value)}", None
+            column,
+            len(value),
+            "Y115",
+            f"in YAML a value cannot begin with {first}",
+            f"put it in quotes: {_quoted(value)}",
+            None,
+            _in_quotes(line, column, value),
         )
     if first in "|>" and not re.fullmatch(r"[|>][-+\d]*(\s+#.*)?", value):
         return LineMend(
@@ -92,9 +107,19 @@ def _needs_quotes(line: str) -> LineMend | None:
         )
     if first not in "'\"|>{[" and (inner := re.search(r":(\s|$)", value)):
         return LineMend(
-            column + inner.start(), 1, "Y115", "a colon and a space inside a value", f"put the value in quotes: {_quoted(value)}", None
+            column + inner.start(),
+            1,
+            "Y115",
+            "a colon and a space inside a value",
+            f"put the value in quotes: {_quoted(value)}",
+            None,
+            _in_quotes(line, column, value),
         )
     return None
+
+
+def _in_quotes(line: str, column: int, value: str) -> str | None:
+    return None if " #" in value else line[:column] + _quoted(value)
 
 
 def _no_space(line: str) -> LineMend | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_ori
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from cs_engine.language.problems import Problems, did_you_mean
+from cs_engine.language.problems import Edit, Problems, did_you_mean, only_candidate
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.model import ENTRIES, KINDS, Keyed, tag
@@ -218,7 +218,9 @@ def _say(fault: _Fault, document: Document, problems: Problems, called: str) -> 
         case "literal_error":
             allowed = str(fault.context.get("expected", "")).replace("'", "").replace(" or ", ", ")
             near = did_you_mean(str(fault.value), allowed.split(", "))
-            problems.add(document.place(fault.path), "P105", f'"{key}" cannot be {shown(fault.value)}; allowed: {allowed}', near)
+            place, only = document.place(fault.path), only_candidate(str(fault.value), allowed.split(", "))
+            edit = Edit(place, fault.value, only) if only and isinstance(fault.value, str) else None
+            problems.add(place, "P105", f'"{key}" cannot be {shown(fault.value)}; allowed: {allowed}', near, edit=edit)
         case kind if kind in _TYPES:
             message = f'"{key}" must be {_TYPES[kind]}, not {shown(fault.value)}' if fault.path else f"{called} must be {_TYPES[kind]}"
             problems.add(document.place(fault.path), "P101", message, _type_mend(fault))
@@ -244,7 +246,17 @@ def _unknown_key(fault: _Fault, document: Document, problems: Problems, called: 
         return
     meant = _meant(fault)
     mend = f'did you mean "{meant.key}"?' if meant.key else "keys here: " + ", ".join(keys_of(model))
-    problems.add(place, "P103", f'unknown key "{key}" in {where}', f"{mend} {meant.why}".rstrip())
+    only = "" if meant.why else only_candidate(key, keys_of(model))
+    free = isinstance(siblings := _at(document.data, fault.path[:-1]), Mapping) and only not in siblings
+    edit = Edit(place, key, only) if only == meant.key and only and free else None
+    problems.add(place, "P103", f'unknown key "{key}" in {where}', f"{mend} {meant.why}".rstrip(), edit=edit)
+
+
+def _at(data: Any, path: Path) -> Any:
+    """What stands there; None when nothing does."""
+    for part in path:
+        data = data[part] if _has(data, part) else None
+    return data
 
 
 def _example(fault: _Fault) -> str:
