@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.recipes.shelf import alerts, languages, stock
+from tests.stories.test_stories_asks import answer
 from tests.stories.world import day
 
 WEEK = 7
@@ -231,4 +232,119 @@ def test_payment_failed(tmp_path: Path) -> None:
         shelf.account(account, payment_failed_at="")
     shelf.run(day(12))
     assert shelf.stands("payment-failed") == ["goal"]
+    shelf.close()
+
+
+def test_renewal(tmp_path: Path) -> None:
+    """The CSM prepares it 120 days before; mails go 90, 60 and 30 days before, re-read until they leave; a signature ends it."""
+    shelf = stock(tmp_path, "renewal").columns(plan="team", renewal_at="2026-07-20").all_use(day(-3))
+    assert shelf.run(day(0)).sent == []
+    ticks = shelf.on(20, 49, 50, 79)
+    for account in ("acme", "yamada"):
+        shelf.account(account, renewal_at="2026-07-22")
+    ticks += shelf.on(80, 81, 82, 111, 112, 113)
+    assert languages(ticks) == {
+        "emi": [
+            "Acme: your year in figures",
+            "Your renewal on 22 Jul: three things to settle",
+            "Your contract ends or renews on 22 Jul",
+        ],
+        "jun": [
+            f"{US}この1年のご利用状況のご報告",
+            f"{US}7月22日のご契約更新に向けたご相談",
+            f"{US}7月22日のご契約更新について（ご確認）",
+        ],
+    }
+    assert alerts(ticks) == [
+        "U0SAMPLE01: 2026年7月20日更新: Yamadaの準備をお願いします",
+        "U0SAMPLE01: Renewal on 20 July 2026: prepare Acme",
+        "U0SAMPLE01: Renewal in 30 days, not signed: Acme",
+        "U0SAMPLE01: 更新まで30日、未締結: Yamada",
+    ]
+    for account in ("acme", "yamada"):
+        shelf.account(account, renewal_at="2027-07-22")
+    assert len(alerts([shelf.run(day(120))])) == 4
+    assert shelf.stands("renewal") == ["goal"]
+    shelf.close()
+
+
+def test_enterprise_onboarding(tmp_path: Path) -> None:
+    """Sales is asked for the brief; the champion says when and who, after a call; the driver gets the agenda two business days before."""
+    shelf = stock(tmp_path, "enterprise-onboarding").columns(since=day(0), plan="enterprise").colleagues(1)
+    shelf.contact("acme0", locale="en").contact("yamada0", "yamada", "operator", locale="ja", name="佐藤 凛")
+    ticks = [shelf.run(day(0, 9)), *shelf.on(0)]
+    assert answer(shelf, shelf.recipe, day(1), "acme", "brief", goal="All in one place", promised="Nothing", risk="Time") is None
+    ticks += shelf.on(2, 3, 4, 8, 9, 10)
+    for account in ("acme", "yamada"):
+        given = {"date": "2026-03-27", "driver": f"{account}0"}
+        assert answer(shelf, shelf.recipe, day(10, 12), account, "kickoff", **given) is None
+    ticks += shelf.on(11, 22)
+    assert languages(ticks) == {"emi": ["Acme: when shall we begin?"], "jun": ["【Example Works】キックオフの日程のご相談"]}
+    drivers = [line for ticked in [*ticks, *shelf.on(23, 25, 26)] for line in ticked.sent if "0: " in line and not line.startswith("U0")]
+    assert sorted(drivers) == [
+        "acme0: After our kick-off: the next step at Acme",
+        "acme0: Kick-off of Example Works at Acme: the agenda",
+        "yamada0: 【Example Works】キックオフのお礼と、次の進め方について",
+        "yamada0: 【Example Works】キックオフの議題のご案内",
+    ]
+    assert list(dict.fromkeys(alerts([*ticks, *shelf.on(47)]))) == [
+        "U0SAMPLE09: Please hand over Acme: three questions",
+        "U0SAMPLE09: Yamadaの引き継ぎをお願いします（3つの質問）",
+        "U0SAMPLE00: Yamadaの引き継ぎが営業から届いていません",
+        "U0SAMPLE01: Acme has not answered: no date for the kick-off",
+        "U0SAMPLE01: Yamada: キックオフの日程が未定です",
+        "U0SAMPLE01: Three weeks after the kick-off, Acme is not live",
+        "U0SAMPLE01: Yamada: キックオフから3週間、まだ定着していません",
+    ]
+    shelf.close()
+
+
+def test_low_nps(tmp_path: Path) -> None:
+    """Who gives 6 or less is called, thanked, and told a month later what has become of it; nobody else hears of it again."""
+    shelf = stock(tmp_path, "low-nps").columns(plan="team")
+    shelf.account("bell", since=day(-90), plan="team").contact("bea", "bell", since=day(-90))
+    for number in range(-8, 0):
+        for account, contact in (("acme", "emi"), ("yamada", "jun"), ("bell", "bea")):
+            shelf.uses(account, day(number), contact=contact)
+    ticks = shelf.on(0)
+    for account, score in (("acme", "3"), ("yamada", "6"), ("bell", "7")):
+        assert answer(shelf, shelf.recipe, day(0, 12), account, score=score) is None
+    ticks += shelf.on(1, 2, 3, 4, 33, 34)
+    assert languages(ticks) == {
+        "emi": ["Example Works: would you recommend us?", "Thank you for saying it plainly"],
+        "jun": ["【Example Works】ご利用についてのアンケートのお願い", "【Example Works】アンケートへのご回答のお礼"],
+    }
+    assert alerts(ticks) == [
+        "U0SAMPLE01: Low NPS from Emi Stone, Acme",
+        "U0SAMPLE01: NPSで6以下のご回答: Yamada（山田 純様）",
+        "U0SAMPLE01: A month after the low NPS: tell Emi Stone what has become of it (Acme)",
+        "U0SAMPLE01: NPS低評価から1か月: 山田 純様へ対応状況をお伝えください（Yamada）",
+    ]
+    assert (shelf.stands("low-nps"), shelf.stands("low-nps", "bell")) == (["done"], ["done"])
+    shelf.close()
+
+
+def test_quarterly_review(tmp_path: Path) -> None:
+    """Below expectation the CSM calls, a wish to talk is planned, and no answer costs a line in the next talk."""
+    shelf = stock(tmp_path, "quarterly-review").columns(plan="team")
+    for number in range(-80, 200, 20):
+        shelf.all_use(day(number))
+    ticks = shelf.on(0, 1)
+    assert answer(shelf, shelf.recipe, day(1, 12), "acme", met="2", next="Fewer lists", talk="false") is None
+    assert answer(shelf, shelf.recipe, day(1, 12), "yamada", met="4", talk="true") is None
+    ticks += shelf.on(2, 3, 4, 91, 92)
+    assert languages(ticks) == {
+        "emi": ["Acme: your quarter, and three questions", "Acme: thank you for your answers", "Acme: your quarter, and three questions"],
+        "jun": [
+            f"{US}四半期のご利用状況のご報告と3つのご質問",
+            f"{US}ご回答のお礼と、今後の進め方について",
+            f"{US}四半期のご利用状況のご報告と3つのご質問",
+        ],
+    }
+    assert alerts([*ticks, *shelf.on(107)]) == [
+        "U0SAMPLE01: Emi Stone expected more: Acme",
+        "U0SAMPLE01: 山田 純様が次の四半期についてお打ち合わせをご希望です: Yamada",
+        "U0SAMPLE01: No answer to the quarterly review: Acme",
+        "U0SAMPLE01: 四半期の振り返りにご回答がありません: Yamada",
+    ]
     shelf.close()
