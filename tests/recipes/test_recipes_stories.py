@@ -280,14 +280,16 @@ def test_enterprise_onboarding(tmp_path: Path) -> None:
         assert answer(shelf, shelf.recipe, day(10, 12), account, "kickoff", **given) is None
     ticks += shelf.on(11, 22)
     assert languages(ticks) == {"emi": ["Acme: when shall we begin?"], "jun": ["【Example Works】キックオフの日程のご相談"]}
-    drivers = [line for ticked in [*ticks, *shelf.on(23, 25, 26)] for line in ticked.sent if "0: " in line and not line.startswith("U0")]
+    drivers = [
+        line for ticked in [*ticks, *shelf.on(23, 25, 28, 29)] for line in ticked.sent if "0: " in line and not line.startswith("U0")
+    ]
     assert sorted(drivers) == [
         "acme0: After our kick-off: the next step at Acme",
         "acme0: Kick-off of Example Works at Acme: the agenda",
         "yamada0: 【Example Works】キックオフのお礼と、次の進め方について",
         "yamada0: 【Example Works】キックオフの議題のご案内",
     ]
-    assert list(dict.fromkeys(alerts([*ticks, *shelf.on(47)]))) == [
+    assert list(dict.fromkeys(alerts([*ticks, *shelf.on(50)]))) == [
         "U0SAMPLE09: Please hand over Acme: three questions",
         "U0SAMPLE09: Yamadaの引き継ぎをお願いします（3つの質問）",
         "U0SAMPLE00: Yamadaの引き継ぎが営業から届いていません",
