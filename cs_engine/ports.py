@@ -14,6 +14,7 @@ from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message, touch
 from cs_engine.journey.caps import History
 from cs_engine.journey.guards import Tally
+from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.journey.step_orders import StepOrder
@@ -487,6 +488,11 @@ class Store(Protocol):
 
     def kept(self, enrolments: Collection[str]) -> dict[str, str]:
         """Passage -> what was kept when it began, as JSON; those of which nothing was are left out."""
+
+    def migrate_people(
+        self, moves: Sequence[Migration], ended: Sequence[enrolment.Move], lines: Sequence[JournalLine], now: Micros
+    ) -> None:
+        """Brings passages into another version and ends others, all or nothing; LostRace when one has moved since."""
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""

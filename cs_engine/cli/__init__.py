@@ -17,6 +17,8 @@ COMMANDS = {
     "schema": "Write the JSON schemas for editors.",
     "list": "Playbooks, segments, metrics, milestones: what each is, who uses it.",
     "sync": "Read accounts, contacts and usage from the sources.",
+    "plan": "What would change, in people: versions, who is inside which, whom a first run would enrol.",
+    "apply": "Make it so: new versions, who matches already, and with --migrate move people.",
     "run": "One tick through Prefect, or a span of ticks.",
     "enrol": "Enrol accounts into a playbook by hand.",
     "pause": "Stop a playbook, or one account in it, until it is resumed.",

@@ -154,7 +154,7 @@ class _Walker:
             since=cohort.since.copy(),
             otherwise_done=cohort.otherwise_done.copy(),
             finished=np.full(size, "", dtype=object),
-            moved=np.full(size, cohort.arriving),
+            moved=~cohort.held if cohort.arriving else np.zeros(size, dtype=bool),
             repeats=cohort.repeats.copy(),
         )
         self.arriving = np.full(size, cohort.arriving)

@@ -13,6 +13,9 @@ PAUSE = "pause"
 FAILURES = "failures"
 """The kind of an order that nobody gave: how often the playbook has failed lately, as `value`."""
 
+EXISTING = "existing"
+"""The kind of the order that says what becomes, at a playbook's first run, of those who match already: skip | include, its value."""
+
 PERSON = "person"
 """Who pauses: a person, or one of the reasons for which a playbook stops itself."""
 FAILING = "failures"
@@ -63,6 +66,7 @@ class Orders:
 
     def __init__(self, given: Iterable[Order] = ()) -> None:
         self._pauses: dict[str, dict[str, Order]] = defaultdict(dict)
+        self._existing: dict[str, str] = {}
         self._modes: dict[str, Order] = {}
         self._failures: Counter[str] = Counter()
         for order in given:
@@ -72,6 +76,8 @@ class Orders:
         match order.kind:
             case "pause":
                 self._pauses[order.playbook][order.account_id] = order
+            case "existing":
+                self._existing[order.playbook] = order.value
             case "mode":
                 self._modes[order.playbook] = order
             case "failures":
@@ -85,6 +91,10 @@ class Orders:
     def paused_accounts(self, playbook: str) -> list[str]:
         """Accounts that are paused one by one."""
         return sorted(account for account in self._pauses.get(playbook, ()) if account)
+
+    def existing(self, playbook: str) -> str:
+        """What was said of those who match a playbook already at its first run: skip | include, or '' for nothing."""
+        return self._existing.get(playbook, "")
 
     def mode(self, playbook: str) -> Order | None:
         """Since when it is in which mode; None of what was always live."""

@@ -175,6 +175,14 @@ def check_plan(plan: Plan, document: Document, problems: Problems) -> None:
             problems.add(step.place, "P113", f'what the step "{step.id}" sends expires after {step.expires}', "say how long it may wait")
         if plan.subject is Grain.CONTACT:
             _check_of_contacts(step, problems)
+    for gone, target in plan.redirect.items():
+        if plan.step(gone) is not None:
+            message = f'the step "{gone}" is still there: nobody is redirected from it'
+            problems.add(document.key_place(("redirect", gone)), "P130", message, "leave it out")
+        if plan.step(target) is None:
+            known = [step.id for step in plan.steps]
+            mend = did_you_mean(target, known) or f"one of: {', '.join(known)}"
+            problems.add(document.place(("redirect", gone)), "P130", f"there is no step {shown(target)} to go on at", mend)
     if plan.topic == TRANSACTIONAL and plan.hold is not None:
         place = document.key_place(("hold",))
         problems.add(place, "P116", "transactional mail is never held", "leave `hold` out, or give it another topic")

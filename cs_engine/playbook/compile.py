@@ -85,6 +85,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         while_=optional("while", spec.while_),
         hold=None if spec.hold is None else reader.of_subject(("hold",), spec.hold),
         mode=mode.parse(spec.mode, document.place(("mode",)), problems),
+        redirect=dict(spec.redirect),
         holdout=share_of(spec.holdout),
         reenter=reader.reenter(("reenter",), spec.reenter),
         schedule=schedule.parse(spec.schedule, document.place(("schedule",)), problems),
@@ -99,8 +100,8 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
 
 
 def _version(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a version of a playbook: all but how much of it is for real."""
-    return {key: value for key, value in data.items() if key != "mode"}
+    """What makes a version of a playbook: all but how much of it is for real, and how people come into it."""
+    return {key: value for key, value in data.items() if key not in ("mode", "redirect")}
 
 
 def _read_texts(document: Document, around: Surroundings, problems: Problems) -> None:

@@ -620,6 +620,10 @@ class PlaybookSpec(Keyed):
         "every 15 minutes", description="`every 15 minutes`, `every 4 hours`, `every day`, or a cron line in the project's zone."
     )
     priority: Annotated[StrictInt, Field(ge=0, le=100)] = Field(50, description="Who wins under a cap; higher first.")
+    redirect: dict[str, str] = Field(
+        default_factory=dict,
+        description="Step that was taken out -> step at which those who stood at it go on when `cs-engine apply --migrate` moves them.",
+    )
     vars: Annotated[dict[str, VarValue], BeforeValidator(_named_values)] = Field(
         default_factory=dict, description="Values for templates and conditions, as `vars.name`."
     )

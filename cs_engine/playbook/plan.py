@@ -315,6 +315,8 @@ class Plan:
     """While it is true customer mail waits, and timers stand still."""
     mode: Mode = LIVE
     """How much of it is for real. No part of the version."""
+    redirect: Mapping[str, str] = field(default_factory=dict)
+    """Step of an older version that is gone -> where its people go on when they are moved. No part of the version."""
     holdout: float = 0.0
     """The share of accounts, from 0 to 1, that nothing is sent to."""
 

@@ -15,6 +15,7 @@ from cs_engine.journey import enrolment
 from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Walk, walk
 from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.migrate import ARRIVE
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
@@ -35,7 +36,7 @@ def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
     # Read after the passages: an order that is given from now on moves their revision, and the tick decides again.
     tick.look_again()
     order = {step.id: i for i, step in enumerate(plan.steps)}
-    everyone.sort(key=lambda s: order.get(s.step, len(order)))
+    everyone.sort(key=lambda s: (order.get(s.step.removesuffix(ARRIVE), len(order)), s.step))
     return [(step, list(group)) for step, group in groupby(everyone, key=attrgetter("step"))]
 
 
@@ -73,11 +74,12 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
 
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], *, leaving: bool = False) -> tuple[int, Change]:
     """What becomes of them; with `leaving`, of those alone who leave the playbook."""
-    if plan.step(step) is None:
+    target = step.removesuffix(ARRIVE)
+    if plan.step(target) is None:
         return _end(tick, plan, step, members, "step_removed")
     if plan.shadow and not tick.in_shadow(plan.playbook):
         return _end(tick, plan, step, members, "exit")
-    cohort = cohort_of(tick, plan, step, members)
+    cohort = replace(cohort_of(tick, plan, target, members), arriving=target != step)
     own = own_of(tick, plan, cohort.row, [who.id for who in members])
     if leaving:
         cohort = replace(cohort, held=np.ones(len(cohort), dtype=bool))

@@ -23,7 +23,8 @@ def close_ctas(tick: TickContext) -> None:
             closing += _closing(tick, plan, list(same))
     if closing:
         why = dict(closing)
-        tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta) for cta in ctas if cta.id in why])
+        told = [cta for cta in ctas if cta.id in why and isinstance(tick.plans[cta.digest].step(cta.step), Cta)]
+        tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta) for cta in told])
 
 
 def _update(tick: TickContext, cta: OpenCta) -> NewMessage:

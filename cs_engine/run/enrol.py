@@ -60,7 +60,7 @@ def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list
     rows = np.flatnonzero(free if paused is None else free & ~paused)
     rows = rows[_staying(tick, plan, rows)]
     keys = _keys(tick, plan)
-    if plan.existing != "include":
+    if (plan.existing or tick.orders.existing(plan.playbook)) != "include":
         rows = _pass_over(tick, plan, rows, matching, keys, requested)
     if plan.reenter is not None:
         passages = _rearm(tick, plan, passages, matching, keys)
@@ -85,6 +85,15 @@ def _with_events(
     if paused is not None:
         free &= ~paused[given.rows]
     return matching, entering(tick, plan, passages, given, own, free)
+
+
+def would_enter(tick: TickContext, plan: Plan) -> int:
+    """How many match now and would not leave at once: those of whom `existing` speaks. None do before their event, or by hand."""
+    if plan.manual or plan.event is not None:
+        return 0
+    nobody = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
+    rows = np.flatnonzero(_matching(tick, plan, nobody) & ~_leaving(tick, plan))
+    return int(_staying(tick, plan, rows).sum())
 
 
 def _not_waiting(tick: TickContext, plan: Plan, requests: Mapping[str, str], paused: Mask | None) -> Mapping[str, str]:

@@ -170,7 +170,7 @@ def _verdict(
         return f"did not enter: {' and '.join(met)} met already"
     if "while" in conditions and not conditions["while"]["holds"]:
         return "did not enter: while not true"
-    if plan.existing != "include" and plan.event is None:
+    if (plan.existing or tick.orders.existing(plan.playbook)) != "include" and plan.event is None:
         if state is None or never_completed(state):
             return "matches, but will be passed over at the playbook's first run, for `existing` is not include"
         if who in tick.engine.store.passed_over(plan.playbook):

@@ -8,8 +8,8 @@ import numpy as np
 
 from cs_engine.journey.decide import Ints
 from cs_engine.journey.mode import MODE, halts, is_open, open_share
-from cs_engine.journey.orders import PERSON, Order
-from cs_engine.playbook.plan import LIVE, SHADOW, Mode, Plan
+from cs_engine.journey.orders import EXISTING, PERSON, Order
+from cs_engine.playbook.plan import LIVE, SHADOW, SHADOW_MODE, Mode, Plan
 from cs_engine.run.alarms import pause
 from cs_engine.run.context import TickContext
 from cs_engine.run.rules import reception_of
@@ -27,8 +27,7 @@ def begin(tick: TickContext) -> None:
     for playbook, mode in modes.items():
         if mode != LIVE:
             tick.of(playbook).mode = str(mode)
-    was_shadow = {playbook for playbook, mode in modes.items() if _was(tick, playbook) == "shadow" != mode.kind}
-    tick.first_run |= was_shadow
+    tick.first_run |= {playbook for playbook in modes if leaves_shadow(tick, playbook)}
     if any(mode.partial for mode in modes.values()):
         _halt(tick, modes)
 
@@ -43,6 +42,11 @@ def _halt(tick: TickContext, modes: dict[str, Mode]) -> None:
             pause(tick, reception.playbook, *found)
 
 
+def leaves_shadow(tick: TickContext, playbook: str) -> bool:
+    """Whether the playbook was in shadow at its last run, and is not now."""
+    return _was(tick, playbook) == SHADOW_MODE.kind and not tick.in_shadow(playbook)
+
+
 def _was(tick: TickContext, playbook: str) -> str:
     order = tick.orders.mode(playbook)
     return "" if order is None else order.value
@@ -55,8 +59,10 @@ def note(tick: TickContext) -> None:
         kind, was = plans[playbook].mode.kind, _was(tick, playbook)
         if kind != was and not (kind == LIVE.kind and not was):
             orders.append(Order(playbook, "", MODE, tick.at, PERSON, str(plans[playbook].mode), kind))
-    if orders:
-        tick.engine.store.order(orders)
+    # What was said of those who matched already has been done.
+    answered = [(playbook, "", EXISTING) for playbook in tick.next_due if playbook in tick.first_run and tick.orders.existing(playbook)]
+    if orders or answered:
+        tick.engine.store.order(orders, answered)
 
 
 def open_rows(tick: TickContext, plan: Plan, accounts: Sequence[str]) -> Ints:

@@ -8,6 +8,7 @@ from itertools import repeat
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
 from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
+from cs_engine.journey.migrate import Migration
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
@@ -44,6 +45,14 @@ def move(tx: Tx, moves: Sequence[Move], now: Micros) -> None:
         [(step, done, since, now, since, reason, id, revision) for id, revision, _, step, done, since, reason, _ in ended],
     )
     if moved != len(moves):
+        raise LostRace
+
+
+def migrate(tx: Tx, moves: Sequence[Migration]) -> None:
+    """Brings them into another version. Raises LostRace when one has moved since."""
+    rows = [(m.digest, m.step, m.otherwise_done, m.since, m.step_ended_at, m.repeats, m.id, m.revision) for m in sorted(moves)]
+    columns = ("digest", "step", "otherwise_done", "since", "step_ended_at", "repeats")
+    if tx.update_each(schema.enrolments, columns, "revision = revision + 1", ("id", "revision"), rows) != len(rows):
         raise LostRace
 
 

@@ -11,6 +11,7 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.guards import Tally
+from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.journey.step_orders import StepOrder
@@ -203,6 +204,14 @@ class SqlStore:
     def kept(self, enrolments: Collection[str]) -> dict[str, str]:
         with self.database.read() as tx:
             return kept.of(tx, enrolments)
+
+    def migrate_people(
+        self, moves: Sequence[Migration], ended: Sequence[enrolment.Move], lines: Sequence[JournalLine], now: Micros
+    ) -> None:
+        with self.database.write() as tx:
+            enrolments.migrate(tx, moves)
+            enrolments.move(tx, ended, now)
+            journal.append(tx, lines)
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:

@@ -39,6 +39,7 @@ WRONG = {
     "suppress": "Missing argument",
     "approve nope": "the id of a run begins run_",
     "approve run_1": "nothing waits since run_1",
+    "apply --existing all": "'all' is not one of",
     "pause wach --reason x": 'mend: did you mean "watch"?',
     "pause watch": "Missing option '--reason'",
     "pause watch --account nope --reason x": "mend: look it up in the source",

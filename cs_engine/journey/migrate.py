@@ -1,0 +1,119 @@
+"""Moving people from one version of a playbook to another, by the ids of steps. Pure.
+
+Who stands at a step that is still there stays where they are, with the time that they have waited: a wait that is shorter now lets go
+who is past it, one that is longer keeps them. Who stands at a step that is gone goes on where the playbook's `redirect` says, or ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from cs_engine.instants import Micros
+from cs_engine.journey.enrolment import Standing
+from cs_engine.playbook.draw import does
+from cs_engine.playbook.plan import AnyStep, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
+
+ARRIVE = ".arrive"
+"""Ends the pointer of who comes to a step at the next tick, as if from the step before it. No step has such an id."""
+
+REMOVED = "step_removed"
+
+
+class Way(NamedTuple):
+    """Where those go who stand at one step."""
+
+    kind: Literal["stays", "redirected", "removed"]
+    step: str
+    """The pointer in the new version; of who ends, where they stood."""
+
+
+class Migration(NamedTuple):
+    """Applied as UPDATE … WHERE id = :id AND revision = :revision. Timers are kept, but of who is redirected."""
+
+    id: str
+    revision: int
+    digest: str
+    step: str
+    otherwise_done: bool
+    since: Micros
+    step_ended_at: Micros | None
+    repeats: int
+
+
+def way(new: Plan, step: str) -> Way:
+    """Where somebody goes who stands at that step of an older version."""
+    base = step.removesuffix(ARRIVE)
+    if new.step(base) is not None:
+        return Way("stays", step)
+    # A step with a date is two: who waits for the date of a step that is redirected goes along.
+    target = new.redirect.get(base) or new.redirect.get(base.removesuffix(".at"))
+    return Way("redirected", f"{target}{ARRIVE}") if target is not None else Way("removed", step)
+
+
+def moved(who: Standing, new: Plan, at: Micros) -> Migration | None:
+    """How somebody comes into the new version; None for who ends, since the step is gone."""
+    to = way(new, who.step)
+    if to.kind == "removed":
+        return None
+    if to.kind == "redirected":
+        return Migration(who.id, who.revision, new.digest, to.step, False, at, None, 0)
+    keeps_waiting = who.otherwise_done and isinstance(new.step(who.step), WaitUntil)
+    return Migration(who.id, who.revision, new.digest, who.step, keeps_waiting, who.since, who.step_ended_at, who.repeats)
+
+
+def behind(old: Plan, new: Plan, step: str) -> list[str]:
+    """Steps of the new version that the old one had not, and that who comes to stand at that step has passed: they never apply to them."""
+    base, known = step.removesuffix(ARRIVE), {s.id for s in old.steps}
+    found: list[str] = []
+    for one in new.steps:
+        if one.id == base:
+            return found
+        if one.id not in known:
+            found.append(one.id)
+    return found
+
+
+def unsafe(old: Plan, new: Plan, standing: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(what is wrong, how to mend it) about moving people who stand at these steps."""
+    if old.subject is not new.subject:
+        yield f"{old.subject}s passed through, now {new.subject}s do", "give the new playbook another id"
+        return
+    for id in sorted(set(standing)):
+        before, after = old.step(id), new.step(id)
+        if before is not None and after is not None and (said := _changed_kind(before, after)):
+            yield f'the step "{id}" {said}', "give the new step another id, and redirect the old one to it"
+
+
+def _changed_kind(before: AnyStep, after: AnyStep) -> str:
+    """Who waits would be taken for somebody whose mail is on its way, or the other way round."""
+    sends, waits = (Email, Notice, Cta), (Wait, WaitUntil, WaitDate)
+    if isinstance(after, sends) and not isinstance(before, sends):
+        return "did not send, and does now"
+    if isinstance(before, sends) and isinstance(after, waits):
+        return "sent, and waits now"
+    return ""
+
+
+class Difference(NamedTuple):
+    """What has become of the steps of a playbook."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: Mapping[str, tuple[str, str]]
+    """Step -> (what it did, what it does)."""
+
+
+def difference(old: Plan, new: Plan) -> Difference:
+    """By the ids of steps."""
+    before, after = ({step.id: step for step in plan.steps} for plan in (old, new))
+    both = {id: (_said(before[id]), _said(after[id])) for id in after if id in before}
+    return Difference(
+        tuple(id for id in after if id not in before),
+        tuple(id for id in before if id not in after),
+        {id: said for id, said in both.items() if said[0] != said[1]},
+    )
+
+
+def _said(step: AnyStep) -> str:
+    return does(step) + (f", if {step.only_if.text}" if step.only_if is not None else "")
