@@ -53,16 +53,22 @@ def _was(tick: TickContext, playbook: str) -> str:
 
 
 def note(tick: TickContext) -> None:
-    """Writes down since when each playbook is in its mode, once its first run in it is through. What was always live has no order."""
-    plans, orders = tick.engine.project.plans, []
+    """Writes down what `orders_of` says, once the first run of these playbooks is through."""
+    given, answered = orders_of(tick) or ((), ())
+    tick.engine.store.order(given, answered)
+
+
+def orders_of(tick: TickContext) -> tuple[list[Order], list[tuple[str, str, str]]] | None:
+    """(to give: since when a playbook is in its mode, to take back: what was said of who matched already); None when there is neither.
+    What was always live has no order.
+    """
+    plans, given = tick.engine.project.plans, []
     for playbook in tick.next_due:
         kind, was = plans[playbook].mode.kind, _was(tick, playbook)
         if kind != was and not (kind == LIVE.kind and not was):
-            orders.append(Order(playbook, "", MODE, tick.at, PERSON, str(plans[playbook].mode), kind))
-    # What was said of those who matched already has been done.
+            given.append(Order(playbook, "", MODE, tick.at, PERSON, str(plans[playbook].mode), kind))
     answered = [(playbook, "", EXISTING) for playbook in tick.next_due if playbook in tick.first_run and tick.orders.existing(playbook)]
-    if orders or answered:
-        tick.engine.store.order(orders, answered)
+    return (given, answered) if given or answered else None
 
 
 def open_rows(tick: TickContext, plan: Plan, accounts: Sequence[str]) -> Ints:

@@ -20,7 +20,7 @@ from cs_engine.run.deliver import deliver, stocks
 from cs_engine.run.enrol import enrol
 from cs_engine.run.feedback import settle_doubts
 from cs_engine.run.guarding import tell
-from cs_engine.run.modes import as_it_runs, note
+from cs_engine.run.modes import as_it_runs, note, orders_of
 from cs_engine.run.observe import observe
 from cs_engine.run.report import TickReport
 
@@ -94,7 +94,8 @@ def _decide(tick: TickContext, do: Do) -> None:
         live = tick.engine.project.plans.get(playbook)
         if live is not None:
             _unit(tick, do, playbook, ENTER, partial(_enrol, tick, as_it_runs(tick, live)))
-    _unit(tick, do, "", "modes", partial(note, tick))
+    if orders_of(tick):
+        _unit(tick, do, "", "modes", partial(note, tick))
     _unit(tick, do, "", "close CTAs", partial(close_ctas, tick))
 
 
@@ -124,7 +125,15 @@ def _unit(tick: TickContext, do: Do, playbook: str, step: str, work: Callable[[]
         tick.report.failures.append(str(failure))
         tick.next_due.pop(playbook, None)  # it stays due: what it did not do is the next tick's
         if playbook and reasons:
-            fail(tick, playbook, step, "step", reasons[-1])
+            _count(tick, playbook, step, reasons[-1])
+
+
+def _count(tick: TickContext, playbook: str, step: str, reason: str) -> None:
+    """Counts a playbook's failure. Where that fails too, the database perhaps being what is wrong, the other playbooks still run."""
+    try:
+        fail(tick, playbook, step, "step", reason)
+    except Exception as error:  # noqa: BLE001 - as above
+        tick.report.failures.append(f"{playbook}/{step}: its failure could not be counted: {named(error)}")
 
 
 @contextmanager

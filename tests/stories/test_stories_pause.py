@@ -162,6 +162,19 @@ def test_a_tick_that_is_run_again_fails_once(world: World, monkeypatch: pytest.M
     assert (order.kind, order.value) == ("failures", "1")
 
 
+def test_where_a_failure_cannot_even_be_counted_the_others_still_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.customer().playbook("hello", "- {id: a, email: one}").playbook("other", "- {id: rest, wait: 1 days}", priority=1)
+
+    def raises(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(world.engine.store, "fail", raises)
+    broken(monkeypatch)
+    tick = world.tick(day(0))
+    assert tick.json["failures"] == ["hello/enter: out of order", "hello/enter: its failure could not be counted: OSError"]
+    assert tick.counts("other", "entered") == (1,)
+
+
 def test_messages_that_cannot_be_made_are_failures_and_the_rest_is_held_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template that breaks on what customers are like loses a batch of mails, not all of them."""
     monkeypatch.setattr(deliver, "BATCH", 10)
