@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from cs_engine.instants import Micros
 from cs_engine.journey.enrolment import Standing
 from cs_engine.playbook.draw import does
-from cs_engine.playbook.plan import AnyStep, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import AnyStep, Plan, SendingStep, Wait, WaitDate, WaitUntil
 
 ARRIVE = ".arrive"
 """Ends the pointer of who comes to a step at the next tick, as if from the step before it. No step has such an id."""
@@ -87,7 +87,7 @@ def unsafe(old: Plan, new: Plan, standing: Iterable[str]) -> Iterator[tuple[str,
 
 def _changed_kind(before: AnyStep, after: AnyStep) -> str:
     """Who waits would be taken for somebody whose mail is on its way, or the other way round."""
-    sends, waits = (Email, Notice, Cta), (Wait, WaitUntil, WaitDate)
+    sends, waits = SendingStep, (Wait, WaitUntil, WaitDate)
     if isinstance(after, sends) and not isinstance(before, sends):
         return "did not send, and does now"
     if isinstance(before, sends) and isinstance(after, waits):
