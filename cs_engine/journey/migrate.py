@@ -79,10 +79,19 @@ def unsafe(old: Plan, new: Plan, standing: Iterable[str]) -> Iterator[tuple[str,
     if old.subject is not new.subject:
         yield f"{old.subject}s passed through, now {new.subject}s do", "give the new playbook another id"
         return
+    if missing := sorted(_kept(new) - _kept(old)):
+        said = ", ".join(missing)
+        yield f"it reads what was not kept as they entered: {said}", "leave that out, or let those inside stay on their version"
     for id in sorted(set(standing)):
         before, after = old.step(id), new.step(id)
         if before is not None and after is not None and (said := _changed_kind(before, after)):
             yield f'the step "{id}" {said}', "give the new step another id, and redirect the old one to it"
+
+
+def _kept(plan: Plan) -> set[str]:
+    """What passages of it know that was kept as they began."""
+    of_event = (f"event.{name}" for name in plan.event.columns) if plan.event is not None else ()
+    return {*(f"at_entry({kept.text})" for kept in plan.at_entry.values()), *of_event}
 
 
 def _changed_kind(before: AnyStep, after: AnyStep) -> str:

@@ -12,6 +12,9 @@ from cs_engine.playbook.plan import Mode
 MODE = "mode"
 """The kind of the order that says since when a playbook is in its mode; its value is the mode's kind."""
 
+UNSHADOWED = "unshadowed"
+"""The kind of the order that says since when a playbook is not in shadow any more: what happened before is history."""
+
 SHADOW_KEY = "\x1fshadow\x1f"
 """Before the key of a shadow passage, so that it stands in no real one's way."""
 

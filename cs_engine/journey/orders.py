@@ -67,6 +67,7 @@ class Orders:
     def __init__(self, given: Iterable[Order] = ()) -> None:
         self._pauses: dict[str, dict[str, Order]] = defaultdict(dict)
         self._existing: dict[str, str] = {}
+        self._unshadowed: dict[str, Micros] = {}
         self._modes: dict[str, Order] = {}
         self._failures: Counter[str] = Counter()
         for order in given:
@@ -76,6 +77,8 @@ class Orders:
         match order.kind:
             case "pause":
                 self._pauses[order.playbook][order.account_id] = order
+            case "unshadowed":
+                self._unshadowed[order.playbook] = order.at
             case "existing":
                 self._existing[order.playbook] = order.value
             case "mode":
@@ -95,6 +98,10 @@ class Orders:
     def existing(self, playbook: str) -> str:
         """What was said of those who match a playbook already at its first run: skip | include, or '' for nothing."""
         return self._existing.get(playbook, "")
+
+    def unshadowed(self, playbook: str) -> Micros | None:
+        """Since when it is not in shadow any more; None when it never was, or is."""
+        return self._unshadowed.get(playbook)
 
     def mode(self, playbook: str) -> Order | None:
         """Since when it is in which mode; None of what was always live."""

@@ -125,7 +125,7 @@ def _change(tick: TickContext, plan: Plan, state: PlaybookState | None, people: 
         plan.playbook, "new" if state is None else "same" if was == plan.digest else "changed", plan.digest, was, str(plan.mode),
         difference(before, plan) if before is not None else None, people.get(plan.digest, 0),
         [_inside(tick, plan, digest) for digest in sorted(people) if digest != plan.digest], existing,
-        would_enter(tick, plan) if first and not plan.manual else 0,
+        would_enter(tick, plan) if first else 0,
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def apply(tick: TickContext, found: Sequence[Change], answers: Mapping[str, str]
             raise Unsafe("nobody was moved, for it is not safe:\n  " + "\n  ".join(wrong), "mend that, or apply without --migrate")
     at = store.last_tick() or 0
     for change in found:
-        if change.state in ("new", "changed"):
+        if change.state == "changed":  # a new one is registered by its first run, at the moment that it has
             store.register_plan(change.playbook, change.version, project.bundles[change.version], at)
     store.order([Order(playbook, "", EXISTING, at, PERSON, "", answer) for playbook, answer in sorted(answers.items())])
     moves: dict[str, Counter[str]] = {}

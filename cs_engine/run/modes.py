@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cs_engine.instants import Micros
 from cs_engine.journey.decide import Ints
-from cs_engine.journey.mode import MODE, halts, is_open, open_share
+from cs_engine.journey.mode import MODE, UNSHADOWED, halts, is_open, open_share
 from cs_engine.journey.orders import EXISTING, PERSON, Order
 from cs_engine.playbook.plan import LIVE, SHADOW, SHADOW_MODE, Mode, Plan
 from cs_engine.run.alarms import pause
@@ -47,6 +48,13 @@ def leaves_shadow(tick: TickContext, playbook: str) -> bool:
     return _was(tick, playbook) == SHADOW_MODE.kind and not tick.in_shadow(playbook)
 
 
+def history_until(tick: TickContext, plan: Plan) -> Micros | None:
+    """Before when events are history for a playbook that was in shadow; None for one that never was, and in shadow."""
+    if plan.shadow:
+        return None
+    return tick.at if leaves_shadow(tick, plan.playbook) else tick.orders.unshadowed(plan.playbook)
+
+
 def _was(tick: TickContext, playbook: str) -> str:
     order = tick.orders.mode(playbook)
     return "" if order is None else order.value
@@ -67,6 +75,8 @@ def orders_of(tick: TickContext) -> tuple[list[Order], list[tuple[str, str, str]
         kind, was = plans[playbook].mode.kind, _was(tick, playbook)
         if kind != was and not (kind == LIVE.kind and not was):
             given.append(Order(playbook, "", MODE, tick.at, PERSON, str(plans[playbook].mode), kind))
+        if leaves_shadow(tick, playbook):
+            given.append(Order(playbook, "", UNSHADOWED, tick.at, PERSON, ""))
     answered = [(playbook, "", EXISTING) for playbook in tick.next_due if playbook in tick.first_run and tick.orders.existing(playbook)]
     return (given, answered) if given or answered else None
 

@@ -15,6 +15,7 @@ from cs_engine.language import durations
 from cs_engine.playbook.plan import EventEntry, Plan
 from cs_engine.ports import Mask, Occurrences
 from cs_engine.run.context import TickContext
+from cs_engine.run.modes import history_until
 from cs_engine.run.own import Own
 
 
@@ -66,6 +67,8 @@ def occurrences_of(tick: TickContext, plan: Plan, entry: EventEntry) -> Occurren
     if plan.existing != "include":
         first = tick.now if state is None else from_micros(state.first_run_at)
         since = max(since, first)
+        if (shadow := history_until(tick, plan)) is not None:
+            since = max(since, from_micros(shadow))
     return tick.facts.occurrences(entry, plan.subject, since)
 
 

@@ -146,6 +146,11 @@ def test_a_run_that_moves_them_meanwhile_is_no_harm(world: World, monkeypatch: p
     ("steps", "keys", "said"),
     [
         ("- {id: rest, email: one}", {}, 'the step "rest" did not send, and does now'),
+        (
+            "- {id: rest, wait: 2 days}\n- {id: two, if: uses > at_entry(uses), email: two}",
+            {},
+            "it reads what was not kept as they entered: at_entry(uses)",
+        ),
         ("- {id: rest, wait: 2 days}", {"subject": "contact"}, "accounts passed through, now contacts do"),
     ],
 )

@@ -63,6 +63,17 @@ def test_a_shadow_stands_in_nobodys_way_when_the_playbook_goes_live(world: World
     assert world.tick(day(5)).sent == ["U-ALEX: Call Cafe"]
 
 
+def test_events_that_a_shadow_saw_begin_nothing_when_the_playbook_goes_live(world: World) -> None:
+    world.customer().playbook("hello", STEPS, enter={"event": "invited"}, mode="shadow", existing=None)
+    world.tick(day(0))
+    world.uses("acme", day(0, 12), event="invited")
+    assert world.tick(day(1)).of("hello")["shadow"]["entered"] == 1
+    world.playbook("hello", STEPS, enter={"event": "invited"}, existing=None)
+    assert [world.tick(day(2, hour)).sent for hour in (10, 11)] == [[], []]
+    world.uses("acme", day(2, 12), event="invited")
+    assert world.tick(day(2, 13)).sent == ["ann: One for Acme"]
+
+
 def test_going_live_with_existing_included_takes_those_who_went_through_in_shadow(world: World) -> None:
     world.customer().playbook("hello", STEPS, mode="shadow")
     world.tick(day(0))

@@ -28,7 +28,7 @@ def test_apply_asks_who_matches_already_and_without_a_terminal_wants_to_be_told(
     assert (said.code, said.out.splitlines()[-2:]) == (
         0, ["more: who matches already is taken at its first run.", "Applied. The next run works with it."],
     )  # fmt: skip
-    assert "more: same\n  7 match already: they enter\n" in call("plan").out
+    assert "  7 match already: they enter\n" in call("plan").out
 
 
 def test_those_inside_are_moved_when_somebody_says_so(project: Path, call: Call) -> None:
