@@ -68,6 +68,8 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "enrol": "p a",
         "pause": "p --reason r",
         "resume": "p",
+        "skip": "a p --reason r",
+        "postpone": "a p --by 1d --reason r",
         "approve": "run_1",
         "suppress": "someone@customer.example",
     }.get(command, "")
