@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message, touch
+from cs_engine.journey.approval import Approval
 from cs_engine.journey.caps import History
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
@@ -637,6 +638,24 @@ class Store(Protocol):
         """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled."""
 
     def uncertain(self) -> list[Candidate]: ...
+
+    def unread(self) -> list[Candidate]:
+        """Mails, planned or held, that nobody has been asked to read."""
+
+    def ask_approval(self, asked: Sequence[Approval], alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Keeps mails as they will be read, with the messages that tell of them; what was asked before stays as it was."""
+
+    def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
+        """By message, of those that were asked."""
+
+    def approvals_waiting(self) -> list[Approval]:
+        """Those without an answer whose mail could still go, oldest first."""
+
+    def escalate_approval(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Notes that somebody else was told."""
+
+    def answer_approval(self, given: Approval, line: JournalLine) -> bool:
+        """Keeps the answer and wakes its mail; False when there is one already, or the mail cannot go any more."""
 
     def open_ctas(self) -> list[OpenCta]: ...
 

@@ -166,7 +166,15 @@ class Flattener:
             case model.EmailSpec():
                 template, cc = reader.template(step.email), reader.copies((*path, "cc"), step.cc)
                 return plan.Email(
-                    template=template, to=to, sender=sender, cc=cc, uncertain=step.uncertain, ask=questions_of(step.ask), **own, **common
+                    template=template,
+                    to=to,
+                    sender=sender,
+                    cc=cc,
+                    uncertain=step.uncertain,
+                    ask=questions_of(step.ask),
+                    approve=None if step.approve is None else self._approve(step.approve, (*path, "approve")),
+                    **own,
+                    **common,
                 )
             case model.NoticeSpec():
                 template = reader.notice_template(step.notice)
@@ -196,6 +204,10 @@ class Flattener:
             repeat=None if step.repeat is None else self._repeat(step.repeat, (*path, "repeat")),
             **common,
         )
+
+    def _approve(self, approve: model.ApproveSpec, path: Path) -> plan.Approve:
+        within = self.reader.duration((*path, "within"), approve.within)
+        return plan.Approve(self.reader.approver(path, approve.by), within)
 
     def _repeat(self, repeat: model.RepeatSpec, path: Path) -> plan.Repeat:
         every = self.reader.duration((*path, "every"), repeat.every)

@@ -277,13 +277,30 @@ ASK = (
 
 
 class SendingSpec(AnyStepSpec):
-    LATER = frozenset({"approve"})
+    LATER = frozenset()
 
     repeat: RepeatSpec | None = Field(None, description="Sends again: `{every: 3 days, times: 3, until: uses > 0}`.")
 
     expires: DurationText | None = Field(
         None, description="A message that could not go within this is not sent any more, and the passage goes on: `3 days`."
     )
+
+
+_APPROVE = {"anyOf": [{"type": "string"}, {"type": "object", "properties": {"by": {"type": "string"}, "within": {"type": "string"}}}]}
+
+
+def _approve(value: Any) -> Any:
+    """`csm` is short for `{by: csm}`."""
+    return {"by": value} if isinstance(value, str) else value
+
+
+class ApproveSpec(Keyed):
+    """Who reads the mail before it goes."""
+
+    CALLED = "approve"
+
+    by: str = Field(min_length=1, description="csm | csm.manager | a staff role | a staff e-mail.")
+    within: DurationText = Field("2 business days", description="When nobody has answered by then, the manager is told. It stays held.")
 
 
 class EmailSpec(SendingSpec):
@@ -305,6 +322,10 @@ class EmailSpec(SendingSpec):
     cc: str | tuple[str, ...] = Field(
         (), description="Who of us gets a copy of each mail: csm | csm.manager | a staff role | a staff e-mail, or a list of them."
     )
+    approve: Annotated[ApproveSpec | None, BeforeValidator(_approve), WithJsonSchema(_APPROVE)] = Field(
+        None,
+        description="Somebody of us reads each mail, may edit it, and says yes before it goes: `csm`, or `{by: csm, within: 1 day}`.",
+    )
     ask: Annotated[dict[str, Asked], BeforeValidator(_questions)] = Field(
         default_factory=dict, description=f"{ASK} The template shows them where it says `{{{{ questions }}}}`."
     )
@@ -318,7 +339,7 @@ class NoticeSpec(SendingSpec):
     """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     CALLED = "a notice step"
-    LATER = SendingSpec.LATER | {"cc", "ask"}
+    LATER = SendingSpec.LATER | {"cc", "ask", "approve"}
     SYNONYMS: ClassVar[Synonyms] = {
         "milestone": ("notice", "It names the milestone"),
         "template": ("notice", "Its milestone names the template"),
@@ -338,7 +359,7 @@ class CtaSpec(SendingSpec):
     """Calls a CSM to action. Firing again updates the one that is open."""
 
     CALLED = "a cta step"
-    LATER = SendingSpec.LATER | {"from", "cc"}
+    LATER = SendingSpec.LATER | {"from", "cc", "approve"}
     SYNONYMS: ClassVar[Synonyms] = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")

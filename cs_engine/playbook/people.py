@@ -65,7 +65,9 @@ class Directory:
             return People(condition=condition(text))
         return People(word)
 
-    def sender(self, text: str | None, place: Place, problems: Problems, *, copy: bool = False) -> str | None:
+    def sender(
+        self, text: str | None, place: Place, problems: Problems, *, copy: bool = False, said: str = "mail cannot come from"
+    ) -> str | None:
         """What `from`, or one of `cc` (`copy`), means: one of us."""
         if text is None:
             return None
@@ -82,7 +84,7 @@ class Directory:
             problems.add(
                 place,
                 "P204",
-                f"a copy cannot go to {shown(word)}" if copy else f"mail cannot come from {shown(word)}",
+                f"a copy cannot go to {shown(word)}" if copy else f"{said} {shown(word)}",
                 did_you_mean(word, allowed) or f"allowed: {', '.join(allowed)}, or a staff e-mail",
             )
         return word

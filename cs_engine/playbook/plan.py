@@ -90,6 +90,15 @@ class SendingStep(Step):
     repeat: Repeat | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Somebody of us reads each mail before it goes."""
+
+    by: str
+    """csm | csm.manager | a staff role | a staff e-mail"""
+    within: Duration
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email(SendingStep):
     template: str
@@ -100,6 +109,7 @@ class Email(SendingStep):
     cc: tuple[str, ...] = ()
     """Who of us gets a copy, in the same words."""
     ask: tuple[Question, ...] = ()
+    approve: Approve | None = None
     uncertain: Literal["ask", "drop", "resend"] = "ask"
 
 

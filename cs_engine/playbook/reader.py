@@ -161,6 +161,10 @@ class Reader:
         """Whom a mail comes from; `path` is of its `from`."""
         return self.around.directory.sender(text, self.document.place(path), self.problems)
 
+    def approver(self, path: Path, text: str) -> str:
+        """Who reads a mail before it goes; `path` is of its `approve`."""
+        return self.around.directory.sender(text, self.document.place(path), self.problems, said="nobody reads mails as") or text
+
     def copies(self, path: Path, given: str | tuple[str, ...]) -> tuple[str, ...]:
         """Who of us gets copies; `path` is of `cc`."""
         listed = [(path, given)] if isinstance(given, str) else [((*path, i), text) for i, text in enumerate(given)]

@@ -18,6 +18,7 @@ from cs_engine.journey.caps import History, Queue, Scope
 from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.ports import Candidate, Outcome, Parcel
 from cs_engine.run.alarms import fail
+from cs_engine.run.approving import review, steps_to_read, unread
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
 from cs_engine.run.hold import wake
@@ -56,6 +57,7 @@ def deliver(tick: TickContext) -> None:
         tick.report.delivery[message.State.SKIPPED.value] += skipped
         tick.of(playbook).skipped += skipped
     letters = Letters(tick)
+    review(tick, letters)
     lanes = [_Lane(tick, letters, channel) for channel in tick.engine.outbox.channels]
     while lanes := [lane for lane in lanes if lane.deliver()]:
         opens = store.next_until([lane.channel for lane in lanes])
@@ -125,6 +127,7 @@ class _Lane:
         self.channel = channel
         self._tick, self._letters, self._plans = tick, letters, PlanRules(tick)
         self._patience, self._vain = PATIENCE, 0
+        self._to_read = steps_to_read(tick)
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
         self._queue = Queue(sum(tick.engine.store.count_held(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
@@ -157,8 +160,11 @@ class _Lane:
             playbooks.update((c.id, c.playbook) for c in candidates)
             requests = self._requests(candidates)
 
+            read = unread(tick, self._to_read, candidates)
+
             def unmade(position: int) -> message.Move | None:
-                return self._unmakeable(candidates[position]) or self._told(candidates[position])
+                candidate = candidates[position]
+                return self._unmakeable(candidate) or read(candidate) or self._told(candidate)
 
             moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue)
             return [no_longer_than(move, request.expires_at) for move, request in zip(moves, requests, strict=True)]

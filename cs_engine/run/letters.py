@@ -17,6 +17,8 @@ from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import from_micros
+from cs_engine.journey.approval import ALARM as APPROVAL
+from cs_engine.journey.approval import Approval
 from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import EVENT, Grain, Type
@@ -55,6 +57,7 @@ class Letters:
         self._closed: Mapping[str, str] = {}
         self.previewed: dict[str, str] = {}
         """What is kept of passages that are only looked at."""
+        self._read: Mapping[str, Approval] = {}
         self._asked: Counter[tuple[Grain, tuple[str, ...]]] = Counter()
         self._whole: dict[tuple[Grain, tuple[str, ...]], list[list[Any]]] = {}
         self._faults: dict[tuple[str, str, str, str, str], str] = {}
@@ -119,6 +122,8 @@ class Letters:
         jobs: list[Job] = []
         without: dict[str, str] = {}
         self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])
+        read_first = [c.id for c in candidates if c.kind == "email" and self._is_read_first(c)]
+        self._read = self._tick.engine.store.approvals(read_first) if read_first else {}
         if alarms := [c for c in candidates if c.kind == ALARM]:
             jobs += self._alarms(alarms)
         ordered = sorted((c for c in candidates if c.kind != ALARM), key=_group_key)
@@ -134,6 +139,11 @@ class Letters:
             self._make(_Group(self._tick.plans[digest], step, channel, template, locale, members), jobs, without)
         return jobs, without
 
+    def _is_read_first(self, candidate: Candidate) -> bool:
+        plan = self._tick.plans.get(candidate.digest)
+        step = plan.step(candidate.step) if plan is not None else None
+        return isinstance(step, Email) and step.approve is not None
+
     def _alarms(self, candidates: Sequence[Candidate]) -> list[Job]:
         """Words of our own, in no template."""
         texts, now = self._tick.engine.store.alarm_texts([c.id for c in candidates]), self._tick.clock.now()
@@ -141,6 +151,7 @@ class Letters:
             Job(
                 id=c.id, channel=c.channel, template="", locale=self._config.locale, context={}, playbook=c.playbook, step=c.step,
                 topic=c.topic, at=now, slack_channel=self._slack_channel(c), text=texts[c.id],
+                approve=c.step.removeprefix(f"{APPROVAL}:") if c.step.startswith(f"{APPROVAL}:") else "",
             )
             for c in candidates
         ]  # fmt: skip
@@ -263,6 +274,9 @@ class Letters:
         headers = {"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe and candidate.recipient_kind == "contact" else {}
         copied = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
         cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
+        if (read := self._read.get(candidate.id)) is not None:
+            # What was read is what goes, whatever template and facts say by now.
+            job = replace(job, pinned=(read.subject, read.text, read.html))
         return replace(job, sender=person, reply_to=person, to=to, cc=cc, headers=headers)
 
     def _questions(self, step: Email, candidate: Candidate, locale: str) -> Questions:

@@ -14,6 +14,7 @@ from typing import Any
 
 from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
+from cs_engine.content.mail import Rendered
 from cs_engine.playbook.plan import WEBHOOK
 from cs_engine.ports import Call, Channel, Letter, Outcome, Parcel, Person, Post
 
@@ -53,6 +54,10 @@ class Job:
     """Why the CTA was closed, for the message that says so."""
     text: str = ""
     """What an alarm says; it has no template."""
+    pinned: tuple[str, str, str] | None = None
+    """Subject, text and HTML as somebody read them: what goes instead of the template."""
+    approve: str = ""
+    """Of an alarm that asks for a yes: the message that it is about."""
     answer: str = ""
     """Of a CTA that asks: what its button names."""
 
@@ -98,7 +103,7 @@ class Press:
         template = self.library.email(job.template, job.locale)
         if template is None:
             return Failed(job.id, "no_template")
-        mail = template.render(job.context)
+        mail = template.render(job.context) if job.pinned is None else Rendered(job.pinned[0], job.pinned[2], job.pinned[1])
         return Letter(
             id=job.id, sender=job.sender, reply_to=job.reply_to, to=job.to, cc=job.cc, subject=mail.subject, text=mail.text, html=mail.html,
             headers=job.headers, topic=job.topic, playbook=job.playbook, step=job.step, at=job.at,
@@ -106,8 +111,10 @@ class Press:
 
     def _post(self, job: Job) -> Post | Failed:
         if job.text:
-            block = {"type": "section", "text": {"type": "mrkdwn", "text": job.text}}
-            return Post(id=job.id, channel=job.slack_channel, text=job.text, blocks=[block], metadata={"playbook": job.playbook})
+            blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": job.text}}]
+            if job.approve:
+                blocks.append(approve_buttons(job.approve, job.locale))
+            return Post(id=job.id, channel=job.slack_channel, text=job.text, blocks=blocks, metadata={"playbook": job.playbook})
         template = self.library.slack(job.template, job.locale)
         if template is None:
             return Failed(job.id, "no_template")
@@ -132,6 +139,20 @@ def answer_button(token: str, locale: str) -> dict[str, Any]:
     word = "回答する" if locale.partition("-")[0] == "ja" else "Answer"
     button = {"type": "button", "action_id": ANSWER_ACTION, "text": {"type": "plain_text", "text": word}, "value": token}
     return {"type": "actions", "elements": [{**button, "style": "primary"}]}
+
+
+APPROVE_ACTION, REFUSE_ACTION = "cs_approve", "cs_refuse"
+"""The actions of the buttons below a mail that waits for a yes."""
+
+
+def approve_buttons(message: str, locale: str) -> dict[str, Any]:
+    """The block with the buttons by which somebody lets a mail go, or not."""
+    yes, no = ("送信を承認", "送信しない") if locale.partition("-")[0] == "ja" else ("Send it", "Do not send")
+    buttons = [
+        {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": word}, "value": message, "style": style}
+        for action, word, style in ((APPROVE_ACTION, yes, "primary"), (REFUSE_ACTION, no, "danger"))
+    ]
+    return {"type": "actions", "elements": buttons}
 
 
 class Outbox:

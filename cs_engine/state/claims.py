@@ -86,6 +86,18 @@ def held_for(tx: Tx, reasons: Collection[str]) -> list[Candidate]:
     return [_candidate(row) for row in tx.rows(found, reasons=tx.ids(reasons))]
 
 
+def unread(tx: Tx) -> list[Candidate]:
+    """Mails that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
+    return [
+        _candidate(row)
+        for row in tx.rows(
+            f"{_CANDIDATE} m.state IN ('planned', 'held') AND m.kind = 'email' "
+            "AND NOT EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id) ORDER BY m.planned_at, m.id"
+        )
+        if row[_LEFT] is None
+    ]
+
+
 def uncertain(tx: Tx) -> list[Candidate]:
     return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'uncertain' ORDER BY m.planned_at, m.id")]
 

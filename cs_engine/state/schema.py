@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration."""
 
 metadata = MetaData()
@@ -271,6 +271,20 @@ step_orders = Table(
     _text("reason"),
     PrimaryKeyConstraint("enrolment_id", "step"),
 )
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _key("message_id"),
+    *map(_text, ("playbook", "account_id", "subject_id", "enrolment_id", "step", "approver", "subject", "text", "html")),
+    _at("asked_at"),
+    _at("deadline"),
+    _at("escalated_at", nullable=True),
+    *map(_text, ("answer", "by")),
+    _at("answered_at", nullable=True),
+    _text("reason"),
+)
+Index("approvals_waiting", approvals.c.asked_at, sqlite_where=text("answer = 'waiting'"), postgresql_where=text("answer = 'waiting'"))
 
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 

@@ -10,6 +10,7 @@ from typing import Any
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message, touch
+from cs_engine.journey.approval import Approval
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import MODE, Reception
@@ -39,6 +40,7 @@ from cs_engine.ports import (
     Verdict,
 )
 from cs_engine.state import answers as _answers
+from cs_engine.state import approvals as _approvals
 from cs_engine.state import (
     claims,
     copying,
@@ -417,6 +419,32 @@ class SqlStore:
     def counts(self) -> Counts:
         with self.database.read() as tx:
             return messages.counts(tx)
+
+    # --- mails that are read first
+
+    def unread(self) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.unread(tx)
+
+    def ask_approval(self, asked: Sequence[Approval], alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            _approvals.ask(tx, asked, alarms, lines)
+
+    def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
+        with self.database.read() as tx:
+            return _approvals.of(tx, ids)
+
+    def approvals_waiting(self) -> list[Approval]:
+        with self.database.read() as tx:
+            return _approvals.waiting(tx)
+
+    def escalate_approval(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            _approvals.escalate(tx, ids, at, alarms, lines)
+
+    def answer_approval(self, given: Approval, line: JournalLine) -> bool:
+        with self.database.write() as tx:
+            return _approvals.answer(tx, given, line)
 
     # --- CTAs, suppressions
 

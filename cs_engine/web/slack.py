@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cs_engine.playbook.questions import Kind, Question
+from cs_engine.run.approving import answer
 from cs_engine.run.letters import in_locale
-from cs_engine.run.outbox import ANSWER_ACTION
+from cs_engine.run.outbox import ANSWER_ACTION, APPROVE_ACTION, REFUSE_ACTION
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House, SlackKeys
@@ -74,6 +75,8 @@ class Interactivity:
     async def _pressed(self, payload: Mapping[str, Any], keys: SlackKeys) -> Response:
         actions = payload.get("actions")
         first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
+        if first.get("action_id") in (APPROVE_ACTION, REFUSE_ACTION):
+            return await self._read(payload, first)
         if first.get("action_id") != ANSWER_ACTION:
             return Response()
         token, trigger = str(first.get("value", "")), str(payload.get("trigger_id", ""))
@@ -82,6 +85,25 @@ class Interactivity:
             return Response()
         # Slack has its answer first; the trigger lives three seconds more.
         return Response(background=BackgroundTask(_open, keys, trigger, view))
+
+    async def _read(self, payload: Mapping[str, Any], action: Mapping[str, Any]) -> Response:
+        """A yes or a no to a mail, by somebody of the team; what became of it is said where the button was."""
+        user, id = str(_at(payload, "user", "id") or ""), str(action.get("value", ""))
+        by = self._staff.get(user)
+        if by is None:
+            said = "Only people of team.yaml say yes or no."
+        else:
+            yes = action.get("action_id") == APPROVE_ACTION
+            done = await run_in_threadpool(self._answer, id, by, yes)
+            word = "goes at the next run" if yes else "will not go"
+            said = f"The mail {word}." if done else "The mail has been answered before, or cannot go any more."
+        url = str(payload.get("response_url", ""))
+        return Response(background=BackgroundTask(_say, url, said) if url.startswith("https://hooks.slack.com/") else None)
+
+    def _answer(self, id: str, by: str, yes: bool) -> bool:
+        store = self._house.store
+        approval = store.approvals([id]).get(id)
+        return approval is not None and answer(store, self._house.project, approval, by, self._house.clock.now(), yes=yes)
 
     async def _sent(self, payload: Mapping[str, Any]) -> Response:
         asking = await run_in_threadpool(self._asking, str(_at(payload, "view", "private_metadata") or ""))
@@ -144,6 +166,16 @@ def _option(value: str, label: str) -> dict[str, Any]:
 
 def _plain(text: str, most: int) -> dict[str, Any]:
     return {"type": "plain_text", "text": text if len(text) <= most else text[: most - 1] + "…"}
+
+
+async def _say(url: str, text: str) -> None:
+    """Tells only whoever pressed."""
+    from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+    try:
+        await AsyncWebhookClient(url, timeout=_OPENS_WITHIN).send(text=text, response_type="ephemeral")
+    except Exception as error:  # noqa: BLE001 - what was done is done
+        log.error("Slack was not told: %s", type(error).__name__)  # noqa: TRY400 - a trace could quote it
 
 
 async def _open(keys: SlackKeys, trigger: str, view: dict[str, Any]) -> None:

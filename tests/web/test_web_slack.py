@@ -147,3 +147,27 @@ def test_a_forged_button_opens_nothing(world: World, browser: Browser, slack: Sl
 def test_without_a_signing_secret_there_is_no_such_endpoint(world: World, served: Served) -> None:
     world.customer()
     assert served().send("/slack/interactivity", b"", {}).status == 404
+
+
+def buttons(ticked: Ticked) -> dict[str, dict[str, Any]]:
+    (post,) = [json.loads(file.path.read_text()) for file in ticked.files if file.path.suffix == ".json"]
+    return {e["action_id"]: e for block in post["blocks"] if block["type"] == "actions" for e in block["elements"]}
+
+
+@pytest.mark.parametrize(("action", "state"), [("cs_approve", "accepted"), ("cs_refuse", "skipped (refused)")])
+def test_a_mail_is_let_go_or_refused_in_slack(world: World, served: Served, action: str, state: str) -> None:
+    world.customer().playbook("p", "- {id: hi, email: one, approve: csm}")
+    browser, shown = served(slack_signing_secret=SECRET), buttons(world.tick(day(0)))
+    assert press(browser, shown[action]).status == 200
+    assert press(browser, shown["cs_refuse"]).status == 200, "the first answer counts"
+    world.tick(day(1))
+    assert world.messages("p") == [f"hi ann {state}"]
+
+
+def test_only_people_of_the_team_say_yes(world: World, served: Served) -> None:
+    world.customer().playbook("p", "- {id: hi, email: one, approve: csm}")
+    browser, shown = served(slack_signing_secret=SECRET), buttons(world.tick(day(0)))
+    action = {"action_id": "cs_approve", "value": shown["cs_approve"]["value"]}
+    call(browser, {"type": "block_actions", "user": {"id": "U-STRANGER"}, "actions": [action]})
+    world.tick(day(1))
+    assert world.messages("p") == ["hi ann held (awaiting_approval)"]

@@ -1,0 +1,191 @@
+"""Mail that somebody reads before it goes: asked for as soon as it is planned, told to their manager when its time is over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from html import escape
+
+import numpy as np
+
+from cs_engine.content.mail import one_line
+from cs_engine.errors import WrongUse
+from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.journey import identity
+from cs_engine.journey.approval import ALARM, Answer, Approval, verdict
+from cs_engine.journey.message import ALARM as KIND
+from cs_engine.journey.message import Alarm, Move, NewMessage
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.config import ProjectConfig, Staff
+from cs_engine.playbook.plan import TRANSACTIONAL, Approve, Email
+from cs_engine.playbook.project import Project
+from cs_engine.ports import Candidate, JournalLine, Letter, Store
+from cs_engine.run.alarms import MOST_URGENT
+from cs_engine.run.context import TickContext
+from cs_engine.run.letters import Letters
+
+MOST_SHOWN = 2_400
+"""Characters of a mail that Slack shows; `cs-engine approve ID --show` shows all."""
+
+_LOOK_AGAIN = timedelta(days=1)
+"""An answer wakes the mail; the day is for what hangs on the mail itself, such as a contact that is gone."""
+_LINK = re.compile(r"https?://[^\s<>\"]+")
+
+
+def steps_to_read(tick: TickContext) -> set[tuple[str, str]]:
+    """(digest, step) of every step whose mail is read first."""
+    return {(plan.digest, step.id) for plan in tick.plans.values() for step in plan.steps if isinstance(step, Email) and step.approve}
+
+
+def review(tick: TickContext, letters: Letters) -> None:
+    """Asks for a yes to what has been planned, and tells of what has waited too long. Nothing, where no step wants it."""
+    steps = steps_to_read(tick)
+    if not steps:
+        return
+    store = tick.engine.store
+    planned = [c for c in store.unread() if (c.digest, c.step) in steps]
+    asked = list(_rendered(tick, letters, planned))
+    if asked:
+        lines = [_line(a, tick.at, "approval_asked", a.approver) for a in asked]
+        store.ask_approval(asked, [_told(tick, a, a.approver, _asking(a)) for a in asked], lines)
+    now = to_micros(tick.clock.now())
+    late = [a for a in store.approvals_waiting() if a.deadline <= now and a.escalated_at is None]
+    if late:
+        alarms = [_told(tick, a, _manager_of(tick, a.approver), _late(a)) for a in late]
+        store.escalate_approval([a.message_id for a in late], tick.at, alarms, [_line(a, tick.at, "escalated", a.approver) for a in late])
+
+
+def unread(tick: TickContext, steps: set[tuple[str, str]], candidates: Sequence[Candidate]) -> Callable[[Candidate], Move | None]:
+    """What the claim asks last of a mail: has it been read? Answers from the rows of now."""
+    mine = [c.id for c in candidates if c.kind == "email" and (c.digest, c.step) in steps]
+    known = tick.engine.store.approvals(mine) if mine else {}
+    until = to_micros(tick.clock.now() + _LOOK_AGAIN)
+
+    def move(candidate: Candidate) -> Move | None:
+        if candidate.kind != "email" or (candidate.digest, candidate.step) not in steps:
+            return None
+        return verdict(candidate.id, candidate.state, known.get(candidate.id), until)
+
+    return move
+
+
+def answer(
+    store: Store, project: Project, approval: Approval, by: str, now: datetime, *,
+    yes: bool, reason: str = "", edited: tuple[str, str] | None = None,
+) -> bool:  # fmt: skip
+    """Somebody's yes or no at `now`, real time; `edited`: the (subject, text) that goes instead. False when it has been answered before,
+    or cannot go any more. Raises WrongUse for a text that lacks what mail law asks for and the mail had.
+    """
+    given = approval._replace(answer=Answer.APPROVED if yes else Answer.REFUSED, by=by, answered_at=to_micros(now), reason=reason)
+    if edited is not None:
+        subject, text = edited[0] or approval.subject, edited[1]
+        _require_lawful(project.config, approval.text, text)
+        given = given._replace(subject=subject, text=text, html=as_html(text))
+    said = (reason or by) + (" (edited)" if edited is not None else "")
+    return store.answer_approval(given, _line(given, to_micros(now), "approved" if yes else "refused", said))
+
+
+def read_edited(text: str) -> tuple[str, str]:
+    """(subject, text) of a file that `--show` wrote and somebody edited; the subject is '' where it does not begin with one."""
+    first, _, rest = text.replace("\r\n", "\n").partition("\n")
+    if not first.startswith("Subject:"):
+        return "", text
+    return one_line(first.removeprefix("Subject:")), rest.lstrip("\n")
+
+
+def as_html(text: str) -> str:
+    """A text that somebody wrote, as a plain HTML mail: paragraphs, lines and links."""
+    paragraphs = [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    inner = "".join(f"<p>{_linked(part.strip())}</p>" for part in paragraphs)
+    style = "font-family:Helvetica,Arial,'Hiragino Sans','Noto Sans JP',sans-serif;font-size:14px;line-height:1.6;color:#1c2430"
+    return f'<!doctype html><html><head><meta charset="utf-8"></head><body style="{style}">{inner}</body></html>'
+
+
+def _linked(text: str) -> str:
+    out, at = [], 0
+    for found in _LINK.finditer(text):
+        url = found[0].rstrip(".,;:)。、")
+        out += [escape(text[at : found.start()]), f'<a href="{escape(url)}">{escape(url)}</a>']
+        at = found.start() + len(url)
+    return "".join([*out, escape(text[at:])]).replace("\n", "<br>")
+
+
+def _require_lawful(config: ProjectConfig, before: str, after: str) -> None:
+    needed = [*(config.company.postal_address or {}).values(), *((config.unsubscribe,) if config.unsubscribe else ())]
+    missing = next((part for part in needed if part in before and part not in after), None)
+    if missing is not None:
+        raise WrongUse(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail")
+
+
+def _rendered(tick: TickContext, letters: Letters, candidates: Sequence[Candidate]) -> list[Approval]:
+    """The mails as their readers will see them. What cannot be made is told by its claim."""
+    jobs, _ = letters.jobs(candidates)
+    by_id = {c.id: c for c in candidates}
+    found = []
+    for job in jobs:
+        letter, candidate = tick.engine.outbox.press.outgoing(job), by_id[job.id]
+        plan = tick.plans[candidate.digest]
+        step = plan.step(candidate.step)
+        if not isinstance(letter, Letter) or not isinstance(step, Email) or step.approve is None:
+            continue
+        deadline = int(tick.view(plan).after(np.array([to_micros(tick.clock.now())]), step.approve.within)[0])
+        found.append(
+            Approval(
+                candidate.id, candidate.playbook, candidate.account_id, candidate.subject_id, candidate.enrolment_id, candidate.step,
+                _approver(tick, step.approve, candidate), letter.subject, letter.text, letter.html, tick.at, deadline,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _approver(tick: TickContext, approve: Approve, candidate: Candidate) -> str:
+    (row,) = tick.rows_of(Grain.ACCOUNT, [candidate.account_id]).tolist()
+    csm = tick.directory.csm_of(np.array([row]))[0] if row >= 0 else ""
+    found: Staff | None = tick.directory.one_of_us(approve.by, str(csm))
+    return found.email if found is not None else tick.engine.project.config.sender.fallback
+
+
+def _manager_of(tick: TickContext, approver: str) -> str:
+    person = tick.directory.staff.get(approver)
+    manager = person.manager if person is not None else None
+    return manager if manager in tick.directory.staff and manager else tick.engine.project.config.sender.fallback
+
+
+def _told(tick: TickContext, approval: Approval, whom: str, text: str) -> Alarm:
+    plan = next((plan for plan in tick.plans.values() if plan.playbook == approval.playbook), None)
+    what = f"{ALARM}:{approval.message_id}"
+    id = identity.alarm_id(approval.playbook, f"{what} {whom}", tick.at)
+    message = NewMessage(
+        id, "", approval.playbook, plan.digest if plan else "", what, KIND, "slack", "", TRANSACTIONAL, approval.account_id, "", whom,
+        "staff", "", MOST_URGENT, tick.at,
+    )  # fmt: skip
+    return Alarm(message, text)
+
+
+def _asking(approval: Approval) -> str:
+    shown = approval.text if len(approval.text) <= MOST_SHOWN else approval.text[:MOST_SHOWN] + "…"
+    return (
+        f":eyes: *{approval.playbook}* / {approval.step} for {approval.account_id}: a mail waits for your yes until "
+        f"{from_micros(approval.deadline):%Y-%m-%d %H:%M} UTC.\n*{_plain(approval.subject)}*\n```{_plain(shown)}```\n"
+        f"To edit it: `cs-engine approve {approval.message_id} --edit FILE`"
+    )
+
+
+def _late(approval: Approval) -> str:
+    return (
+        f":hourglass: *{approval.playbook}* / {approval.step} for {approval.account_id}: a mail has waited for {approval.approver}'s yes "
+        f"since {from_micros(approval.asked_at):%Y-%m-%d %H:%M} UTC. It stays held.\n*{_plain(approval.subject)}*\n"
+        f"`cs-engine approve {approval.message_id} --show`"
+    )
+
+
+def _plain(text: str) -> str:
+    """Slack's own escaping; a fence in the text would end ours."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("```", "'''")
+
+
+def _line(approval: Approval, at: Micros, event: str, reason: str) -> JournalLine:
+    return JournalLine(
+        at, approval.playbook, approval.account_id, approval.subject_id, approval.enrolment_id, approval.step, event, reason, ""
+    )  # fmt: skip
