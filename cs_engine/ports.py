@@ -676,6 +676,9 @@ class Store(Protocol):
     def suppressed(self) -> set[str]:
         """The hashes of all suppressed addresses."""
 
+    def suppressed_contacts(self) -> set[str]:
+        """The contacts whose address is suppressed: it bounced, complained, or was asked to be left in peace."""
+
     def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
         """(suppressed hash, another hash of the same address): suppresses the other too, for the same reason and since then."""
 

@@ -30,6 +30,11 @@ def alarm_id(playbook: str, what: str, at: int) -> str:
     return f"msg_{_near(playbook)}{_digest(playbook, what, str(at))}"
 
 
+def instead_id(enrolment: str, step: str, channel: str, recipient: str, planned_at: int) -> str:
+    """The id of a message to somebody else, in place of those of a step that were planned then."""
+    return f"msg_{enrolment[4:10]}{_digest(enrolment, step, channel, recipient, 'instead', str(planned_at))}"
+
+
 def cta_id(account: str, playbook: str, step: str) -> str:
     """The id of a CTA: firing again updates the open one."""
     return "cta_" + _digest(account, playbook, step)

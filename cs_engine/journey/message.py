@@ -83,6 +83,8 @@ class Move(NamedTuple):
     provider_id: str = ""
     counts: bool = True
     """Retried: whether the attempt that was made counts; not when the channel was at fault."""
+    instead: tuple[NewMessage, ...] = ()
+    """Skipped: what is planned in its place, in the same transaction."""
 
 
 def held(id: str, was: State, reason: str, until: Micros) -> Move:

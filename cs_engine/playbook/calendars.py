@@ -32,6 +32,9 @@ class Span:
     start: tuple[int | None, int, int]
     end: tuple[int | None, int, int]
 
+    def __contains__(self, day: date) -> bool:
+        return day in self.days(day.year)
+
     def days(self, year: int) -> Iterator[date]:
         """Those of its days that lie in that year."""
         begins = [self.start[0]] if self.start[0] is not None else [year - 1, year]

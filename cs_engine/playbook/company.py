@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
+from cs_engine.playbook.calendars import parse_span
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.endpoints import Allowed, is_entry, wrong_url
 from cs_engine.playbook.model import ID_PATTERN
@@ -109,9 +110,10 @@ def check_team(team: Team, document: Document, problems: Problems) -> None:
             if email is not None and email.lower() not in emails:
                 mend = "write the e-mail of somebody who is in team.yaml"
                 problems.add(document.place((*here, key)), "P207", f"this {key} is not in the team", mend)
-        if person.away:
-            message = "`away` is part of the language but not built yet: CTAs go to them all the same"
-            problems.warn(document.key_place((*here, "away")), "P104", message)
+        for day, text in enumerate(person.away):
+            if parse_span(text) is None:
+                message = f"{shown(text)} is no day and no span of days"
+                problems.add(document.place((*here, "away", day)), "P207", message, "write 2026-08-10, or 2026-08-10/2026-08-14")
 
 
 def check_journey(journey: JourneySpec, templates: Templates, document: Document, problems: Problems) -> None:

@@ -239,7 +239,10 @@ class Staff(Strict):
     timezone: str | None = Field(None, description="Their time zone.")
     manager: str | None = Field(None, description="The manager's e-mail.")
     minutes_a_week: int | None = Field(None, description="How much time they have for CTAs.")
-    away: tuple[str, ...] = Field((), description="Dates, or spans as 2026-08-10/2026-08-14.")
+    away: tuple[str, ...] = Field(
+        (),
+        description="Days on which `substitute` gets their alerts and mail: 2026-08-10, 2026-08-10/2026-08-14; of every year 12-29/01-03.",
+    )
     substitute: str | None = Field(None, description="The e-mail of who stands in for them.")
     signature: LocalisedText | None = Field(None, description="What stands below their mail.")
 

@@ -21,6 +21,7 @@ from cs_engine.run.alarms import fail
 from cs_engine.run.approving import review, steps_to_read, unread
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
+from cs_engine.run.fallback import Fallbacks
 from cs_engine.run.hold import wake
 from cs_engine.run.letters import Letters
 from cs_engine.run.outbox import Failed
@@ -126,6 +127,7 @@ class _Lane:
     def __init__(self, tick: TickContext, letters: Letters, channel: str) -> None:
         self.channel = channel
         self._tick, self._letters, self._plans = tick, letters, PlanRules(tick)
+        self._fallbacks = Fallbacks(tick)
         self._patience, self._vain = PATIENCE, 0
         self._to_read = steps_to_read(tick)
         self._alerts: dict[str, str] = {}
@@ -167,12 +169,16 @@ class _Lane:
                 return self._unmakeable(candidate) or read(candidate) or self._told(candidate)
 
             moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue)
-            return [no_longer_than(move, request.expires_at) for move, request in zip(moves, requests, strict=True)]
+            kept = [no_longer_than(move, request.expires_at) for move, request in zip(moves, requests, strict=True)]
+            return self._fallbacks.instead(candidates, kept)
 
+        self._fallbacks.ready()
         wall = to_micros(engine.wall.now())
         claim = engine.store.claim(wall, to_micros(moment), tick.at, BATCH, engine.holder, verdict, self.channel)
         for move in claim.moved:
             self._count(playbooks.get(move.id, ""), move)
+            if move.instead:
+                tick.of(playbooks[move.id]).planned += len(move.instead)
         try:
             jobs, without = self._letters.jobs(claim.dispatching)
             making = engine.outbox.make(jobs, more=claim.more)

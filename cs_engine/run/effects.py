@@ -124,6 +124,7 @@ def _fired(
 def _notice_lines(tick: TickContext, plan: Plan, step: Notice, who: Sequence[Standing], at: Rows) -> list[NewMessage]:
     """A milestone notice also puts a line into the CSM's channel."""
     csms = tick.directory.csm_of(at if plan.subject is Grain.ACCOUNT else tick.facts.account_of_contact()[at]).tolist()
+    csms = [tick.directory.here(csm) for csm in csms]
     recipients = [csm or tick.engine.project.config.slack.channel for csm in csms]
     kinds = ["staff" if csm else "channel" for csm in csms]
     return _planned(tick, plan, step, "notice", "slack", MILESTONE_LINE, who, recipients, kinds)

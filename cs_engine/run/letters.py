@@ -272,12 +272,18 @@ class Letters:
         to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
         unsubscribe = context["unsubscribe_url"]
         headers = {"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe and candidate.recipient_kind == "contact" else {}
-        copied = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
+        named = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
+        copied = [directory.staff.get(directory.here(who.email)) for who in named if who is not None]
         cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
         if (read := self._read.get(candidate.id)) is not None:
             # What was read is what goes, whatever template and facts say by now.
             job = replace(job, pinned=(read.subject, read.text, read.html))
-        return replace(job, sender=person, reply_to=person, to=to, cc=cc, headers=headers)
+        return replace(job, sender=person, reply_to=self._answers(person, locale), to=to, cc=cc, headers=headers)
+
+    def _answers(self, sender: Person, locale: str) -> Person:
+        """Who answers for the sender today."""
+        instead = self._tick.directory.staff.get(self._tick.directory.here(sender.email))
+        return sender if instead is None or instead.email == sender.email else Person(instead.email, in_locale(instead.name, locale))
 
     def _questions(self, step: Email, candidate: Candidate, locale: str) -> Questions:
         links = self._tick.engine.links

@@ -10,7 +10,9 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from cs_engine.journey.policy import zone_or
 from cs_engine.language.expression import Expression, Grain
+from cs_engine.playbook.calendars import parse_span
 from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import Cta, People, Sending, Webhook
 from cs_engine.playbook.project import Project
@@ -70,12 +72,12 @@ class Directory:
             member, rows_of = self._contact_rows(step.to, accounts)
             ids = self._facts.ids(Grain.CONTACT)
             return Recipients(member, [ids[row] for row in rows_of.tolist()], "contact")
-        found = self._staff(str(step.to.role), accounts)
+        found = self.all_here(self._staff(str(step.to.role), accounts))
         if not isinstance(step, Cta):
             member = np.flatnonzero(found != "")
             return Recipients(member, found[member].tolist(), "staff")
         # An alert that nobody gets is worse than one in the wrong place; without a Slack id of theirs it goes to the team's channel.
-        substitute = self._project.config.sender.fallback
+        substitute = self.here(self._project.config.sender.fallback)
         return Recipients(np.arange(len(rows), dtype=np.int64), [who or substitute for who in found.tolist()], "staff")
 
     def _named(self, answer: Expression, accounts: Rows) -> Rows:
@@ -90,6 +92,28 @@ class Directory:
     def csm_of(self, accounts: Rows) -> NDArray[np.object_]:
         """The CSM's e-mail for accounts at those rows, '' where there is none in the team."""
         return self._staff("csm", accounts)
+
+    def here(self, email: str) -> str:
+        """Who of us is there for that one today: themselves, or who stands in while they are away, and for those. Where nobody does,
+        themselves: better late than to nobody.
+        """
+        found, seen = email, set[str]()
+        while found in self._away and found not in seen:
+            seen.add(found)
+            found = self._away[found]
+        return email if found in self._away or not found else found
+
+    def all_here(self, emails: NDArray[np.object_]) -> NDArray[np.object_]:
+        """`here` for many; '' stays."""
+        return np.array([self.here(email) for email in emails.tolist()], dtype=object) if self._away else emails
+
+    def of_role(self, role: str, account: int) -> list[int]:
+        """The rows of the contacts who have that role in the account at that row: just these, whoever may stand in for them."""
+        accounts = np.array([account], dtype=np.int64)
+        if role == "champion":
+            return [row for row in self._champions[accounts].tolist() if row >= 0]
+        rows: list[int] = self._of_accounts(accounts, self._role_mask(role))[1].tolist()
+        return rows
 
     def sender(self, wanted: str | None, csm: str) -> Staff | None:
         """Whom a mail comes from: as the step says, else as the project says, else the project's fall-back."""
@@ -175,6 +199,17 @@ class Directory:
     def _manager_of(self, email: str) -> str:
         person = self.staff.get(email)
         return person.manager if person is not None and person.manager in self.staff and person.manager else ""
+
+    @cached_property
+    def _away(self) -> Mapping[str, str]:
+        """Who is away on this day, in their own zone -> the e-mail of who stands in for them; '' for nobody."""
+        known = {email.lower(): email for email in self.staff}
+        found = {}
+        for email, person in self.staff.items():
+            today = self._facts.now.astimezone(zone_or(person.timezone or "", self._project.config.timezone)).date()
+            if any(span is not None and today in span for span in map(parse_span, person.away)):
+                found[email] = known.get((person.substitute or "").lower(), "")
+        return found
 
     @cached_property
     def _csm(self) -> NDArray[np.object_]:

@@ -67,7 +67,7 @@ def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, h
     messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
     _dispatch(tx, dispatching, holder, wall + LEASE, delivery_now, now)
     taken = [c._replace(state=State.DISPATCHING, moved_at=now, attempts=c.attempts + 1) for c in dispatching]
-    return Claim(taken, [move for _, move in moved], len(rows) > limit)
+    return Claim(taken, [move for _, move in moved], len(rows) > limit or any(move.instead for _, move in moved))
 
 
 def expired(tx: Tx, wall: Micros) -> list[Candidate]:

@@ -61,6 +61,7 @@ def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> int:
 
 def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:
     """Writes moves that are known to hold (their rows are locked): the message, its CTA, its step's end, the journal."""
+    plan(tx, [new for _, move in moves for new in move.instead])  # first: or their step would end with those that they stand for
     tx.update_each(
         schema.messages,
         ("state", "reason", "until", "provider_id", "moved_at", "settled_at"),

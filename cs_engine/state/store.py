@@ -473,6 +473,10 @@ class SqlStore:
         with self.database.read() as tx:
             return suppressions.all_hashes(tx)
 
+    def suppressed_contacts(self) -> set[str]:
+        with self.database.read() as tx:
+            return suppressions.contacts(tx)
+
     def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
         with self.database.write() as tx:
             suppressions.add_alike(tx, pairs)

@@ -23,6 +23,12 @@ def all_hashes(tx: Tx) -> set[str]:
     return {hashed for (hashed,) in tx.rows("SELECT email_hash FROM suppressions")}
 
 
+def contacts(tx: Tx) -> set[str]:
+    """The contacts whose address is suppressed."""
+    sql = "SELECT c.id FROM suppressions s JOIN contacts c ON c.email_hash = s.email_hash WHERE c.email_hash <> ''"
+    return {contact for (contact,) in tx.rows(sql)}
+
+
 def add_alike(tx: Tx, pairs: Iterable[tuple[str, str]]) -> None:
     """What is suppressed under the first hash of a pair is under the second, too: for the same reason, since then."""
     for known, other in pairs:

@@ -388,3 +388,15 @@ def test_the_company_is_checked(folder: Folder, file: str, old: str, new: str, s
     path = folder.root / f"playbooks/{file}.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     assert folder.said() == [f"playbooks/{file}.yaml:{said}"]
+
+
+def test_a_day_of_absence_that_is_none_is_said(folder: Folder) -> None:
+    folder.write(
+        "playbooks/team.yaml",
+        "staff:\n  - {email: lead@vendor.example, name: Toni, away: [2026-08-10/2026-08-14, 12-29/01-03]}\n"
+        "  - {email: csm1@vendor.example, name: Alex, away: [2026-02-30, 2026-08-14/2026-08-10]}\n",
+    )
+    assert [(p.place.line, p.code, p.message) for p in folder.problems()] == [
+        (3, "P207", '"2026-02-30" is no day and no span of days'),
+        (3, "P207", '"2026-08-14/2026-08-10" is no day and no span of days'),
+    ]

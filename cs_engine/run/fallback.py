@@ -1,0 +1,85 @@
+"""Mail to a role that nobody of can be reached goes to whom project.yaml names instead: a new message in the place of the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cs_engine.journey import identity
+from cs_engine.journey.message import Move, NewMessage
+from cs_engine.language.expression import Grain
+from cs_engine.playbook.plan import Email, Notice, Plan
+from cs_engine.ports import Candidate
+from cs_engine.run.context import TickContext
+
+_UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone"})
+"""Reasons for which a mail is skipped that are its recipient's alone."""
+
+
+class Fallbacks:
+    """Who stands in at the claim, within one tick. A project that names nobody pays nothing."""
+
+    def __init__(self, tick: TickContext) -> None:
+        self._tick = tick
+        self._named = tick.engine.project.config.people.fallback
+        self._unreachable: set[int] | None = None
+        """The rows of contacts without an address, or with one that is suppressed."""
+
+    def ready(self) -> None:
+        """Reads who cannot be reached: before the claim, whose transaction must not wait for another."""
+        if not self._named or self._unreachable is not None:
+            return
+        facts = self._tick.facts
+        everyone = np.arange(len(facts.ids(Grain.CONTACT)), dtype=np.int64)
+        (emails,) = facts.columns(Grain.CONTACT, ["contact.email"], everyone)
+        index = facts.rows(Grain.CONTACT)
+        suppressed = {index[contact] for contact in self._tick.engine.store.suppressed_contacts() if contact in index}
+        self._unreachable = suppressed | {row for row, email in enumerate(emails) if not email}
+
+    def instead(self, candidates: Sequence[Candidate], moves: Sequence[Move | None]) -> list[Move | None]:
+        """The moves; those that skip the last of a role who could be reached name the messages that are planned in their place."""
+        if not self._named:
+            return list(moves)
+        return [
+            self._with(c, move) if move is not None and move.reason in _UNREACHABLE else move
+            for c, move in zip(candidates, moves, strict=True)
+        ]
+
+    def _with(self, candidate: Candidate, move: Move) -> Move:
+        plan = self._tick.plans.get(candidate.digest)
+        step = plan.step(candidate.step) if plan is not None else None
+        account = self._tick.facts.rows(Grain.ACCOUNT).get(candidate.account_id)
+        if plan is None or account is None or not isinstance(step, Email | Notice) or candidate.channel != "email":
+            return move
+        role = step.to.role or ""
+        if role not in self._named:
+            return move
+        self._lost(candidate)
+        return move._replace(instead=tuple(self._message(candidate, plan, row) for row in self._stand_ins(role, account)))
+
+    def _lost(self, candidate: Candidate) -> None:
+        """Whoever the claim has found unreachable is so for the rest of the tick."""
+        row = self._tick.facts.rows(Grain.CONTACT).get(candidate.recipient)
+        if row is not None and self._unreachable is not None:
+            self._unreachable.add(row)
+
+    def _stand_ins(self, role: str, account: int) -> list[int]:
+        """The rows of those who get it: of the first role down the line of fall-backs of which somebody can be reached; nobody when some
+        of the role itself can, for they have a message of their own. A champion is one: a new one gets what the old one cannot.
+        """
+        own, seen = role, set[str]()
+        while role and role not in seen:
+            seen.add(role)
+            found = [row for row in self._tick.directory.of_role(role, account) if row not in (self._unreachable or ())]
+            if found:
+                return found if role != own or role == "champion" else []
+            role = self._named.get(role, "")
+        return []
+
+    def _message(self, c: Candidate, plan: Plan, row: int) -> NewMessage:
+        who = self._tick.facts.ids(Grain.CONTACT)[row]
+        return NewMessage(
+            identity.instead_id(c.enrolment_id, c.step, c.channel, who, c.planned_at), c.enrolment_id, c.playbook, c.digest, c.step, c.kind,
+            c.channel, c.template, c.topic, c.account_id, c.subject_id, who, "contact", c.cta_id, plan.priority, c.planned_at,
+        )  # fmt: skip
