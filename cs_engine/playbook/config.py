@@ -124,6 +124,10 @@ class Sender(Strict):
 class PeopleConfig(Strict):
     champion: str = Field("contact.role = 'champion'", description="Who drives the roll-out; the earliest contact wins.")
     operators: str = Field("contact.role = 'operator'", description="Who does the work.")
+    distinct: tuple[Literal["champion", "operators"], ...] = Field(
+        (),
+        description="[champion, operators]: they have to be two people; the CSM gets a CTA where they are one. Default: may be one.",
+    )
     fallback: dict[str, str] = Field(default_factory=dict, description="Role that is empty -> who gets it instead: {champion: operators}.")
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 from cs_engine.language import yaml
 from cs_engine.language.problems import Place, Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.compile import Compiled, compile_playbook
-from cs_engine.playbook.config import Persistence
+from cs_engine.playbook.config import PeopleConfig, Persistence
 from cs_engine.playbook.reader import Surroundings
 from cs_engine.usage.model import MilestoneSpec
 
 PREFIX = "milestone-"
 LOST_PLAYBOOK = "lost-by-persistence"
+ONE_PERSON_PLAYBOOK = "one-person-two-roles"
+OF_PROJECT = {LOST_PLAYBOOK: "persistence", ONE_PERSON_PLAYBOOK: "people.distinct"}
+"""The built-in playbooks of project.yaml, and the key that makes each."""
+ONE_PERSON = "one_person"
+"""The Slack template of `people.distinct`: templates/slack/one_person.yaml."""
 PRIORITY = 90
 """Congratulations are short-lived: they go before onboarding and nurture under a cap."""
 
@@ -50,6 +56,26 @@ def compile_implied(
     return document, compiled._replace(plan=replace(compiled.plan, steps=steps))
 
 
+def one_person_source(people: PeopleConfig) -> str:
+    """The playbook that tells the CSM of an account whose champion operates too; its CTA closes once they are two people."""
+    # Conditions of people read attributes of contacts alone, and the champion has the same.
+    same = re.sub(r"'(?:[^']|'')*'|\bcontact\.", lambda m: m[0] if m[0][0] == "'" else "champion.", people.operators, flags=re.IGNORECASE)
+    values = {
+        "playbook": ONE_PERSON_PLAYBOOK,
+        "title": {"en": "Champion and operator are one person", "ja": "推進責任者と実務担当者が同一人物"},
+        "topic": "general",
+        "enter": same,
+        "reenter": "after 1 days",
+        "existing": "include",
+        "goal": f"not ({same})",
+        "steps": [
+            {"id": "find-another", "cta": ONE_PERSON, "due": "5 business days"},
+            {"id": "two-people", "wait_until": f"not ({same})"},
+        ],
+    }
+    return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+
+
 def lost_source(rule: Persistence) -> str:
     """The playbook that tells the CSM of a contact that is lost: once, and again only when it was regained and lost anew."""
     values = {
@@ -70,10 +96,10 @@ def lost_source(rule: Persistence) -> str:
     return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 
 
-def compile_lost(rule: Persistence, file: str, place: Place, around: Surroundings) -> tuple[Document, Compiled] | None:
-    """The playbook of `persistence`; None when its condition is wrong, which is reported where it stands."""
+def compile_own(text: str, file: str, place: Place, around: Surroundings) -> tuple[Document, Compiled] | None:
+    """A playbook of project.yaml, from its source; None when its condition is wrong, which is reported where it stands."""
     own = Problems()
-    document = yaml.parse(lost_source(rule), file, own)
+    document = yaml.parse(text, file, own)
     compiled = None if document is None else compile_playbook(document, around, own)
     if document is None or compiled is None or own.errors():
         return None

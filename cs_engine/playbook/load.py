@@ -18,9 +18,19 @@ from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
 from cs_engine.playbook.compile import Compiled, compile_playbook
-from cs_engine.playbook.config import Persistence, ProjectConfig, Team
+from cs_engine.playbook.config import PeopleConfig, Persistence, ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
-from cs_engine.playbook.implied import LOST_PLAYBOOK, PREFIX, compile_implied, compile_lost
+from cs_engine.playbook.implied import (
+    LOST_PLAYBOOK,
+    OF_PROJECT,
+    ONE_PERSON,
+    ONE_PERSON_PLAYBOOK,
+    PREFIX,
+    compile_implied,
+    compile_own,
+    lost_source,
+    one_person_source,
+)
 from cs_engine.playbook.people import Directory
 from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.project import Project, definitions_of
@@ -193,6 +203,8 @@ class _Loader:
         playbooks += self._implied(playbooks, journey, around, catalogue)
         if config is not None and config.persistence is not None:
             playbooks += self._persistence(config.persistence, around, templates)
+        if config is not None and config.people.distinct:
+            playbooks += self._distinct(config.people, around, templates)
         people = self._people(config, catalogue)
         if config is None or files.faulty(f"{FOLDER}/team.yaml"):
             # Who gets what depends on them: nothing may run.
@@ -335,8 +347,25 @@ class _Loader:
         if (missing := templates.find("slack", rule.cta, file)) is not None:
             self.problems.add(place, "P203", f"there is no Slack template {shown(rule.cta)}", missing)
             return []
-        made = compile_lost(rule, file, place, around)
+        made = compile_own(lost_source(rule), file, place, around)
         return [] if made is None else [_Found(made[0], LOST_PLAYBOOK, made[1])]
+
+    def _distinct(self, people: PeopleConfig, around: Surroundings, templates: Templates) -> list[_Found]:
+        """The playbook that tells the CSM whose champion and operator are one person."""
+        file = f"{FOLDER}/project.yaml"
+        place = self.files.documents[file].place(("people", "distinct"))
+        if set(people.distinct) != {"champion", "operators"}:
+            self.problems.add(place, "P231", "two roles are one person or two", "write `distinct: [champion, operators]`")
+            return []
+        if "".join(people.champion.split()).lower() == "".join(people.operators.split()).lower():
+            message = "champion and operators have the same condition: they are never two people"
+            self.problems.add(place, "P231", message, "say in `people` who is which")
+            return []
+        if (missing := templates.find("slack", ONE_PERSON, file)) is not None:
+            self.problems.add(place, "P203", f"there is no Slack template {shown(ONE_PERSON)}", missing)
+            return []
+        made = compile_own(one_person_source(people), file, place, around)
+        return [] if made is None else [_Found(made[0], ONE_PERSON_PLAYBOOK, made[1])]
 
     def _compile(self, found: _Found, around: Surroundings, attributes: Attributes) -> None:
         document, problems = found.document, self.problems
@@ -352,8 +381,9 @@ class _Loader:
         noticed: dict[str, Place] = {}
         for found in playbooks:
             place = found.document.place(("playbook",))
-            if found.id == LOST_PLAYBOOK:
-                self.problems.add(place, "P108", f'"{LOST_PLAYBOOK}" is the playbook of project.yaml\'s `persistence`', "choose another id")
+            if found.id in OF_PROJECT:
+                message = f'"{found.id}" is the playbook of project.yaml\'s `{OF_PROJECT[found.id]}`'
+                self.problems.add(place, "P108", message, "choose another id")
                 found.compiled = None
             if found.id.startswith(PREFIX) and "playbook" in found.document.data:
                 self.problems.add(

@@ -16,6 +16,7 @@ from cs_engine.content.library import Library
 from cs_engine.content.source import source_digest
 from cs_engine.language.expression import Type
 from cs_engine.language.problems import render_all
+from cs_engine.playbook.implied import ONE_PERSON
 from cs_engine.playbook.load import load
 from cs_engine.playbook.plan import Cta, Email, Notice, WaitUntil
 from cs_engine.playbook.project import Project
@@ -94,7 +95,7 @@ def test_it_has_the_breadth_of_a_real_project() -> None:
 def test_every_template_is_used() -> None:
     steps = [step for plan in project().plans.values() for step in plan.steps]
     assert {step.template for step in steps if isinstance(step, Email | Notice)} == set(MAILS)
-    assert {step.template for step in steps if isinstance(step, Cta)} | {"milestone"} == set(SLACKS)
+    assert {step.template for step in steps if isinstance(step, Cta)} | {"milestone", ONE_PERSON} == set(SLACKS)
 
 
 @pytest.mark.parametrize("name", MAILS)
