@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from cs_engine.cli.show import as_json, format_option, progress, quiet_option
+from cs_engine.cli.show import Moment, as_json, format_option, progress, quiet_option
 
 if TYPE_CHECKING:
     from cs_engine.run.changes import Change, Inside
 
 
 @click.command("plan", epilog="\b\nExamples:\n  cs-engine plan\n  cs-engine plan --format json")
+@click.option("--now", type=Moment(), help="Who matches at this moment; default: as of the last tick, or now before the first.")
 @format_option
 @quiet_option
-def command(form: str, quiet: bool) -> None:
+def command(now: datetime | None, form: str, quiet: bool) -> None:
     """What the playbooks, as they are written, would change for people. Changes nothing.
 
     New and changed versions, steps that came, went or do something else, how many are inside which version and where they would go,
@@ -29,7 +31,7 @@ def command(form: str, quiet: bool) -> None:
     with progress(quiet) as bar, assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
         assembled.refresh(lambda text: bar.update(task, description=text))
-        tick = look(assembled.engine)
+        tick = look(assembled.engine, now)
         found = changes(tick)
         tick.facts.close()
     if form == "json":
@@ -50,7 +52,7 @@ def told(found: Sequence[Change]) -> Iterator[str]:
 
 def _told(change: Change) -> Iterator[str]:
     mode = "" if change.mode in ("", "live") else f", {change.mode}"
-    version = f" {change.was[:8] or '-'} to {change.version[:8]}" if change.state in ("new", "changed") else ""
+    version = {"new": f", version {change.version[:8]}", "changed": f", {change.was[:8]} to {change.version[:8]}"}.get(change.state, "")
     yield f"{change.playbook}: {change.state}{version}{mode}"
     if change.steps is not None:
         yield from _steps(change.steps.added, change.steps.removed, change.steps.changed)

@@ -19,7 +19,8 @@ def test_plan_says_when_nothing_changes(project: Path, call: Call) -> None:
 def test_apply_asks_who_matches_already_and_without_a_terminal_wants_to_be_told(project: Path, call: Call) -> None:
     (project / "playbooks/more.yaml").write_text(NEW)
     said = call("plan")
-    assert "more: new - to " in said.out
+    assert "more: new, version " in said.out
+    assert "match already" not in call("plan", "--now", "2026-03-01T10:00Z").out, "before anybody signed up"
     assert "  7 match already: say --existing skip or include; without it they are left out" in said.out
     said = call("apply", "--quiet")
     assert (said.code, said.out) == (2, "")
