@@ -123,6 +123,11 @@ class Guards:
             (self._done if allowed else self._refused)[playbook, what] += n
         return allowed
 
+    def undo(self, tallies: Iterable[Tally]) -> None:
+        """Takes back what was allowed and did not come to be."""
+        for tally in tallies:
+            self._done[tally.playbook, tally.what] -= tally.n
+
     def _limit(self, playbook: str, what: str) -> tuple[int, str]:
         limit, why = self._usual(playbook, what)
         approved = self._approved.get((playbook, what))

@@ -20,7 +20,7 @@ from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
-from cs_engine.run.guarding import allow
+from cs_engine.run.guarding import allow, commit
 from cs_engine.run.hold import hold
 from cs_engine.run.own import Own, own_of
 
@@ -54,7 +54,7 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
     if not moved:
         return
     try:
-        tick.engine.store.commit(change, tick.at)
+        commit(tick, change)
     except LostRace:
         if not races:
             raise

@@ -20,7 +20,7 @@ from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
 from cs_engine.run.experiments import Groups
-from cs_engine.run.guarding import allow
+from cs_engine.run.guarding import allow, commit
 from cs_engine.run.modes import open_rows
 from cs_engine.run.occurrences import Entering, entering, found
 from cs_engine.run.own import Own, kept_of
@@ -272,7 +272,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
     allowed = allow(tick, plan, change, part=part)
     if allowed is None:
         return False
-    tick.engine.store.commit(allowed, at)
+    commit(tick, allowed)
     report = tick.of(plan.playbook)
     report.entered += size - sum(controls)
     (report.shadow if plan.shadow else report.control)["entered"] += sum(controls)

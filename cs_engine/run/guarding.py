@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
+from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey.guards import BREACH, STOCK, WORK, Breach, Tally, approval, run_id
 from cs_engine.journey.message import Alarm
@@ -33,6 +34,15 @@ def allow(tick: TickContext, plan: Plan, change: Change, *, part: bool = False) 
     if not tick.guards.allow(playbook, work, part=part):
         return None
     return change._replace(tallies=[Tally(playbook, what, tick.at, n) for what, n in work.items() if n and what in tick.guards.limits.most])
+
+
+def commit(tick: TickContext, change: Change) -> None:
+    """Commits what was allowed. Raises LostRace when it did not come to be: then it counts no more."""
+    try:
+        tick.engine.store.commit(change, tick.at)
+    except LostRace:
+        tick.guards.undo(change.tallies)
+        raise
 
 
 def look(tick: TickContext) -> None:

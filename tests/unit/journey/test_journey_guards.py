@@ -59,6 +59,13 @@ def test_nothing_goes_beyond_and_all_that_was_wanted_is_told() -> None:
     assert breach == ("hello", "mails", 120, "120 mails in one run, 100 are allowed (first_day: 100)")
 
 
+def test_what_lost_a_race_counts_no_more() -> None:
+    one = guards()
+    assert one.allow("hello", {"mails": 60})
+    one.undo([Tally("hello", "mails", NOW, 60)])
+    assert one.fits("hello", "mails", 100)
+
+
 def test_what_is_not_guarded_is_not_held() -> None:
     assert guards().allow("hello", {"enrolments": 10_000, "ctas": 10_000, "mails": 0})
 
