@@ -19,6 +19,7 @@ class PlanRules:
     def __init__(self, tick: TickContext) -> None:
         self._tick = tick
         self._ends: dict[tuple[Micros, Duration], Micros] = {}
+        self._step_orders = tick.step_orders  # read here: a claim is a transaction already
 
     def expiries(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
         """For each from when on it is not sent any more; None: it keeps."""
@@ -52,7 +53,7 @@ class PlanRules:
         return [self._not_before(candidate) for candidate in candidates]
 
     def _not_before(self, candidate: Candidate) -> Micros | None:
-        order = self._tick.step_orders.get(candidate.enrolment_id, {}).get(candidate.step)
+        order = self._step_orders.get(candidate.enrolment_id, {}).get(candidate.step)
         return order.until if order is not None and order.kind == "postpone" and candidate.kind != "cta_update" else None
 
     def _expiry(self, candidate: Candidate) -> Micros | None:
