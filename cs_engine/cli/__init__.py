@@ -30,7 +30,7 @@ COMMANDS = {
     "postpone": "Let one account's next step in a playbook wait.",
     "preview": "The e-mail or alert as that customer or CSM would get it.",
     "why": "Why a playbook did, or did not, do what it did for an account.",
-    "draw": "A playbook as a diagram (Mermaid).",
+    "draw": "A playbook as a diagram: Mermaid or SVG.",
     "deploy": "Write the deployments to prefect.yaml.",
     "serve": "The web: the pages on which customers answer, and what Slack calls.",
     "suppress": "Never mail this address again.",

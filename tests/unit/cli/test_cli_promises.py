@@ -224,3 +224,11 @@ def test_a_touch_that_cannot_be_is_not_written(project: Path, call: Call, argume
     found = call("touch", *arguments, "--kind", "call")
     assert (found.code, said in found.err) == (2, True), found.err
     assert json.loads(call("ledger", "acc0", "--format", "json").out)[0]["what"] == "mail", "nothing was written"
+
+
+def test_a_drawing_goes_to_a_file_or_to_standard_output(project: Path, call: Call) -> None:
+    assert call("draw", "watch", "--format", "svg", "-o", "watch.svg").code == 0
+    drawn = (project / "watch.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<svg ")
+    assert call("draw", "watch", "--format", "svg").out == drawn + "\n"
+    assert call("draw", "watch").out.startswith("flowchart TD")
