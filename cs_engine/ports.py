@@ -332,6 +332,17 @@ class AskedMessage(NamedTuple):
     """The recipient's, else the account's, else ''."""
 
 
+class ValueChange(NamedTuple):
+    """A watched value is another than it was."""
+
+    subject_id: str
+    at: Micros
+    """The now of the tick that saw it."""
+    was: str
+    """As text; '' for blank."""
+    became: str
+
+
 class Kept(NamedTuple):
     """What was so when a passage began, for those who ask later."""
 
@@ -494,6 +505,12 @@ class Store(Protocol):
         self, moves: Sequence[Migration], ended: Sequence[enrolment.Move], lines: Sequence[JournalLine], now: Micros
     ) -> None:
         """Brings passages into another version and ends others, all or nothing; LostRace when one has moved since."""
+
+    def see(self, name: str, values: Mapping[str, str], at: Micros) -> int:
+        """Remembers a watched value of all subjects, and where it is another than before; what is seen first is no change. How many are."""
+
+    def changes(self, name: str, after: Micros, until: Micros) -> list[ValueChange]:
+        """Changes of a watched value after one instant and up to another, in order."""
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""

@@ -14,9 +14,9 @@ from cs_engine.playbook.answers import check_answers
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.flatten import Flattener, name_steps, walk
-from cs_engine.playbook.model import MANUAL, EventEntrySpec, PlaybookSpec, share_of
+from cs_engine.playbook.model import MANUAL, ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, PlaybookSpec, SegmentEntrySpec, share_of
 from cs_engine.playbook.people import Kind
-from cs_engine.playbook.plan import Edge, Notice, Plan
+from cs_engine.playbook.plan import ChangeEntry, Edge, EventEntry, Notice, Plan
 from cs_engine.playbook.questions import asked_by, contacts_named
 from cs_engine.playbook.reader import Reader, Surroundings
 from cs_engine.playbook.shape import Path, read
@@ -63,7 +63,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         return None if text is None else reader.condition((key,), text)
 
     # First of all: what it begins with is known to all other conditions.
-    event = reader.event_entry(("enter",), spec.enter) if isinstance(spec.enter, EventEntrySpec) else None
+    event = _begins(reader, spec.enter)
     plan = Plan(
         playbook=spec.playbook,
         digest="",
@@ -102,6 +102,15 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
 def _version(data: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a version of a playbook: all but how much of it is for real, and how people come into it."""
     return {key: value for key, value in data.items() if key not in ("mode", "redirect")}
+
+
+def _begins(reader: Reader, enter: object) -> EventEntry | ChangeEntry | None:
+    """The event or the change that passages begin with."""
+    if isinstance(enter, EventEntrySpec):
+        return reader.event_entry(("enter",), enter)
+    if isinstance(enter, SegmentEntrySpec | LeavesEntrySpec | ChangedEntrySpec):
+        return reader.change_entry(("enter",), enter)
+    return None
 
 
 def _read_texts(document: Document, around: Surroundings, problems: Problems) -> None:

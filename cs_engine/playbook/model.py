@@ -54,14 +54,22 @@ def _condition(value: Any) -> Any:
 
 def _entered(value: Any) -> str:
     """Which model reads `enter`."""
-    if isinstance(value, Mapping | Keyed):
-        return tag(next((key for key, spec in ENTRIES.items() if key in value or isinstance(value, spec)), "event"))
-    return tag("condition")
+    if isinstance(value, Mapping):
+        return tag(_entry_in(value) or "condition")
+    return tag(next((key for key, spec in ENTRIES.items() if isinstance(value, spec)), "condition"))
+
+
+def _entry_in(value: Mapping[str, Any]) -> str:
+    """The key that makes an entry what it is, or seems misspelt; '' when there is none."""
+    from difflib import get_close_matches
+
+    near = (get_close_matches(key, ENTRIES, n=1, cutoff=0.75) for key in map(str, value) if key.isalpha())
+    return next((key for key in ENTRIES if key in value), "") or next((found[0] for found in near if found), "")
 
 
 def _enter(value: Any) -> Any:
-    meant = isinstance(value, Mapping) and any(key in ENTRIES or did_you_mean(str(key), ENTRIES) for key in value)
-    return value if meant or isinstance(value, Keyed) else _condition(value)
+    known = isinstance(value, Keyed) or (isinstance(value, Mapping) and _entry_in(value))
+    return value if known else _condition(value)
 
 
 def _duration(value: Any) -> Any:
@@ -181,6 +189,21 @@ Synonyms = Mapping[str, tuple[str, str]]
 """What people write instead -> (the key, why)."""
 
 
+def _listed(value: Any) -> Any:
+    """One value, or a list of them, as a tuple."""
+    given = value if isinstance(value, list | tuple) else [value]
+    if not given or not all(isinstance(one, str | int | float | bool) for one in given):
+        raise wrong("P101", "this is text, a number, true or false, or a list of them")
+    return tuple(given)
+
+
+ScalarOrList = Annotated[
+    tuple[str | int | float | bool, ...],
+    PlainValidator(_listed),
+    WithJsonSchema({"type": ["string", "number", "boolean", "array"], "items": {"type": ["string", "number", "boolean"]}}),
+]
+
+
 class Keyed(Strict):
     """A mapping of the playbook language."""
 
@@ -209,7 +232,40 @@ class EventEntrySpec(Keyed):
     )
 
 
-ENTRIES: Mapping[str, type[Keyed]] = {"event": EventEntrySpec}
+class _ChangeSpec(Keyed):
+    CALLED = "an entry by change"
+
+    within: DurationText = Field("7 days", description="As for an event.")
+
+
+class SegmentEntrySpec(_ChangeSpec):
+    """A passage begins when the account comes into a segment. Who is in it when it is looked at first has not come."""
+
+    segment: str = Field(min_length=1, description="The segment of segments.yaml.")
+
+
+class LeavesEntrySpec(_ChangeSpec):
+    """A passage begins when the account is in a segment no more."""
+
+    leaves: str = Field(min_length=1, description="The segment of segments.yaml.")
+
+
+class ChangedEntrySpec(_ChangeSpec):
+    """A passage begins when a value of the subject is another than at the tick before."""
+
+    SYNONYMS: ClassVar[Synonyms] = {"was": ("from", ""), "became": ("to", ""), "into": ("to", "")}
+
+    changed: str = Field(min_length=1, description="What is watched: `account.plan`, `health_band`, or any other value of the subject.")
+    from_: ScalarOrList | None = Field(None, alias="from", description="Only if it was this, or one of a list: `from: free`.")
+    to: ScalarOrList | None = Field(None, description="Only if it is this now, or one of a list: `to: [team, enterprise]`.")
+
+
+ENTRIES: Mapping[str, type[Keyed]] = {
+    "event": EventEntrySpec,
+    "segment": SegmentEntrySpec,
+    "leaves": LeavesEntrySpec,
+    "changed": ChangedEntrySpec,
+}
 """The key that makes an entry what it is -> its model."""
 
 
@@ -516,7 +572,13 @@ def tag(kind: str) -> str:
 
 
 Enter = Annotated[
-    Annotated[EventEntrySpec, Tag("<event>")] | Annotated[str, Tag("<condition>")], Discriminator(_entered), BeforeValidator(_enter)
+    Annotated[EventEntrySpec, Tag("<event>")]
+    | Annotated[SegmentEntrySpec, Tag("<segment>")]
+    | Annotated[LeavesEntrySpec, Tag("<leaves>")]
+    | Annotated[ChangedEntrySpec, Tag("<changed>")]
+    | Annotated[str, Tag("<condition>")],
+    Discriminator(_entered),
+    BeforeValidator(_enter),
 ]
 
 
@@ -609,7 +671,8 @@ class PlaybookSpec(Keyed):
     audience: Condition | None = Field(None, description="For whom it is at all. Default: everyone.")
     enter: Enter | None = Field(
         None,
-        description="Begins a passage when it holds; or `{event: invited}`: with each such event; or `manual`: only `cs-engine enrol` and "
+        description="Begins a passage when it holds; or `{event: invited}`: with each such event; or `{segment: …}`, "
+        "`{leaves: …}`, `{changed: …}`: when something changes; or `manual`: only `cs-engine enrol` and "
         "`enrol` steps begin one. Default: at once for the whole audience.",
     )
     once_per: str | None = Field(None, description="The key of one passage: `account.contract_id`. Default: once per subject, ever.")

@@ -277,6 +277,24 @@ class EventEntry:
         return f"event {self.event}{source}{f' where {self.where.text}' if self.where else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeEntry:
+    """A passage begins when a value of its subject is another than at the tick before."""
+
+    said: str
+    watched: Expression
+    name: str
+    """What it is remembered by: with another definition it is another name, so that no edit of a segment counts as a change."""
+    was: tuple[Scalar, ...]
+    """Only from one of these; none: from any."""
+    became: tuple[Scalar, ...]
+    within: Duration
+    columns: Mapping[str, Type]
+
+    def __str__(self) -> str:
+        return self.said
+
+
 class Leave(NamedTuple):
     """A way out of the whole playbook, checked before anything else, and which keeps people from entering."""
 
@@ -313,7 +331,7 @@ class Plan:
     priority: int
     vars: Mapping[str, Scalar]
     steps: tuple[AnyStep, ...]
-    event: EventEntry | None = None
+    event: EventEntry | ChangeEntry | None = None
     """What begins a passage instead of a condition."""
     reenter: Duration | None = None
     """So long after the end of a passage the next may begin; None: never."""
@@ -387,6 +405,7 @@ class Plan:
             *(step.at for step in self.steps if isinstance(step, WaitDate)),
             *(s.to.answer for s in self.steps if isinstance(s, Email | Notice | Cta) and s.to.answer is not None),
             *self.at_entry.values(),
+            *((self.event.watched,) if isinstance(self.event, ChangeEntry) else ()),
         ]
 
     @property

@@ -12,10 +12,10 @@ from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.scope import NOTHING_ASKED, Asked, Scope
 from cs_engine.language.yaml import Document
-from cs_engine.playbook.definitions import Definitions
-from cs_engine.playbook.model import EventEntrySpec, Scalar
+from cs_engine.playbook.definitions import Definitions, digest
+from cs_engine.playbook.model import ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, Scalar, SegmentEntrySpec
 from cs_engine.playbook.people import Directory, Kind
-from cs_engine.playbook.plan import EventEntry, People
+from cs_engine.playbook.plan import ChangeEntry, EventEntry, People
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import resolved
 from cs_engine.usage.names import NO_EVENT, EventScope
@@ -122,6 +122,32 @@ class Reader:
             scope = EventScope(spec.from_, own, self.grain)
             where = self._expression(expressions.compile_condition, (*path, "where"), spec.where, scope)
         return EventEntry(spec.event, spec.from_, where, within, self.event)
+
+    def change_entry(self, path: Path, spec: SegmentEntrySpec | LeavesEntrySpec | ChangedEntrySpec) -> ChangeEntry | None:
+        """The change that a passage begins with; None when it cannot be."""
+        within = self.duration((*path, "within"), spec.within)
+        if isinstance(spec, ChangedEntrySpec):
+            watched = self._expression(expressions.compile_scalar, (*path, "changed"), spec.changed, self._scope(self.grain))
+            of = Type.TEXT if watched.type is Type.UNKNOWN else watched.type
+            entry = partial(ChangeEntry, f"changed {spec.changed}", was=spec.from_ or (), became=spec.to or ())
+        else:
+            key, segment = ("segment", spec.segment) if isinstance(spec, SegmentEntrySpec) else ("leaves", spec.leaves)
+            place = self.document.place((*path, key))
+            if segment not in self.around.definitions.segments:
+                mend = did_you_mean(segment, self.around.definitions.segments)
+                self.problems.add(place, "P124", f"there is no segment {shown(segment)}", mend or "name it in segments.yaml")
+                return None
+            text = f"in_segment('{segment}')"
+            self.texts[*path, key] = text
+            scope = self._scope(self.grain)
+            meant = self.around.rewrite(text, self.grain)
+            watched = expressions.compile_condition(meant, lambda _offset, _length: place, scope, self.problems) or NEVER
+            of = Type.BOOLEAN
+            entry = partial(ChangeEntry, f"{key} {segment}", was=(), became=(key == "segment",))
+        self.event = {"id": Type.TEXT, "at": Type.INSTANT, "was": of, "became": of}
+        # With another meaning it is another value: nobody comes into a segment by its definition's being edited.
+        name = f"{self.grain} {watched.text} {digest(watched.sql, self.around.definitions.used_by([watched.text]))}"
+        return entry(watched=watched, name=name, within=within, columns=self.event)
 
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")

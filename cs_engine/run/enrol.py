@@ -14,7 +14,7 @@ from cs_engine.journey.decide import Cohort, Ints, walk
 from cs_engine.journey.enrolment import NewEnrolment, Passage, Standing
 from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.language.expression import EVENT, Expression, Grain, Type
-from cs_engine.playbook.plan import EventEntry, Plan
+from cs_engine.playbook.plan import ChangeEntry, EventEntry, Plan
 from cs_engine.ports import Change, JournalLine, Kept, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
@@ -70,7 +70,7 @@ def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list
 
 
 def _with_events(
-    tick: TickContext, plan: Plan, entry: EventEntry, requested: Mask, passages: list[Passage], paused: Mask | None
+    tick: TickContext, plan: Plan, entry: EventEntry | ChangeEntry, requested: Mask, passages: list[Passage], paused: Mask | None
 ) -> tuple[Mask, Entering]:
     """Whose event is there, and `audience` holds; and who of them enters."""
     given = found(tick, plan, entry, requested)
@@ -285,7 +285,8 @@ def _why(tick: TickContext, plan: Plan, rows: Ints, own: Own | None) -> Iterable
     """For each entrant the values of the names that made it enter."""
     condition = plan.enter or plan.audience
     if plan.event is not None and own is not None:
-        names = (f"{EVENT}event", f"{EVENT}at", f"{EVENT}id", *(condition.names if condition is not None else ()))
+        told = ("event", "at", "id", "was", "became")
+        names = (*(f"{EVENT}{name}" for name in told if name in plan.event.columns), *(condition.names if condition is not None else ()))
         return own.seen(Expression(str(plan.event), plan.subject, "", Type.TEXT, names), np.arange(len(rows)))
     return tick.facts.seen(condition, rows) if condition is not None and condition.names else repeat("")
 

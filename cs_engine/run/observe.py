@@ -25,6 +25,7 @@ from cs_engine.run.people import Directory
 from cs_engine.run.persistence import recognise_losses
 from cs_engine.run.report import TickReport
 from cs_engine.run.rules import limits_of
+from cs_engine.run.watching import watch
 
 _REMEMBERED = timedelta(days=365) // timedelta(microseconds=1)
 """How long a touch counts that nothing came of."""
@@ -57,6 +58,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
     recognise_losses(tick)
+    watch(tick)
     return tick
 
 

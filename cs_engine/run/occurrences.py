@@ -12,11 +12,12 @@ from cs_engine.journey.decide import Ints
 from cs_engine.journey.enrolment import Passage
 from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.language import durations
-from cs_engine.playbook.plan import EventEntry, Plan
+from cs_engine.playbook.plan import ChangeEntry, EventEntry, Plan
 from cs_engine.ports import Mask, Occurrences
 from cs_engine.run.context import TickContext
 from cs_engine.run.modes import history_until
 from cs_engine.run.own import Own
+from cs_engine.run.watching import changes_of
 
 
 class Candidates(NamedTuple):
@@ -46,7 +47,7 @@ class Entering(NamedTuple):
         return Entering(self.rows[start:end], self.keys[start:end], self.numbers[start:end], self.kept[start:end])
 
 
-def found(tick: TickContext, plan: Plan, entry: EventEntry, requested: Mask) -> Candidates:
+def found(tick: TickContext, plan: Plan, entry: EventEntry | ChangeEntry, requested: Mask) -> Candidates:
     """Every event that may begin a passage now. It counts for so long as the entry says, or since the playbook's last run where that
     is longer ago; and if `existing` is not `include`, only if it happened after the first.
     """
@@ -59,7 +60,7 @@ def found(tick: TickContext, plan: Plan, entry: EventEntry, requested: Mask) -> 
     return Candidates(rows[order], at[order].tolist(), [kept[i] for i in order.tolist()])
 
 
-def occurrences_of(tick: TickContext, plan: Plan, entry: EventEntry) -> Occurrences:
+def occurrences_of(tick: TickContext, plan: Plan, entry: EventEntry | ChangeEntry) -> Occurrences:
     """The events of all subjects that count now."""
     state = tick.engine.store.playbooks().get(plan.playbook)
     last = tick.now if state is None else min(tick.now, from_micros(state.next_due_at))
@@ -69,6 +70,8 @@ def occurrences_of(tick: TickContext, plan: Plan, entry: EventEntry) -> Occurren
         since = max(since, first)
         if (shadow := history_until(tick, plan)) is not None:
             since = max(since, from_micros(shadow))
+    if isinstance(entry, ChangeEntry):
+        return changes_of(tick, plan, entry, since)
     return tick.facts.occurrences(entry, plan.subject, since)
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration."""
 
 metadata = MetaData()
@@ -114,6 +114,19 @@ Index(
     postgresql_where=text("state = 'active'"),
 )
 Index("enrolments_standing", enrolments.c.playbook, enrolments.c.state, enrolments.c.digest)
+
+watched = Table("watched", metadata, _text("name"), _text("subject_id"), _text("value"), PrimaryKeyConstraint("name", "subject_id"))
+
+changes = Table(
+    "changes",
+    metadata,
+    _text("name"),
+    _text("subject_id"),
+    _at("at"),
+    _text("was"),
+    _text("became"),
+    PrimaryKeyConstraint("name", "at", "subject_id"),
+)
 
 kept_at_entry = Table("kept_at_entry", metadata, _key("enrolment_id"), _text("kept"))
 

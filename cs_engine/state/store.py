@@ -37,11 +37,13 @@ from cs_engine.ports import (
     Tick,
     Touched,
     TouchView,
+    ValueChange,
     Verdict,
 )
 from cs_engine.state import answers as _answers
 from cs_engine.state import approvals as _approvals
 from cs_engine.state import (
+    changes,
     claims,
     copying,
     doctor,
@@ -219,6 +221,14 @@ class SqlStore:
         with self.database.write() as tx:
             enrolments.set_timers(tx, timers)
             journal.append(tx, lines)
+
+    def see(self, name: str, values: Mapping[str, str], at: Micros) -> int:
+        with self.database.write() as tx:
+            return changes.see(tx, name, values, at)
+
+    def changes(self, name: str, after: Micros, until: Micros) -> list[ValueChange]:
+        with self.database.read() as tx:
+            return changes.since(tx, name, after, until)
 
     def request(self, given: Sequence[EnrolRequest]) -> None:
         with self.database.write() as tx:

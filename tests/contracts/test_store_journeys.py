@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cs_engine.journey import enrolment
 from cs_engine.journey.experiment import Assignment
-from cs_engine.ports import Change, EnrolRequest, Kept, ValueSet
+from cs_engine.ports import Change, EnrolRequest, Kept, ValueChange, ValueSet
 from cs_engine.state import SqlStore
 from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, entered, events, line, passage, standing
 
@@ -68,3 +68,16 @@ def test_a_twin_that_comes_second_keeps_nothing(store: SqlStore) -> None:
     store.commit(Change([passage("enr_1", subject_id="acc_1", key="e1")]), NOW)
     store.commit(Change([passage("enr_2", subject_id="acc_1", key="e1")], kept=[Kept("enr_2", "{}")]), NOW)
     assert store.kept(["enr_2"]) == {}
+
+
+def test_what_is_seen_first_is_no_change_and_every_change_after_it_is_kept(store: SqlStore) -> None:
+    assert store.see("plan", {"acc_1": "free", "acc_2": "", "acc_3": "team"}, NOW) == 0
+    assert store.see("other", {"acc_1": "team"}, NOW) == 0
+    later = {"acc_1": "team", "acc_2": "free", "acc_3": "team", "acc_4": "team"}
+    assert store.see("plan", later, LATER) == 2
+    assert store.see("plan", later, LATER) == 0  # the tick is run again
+    assert store.see("plan", {"acc_1": "free"}, LATER + DAY) == 1
+    first = [ValueChange("acc_1", LATER, "free", "team"), ValueChange("acc_2", LATER, "", "free")]
+    assert store.changes("plan", NOW, LATER) == first
+    assert store.changes("plan", LATER, LATER + DAY) == [ValueChange("acc_1", LATER + DAY, "team", "free")]
+    assert store.changes("other", 0, LATER) == []

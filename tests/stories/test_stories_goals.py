@@ -1,0 +1,43 @@
+"""Success stops everything, once and for all; and entries by date."""
+
+from __future__ import annotations
+
+from tests.stories.world import World, day
+
+MAILS = "- {id: all, email: one, to: everyone}\n- {id: rest, wait: 9 days}"
+
+
+def test_one_account_that_succeeds_stops_everyones_mail_that_waits_for_the_morning(world: World) -> None:
+    world.customer().contact("bob", role="operator").customer("bell", "cat").playbook("hello", MAILS, goal="uses > 0")
+    assert world.tick(day(0, 22)).delivery == {"held": 3}
+    world.uses("acme", day(0, 23))
+    assert world.tick(day(1)).sent == ["cat: One for Bell"]
+    assert world.messages("hello") == ["all ann skipped (goal)", "all bob skipped (goal)"]
+
+
+def test_an_account_that_succeeds_stops_the_mail_of_all_its_contacts_who_pass_through(world: World) -> None:
+    world.customer().contact("bob", role="operator").playbook(
+        "hello", "- {id: own, email: one}", subject="contact", goal="account.uses > 0"
+    )
+    assert world.tick(day(0, 22)).delivery == {"held": 2}
+    world.uses("acme", day(0, 23), contact="bob")
+    assert world.tick(day(1)).sent == []
+    assert world.stands("hello") == ["goal", "goal"]
+
+
+def test_a_goal_once_reached_stays_reached_for_that_passage(world: World) -> None:
+    world.customer(plan="free").playbook("hello", MAILS, goal="account.plan = 'team'")
+    world.tick(day(0))
+    world.account(plan="team").tick(day(1))
+    world.account(plan="free")
+    assert [world.tick(day(n)).sent for n in (2, 12)] == [[], []]
+    assert world.stands("hello") == ["goal"]
+
+
+def test_a_date_that_comes_near_begins_a_passage_and_the_next_date_another(world: World) -> None:
+    keys = {"enter": "days_until(account.renewal_at) between 0 and 30", "once_per": "account.renewal_at"}
+    world.customer(renewal_at="2026-04-10T00:00:00Z").customer("bell", "bob").playbook("hello", "- {id: hello, email: one}", **keys)
+    assert [world.tick(day(n)).sent for n in (8, 9, 10)] == [[], ["ann: One for Acme"], []]
+    world.account(renewal_at="2026-05-10T00:00:00Z")
+    assert [world.tick(day(n)).sent for n in (38, 39, 40)] == [[], ["ann: One for Acme"], []]
+    assert world.stands("hello", "bell") == []
