@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.recipes.shelf import alerts, languages, stock
+from cs_engine.run import approving
+from tests.recipes.shelf import BEFORE, CSM, Shelf, alerts, languages, stock
 from tests.stories.test_stories_asks import answer
-from tests.stories.world import day
+from tests.stories.test_stories_ledger import touched
+from tests.stories.world import Ticked, day
 
 WEEK = 7
 US = "【株式会社エグザンプル・ワークス】"
@@ -235,14 +237,25 @@ def test_payment_failed(tmp_path: Path) -> None:
     shelf.close()
 
 
+def approved(shelf: Shelf, asked: int, said: int) -> list[Ticked]:
+    """A tick that asks the CSM to read, a yes to all that waits, and the tick after it."""
+    ticks = shelf.on(asked)
+    store = shelf.engine.store
+    for approval in store.approvals_waiting():
+        assert approving.answer(store, shelf.loaded, approval, CSM, day(asked, 12), yes=True, reason="", edited=None)
+    return [*ticks, *shelf.on(said)]
+
+
 def test_renewal(tmp_path: Path) -> None:
-    """The CSM prepares it 120 days before; mails go 90, 60 and 30 days before, re-read until they leave; a signature ends it."""
+    """The CSM prepares it 120 days before; mails go 90, 60 and 30 days before, once the CSM has said yes; a signature ends it."""
     shelf = stock(tmp_path, "renewal").columns(plan="team", renewal_at="2026-07-20").all_use(day(-3))
     assert shelf.run(day(0)).sent == []
-    ticks = shelf.on(20, 49, 50, 79)
+    ticks = shelf.on(20, 50)
+    assert languages(ticks) == {"emi": [], "jun": []}, "nobody has said yes yet"
+    ticks += approved(shelf, 50, 51) + shelf.on(79)
     for account in ("acme", "yamada"):
         shelf.account(account, renewal_at="2026-07-22")
-    ticks += shelf.on(80, 81, 82, 111, 112, 113)
+    ticks += shelf.on(80) + approved(shelf, 82, 83) + approved(shelf, 112, 113) + shelf.on(114)
     assert languages(ticks) == {
         "emi": [
             "Acme: your year in figures",
@@ -255,7 +268,8 @@ def test_renewal(tmp_path: Path) -> None:
             f"{US}7月22日のご契約更新について（ご確認）",
         ],
     }
-    assert alerts(ticks) == [
+    said = [line for line in alerts(ticks) if "Renewal" in line or "更新" in line]
+    assert [line for line in dict.fromkeys(said) if not line.startswith("U0SAMPLE01: Approve")] == [
         "U0SAMPLE01: 2026年7月20日更新: Yamadaの準備をお願いします",
         "U0SAMPLE01: Renewal on 20 July 2026: prepare Acme",
         "U0SAMPLE01: Renewal in 30 days, not signed: Acme",
@@ -349,4 +363,41 @@ def test_quarterly_review(tmp_path: Path) -> None:
         "U0SAMPLE01: No answer to the quarterly review: Acme",
         "U0SAMPLE01: 四半期の振り返りにご回答がありません: Yamada",
     ]
+    shelf.close()
+
+
+def test_re_approach(tmp_path: Path) -> None:
+    """Four touches without a reaction, a month's peace, then the CSM, one question, and what the answer asks for; silence means somebody else."""
+    shelf = stock(tmp_path, "re-approach").columns(plan="team")
+    shelf.account("bell", since=BEFORE, plan="team", csm=CSM).contact("bea", "bell", since=BEFORE, name="Bea Roe", locale="en")
+    for contact, account in (("emi", "acme"), ("jun", "yamada"), ("bea", "bell")):
+        for number in range(4):
+            touched(shelf, day(number), contact, "mail", account)
+    ticks = shelf.on(4, 20, 32, 34)
+    assert languages(ticks) == {"emi": [], "jun": []}
+    ticks += shelf.on(47, 48, 49)
+    for account, wish in (("acme", "talk"), ("yamada", "nothing")):
+        assert answer(shelf, shelf.recipe, day(49, 12), account, wish=wish) is None
+    ticks += shelf.on(50, 51, 72, 73)
+    assert languages(ticks) == {"emi": ["Did we write to you too often?"], "jun": ["【Example Works】今後のご案内についてのお伺い"]}
+    assert list(dict.fromkeys(alerts(ticks))) == [
+        "U0SAMPLE01: Bea Roe (Bell) has not reacted to 4 touches: try another way",
+        "U0SAMPLE01: Emi Stone (Acme) has not reacted to 4 touches: try another way",
+        "U0SAMPLE01: 山田 純様（Yamada）から4回反応がありません。別の方法をお試しください",
+        "U0SAMPLE01: Emi Stone (Acme) answered: a short talk, please",
+        "U0SAMPLE01: 山田 純様（Yamada）がご案内を控えることをご希望です",
+        "U0SAMPLE01: Bea Roe cannot be reached: find somebody else at Bell",
+    ]
+    assert shelf.stands("re-approach") == ["done"]
+    shelf.close()
+
+
+def test_re_approach_ends_with_any_other_reaction(tmp_path: Path) -> None:
+    shelf = stock(tmp_path, "re-approach").columns(plan="team")
+    for number in range(4):
+        touched(shelf, day(number), "emi", "mail")
+    shelf.on(4, 34)
+    shelf.uses("acme", day(40), contact="emi")
+    assert languages(shelf.on(41, 50)) == {"emi": [], "jun": []}
+    assert shelf.stands("re-approach") == ["goal"]
     shelf.close()
