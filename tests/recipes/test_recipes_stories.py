@@ -367,7 +367,7 @@ def test_quarterly_review(tmp_path: Path) -> None:
 
 
 def test_re_approach(tmp_path: Path) -> None:
-    """Four touches without a reaction, a month's peace, then the CSM, one question, and what the answer asks for; silence means somebody else."""
+    """Four mails unanswered, a month's peace, then the CSM, one question, and what the answer asks for; silence means somebody else."""
     shelf = stock(tmp_path, "re-approach").columns(plan="team")
     shelf.account("bell", since=BEFORE, plan="team", csm=CSM).contact("bea", "bell", since=BEFORE, name="Bea Roe", locale="en")
     for contact, account in (("emi", "acme"), ("jun", "yamada"), ("bea", "bell")):
@@ -381,9 +381,9 @@ def test_re_approach(tmp_path: Path) -> None:
     ticks += shelf.on(50, 51, 72, 73)
     assert languages(ticks) == {"emi": ["Did we write to you too often?"], "jun": ["【Example Works】今後のご案内についてのお伺い"]}
     assert list(dict.fromkeys(alerts(ticks))) == [
-        "U0SAMPLE01: Bea Roe (Bell) has not reacted to 4 touches: try another way",
-        "U0SAMPLE01: Emi Stone (Acme) has not reacted to 4 touches: try another way",
-        "U0SAMPLE01: 山田 純様（Yamada）から4回反応がありません。別の方法をお試しください",
+        "U0SAMPLE01: Bea Roe (Bell) has not reacted for long: try another way",
+        "U0SAMPLE01: Emi Stone (Acme) has not reacted for long: try another way",
+        "U0SAMPLE01: 山田 純様（Yamada）からしばらく反応がありません。別の方法をお試しください",
         "U0SAMPLE01: Emi Stone (Acme) answered: a short talk, please",
         "U0SAMPLE01: 山田 純様（Yamada）がご案内を控えることをご希望です",
         "U0SAMPLE01: Bea Roe cannot be reached: find somebody else at Bell",
