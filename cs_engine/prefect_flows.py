@@ -154,6 +154,16 @@ def reporting_to(server: EmbeddedServer) -> Iterator[None]:
         server.stop()
 
 
+@contextmanager
+def staying_server(server: EmbeddedServer) -> Iterator[str]:
+    """Flows called inside are shown by the server that Prefect's settings name; where they name none, by `server`, which stays up to the
+    end. Gives its API's address. Raises PrefectDown when it does not answer.
+    """
+    url = _api_url(server)
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield url
+
+
 def named_server() -> str:
     """The address of the user's own Prefect server, from the environment, `.env` or Prefect's profile; '' without one."""
     return str(PREFECT_API_URL.value() or "")

@@ -51,6 +51,8 @@ class EmbeddedServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                # Ctrl-C in a terminal reaches a whole session: the tick that is under way still tells the server of itself.
+                start_new_session=True,
                 env={**SERVER_SETTINGS, **os.environ, **_ENVIRONMENT},
             )
 
