@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,8 +31,13 @@ from cs_engine.wiring import assemble
 NOW = datetime(2025, 6, 11, 9, tzinfo=UTC)
 
 
-def write_project(data: Path, folder: Path, playbooks: int) -> None:
-    """A project over generated data: playbooks that differ in their figures and divide the accounts among them."""
+def write_project(
+    data: Path, folder: Path, playbooks: int, playbook: Callable[[int, int], object], more: Mapping[str, object] | None = None
+) -> None:
+    """A project over generated data: playbooks that differ in their figures and divide the accounts among them.
+
+    `playbook`: its number, their number -> its file. `more` goes into project.yaml.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     here = Path(__file__).parent.parent
     shutil.copytree(here / "templates", folder / "templates")
@@ -50,6 +55,7 @@ def write_project(data: Path, folder: Path, playbooks: int) -> None:
                 "contacts": {"file": f"{data}/contacts.parquet"},
                 "usage": {"file": f"{data}/usage_events.parquet"},
             },
+            **(more or {}),
         },
         "team": {"staff": [{"email": "cs@vendor.example", "name": "CS"}]},
         "metrics": METRICS,
@@ -59,10 +65,11 @@ def write_project(data: Path, folder: Path, playbooks: int) -> None:
     for name, content in files.items():
         (books / f"{name}.yaml").write_text(json.dumps(content), encoding="utf-8")
     for n in range(playbooks):
-        (books / f"playbook_{n}.yaml").write_text(json.dumps(_playbook(n, playbooks)), encoding="utf-8")
+        (books / f"playbook_{n}.yaml").write_text(json.dumps(playbook(n, playbooks)), encoding="utf-8")
 
 
-def _playbook(n: int, playbooks: int) -> dict[str, object]:
+def plain_playbook(n: int, playbooks: int) -> dict[str, object]:
+    """A wait, a mail, a watched wait, a mail."""
     audience, enter, goal, leave, until, condition = (text.format(n=n + 2) for text in PLAYBOOK)
     # Parts of the accounts by the hour and day of their sign-up: each playbook takes its own twentieth, whatever else it asks.
     part = f"(day(account.signed_up_at) * 24 + hour(account.signed_up_at)) % {playbooks} = {n}"
@@ -87,8 +94,9 @@ def _playbook(n: int, playbooks: int) -> dict[str, object]:
     }
 
 
-def measure(folder: Path) -> None:
-    """Runs sync and both ticks in this process and prints the phases."""
+def measure(folder: Path) -> float:
+    """Runs sync and both ticks in this process and prints the phases. Answers the seconds of both ticks."""
+    both = 0.0
     with assemble(Settings(cs_engine_project=folder)) as assembled:
         assert not len(assembled.project.problems), [problem.render() for problem in assembled.project.problems]
         begun = time.perf_counter()
@@ -99,6 +107,7 @@ def measure(folder: Path) -> None:
             begun = time.perf_counter()
             report = run_tick(assembled.engine, now, do=_timed(seconds))
             whole = time.perf_counter() - begun
+            both += whole
             assert not report.failures, report.failures
             entered = sum(p.entered for p in report.playbooks.values())
             advanced = sum(p.advanced for p in report.playbooks.values())
@@ -110,6 +119,7 @@ def measure(folder: Path) -> None:
             _line("  the rest", whole - seconds["observe"] - seconds["enter"] - seconds["advance"])
             _line("  in all", whole)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    return both
 
 
 def _timed(seconds: dict[str, float]) -> Do:
@@ -142,7 +152,7 @@ def main() -> None:
     if given.measure:
         measure(folder)
         return
-    write_project(data, folder, given.playbooks)
+    write_project(data, folder, given.playbooks, plain_playbook)
     # A process of its own: its peak memory is the tick's alone.
     arguments = ["--accounts", str(given.accounts), "--events", str(given.events), "--playbooks", str(given.playbooks), "--measure"]
     sys.exit(subprocess.run([sys.executable, "-m", "benchmarks.tick", *arguments], check=False).returncode)

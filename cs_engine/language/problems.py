@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+_SHOWN = 160
+"""Characters of a source line."""
+
 
 class Level(StrEnum):
     ERROR = "error"
@@ -68,13 +71,20 @@ class Problem:
         lines = source.split("\n") if source is not None else []
         if not 0 < place.line <= len(lines):
             return head
-        text = lines[place.line - 1].rstrip("\r").replace("\t", " ")
-        room = max(1, min(place.length, len(text) - place.column + 1))
+        text, column = _window(lines[place.line - 1].rstrip("\r").replace("\t", " "), place.column)
+        room = max(1, min(place.length, len(text) - column + 1))
         # A full-width character takes two columns in a terminal.
-        pad = "".join("\u3000" if _wide(c) else " " for c in text[: place.column - 1])
-        caret = "".join("\uff3e" if _wide(c) else "^" for c in text[place.column - 1 : place.column - 1 + room]) or "^"
+        pad = "".join("\u3000" if _wide(c) else " " for c in text[: column - 1])
+        caret = "".join("\uff3e" if _wide(c) else "^" for c in text[column - 1 : column - 1 + room]) or "^"
         number = f"{place.line:>5}"
         return f"{head}\n{number} | {text}\n      | {pad}{caret}"
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """What is shown of a long line, a whole playbook written as JSON for one, and the column there."""
+    start = max(0, column - 1 - _SHOWN // 2) if len(line) > _SHOWN else 0
+    before, after = "…" * (start > 0), "…" * (start + _SHOWN < len(line))
+    return f"{before}{line[start : start + _SHOWN]}{after}", column - start + len(before)
 
 
 def _wide(character: str) -> bool:
