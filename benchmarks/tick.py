@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from benchmarks.facts import METRICS, MILESTONES, PLAYBOOK, SEGMENTS
 from benchmarks.generate import generate
@@ -68,7 +69,7 @@ def write_project(
         (books / f"playbook_{n}.yaml").write_text(json.dumps(playbook(n, playbooks)), encoding="utf-8")
 
 
-def plain_playbook(n: int, playbooks: int) -> dict[str, object]:
+def plain_playbook(n: int, playbooks: int) -> dict[str, Any]:
     """A wait, a mail, a watched wait, a mail."""
     audience, enter, goal, leave, until, condition = (text.format(n=n + 2) for text in PLAYBOOK)
     # Parts of the accounts by the hour and day of their sign-up: each playbook takes its own twentieth, whatever else it asks.
