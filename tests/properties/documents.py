@@ -16,6 +16,7 @@ Block = list[Any]
 """Steps: mappings, or the word `stop`."""
 
 BLOCKS = ("otherwise", "then", "else")
+DATES = ("account.due_at", "account.renewal_at")
 DEEPEST = 3
 DURATIONS = ("30 minutes", "1 hour", "6 hours", "1 day", "2 days", "1 week", "1 business day", "3 business days")
 _DURATIONS = st.sampled_from(DURATIONS)
@@ -45,8 +46,23 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, l
     doc["topic"] = draw(st.sampled_from(["tips", "tips", "transactional"]))
     doc["schedule"] = draw(st.sampled_from(["every 15 minutes", "every 15 minutes", "every 6 hours"]))
     doc["priority"] = draw(st.integers(0, 100))
+    _journeys(draw, doc, condition)
     doc["steps"] = draw(_blocks(condition, DEEPEST, least, 6))
     return _finished(doc, iter(conditions.MILESTONES if notices and not contact else ()))
+
+
+def _journeys(draw: st.DrawFn, doc: Doc, condition: st.SearchStrategy[str]) -> None:
+    """Now and then: who leaves early, who enters again, whose mail waits, who is control."""
+    if draw(st.integers(0, 4)) == 4:
+        doc["while"] = draw(condition)
+    asked = f"{doc.get('enter', '')} {doc.get('audience', '')}"
+    # Not where entering depends on what entering does: that never comes to rest.
+    if "> 0" not in asked and asked.strip() and draw(st.integers(0, 2)) == 2:
+        doc["reenter"] = "after 2 days"
+    if doc["topic"] != "transactional" and draw(st.integers(0, 3)) == 3:
+        doc["hold"] = draw(condition)
+    if doc["topic"] != "transactional" and draw(st.integers(0, 3)) == 3:
+        doc["holdout"] = "30%"
 
 
 @st.composite
@@ -61,9 +77,8 @@ def _blocks(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int, lea
 
 @st.composite
 def _steps(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int) -> Any:
-    kinds = [*["email"] * 4, "cta", "cta", "notice", "wait", "wait", "wait_until", "stop"] + ["wait_until", "wait_until", "if"] * (
-        deeper > 0
-    )
+    kinds = [*["email"] * 5, "cta", "cta", "notice", "wait", "wait", "wait_until", "stop", "set"]
+    kinds += ["wait_until", "wait_until", "if", "split"] * (deeper > 0)
     kind = draw(st.sampled_from(kinds))
     step: Doc = {"if": draw(condition)} if kind != "if" and draw(st.integers(0, 3)) == 3 else {}
     if kind == "stop" and draw(st.integers(0, 3)):
@@ -86,12 +101,34 @@ def _steps(draw: st.DrawFn, condition: st.SearchStrategy[str], deeper: int) -> A
             step["wait"] = draw(_DURATIONS)
         case "wait_until":
             step |= draw(_waits(condition, deeper))
+        case "set":
+            step["set"] = {"stage": draw(st.sampled_from(["one", "two"]))}
+        case "split":
+            arms = {"a": {"weight": 50, "steps": draw(_blocks(condition, deeper - 1, 1, 3))}, "b": {"weight": 50}}
+            step["split"] = arms | (
+                {"b": {"weight": 50, "steps": draw(_blocks(condition, deeper - 1, 1, 2))}} if draw(st.booleans()) else {}
+            )
         case "if":
             step |= {"if": draw(condition), "then": draw(_blocks(condition, deeper - 1, 1, 3))}
             step |= {"else": draw(_blocks(condition, deeper - 1, 1, 3))} if draw(st.booleans()) else {}
         case _:
             return "stop" if not step else {**step, "stop": None}
+    if kind in ("email", "notice", "cta"):
+        step |= draw(st.one_of(*[st.just({})] * 5, _at_times(condition)))
     return step
+
+
+@st.composite
+def _at_times(draw: st.DrawFn, condition: st.SearchStrategy[str]) -> Doc:
+    """When a message goes: on a date, again and again, or not any more."""
+    match draw(st.sampled_from(["at", "repeat", "expires"])):
+        case "at":
+            return {"at": draw(st.sampled_from(DATES)), **draw(st.sampled_from([{}, {"if_late": "skip"}, {"if_late": "now"}]))}
+        case "repeat":
+            until = {"until": draw(condition)} if draw(st.booleans()) else {}
+            return {"repeat": {"every": draw(_DURATIONS), "times": draw(st.integers(2, 3)), **until}}
+        case _:
+            return {"expires": draw(st.sampled_from(["6 hours", "2 days"]))}
 
 
 @st.composite
@@ -113,15 +150,24 @@ def ends(step: Any) -> bool:
         return True
     if "then" in step:
         return bool(step["then"]) and ends(step["then"][-1]) and bool(step.get("else")) and ends(step["else"][-1])
+    if "split" in step:
+        return "if" not in step and all(arm.get("steps") and ends(arm["steps"][-1]) for arm in step["split"].values())
     return "stop" in step and "if" not in step
+
+
+def inner_blocks(step: Any) -> Iterator[tuple[str, Block]]:
+    """(key, or the name of an arm; the block) of each block within a step."""
+    if isinstance(step, dict):
+        yield from ((key, step[key]) for key in BLOCKS if key in step)
+        yield from ((name, arm["steps"]) for name, arm in step.get("split", {}).items() if "steps" in arm)
 
 
 def every_step(block: Block) -> Iterator[Any]:
     """All steps, from the top."""
     for step in block:
         yield step
-        for key in BLOCKS:
-            yield from every_step(step.get(key, []) if isinstance(step, dict) else [])
+        for _, inner in inner_blocks(step):
+            yield from every_step(inner)
 
 
 def _finished(doc: Doc, milestones: Iterator[str]) -> Doc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
@@ -30,7 +30,7 @@ from cs_engine.ports import (
     SourceReport,
     Stock,
 )
-from tests.properties.conditions import MILESTONES, holds
+from tests.properties.conditions import ACCOUNT_FLAGS, MILESTONES, holds
 
 WHEN = {"m0": "account.a0", "m1": "account.a1 and account.a2"}
 """What makes the milestones of tests.properties.project reached."""
@@ -150,7 +150,16 @@ class MemoryFacts:
         return [self._keys.get(self._accounts[row], "") for row in rows]
 
     def instants(self, expression: Expression) -> Rows:
-        return np.full(self._size(expression.grain), NO_TIME)
+        """Dates of accounts: one in the past, one that lies two days ahead of who is flagged so, or blank."""
+        rows = range(len(self._accounts)) if expression.grain is Grain.ACCOUNT else self._of
+        dates = [self._date(self._accounts[row], expression.text) for row in rows]
+        return np.array([NO_TIME if at is None else to_micros(at) for at in dates], dtype=np.int64)
+
+    def _date(self, account: str, text: str) -> datetime | None:
+        flags = [(account, flag) in self._flags for flag in ACCOUNT_FLAGS]
+        if text == "account.due_at":
+            return _BORN + timedelta(days=64 if flags[0] else 61, hours=9)
+        return _BORN + timedelta(days=70) if flags[1] else None
 
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
         return [[self._value(grain, name, row) for row in rows.tolist()] for name in names]

@@ -8,10 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.properties.conditions import Truth, holds
-from tests.properties.documents import BLOCKS, Block, Doc
+from tests.properties.documents import Block, Doc, inner_blocks
 
 Reaches = Callable[[str], bool]
 """Whether the sending step of that id has anybody to go to, and is no notice of what was reached before we came."""
+
+Dates = Callable[[str], datetime | None]
+"""The date that an expression gives."""
+Arms = Callable[[str], str]
+"""The arm that the account takes at the split of that id."""
 
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
@@ -46,6 +51,23 @@ class Passage:
     ended: datetime | None = None
     """When the last message of the step it stands at was settled."""
     finished: str = ""
+    entered: datetime = datetime(1, 1, 1, tzinfo=UTC)
+    repeats: int = 0
+    control: bool = False
+    """Takes the same way, and sends nothing: its messages would end at once."""
+
+
+@dataclass(frozen=True)
+class Sky:
+    """What is true of one subject in one tick."""
+
+    now: datetime
+    truth: Truth
+    reaches: Reaches
+    dates: Dates
+    arms: Arms
+    held: bool = False
+    """Only ways out are open."""
 
 
 class Naive:
@@ -55,86 +77,127 @@ class Naive:
         self.doc = doc
         self._places = {where.step["id"]: where for where in _everywhere(doc["steps"], None, "steps") if "id" in where.step}
 
-    def enter(self, truth: Truth, reaches: Reaches, now: datetime) -> tuple[Passage, list[str]]:
-        """A passage begins, and runs as far as it can; with the steps that it sends. Who meets goal or exit stays outside."""
-        passage = Passage(since=now)
-        passage.finished = self.outside(truth)
+    def enter(self, sky: Sky, control: bool) -> tuple[Passage, list[str]]:
+        """A passage begins, and runs as far as it can; with the steps that it sends. Who meets a way out stays outside."""
+        passage = Passage(since=sky.now, entered=sky.now, control=control)
+        passage.finished = self.outside(sky.truth)
         if passage.finished:
             return passage, []
-        return passage, _Tick(passage, truth, reaches, now).arrive(Where(self.doc["steps"], 0, None, "steps"))
+        return passage, _Tick(passage, sky).arrive(Where(self.doc["steps"], 0, None, "steps"))
 
     def outside(self, truth: Truth) -> str:
-        """`outside` for who never enters, having met goal or exit already; else nothing."""
-        return "outside" if any(key in self.doc and holds(self.doc[key], truth) for key in ("goal", "exit")) else ""
+        """`outside` for who never enters, meeting a way out already; else nothing."""
+        return "outside" if self._leaves(truth) else ""
 
-    def advance(self, passage: Passage, truth: Truth | None, reaches: Reaches, now: datetime) -> list[str]:
-        """One tick; the steps that it sends. `truth`: None when its subject is not there any more."""
-        if truth is None:
+    def advance(self, passage: Passage, sky: Sky | None) -> list[str]:
+        """One tick; the steps that it sends. `sky`: None when its subject is not there any more."""
+        if sky is None:
             passage.finished = "exit"
             return []
+        passage.finished = self._leaves(sky.truth)
+        if passage.finished or sky.held:
+            return []
+        here, tick = self._places[passage.step.removesuffix(".at")], _Tick(passage, sky)
+        for wait in here.waits():
+            if holds(wait.step["wait_until"], sky.truth):
+                passage.since = sky.now
+                return tick.leave(wait)
+        return tick.date(here) if passage.step.endswith(".at") else tick.stand(here)
+
+    def _leaves(self, truth: Truth) -> str:
         for reason in ("goal", "exit"):
             if reason in self.doc and holds(self.doc[reason], truth):
-                passage.finished = reason
-                return []
-        here, tick = self._places[passage.step], _Tick(passage, truth, reaches, now)
-        for wait in here.waits():
-            if holds(wait.step["wait_until"], truth):
-                passage.since = now
-                return tick.leave(wait)
-        return tick.stand(here)
+                return reason
+        return "exit" if "while" in self.doc and not holds(self.doc["while"], truth) else ""
 
 
 @dataclass
 class _Tick:
     passage: Passage
-    truth: Truth
-    reaches: Reaches
-    now: datetime
+    sky: Sky
 
     def stand(self, here: Where) -> list[str]:
         """It stood there when the tick began."""
         step, passage = here.step, self.passage
         if "wait" in step or "wait_until" in step:
             return self.wait(here)
-        if passage.ended is None or passage.ended >= self.now:
+        ended = passage.since if passage.control else passage.ended
+        if ended is None or ended >= self.sky.now:
             return []
-        passage.since = passage.ended
+        again = step.get("repeat", {})
+        met = "until" in again and holds(again["until"], self.sky.truth)
+        if again and not met and passage.repeats + 1 < again["times"]:
+            return self.again(here, ended)
+        passage.since = ended
         return self.leave(here)
+
+    def again(self, here: Where, ended: datetime) -> list[str]:
+        step, passage = here.step, self.passage
+        if later(ended, step["repeat"]["every"]) > self.sky.now:
+            return []
+        if not self.sky.reaches(step["id"]):
+            return self.leave(here)
+        passage.repeats, passage.since, passage.ended = passage.repeats + 1, self.sky.now, None
+        return [] if passage.control else [step["id"]]
+
+    def date(self, here: Where, arriving: bool = False) -> list[str]:
+        """It comes to a step that has a date, or waits for it."""
+        step, passage, now = here.step, self.passage, self.sky.now
+        at = self.sky.dates(step["at"])
+        if at is not None and at > now:
+            passage.step = f"{step['id']}.at"
+            return []
+        late_by = {"now": None, "skip": passage.since}.get(step.get("if_late", ""), passage.entered)
+        late = at is not None and late_by is not None and at.date() < late_by.date()
+        if not arriving:
+            passage.since = now
+        return self.leave(here) if at is None or late else self.begin(here)
 
     def arrive(self, here: Where) -> list[str]:
         """It comes to the step in this tick."""
         step, passage = here.step, self.passage
-        passage.otherwise_done, passage.ended = False, None
+        passage.otherwise_done, passage.ended, passage.repeats = False, None, 0
         if step == "stop":
             return self.finish()
+        return self.date(here, arriving=True) if "at" in step else self.begin(here)
+
+    def begin(self, here: Where) -> list[str]:
+        """Its date, if it has one, has come."""
+        step, passage = here.step, self.passage
         if "then" in step:
-            chosen = "then" if holds(step["if"], self.truth) else "else"
+            chosen = "then" if holds(step["if"], self.sky.truth) else "else"
             return self.arrive(Where(step[chosen], 0, here, chosen)) if step.get(chosen) else self.leave(here)
-        if "if" in step and not holds(step["if"], self.truth):
+        if "if" in step and not holds(step["if"], self.sky.truth):
             return self.leave(here)
         if "stop" in step:
             return self.finish()
         if "wait" in step or "wait_until" in step:
             return self.wait(here)
-        if not self.reaches(step["id"]):
+        if "set" in step:
             return self.leave(here)
-        passage.step, passage.since = step["id"], self.now
-        return [step["id"]]
+        if "split" in step:
+            arm = self.sky.arms(step["id"])
+            steps = step["split"][arm].get("steps")
+            return self.arrive(Where(steps, 0, here, arm)) if steps else self.leave(here)
+        if not self.sky.reaches(step["id"]):
+            return self.leave(here)
+        passage.step, passage.since, passage.ended = step["id"], self.sky.now, None
+        return [] if passage.control else [step["id"]]
 
     def wait(self, here: Where) -> list[str]:
         step, passage = here.step, self.passage
         passage.step = step["id"]
         if "wait" in step:
-            if later(passage.since, step["wait"]) > self.now:
+            if later(passage.since, step["wait"]) > self.sky.now:
                 return []
-        elif not holds(step["wait_until"], self.truth):
-            if passage.otherwise_done or "at_most" not in step or later(passage.since, step["at_most"]) > self.now:
+        elif not holds(step["wait_until"], self.sky.truth):
+            if passage.otherwise_done or "at_most" not in step or later(passage.since, step["at_most"]) > self.sky.now:
                 return []
-            passage.since = self.now
+            passage.since = self.sky.now
             if "otherwise" in step:
                 return self.arrive(Where(step["otherwise"], 0, here, "otherwise"))
             return self.finish() if step.get("after") == "stop" else self.leave(here)
-        passage.since = self.now
+        passage.since = self.sky.now
         return self.leave(here)
 
     def leave(self, here: Where) -> list[str]:
@@ -173,5 +236,5 @@ def _everywhere(block: Block, of: Where | None, key: str) -> Iterator[Where]:
     for index, step in enumerate(block):
         here = Where(block, index, of, key)
         yield here
-        for inner in BLOCKS if isinstance(step, dict) else ():
-            yield from _everywhere(step.get(inner, []), here, inner)
+        for inner, steps in inner_blocks(step):
+            yield from _everywhere(steps, here, inner)

@@ -30,6 +30,9 @@ ATTRIBUTES = Attributes(
         "timezone": _TEXT,
         "key": _TEXT,
         "signed_up_at": _TIME,
+        "due_at": _TIME,
+        "renewal_at": _TIME,
+        "stage": _TEXT,
         **{flag.removeprefix("account."): Type.BOOLEAN for flag in ACCOUNT_FLAGS},
     },
     contact={

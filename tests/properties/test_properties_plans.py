@@ -14,7 +14,7 @@ from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.draw import edges, explain, mermaid
 from cs_engine.playbook.plan import Edge, Plan, WaitUntil
 from cs_engine.playbook.project import Project
-from tests.properties.documents import Block, Doc, compact, contents, documents, spacious
+from tests.properties.documents import DATES, Block, Doc, compact, contents, documents, inner_blocks, spacious
 from tests.properties.profiles import quick, soak
 from tests.properties.project import Home, compiled
 
@@ -34,9 +34,8 @@ def enclosing_waits(block: Block, within: tuple[str, ...] = ()) -> Iterator[tupl
             continue
         if "id" in step:
             yield step["id"], within
-        for key in ("then", "else"):
-            yield from enclosing_waits(step.get(key, []), within)
-        yield from enclosing_waits(step.get("otherwise", []), (*within, step.get("id", "")))
+        for key, inner in inner_blocks(step):
+            yield from enclosing_waits(inner, (*within, step["id"]) if key == "otherwise" else within)
 
 
 def is_whole(project: Project, doc: Doc) -> None:
@@ -68,7 +67,7 @@ def is_shown(project: Project, doc: Doc) -> None:
         assert f'"{step.id}<br/>' in drawn
     ways = sum(len(list(edges(step))) for step in plan.steps)
     # Beside the steps' own edges: the entry's, and those of goal and exit.
-    assert drawn.count("-->") + drawn.count("-.->") == ways + 1 + (plan.goal is not None) + (plan.exit is not None)
+    assert drawn.count("-->") + drawn.count("-.->") == ways + 1 + len(plan.leaves())
 
 
 def names_its_content(project: Project, doc: Doc, data: st.DataObject) -> None:
@@ -93,6 +92,8 @@ def altered(doc: Doc, path: tuple[str | int, ...]) -> Doc:
         "playbook": "other", "subject": None, "existing": {"include": "skip", "skip": "include"}.get(value), "topic": "general",
         "schedule": "every day", "priority": (value + 1) % 101 if key == "priority" and isinstance(value, int) else "low", "id": "another",
         "email": {"one": "two", "two": "one"}.get(value), "uncertain": "ask", "due": "3 hours", "wait": "5 weeks", "at_most": "5 weeks",
+        "at": next(date for date in DATES if date != value), "if_late": {"now": "skip", "skip": "now"}.get(value), "every": "5 weeks",
+        "times": 5, "expires": "5 weeks", "weight": value, "stage": "three", "reenter": "after 9 days", "holdout": "31%",
         "after": "continue", "once_per": "account.plan", "to": "everyone" if value != "everyone" else "champion",
     }  # fmt: skip
     condition = f"not account.a3 or {value}" if isinstance(value, str) else value

@@ -13,7 +13,7 @@ from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey.enrolment import Standing
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration
-from cs_engine.playbook.plan import Email, Notice, Plan, Wait, WaitUntil
+from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
 from tests.properties.days import Day, Flags, begins, days, happens, initially, moments, playbooks, towns
 from tests.properties.documents import Doc
 from tests.properties.memory import Fate
@@ -23,6 +23,8 @@ from tests.properties.town import START, Life, Moment, Town, mixed
 
 _ACCEPTED: list[Fate] = ["accepted"] * 6
 FATES: list[Fate] = [*_ACCEPTED, "rejected", "lost", "unheard", "retry"]
+LONGEST = 60
+"""Ticks until all must have come to rest."""
 QUIET_DAYS = 3
 """After so many ticks in which nothing moves nothing ever will: they are further apart than the longest wait."""
 
@@ -95,15 +97,21 @@ class Storm(RuleBasedStateMachine):
     def _fate(self, message: str, now: datetime) -> Fate:
         """Looks at the very moment at which it leaves."""
         rows = self.town.rows(
-            "SELECT m.state, m.kind, m.recipient, e.state, e.step = m.step FROM messages m JOIN enrolments e ON e.id = m.enrolment_id "
-            "WHERE m.id = :id",
+            "SELECT m.state, m.kind, m.channel, m.recipient, m.digest, m.subject_id, e.state, e.step = m.step "
+            "FROM messages m JOIN enrolments e ON e.id = m.enrolment_id WHERE m.id = :id",
             id=message,
         )
-        ((state, kind, recipient, enrolment, here),) = rows
+        ((state, kind, channel, recipient, digest, subject, enrolment, here),) = rows
         assert state == "dispatching"
         assert recipient not in self.muted
         assert kind == "cta_update" or (enrolment == "active" and here), "nothing goes after a goal or exit, or from a step that was left"
+        assert not (kind in ("email", "notice") and channel == "email" and self._is_held(digest, subject)), "mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
+
+    def _is_held(self, digest: str, subject: str) -> bool:
+        plan = self.plans[digest]
+        row = self.town.facts.rows(plan.subject).get(subject)
+        return plan.hold is not None and row is not None and bool(self.town.facts.mask(plan.hold)[row])
 
     # --- what always holds
 
@@ -118,12 +126,21 @@ class Storm(RuleBasedStateMachine):
         step = plan.step(who.step)
         row = self.town.facts.rows(plan.subject)[who.subject_id]
         now = to_micros(self.now)
+        if who.held_since is not None:
+            assert self._is_held(plan.digest, who.subject_id), "its timers stand still because a hold is on"
+            return
         match step:
             case Wait():
                 assert _after(who.since, step.duration) > now
             case WaitUntil():
                 assert not self.town.facts.mask(step.until)[row]
                 assert who.otherwise_done or step.at_most is None or _after(who.since, step.at_most) > now
+            case WaitDate():
+                assert self.town.facts.instants(step.at)[row] > now
+            case Email() | Notice() | Cta() if who.control:
+                assert who.since == now or step.repeat is not None, "a control passage waits for no message"
+            case Email() | Notice() | Cta() if step.repeat is not None and who.step_ended_at is not None:
+                assert who.step_ended_at == now or _after(who.step_ended_at, step.repeat.every) > now
             case _:
                 assert step is not None
                 messages = self.town.rows(
@@ -144,9 +161,25 @@ class Storm(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "town"))
     def nothing_is_there_twice(self) -> None:
         twice = "SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1"
-        assert self.town.rows(twice.format("enrolment_id, step, channel, recipient, kind", "messages")) == []
+        for _, digest, step_id, *_, times in self.town.rows(
+            twice.format("enrolment_id, digest, step, channel, recipient, kind", "messages")
+        ):
+            step = self.plans[digest].step(step_id)
+            assert isinstance(step, Email | Notice | Cta)
+            assert step.repeat is not None
+            assert times <= step.repeat.times
         assert self.town.rows(twice.format("playbook, subject_id, key, passage", "enrolments")) == []
         assert self.town.rows(twice.format("playbook, subject_id, state", "enrolments WHERE state = 'active'")) == []
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def control_has_no_effect(self) -> None:
+        for table in ("messages", "ctas"):
+            assert self.town.rows(f"SELECT t.id FROM {table} t JOIN enrolments e ON e.id = t.enrolment_id WHERE e.control") == []
+        groups = self.town.rows(
+            "SELECT account_id FROM enrolments GROUP BY playbook, account_id, digest HAVING min(control) < max(control)"
+        )
+        assert groups == [] or any(plan.holdout for plan in self.plans.values())
 
     @invariant()
     @precondition(lambda self: hasattr(self, "town"))
@@ -176,17 +209,26 @@ class Storm(RuleBasedStateMachine):
         """Nothing changes any more and all that is sent arrives: after some ticks all who are inside wait for what will not come."""
         self.weather, quiet = 0, 0
         self.now = self.now.replace(hour=10, minute=0) + timedelta(days=1)
-        while quiet < QUIET_DAYS:
+        for _ in range(LONGEST):
+            if quiet >= QUIET_DAYS:
+                break
             self.now += timedelta(days=8)
             before = self.town.rows("SELECT count(*) FROM journal")
             self._ticks()
             quiet = quiet + 1 if self.town.rows("SELECT count(*) FROM journal") == before else 0
+        else:
+            pytest.fail("it never comes to rest")
         counts = self.town.store.counts()
-        assert (counts.held, counts.pending, counts.uncertain) == (0, 0, 0)
+        kept = [(digest, subject) for digest, subject in self.town.rows("SELECT digest, subject_id FROM messages WHERE state = 'held'")]
+        assert all(self._is_held(*one) for one in kept), "only a hold that is on keeps mail for good"
+        assert (counts.pending, counts.uncertain) == (0, 0)
         gone = {row[0] for row in self.town.rows("SELECT id FROM enrolments WHERE finished_reason IN ('goal', 'exit')")}
         assert not [cta for cta in self.town.store.open_ctas() if cta.enrolment_id in gone]
         for who, plan in self._active():
             step = plan.step(who.step)
+            if who.held_since is not None:
+                assert self._is_held(plan.digest, who.subject_id)
+                continue
             assert isinstance(step, WaitUntil)
             assert step.at_most is None or who.otherwise_done
 

@@ -20,7 +20,7 @@ from cs_engine.language.expression import Duration
 from cs_engine.playbook.plan import Plan
 from tests.properties.conditions import ACCOUNT_FLAGS, CONTACT_FLAGS, COUNTS, MILESTONES, holds
 from tests.properties.documents import Block, Doc, compact, documents, every_step
-from tests.properties.naive import Naive, Passage
+from tests.properties.naive import Naive, Passage, Sky
 from tests.properties.profiles import quick, soak
 from tests.properties.project import Home, compiled
 
@@ -61,6 +61,20 @@ class Weather:
     def history(self, member: int, milestone: str) -> bool:
         return self.chance("history", member, milestone) < 30
 
+    def control(self, member: int) -> bool:
+        return self.chance("control", member) < 15
+
+    def held(self, member: int, tick: int) -> bool:
+        return self.chance("held", member, tick) < 8
+
+    def arm(self, member: int, split: str) -> str:
+        return "a" if self.chance("arm", member, split) < 50 else "b"
+
+    def date(self, member: int, tick: int, text: str) -> datetime | None:
+        """Now and then another one, or none."""
+        drawn = self.chance("date", member, tick // 3, text)
+        return None if drawn < 15 else START + timedelta(hours=6 * (drawn - 25))
+
     def settles(self, member: int, tick: int) -> bool:
         return self.chance("settles", member, tick) < 60
 
@@ -88,10 +102,10 @@ class Cohorts:
                 np.array([to_micros(now if entering else p.since) for p in here]),
                 np.array([NO_TIME if p.ended is None else to_micros(p.ended) for p in here]),
                 np.array([p.otherwise_done for p in here]),
-                entered=np.array([to_micros(now)] * len(here)),
-                held=np.zeros(len(here), dtype=bool),
-                control=np.zeros(len(here), dtype=bool),
-                repeats=np.zeros(len(here), dtype=np.int64),
+                entered=np.array([to_micros(now if entering else p.entered) for p in here]),
+                held=np.array([not entering and self.weather.held(m, number) for m in members]),
+                control=np.array([self.weather.control(m) for m in members]),
+                repeats=np.array([0 if entering else p.repeats for p in here]),
                 arriving=entering,
             )
             self._take(walk(self.plan, cohort, self._view(number, now)), members, sent)
@@ -104,6 +118,7 @@ class Cohorts:
                 continue
             passage.step, passage.since = str(out.step[i]), from_micros(int(out.since[i]))
             passage.otherwise_done, passage.finished, passage.ended = bool(out.otherwise_done[i]), str(out.finished[i]), None
+            passage.repeats = int(out.repeats[i])
         for step, who in out.sends:
             for i in who.tolist():
                 sent[members[i]].append(step.id)
@@ -123,10 +138,16 @@ class Cohorts:
             reaches=lambda step: np.array([self.weather.reaches(m, number, step.id) for m in everyone]),
             history=lambda milestone: np.array([self.weather.history(m, milestone) for m in everyone]),
             after=_after,
-            arms=lambda _split, rows: np.zeros(len(rows), dtype=np.int64),
-            times=lambda _: np.full(len(self.passages), NO_TIME),
-            days=lambda instants: instants,
+            arms=lambda split, rows: np.array(
+                [[arm.name for arm in split.arms].index(self.weather.arm(m, split.id)) for m in rows.tolist()], dtype=np.int64
+            ),
+            times=lambda e: np.array([_micros(self.weather.date(m, number, e.text)) for m in everyone], dtype=np.int64),
+            days=lambda instants: np.array([from_micros(at).toordinal() if at != NO_TIME else at for at in instants.tolist()], np.int64),
         )
+
+
+def _micros(at: datetime | None) -> int:
+    return NO_TIME if at is None else to_micros(at)
 
 
 def _after(instants: Ints, duration: Duration) -> Ints:
@@ -143,23 +164,32 @@ def walks_as_each_alone(home: Home, doc: Doc, seed: int, spans: list[timedelta],
         now += span
         if number == 0:
             for member, passage in enumerate(cohorts.passages):
-                passage.finished = naive.outside(partial(weather.atom, member, 0))
+                passage.finished, passage.entered = naive.outside(partial(weather.atom, member, 0)), now
         sent = cohorts.tick(number, now, entering=number == 0)
         for member in range(members):
-            truth, reaches = partial(weather.atom, member, number), partial(_goes_out, weather, notices, member, number)
+            sky = Sky(
+                now,
+                truth=partial(weather.atom, member, number),
+                reaches=partial(_goes_out, weather, notices, member, number),
+                dates=partial(weather.date, member, number),
+                arms=partial(weather.arm, member),
+                held=weather.held(member, number),
+            )
             if number == 0:
-                passage, sends = naive.enter(truth, reaches, now)
+                passage, sends = naive.enter(sky, weather.control(member))
                 alone.append(passage)
             elif alone[member].finished:
                 sends = []
             else:
-                sends = naive.advance(alone[member], truth if weather.there(member, number) else None, reaches, now)
+                sends = naive.advance(alone[member], sky if weather.there(member, number) else None)
             one, other = alone[member], cohorts.passages[member]
             said = f"member {member} at tick {number}"
             assert other.finished == one.finished, said
             assert sent[member] == sends, said
             if not one.finished:
-                assert (other.step, other.otherwise_done, other.since) == (one.step, one.otherwise_done, one.since), said
+                assert (other.step, other.otherwise_done, other.since, other.repeats) == (
+                    one.step, one.otherwise_done, one.since, one.repeats
+                ), said  # fmt: skip
             if weather.settles(member, number):
                 for passage in (one, other):
                     passage.ended = passage.ended or now
