@@ -42,6 +42,7 @@ class Database:
         in_memory = self.embedded and self._url.database in (None, "", ":memory:")
         # One connection is the whole in-memory database, so its transactions take turns.
         self._turn: AbstractContextManager[object] = threading.RLock() if in_memory else nullcontext()
+        self._writing = threading.local()
         self.engine = self._open(in_memory)
 
     def _open(self, in_memory: bool) -> Engine:
@@ -71,7 +72,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """A transaction that only reads: on SQLite it neither waits for the writer nor keeps it waiting."""
+        """A transaction that only reads: on SQLite it neither waits for the writer nor keeps it waiting.
+
+        Within a transaction that writes, in the same thread, it is that one: rules that are asked at a claim read what the claim sees.
+        """
+        if (around := getattr(self._writing, "tx", None)) is not None:
+            yield around
+            return
         with self._turn, self._connect() as connection, connection.begin():
             yield Tx(connection)
 
@@ -85,7 +92,8 @@ class Database:
             connection.execution_options(begin_with="BEGIN IMMEDIATE")
             try:
                 with connection.begin():
-                    yield Tx(connection)
+                    self._writing.tx = Tx(connection)
+                    yield self._writing.tx
             except (IntegrityError, DataError) as error:
                 # Not chained: PostgreSQL tells the whole row, and people's addresses with it.
                 raise RowRefused(f"the database refused a row: {_rule_broken(error.orig)}") from None
@@ -93,6 +101,8 @@ class Database:
                 if getattr(error.orig, "sqlstate", None) in _LOST:
                     raise LostRace from error
                 raise
+            finally:
+                self._writing.tx = None
 
     def _connect(self) -> Connection:
         try:

@@ -9,7 +9,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import History
 from cs_engine.journey.enrolment import NewEnrolment, Standing
 from cs_engine.journey.message import NewMessage
-from cs_engine.ports import Candidate, Change, Claim, CtaFired, JournalLine
+from cs_engine.ports import Candidate, Change, Claim, CtaFired, JournalLine, Verdict
 from cs_engine.state import SqlStore
 
 NOW = 1_345_000_000_000_000
@@ -98,8 +98,10 @@ def dispatch_all(candidates: Sequence[Candidate], sent: History) -> list[message
     return [None] * len(candidates)
 
 
-def claimed(store: SqlStore, wall: int = NOW, now: int = NOW, limit: int = 100, holder: str = HERE) -> Claim:
-    return store.claim(wall, now, now, limit, holder, dispatch_all)
+def claimed(
+    store: SqlStore, wall: int = NOW, now: int = NOW, limit: int = 100, holder: str = HERE, verdict: Verdict = dispatch_all
+) -> Claim:
+    return store.claim(wall, now, now, limit, holder, verdict)
 
 
 def events(store: SqlStore, account: str = "acc_1") -> list[tuple[str, str]]:

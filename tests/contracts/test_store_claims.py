@@ -54,6 +54,20 @@ def test_the_highest_priority_goes_first_then_the_oldest(store: SqlStore) -> Non
     assert [c.id for c in claimed(store).dispatching] == ["msg_e", "msg_z", "msg_c", "msg_d"]
 
 
+def test_what_rules_read_of_the_store_at_a_claim_is_what_the_claim_sees(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    seen: list[tuple[int, bool]] = []
+
+    def verdict(candidates: Sequence[Candidate], _sent: History) -> list[message.Move | None]:
+        seen.append((store.counts().planned, bool(store.journal("acc_1", PLAYBOOK))))
+        return [None] * len(candidates)
+
+    assert len(claimed(store, verdict=verdict).dispatching) == 2
+    assert seen == [(2, True)]
+    store.suppress("hash", "asked", NOW)
+    assert store.suppressed() == {"hash"}, "a transaction that writes is over with its claim"
+
+
 def test_a_batch_has_a_limit_and_tells_whether_more_is_left(store: SqlStore) -> None:
     store.commit(entered("1", "2", "3"), NOW)
     first, second = claimed(store, limit=2), claimed(store, limit=2)

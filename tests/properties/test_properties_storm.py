@@ -217,7 +217,8 @@ class Storm(RuleBasedStateMachine):
             self._ticks()
             quiet = quiet + 1 if self.town.rows("SELECT count(*) FROM journal") == before else 0
         else:
-            pytest.fail("it never comes to rest")
+            going_on = "SELECT playbook, step, event, reason, count(*) FROM journal WHERE at = :now GROUP BY 1, 2, 3, 4"
+            pytest.fail(f"it never comes to rest: {self.town.rows(going_on, now=to_micros(self.now))}")
         counts = self.town.store.counts()
         kept = [(digest, subject) for digest, subject in self.town.rows("SELECT digest, subject_id FROM messages WHERE state = 'held'")]
         assert all(self._is_held(*one) for one in kept), "only a hold that is on keeps mail for good"
