@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
@@ -18,6 +18,8 @@ from cs_engine.journey.touch import LOST
 
 HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
+DATE = "at"
+"""Why a message waits whose step has a date that has moved since it was planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Request:
     """Whether it goes to a contact that our persistence has lost."""
     not_before: Micros | None = None
     """Until when somebody postponed it."""
+    date: Micros | None = None
+    """What its step's `at` is now; NO_TIME when there is none any more; None where it does not matter."""
     hold: bool = False
     """Whether the playbook or the project holds customer mail now."""
     paused: bool = False
@@ -102,8 +106,14 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
         return message.skipped(request.id, request.state, "recipient_gone")
     if request.expires_at is not None and request.expires_at <= to_micros(at):
         return message.skipped(request.id, request.state, "expired")
+    if request.date == NO_TIME:
+        return message.skipped(request.id, request.state, "no_date")
     if request.not_before is not None and request.not_before > to_micros(at):
         return message.held(request.id, request.state, POSTPONED, request.not_before)
+    if request.date is not None and request.date > to_micros(at):
+        # A date that cannot be told is asked for again: it is no time to wait for.
+        until = request.date if request.date != NEVER else to_micros(at + timedelta(days=1))
+        return message.held(request.id, request.state, DATE, until)
     if _to_customer(request):
         if not request.address:
             return message.skipped(request.id, request.state, "no_address")

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from cs_engine.instants import Micros
+from cs_engine.journey import identity
 from cs_engine.language.expression import Duration, Grain
-from cs_engine.playbook.plan import SendingStep
+from cs_engine.playbook.plan import Plan, SendingStep, WaitDate
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
+from cs_engine.run.own import Own, own_of
 
 
 class PlanRules:
@@ -20,10 +22,34 @@ class PlanRules:
         self._tick = tick
         self._ends: dict[tuple[Micros, Duration], Micros] = {}
         self._step_orders = tick.step_orders  # read here: a claim is a transaction already
+        self._dated: dict[tuple[str, str], tuple[Plan, WaitDate]] = {
+            (plan.digest, step.next.to or ""): (plan, step)
+            for plan in tick.plans.values()
+            for step in plan.steps
+            if isinstance(step, WaitDate)
+        }
+        """(digest, step that has a date) -> where it is waited for."""
 
-    def expiries(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
-        """For each from when on it is not sent any more; None: it keeps."""
-        return [self._expiry(candidate) for candidate in candidates]
+    def expiries(self, candidates: Sequence[Candidate], dates: Sequence[Micros | None]) -> list[Micros | None]:
+        """For each from when on it is not sent any more; None: it keeps. `dates`: theirs, which they have waited for."""
+        return [self._expiry(candidate, date) for candidate, date in zip(candidates, dates, strict=True)]
+
+    def dates(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
+        """For each what the `at` of its step is now; NO_TIME: blank; None: it has none, or does not wait for it."""
+        found: list[Micros | None] = [None] * len(candidates)
+        groups: dict[tuple[str, str], list[int]] = {}
+        for i, candidate in enumerate(candidates if self._dated else ()):
+            key = (candidate.digest, candidate.step)
+            if key in self._dated and candidate.kind != "cta_update" and self._first(candidate):
+                groups.setdefault(key, []).append(i)
+        for key, mine in groups.items():
+            plan, step = self._dated[key]
+            rows = self._tick.rows_of(plan.subject, [candidates[i].subject_id for i in mine])
+            own = own_of(self._tick, plan, rows, [candidates[i].enrolment_id for i in mine]) if step.at.of_passage else None
+            times = (own or Own(self._tick, plan, rows, [])).times(step.at)
+            for i, row, at in zip(mine, rows.tolist(), times.tolist(), strict=True):
+                found[i] = at if row >= 0 else None
+        return found
 
     def holds(self, candidates: Sequence[Candidate]) -> list[bool]:
         """For each whether its playbook or the project holds mail to it."""
@@ -56,13 +82,20 @@ class PlanRules:
         order = self._step_orders.get(candidate.enrolment_id, {}).get(candidate.step)
         return order.until if order is not None and order.kind == "postpone" and candidate.kind != "cta_update" else None
 
-    def _expiry(self, candidate: Candidate) -> Micros | None:
+    def _first(self, candidate: Candidate) -> bool:
+        """Whether it is the first of its step: its repeats follow it, wherever the date has moved since."""
+        step = self._dated[candidate.digest, candidate.step][0].step(candidate.step)
+        if not isinstance(step, SendingStep) or step.repeat is None:
+            return True
+        return candidate.id == identity.message_id(candidate.enrolment_id, candidate.step, candidate.channel, candidate.recipient)
+
+    def _expiry(self, candidate: Candidate, date: Micros | None) -> Micros | None:
         plan = self._tick.plans.get(candidate.digest)
         step = plan.step(candidate.step) if plan is not None and candidate.kind != "cta_update" else None
         if plan is None or not isinstance(step, SendingStep) or step.expires is None:
             return None
-        # What somebody postponed keeps from then on as long as it would have.
-        began = max(candidate.planned_at, self._not_before(candidate) or 0)
+        # What somebody postponed, or whose date has moved, keeps from then on as long as it would have.
+        began = max(candidate.planned_at, self._not_before(candidate) or 0, date or 0)
         key = (began, step.expires)
         if key not in self._ends:
             self._ends[key] = int(self._tick.view(plan).after(np.array([began]), step.expires)[0])

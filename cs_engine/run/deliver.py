@@ -188,10 +188,11 @@ class _Lane:
         return _Batch(claim.dispatching, without, making, claim.more)
 
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
-        expiries, holds, orders = self._plans.expiries(candidates), self._plans.holds(candidates), self._tick.orders
+        dates, holds, orders = self._plans.dates(candidates), self._plans.holds(candidates), self._tick.orders
+        expiries = self._plans.expiries(candidates, dates)
         paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
         lost, not_before = self._plans.lost(candidates), self._plans.not_before(candidates)
-        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, not_before, strict=True)]
+        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, not_before, dates, strict=True)]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -321,12 +322,12 @@ class _Lane:
 
 def request_of(
     c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False,
-    not_before: Micros | None = None,
+    not_before: Micros | None = None, date: Micros | None = None,
 ) -> Request:  # fmt: skip
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
-        expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before,
+        expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date,
     )  # fmt: skip

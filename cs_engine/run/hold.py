@@ -11,7 +11,7 @@ import numpy as np
 from cs_engine.instants import to_micros
 from cs_engine.journey.enrolment import Standing, Timer, released, stopped
 from cs_engine.journey.orders import PAUSED, RESUMED, line_up
-from cs_engine.journey.policy import HOLD
+from cs_engine.journey.policy import DATE, HOLD
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import JournalLine
 from cs_engine.run.claimed import PlanRules
@@ -55,16 +55,21 @@ def hold(tick: TickContext, plan: Plan, members: Sequence[Standing]) -> list[Sta
 
 
 def wake(tick: TickContext) -> None:
-    """Mail that no hold keeps any more may go. What a pause kept gets a place in a line: resuming never fires a backlog."""
+    """Mail that no hold keeps any more may go, and what waited for a date that has moved back or is gone is judged anew. What a pause kept
+    gets a place in a line: resuming never fires a backlog.
+    """
     store = tick.engine.store
-    waiting = store.held_for(HOLD, PAUSED)
+    waiting = store.held_for(HOLD, PAUSED, DATE)
     if not waiting:
         return
-    held = PlanRules(tick).holds(waiting)
+    rules, now = PlanRules(tick), to_micros(tick.clock.now())
+    held, dates = rules.holds(waiting), rules.dates(waiting)
     paused = [tick.orders.pause(c.playbook, c.account_id) is not None for c in waiting]
     free = [c for c, is_held, is_paused in zip(waiting, held, paused, strict=True) if not is_held and not is_paused]
-    if unheld := [c.id for c in free if c.reason == HOLD]:
-        store.wake(unheld, to_micros(tick.clock.now()))
+    unheld = [c.id for c in free if c.reason == HOLD]
+    come = [c.id for c, at in zip(waiting, dates, strict=True) if c.reason == DATE and (at is None or at <= now)]
+    if unheld or come:
+        store.wake([*unheld, *come], now)
     if resumed := [c for c in free if c.reason == PAUSED]:
         places = line_up([c.planned_at for c in resumed], tick.at)
         store.line_up([(c.id, until) for c, until in zip(resumed, places, strict=True)], RESUMED)

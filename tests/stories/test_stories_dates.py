@@ -66,6 +66,74 @@ def test_the_date_is_read_anew_in_every_tick(world: World) -> None:
     assert world.tick(day(4)).sent == ["ann: One for Acme"]
 
 
+def planned_for_the_morning(world: World, steps: str = RENEWAL) -> World:
+    """The date has come, and the mail waits for quiet hours to end."""
+    renews(world, 92.5).playbook("hello", steps)
+    assert world.tick(day(2, 22)).sent == []
+    assert world.messages("hello") == ["note ann held (quiet_hours)"]
+    return world
+
+
+def test_a_mail_that_still_waits_when_its_date_moves_later_waits_for_the_new_date(world: World) -> None:
+    planned_for_the_morning(world)
+    renews(world, 95.5)
+    assert world.tick(day(3)).sent == []
+    assert world.messages("hello") == ["note ann held (at)"]
+    assert world.held_until("hello") == [day(5, 12)]
+    assert world.tick(day(5)).sent == []
+    assert world.tick(day(5, 12)).sent == ["ann: One for Acme"]
+
+
+def test_a_mail_that_waits_for_its_new_date_goes_when_that_moves_back(world: World) -> None:
+    planned_for_the_morning(world)
+    renews(world, 120).tick(day(3))
+    renews(world, 93)
+    assert world.tick(day(4)).sent == ["ann: One for Acme"]
+
+
+def test_a_mail_whose_date_moves_earlier_waits_for_what_it_waited_for(world: World) -> None:
+    planned_for_the_morning(world)
+    renews(world, 40)
+    assert world.tick(day(3, 1)).sent == []
+    assert world.tick(day(3)).sent == ["ann: One for Acme"]
+
+
+@pytest.mark.parametrize("moved_first", [False, True])
+def test_a_mail_that_still_waits_when_its_date_is_taken_away_is_skipped(world: World, moved_first: bool) -> None:
+    planned_for_the_morning(world)
+    if moved_first:
+        renews(world, 120).tick(day(3))
+    world.account(renewal_at="").account("bell", renewal_at=day(99).isoformat())
+    assert world.tick(day(4)).sent == []
+    assert world.messages("hello") == ["note ann skipped (no_date)"]
+    world.tick(day(4, 12))
+    assert world.stands("hello") == ["end"]
+
+
+def test_what_waits_for_a_new_date_keeps_from_then_on_as_long_as_it_would_have(world: World) -> None:
+    planned_for_the_morning(world, RENEWAL.replace("email: one", "email: one, expires: 1 day"))
+    renews(world, 97)
+    world.tick(day(3))
+    assert world.tick(day(7)).sent == ["ann: One for Acme"]
+
+
+def test_a_date_that_counts_from_its_event_is_known_at_the_claim(world: World) -> None:
+    world.customer().uses("acme", day(0, 9), event="booked")
+    world.playbook("hello", "- {id: note, at: event.at + 61 hours, email: one}", enter={"event": "booked"})
+    world.tick(day(0))
+    assert world.tick(day(2, 22)).sent == []
+    assert world.messages("hello") == ["note ann held (quiet_hours)"]
+    assert world.tick(day(3)).sent == ["ann: One for Acme"]
+
+
+def test_repeats_follow_the_first_wherever_the_date_has_moved_since(world: World) -> None:
+    steps = RENEWAL.replace("email: one", "email: one, repeat: {every: 1 day, times: 2}")
+    renews(world, 90).playbook("hello", steps)
+    assert world.tick(day(0)).sent == ["ann: One for Acme"]
+    renews(world, 455)
+    assert [world.tick(day(n)).sent for n in (1, 2)] == [["ann: One for Acme"], []]
+
+
 def test_who_has_no_date_passes_the_step_by_and_the_journal_says_so(world: World) -> None:
     world.customer().playbook("hello", RENEWAL)
     world.tick(day(0))
