@@ -105,8 +105,15 @@ def _passage(passage: Mapping[str, Any]) -> Iterator[str]:
     for step in passage["steps"]:
         behind = f"{step['reason']} ({step['left_at']})" if step["state"] == "left" else step["does"]
         yield f"  {_MARKS[step['state']]} {step['step']:<{width}}  {behind}"
+        if step["order"]:
+            yield f"    {'':<{width}}  {_ordered(step['order'])}"
         for name, condition in step["conditions"].items():
             yield from _condition(f"    {name:<{width}}  ", condition)
+
+
+def _ordered(order: Mapping[str, Any]) -> str:
+    what = "to be skipped" if order["what"] == "skip" else f"not before {order['until']}"
+    return f"{what}: {order['reason']}" + (f" ({order['by']})" if order["by"] else "")
 
 
 def _message(m: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey.mode import SHADOW_KEY, is_open
+from cs_engine.journey.step_orders import OfPassage, StepOrder, by_passage
 from cs_engine.language.expression import EVENT, Expression, Grain
 from cs_engine.language.parts import Part, taken_apart
 from cs_engine.language.scope import Scope
@@ -38,6 +39,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
     last = store.last_tick()
     past = last is not None and tick.at < last
     known = trace(store, account, plan.playbook, tick.at if past else None)
+    orders = by_passage(order for order in store.step_orders_of(account, plan.playbook) if order.at <= tick.at)
     return {
         "account": account,
         "playbook": plan.playbook,
@@ -50,7 +52,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
         "subjects": [
             _subject(tick, plan, account, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)
         ],
-        "passages": [_passage(tick, plan, passage, known.journal) for passage in known.passages],
+        "passages": [_passage(tick, plan, passage, known.journal, orders.get(passage.id, {})) for passage in known.passages],
         "messages": [
             {
                 "step": m.step, "kind": m.kind, "to": m.recipient, "state": m.state, "reason": m.reason,
@@ -198,20 +200,24 @@ def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str
     return f"{said}; may enter again from {again}, {when}"
 
 
-def _passage(tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine]) -> dict[str, Any]:
+def _passage(
+    tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage
+) -> dict[str, Any]:  # fmt: skip
     plan = tick.plans.get(passage.digest, live)
-    following = _next(tick, plan, passage) if passage.state == "active" else _Next("", None)
+    following = _as_ordered(_next(tick, plan, passage), orders.get(passage.step)) if passage.state == "active" else _Next("", None)
     return {
         "subject": passage.subject_id, "version": passage.digest.removesuffix(SHADOW),
         "key": passage.key.removeprefix(SHADOW_KEY), "shadow": passage.key.startswith(SHADOW_KEY), "state": passage.state,
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
         "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
-        "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal),
+        "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal, orders),
         "began_with": json.loads(_kept(tick, [passage]) or "{}"),
     }  # fmt: skip
 
 
-def _steps(tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Sequence[JournalLine]) -> list[dict[str, Any]]:
+def _steps(
+    tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage
+) -> list[dict[str, Any]]:  # fmt: skip
     """Every step of the passage's version: left, here or ahead; of an active passage with what the conditions of those to come see now."""
     active = passage.state == "active"
     row = tick.facts.rows(plan.subject).get(passage.subject_id, -1) if active else -1
@@ -227,8 +233,17 @@ def _steps(tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Seque
             "step": step.id, "kind": kind(step), "does": does(step), "state": state,
             "reason": line.reason if line is not None else "", "left_at": _time(line.at) if line is not None else None,
             "conditions": {name: see(condition) for name, condition in judged.items()},
+            "order": _order(orders.get(step.id)) if state in ("here", "ahead") else None,
         })  # fmt: skip
     return found
+
+
+def _order(order: StepOrder | None) -> dict[str, Any] | None:
+    """What somebody of us ordered for a step."""
+    if order is None:
+        return None
+    until = _time(order.until) if order.kind == "postpone" else None
+    return {"what": order.kind, "until": until, "by": order.by, "reason": order.reason, "at": _time(order.at)}
 
 
 def _conditions(step: AnyStep) -> dict[str, Expression]:
@@ -250,6 +265,16 @@ class _Next(NamedTuple):
     said: str
     at: Micros | None
     """When, where that can be told."""
+
+
+def _as_ordered(following: _Next, order: StepOrder | None) -> _Next:
+    """What comes next, where somebody ordered something else for the step where it stands."""
+    if order is None:
+        return following
+    if order.kind == "skip":
+        return _Next("is skipped: goes on at the next tick", None)
+    at = None if following.at is None else max(following.at, order.until)
+    return _Next(f"{following.said}, not before {_time(order.until)}", at)
 
 
 def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:

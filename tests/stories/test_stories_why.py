@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from cs_engine.cli.why import _text
 from cs_engine.errors import CsEngineError, WrongUse
+from cs_engine.instants import to_micros
+from cs_engine.run.stepping import postpone, skip
 from tests.docs.markdown import ROOT, read, table, words
 from tests.stories.world import World, day, opened
 
@@ -191,14 +194,53 @@ def test_when_the_next_thing_comes_is_a_time_of_its_own(world: World) -> None:
     assert world.why("hello")["passages"][0]["next_at"] == "2026-03-04T10:00:00Z"
 
 
+def test_what_is_ordered_for_a_step_to_come_is_shown_with_who_said_so_and_why(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(0))
+    world.tick(day(1))
+    postpone(world.engine, "acme", "hello", "rest", to_micros(day(9)), "at a fair", "alex@vendor.example")
+    skip(world.engine, "acme", "hello", "two", "they know it")
+    told = world.why("hello")
+    (passage,) = told["passages"]
+    assert [step["order"] for step in passage["steps"]] == [
+        None,
+        {
+            "what": "postpone",
+            "until": "2026-03-11T10:00:00Z",
+            "by": "alex@vendor.example",
+            "reason": "at a fair",
+            "at": "2026-03-03T10:00:00Z",
+        },
+        {"what": "skip", "until": None, "by": "", "reason": "they know it", "at": "2026-03-03T10:00:00Z"},
+    ]
+    assert passage["next"] == "goes on at the first tick from 2026-03-04T10:00:00Z, not before 2026-03-11T10:00:00Z"
+    assert passage["next_at"] == "2026-03-11T10:00:00Z"
+    text = list(_text(told))
+    assert "          not before 2026-03-11T10:00:00Z: at a fair (alex@vendor.example)" in text
+    assert "          to be skipped: they know it" in text
+    assert [step["order"] for step in world.why("hello", at=day(0))["passages"][0]["steps"]] == [None, None, None]
+    world.tick(day(9))
+    assert [step["order"] for step in world.why("hello")["passages"][0]["steps"]] == [None, None, None]
+
+
+def test_a_step_that_is_skipped_where_the_passage_stands_is_left_at_the_next_tick(world: World) -> None:
+    world.customer().playbook("hello", REST)
+    world.tick(day(0))
+    world.tick(day(1))
+    skip(world.engine, "acme", "hello", "rest", "they know it")
+    assert world.why("hello")["passages"][0]["next"] == "is skipped: goes on at the next tick"
+
+
 def test_the_object_has_the_keys_that_the_page_describes(world: World) -> None:
     world.customer().uses().playbook("hello", REST, enter="uses > 0 and uses < 5")
     world.tick(day(0))
+    skip(world.engine, "acme", "hello", "two", "they know it")
     told = world.why("hello")
     (passage,), (subject,) = told["passages"], told["subjects"]
     shapes = {
         "Key": told, "Subject's key": subject, "Condition's key": subject["conditions"]["enter"], "Passage's key": passage,
         "Step's key": passage["steps"][0], "Message's key": told["messages"][0], "Line's key": told["journal"][0],
+        "Order's key": passage["steps"][2]["order"],
     }  # fmt: skip
     page = read(ROOT / "docs/why.md")
     for heading, shape in shapes.items():
