@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -120,10 +120,18 @@ class Assembled:
         return sorted(self.project.broken)
 
     def refresh(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
-        """Syncs when the sources have changed since the last sync, or were never read."""
+        """Syncs when the sources have changed since the last sync, or were never read.
+
+        Where the columns, or their types, are others than before, the project is read again: its conditions were compiled for the old.
+        """
         from cs_engine.run.sync import refresh
 
-        return refresh(self.engine, on_progress)
+        before = _attributes(self.settings.root) if self.usage.stale() else None
+        reports = refresh(self.engine, on_progress)
+        if before is not None and (now := _attributes(self.settings.root)) is not None and not now.alike(before):
+            project = load_project(self.settings)
+            self.engine = replace(self.engine, project=project, usage=open_usage(self.settings, project))
+        return reports
 
 
 @contextmanager

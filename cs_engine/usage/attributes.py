@@ -20,3 +20,7 @@ class Attributes:
     """`account.renewal_at` -> (rows without a value, rows), for those that have any; empty before the first sync."""
     stored: Mapping[str, bool] = field(default_factory=dict)
     """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""
+
+    def alike(self, other: Attributes) -> bool:
+        """Whether what was compiled for one fits the other: the same columns of the same types."""
+        return (self.account, self.contact, self.events) == (other.account, other.contact, other.events)
