@@ -1,4 +1,4 @@
-"""What the rules cost: the tick of benchmarks/tick.py with 20 plain playbooks, and with 20 that use everything the language has.
+"""What the rules cost: the tick of benchmarks/tick.py with 20 plain playbooks, and with 20 under the rules of journeys and of the project.
 
     python -m benchmarks.rules --accounts 100000 --events 5000000
 
@@ -22,17 +22,26 @@ PROJECT = {
     "no_send": {"all": ["year_end"]},
     "caps": [{"per": "contact", "most": 2, "in": "7 days"}, {"per": "account", "most": 5, "in": "7 days"}],
     "spread": "200 per hour",
+    "guards": {
+        "usage": {"accounts": "80%", "contacts": "80%", "events": "80%"},
+        "enrolments": {"first_day": 10_000_000, "at_least": 10_000_000},
+        "mails": {"first_day": 10_000_000, "at_least": 10_000_000},
+    },
+    "persistence": {"lost_when": "unanswered_streak >= 50", "cta": "milestone"},
     "hold": {"all": "account.plan = 'frozen'", "topics": {"general": "account.plan = 'cold'"}},
 }
 
 
 def ruled_playbook(n: int, playbooks: int) -> dict[str, Any]:
-    """The plain playbook's people and steps, under every rule."""
+    """The plain playbook's people and steps, under the rules: holds, a control group, ways out and in again, what was so at entry, what
+    happened, a split, a date, repeats, an expiry, copies, values set, and one playbook enrolling into the next.
+    """
     plain = plain_playbook(n, playbooks)
     settle, hello, look, again = plain["steps"]
     return {
         **plain,
-        "while": "changes_28d < 1000000",
+        "while": "changes_28d <= at_entry(changes_28d) + 1000000",
+        "goal": f"({plain['goal']}) or happened('never')",
         "hold": "in_calendar('year_end')",
         "holdout": "10%",
         "reenter": "after 90 days",
