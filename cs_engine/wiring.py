@@ -178,6 +178,7 @@ def _engine(
             delivery_clock=clock,
             wall=SystemClock(),
             links=answer_links(settings),
+            steered=settings.slack_signing_secret is not None,
         )
     finally:
         outbox.close()

@@ -44,6 +44,8 @@ class Engine:
     """Real time, for leases."""
     links: AnswerLinks | None = None
     """Makes the links of mails that ask; None where nothing does."""
+    steered: bool = False
+    """Whether Slack can call us back: alerts have buttons then that skip and postpone steps."""
 
 
 @dataclass(slots=True)

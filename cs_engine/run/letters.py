@@ -261,6 +261,7 @@ class Letters:
                 }
                 if step.ask and self._tick.engine.links is not None:
                     job = replace(job, answer=self._tick.engine.links.token(candidate.id))
+                job = replace(job, steered=self._tick.engine.steered)
             closed = self._closed.get(candidate.cta_id, "") if candidate.kind == "cta_update" else ""
             return replace(job, slack_channel=self._slack_channel(candidate), update=candidate.provider_ref, closed=closed)
         if isinstance(step, Email) and step.ask:

@@ -60,6 +60,8 @@ class Job:
     """Of an alarm that asks for a yes: the message that it is about."""
     answer: str = ""
     """Of a CTA that asks: what its button names."""
+    steered: bool = False
+    """Of a CTA: whether it has buttons that skip and postpone the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,9 @@ class Press:
         if job.closed:
             note = {"type": "context", "elements": [{"type": "mrkdwn", "text": f":white_check_mark: Closed by itself: {job.closed}"}]}
             blocks = [note, *blocks]
-        elif job.answer:
-            blocks = [*blocks, answer_button(job.answer, job.locale)]
+        else:
+            answer = [answer_button(job.answer, job.locale)] if job.answer else []
+            blocks = [*blocks, *answer, *([step_buttons(job.id, job.locale)] if job.steered else [])]
         return Post(
             id=job.id, channel=job.slack_channel, text=text, blocks=blocks, update=job.update,
             metadata={"playbook": job.playbook, "step": job.step},
@@ -151,6 +154,23 @@ def approve_buttons(message: str, locale: str) -> dict[str, Any]:
     buttons = [
         {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": word}, "value": message, "style": style}
         for action, word, style in ((APPROVE_ACTION, yes, "primary"), (REFUSE_ACTION, no, "danger"))
+    ]
+    return {"type": "actions", "elements": buttons}
+
+
+SKIP_ACTION, POSTPONE_ACTION = "cs_skip", "cs_postpone"
+"""The actions of the buttons below an alert that change what its passage does next."""
+POSTPONED_BY = 3
+"""Days."""
+
+
+def step_buttons(message: str, locale: str) -> dict[str, Any]:
+    """The block with the buttons by which somebody of us skips or postpones the next step of an alert's passage."""
+    ja = locale.partition("-")[0] == "ja"
+    skip, postpone = ("次のステップを省略", f"{POSTPONED_BY}日延期") if ja else ("Skip the next step", f"Postpone by {POSTPONED_BY} days")
+    buttons = [
+        {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": word}, "value": message}
+        for action, word in ((SKIP_ACTION, skip), (POSTPONE_ACTION, postpone))
     ]
     return {"type": "actions", "elements": buttons}
 

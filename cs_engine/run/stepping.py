@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
+from cs_engine.clock import Clock
 from cs_engine.errors import LostRace, WrongUse
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey.message import State
@@ -12,10 +13,23 @@ from cs_engine.journey.step_orders import StepOrder, ahead, can_wait, next_step
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import Plan
-from cs_engine.ports import EnrolmentView, OrderedStep
-from cs_engine.run.context import Engine
+from cs_engine.playbook.project import Project
+from cs_engine.ports import EnrolmentView, OrderedStep, Store
 
 _MOST_RACES = 5
+
+
+class Office(Protocol):
+    """What giving an order takes: an engine has it, and so has the web."""
+
+    @property
+    def project(self) -> Project: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def wall(self) -> Clock: ...
 
 
 class Ordered(NamedTuple):
@@ -27,30 +41,67 @@ class Ordered(NamedTuple):
     """False: it stood already, and nothing was changed."""
 
 
-def skip(engine: Engine, account: str, playbook: str, step: str | None, reason: str, by: str = "") -> list[Ordered]:
-    """Skips the step for every passage of the account that is inside: the next one with an effect when `step` is None. What is planned of
-    it and has not left is skipped at once; the passage goes on in the next tick. Raises WrongUse when there is nothing to skip.
+def skip(
+    engine: Office, account: str, playbook: str, step: str | None, reason: str, by: str = "", *, passage: str = ""
+) -> list[Ordered]:  # fmt: skip
+    """Skips the step for every passage of the account that is inside, or the one of that id: the next one with an effect when `step` is
+    None. What is planned of it and has not left is skipped at once; the passage goes on in the next tick. Raises WrongUse when there is
+    nothing to skip.
     """
-    return _order(engine, account, playbook, step, lambda whose, name: StepOrder(whose, name, "skip", 0, moment(engine), by, reason))
+    at = moment(engine)
+    return _order(engine, _Whose(account, playbook, passage), step, lambda whose, name: StepOrder(whose, name, "skip", 0, at, by, reason))
 
 
-def postpone(engine: Engine, account: str, playbook: str, step: str | None, until: Micros, reason: str, by: str = "") -> list[Ordered]:
+def postpone(
+    engine: Office, account: str, playbook: str, step: str | None, until: Micros, reason: str, by: str = "", *, passage: str = ""
+) -> list[Ordered]:  # fmt: skip
     """The step's message, or the wait, does not go or end before `until`. Raises WrongUse when there is nothing to postpone."""
     at = moment(engine)
     if until <= at:
         raise WrongUse("that time has passed: nothing was postponed", "name a later one")
-    return _order(engine, account, playbook, step, lambda whose, name: StepOrder(whose, name, "postpone", until, at, by, reason))
+    whose = _Whose(account, playbook, passage)
+    return _order(engine, whose, step, lambda of, name: StepOrder(of, name, "postpone", until, at, by, reason))
 
 
-def moment(engine: Engine) -> Micros:
+class Open(NamedTuple):
+    """What may be ordered for one passage."""
+
+    steps: list[str]
+    """Those that may still come, in the plan's order."""
+    next: str | None
+    """The next one that does something, where that can be told."""
+
+
+def open_steps(engine: Office, account: str, playbook: str, passage: str, kind: str) -> Open:
+    """The steps of that passage that may be skipped or postponed (`kind`); none when it has ended."""
+    found = next((one for one in engine.store.enrolments_of(account, playbook) if one.id == passage and one.state == "active"), None)
+    if found is None:
+        return Open([], None)
+    standing = {(order.enrolment_id, order.step): order for order in engine.store.step_orders_of(account, playbook)}
+    plan, ended = _plan(engine, found), _has_ended(found, _under_way(engine, account, playbook), standing)
+    skipped = {step for (whose, step), order in standing.items() if whose == passage and order.kind == "skip"}
+    may = [step.id for step in plan.steps if kind == "skip" or (can_wait(step) and step.id not in skipped)]
+    still = set(ahead(plan, found.step, ended))
+    steps, following = [step for step in may if step in still], next_step(plan, found.step, ended)
+    return Open(steps, following if following in steps else None)
+
+
+def moment(engine: Office) -> Micros:
     """When an order is given: the last tick's now, which a span may have left in the past, else the clock's."""
     last = engine.store.last_tick()
     return to_micros(engine.wall.now()) if last is None else last
 
 
-def _order(engine: Engine, account: str, playbook: str, step: str | None, make: Callable[[str, str], StepOrder]) -> list[Ordered]:
+class _Whose(NamedTuple):
+    account: str
+    playbook: str
+    passage: str
+    """'': all of the account's."""
+
+
+def _order(engine: Office, whose: _Whose, step: str | None, make: Callable[[str, str], StepOrder]) -> list[Ordered]:
     for left in reversed(range(_MOST_RACES)):
-        given = _decided(engine, account, playbook, step, make)
+        given = _decided(engine, whose, step, make)
         try:
             fresh = engine.store.order_steps(given, given[0].order.at)
         except LostRace:
@@ -61,25 +112,19 @@ def _order(engine: Engine, account: str, playbook: str, step: str | None, make: 
     raise LostRace
 
 
-def _decided(engine: Engine, account: str, playbook: str, step: str | None, make: Callable[[str, str], StepOrder]) -> list[OrderedStep]:
+def _decided(engine: Office, whose: _Whose, step: str | None, make: Callable[[str, str], StepOrder]) -> list[OrderedStep]:
     """The orders for those passages of the account that they mean something to."""
-    store = engine.store
-    inside = [passage for passage in store.enrolments_of(account, playbook) if passage.state == "active"]
+    store, (account, playbook, only) = engine.store, whose
+    inside = [one for one in store.enrolments_of(account, playbook) if one.state == "active" and only in ("", one.id)]
     if not inside:
         raise WrongUse(f"{account} is not inside {playbook}: there is nothing to order", f"cs-engine why {account} {playbook}")
-    under_way: dict[tuple[str, str], bool] = {}
-    for message in store.messages_of(account, playbook):
-        key = (message.enrolment_id, message.step)
-        under_way[key] = under_way.get(key, False) or not State(message.state).settled
+    under_way = _under_way(engine, account, playbook)
     standing = {(order.enrolment_id, order.step): order for order in store.step_orders_of(account, playbook)}
     given, refused = [], []
     for passage in inside:
         try:
             plan = _plan(engine, passage)
-            here = standing.get((passage.id, passage.step))
-            # A step that was skipped and has not been left yet is still the next one: the same order again is the same.
-            ended = under_way.get((passage.id, passage.step)) is False and (here is None or here.kind != "skip")
-            order = make(passage.id, _meant(plan, passage, step, ended))
+            order = make(passage.id, _meant(plan, passage, step, _has_ended(passage, under_way, standing)))
             _check(plan, order, standing.get((order.enrolment_id, order.step)))
         except WrongUse as wrong:
             refused.append(wrong)
@@ -88,6 +133,26 @@ def _decided(engine: Engine, account: str, playbook: str, step: str | None, make
     if not given:
         raise refused[0]
     return given
+
+
+def _under_way(engine: Office, account: str, playbook: str) -> dict[tuple[str, str], bool]:
+    """(passage, step) with messages -> whether one of them has not been settled."""
+    found: dict[tuple[str, str], bool] = {}
+    for message in engine.store.messages_of(account, playbook):
+        key = (message.enrolment_id, message.step)
+        found[key] = found.get(key, False) or not State(message.state).settled
+    return found
+
+
+def _has_ended(
+    passage: EnrolmentView, under_way: Mapping[tuple[str, str], bool], standing: Mapping[tuple[str, str], StepOrder]
+) -> bool:  # fmt: skip
+    """Whether the messages of the step where it stands have been settled. A step that was skipped and has not been left yet is still the
+    next one: the same order again is the same.
+    """
+    key = (passage.id, passage.step)
+    here = standing.get(key)
+    return under_way.get(key) is False and (here is None or here.kind != "skip")
 
 
 def _meant(plan: Plan, passage: EnrolmentView, step: str | None, ended: bool) -> str:
@@ -116,7 +181,7 @@ def _check(plan: Plan, order: StepOrder, before: StepOrder | None) -> None:
         raise WrongUse(f"{order.step} is skipped already: it cannot be postponed", "name a later step")
 
 
-def _plan(engine: Engine, passage: EnrolmentView) -> Plan:
+def _plan(engine: Office, passage: EnrolmentView) -> Plan:
     """The version that the passage is on."""
     for plan in engine.project.plans.values():
         if plan.digest == passage.digest:

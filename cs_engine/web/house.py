@@ -35,6 +35,11 @@ class House:
     slack: SlackKeys | None = None
     """None where SLACK_SIGNING_SECRET is not set: nobody could tell who calls."""
 
+    @property
+    def wall(self) -> Clock:
+        """Real time."""
+        return self.clock
+
 
 def slack_keys(settings: Settings) -> SlackKeys | None:
     """The keys that the settings name."""

@@ -18,10 +18,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cs_engine.playbook.questions import Kind, Question
 from cs_engine.run.approving import answer
 from cs_engine.run.letters import in_locale
-from cs_engine.run.outbox import ANSWER_ACTION, APPROVE_ACTION, REFUSE_ACTION
+from cs_engine.run.outbox import ANSWER_ACTION, APPROVE_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House, SlackKeys
+from cs_engine.web.steps import ORDER, Steps
 from cs_engine.web.words import words
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ MOST_BYTES = 500_000
 FORM = "cs_answer"
 """The form that a CTA's button opens."""
 
+_HOOKS = "https://hooks.slack.com/"
 _OPENS_WITHIN = 10
 _MOST_OPTIONS = 100
 _LONGEST_TEXT, _LONGEST_OPTION, _LONGEST_TITLE = 3_000, 75, 24
@@ -50,7 +52,7 @@ class Interactivity:
     """The endpoint of Slack's buttons and forms."""
 
     def __init__(self, house: House, desk: Desk) -> None:
-        self._house, self._desk = house, desk
+        self._house, self._desk, self._steps = house, desk, Steps(house)
         self._staff = {person.slack: person.email for person in house.project.team.staff if person.slack}
 
     async def take(self, request: Request) -> Response:
@@ -69,6 +71,8 @@ class Interactivity:
                 return await self._pressed(payload, keys)
             case "view_submission" if _at(payload, "view", "callback_id") == FORM:
                 return await self._sent(payload)
+            case "view_submission" if _at(payload, "view", "callback_id") == ORDER:
+                return await self._ordered(payload)
             case _:
                 return Response()  # what is not ours, or not yet: Slack is told that it came
 
@@ -77,6 +81,8 @@ class Interactivity:
         first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
         if first.get("action_id") in (APPROVE_ACTION, REFUSE_ACTION):
             return await self._read(payload, first)
+        if first.get("action_id") in (SKIP_ACTION, POSTPONE_ACTION):
+            return await self._ask_which(payload, first, keys)
         if first.get("action_id") != ANSWER_ACTION:
             return Response()
         token, trigger = str(first.get("value", "")), str(payload.get("trigger_id", ""))
@@ -98,12 +104,33 @@ class Interactivity:
             word = "goes at the next run" if yes else "will not go"
             said = f"The mail {word}." if done else "The mail has been answered before, or cannot go any more."
         url = str(payload.get("response_url", ""))
-        return Response(background=BackgroundTask(_say, url, said) if url.startswith("https://hooks.slack.com/") else None)
+        return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
 
     def _answer(self, id: str, by: str, yes: bool) -> bool:
         store = self._house.store
         approval = store.approvals([id]).get(id)
         return approval is not None and answer(store, self._house.project, approval, by, self._house.clock.now(), yes=yes)
+
+    async def _ask_which(self, payload: Mapping[str, Any], action: Mapping[str, Any], keys: SlackKeys) -> Response:
+        """Opens the form in which somebody of the team says which step, and why."""
+        if str(_at(payload, "user", "id") or "") not in self._staff:
+            url = str(payload.get("response_url", ""))
+            said = "Only people of team.yaml skip and postpone."
+            return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
+        kind = "skip" if action.get("action_id") == SKIP_ACTION else "postpone"
+        view = await run_in_threadpool(self._steps.form, str(action.get("value", "")), kind)
+        if view is None:
+            return Response()
+        return Response(background=BackgroundTask(_open, keys, str(payload.get("trigger_id", "")), view))
+
+    async def _ordered(self, payload: Mapping[str, Any]) -> Response:
+        """Gives the order that the form says; sent twice, it is given once."""
+        by, values = self._staff.get(str(_at(payload, "user", "id") or "")), _at(payload, "view", "state", "values")
+        if by is None or not isinstance(values, dict):
+            return Response()
+        given = {field: _value(parts) for field, parts in values.items() if isinstance(parts, dict)}
+        answer = await run_in_threadpool(self._steps.order, str(_at(payload, "view", "private_metadata") or ""), given, by)
+        return JSONResponse(answer) if answer else Response()
 
     async def _sent(self, payload: Mapping[str, Any]) -> Response:
         asking = await run_in_threadpool(self._asking, str(_at(payload, "view", "private_metadata") or ""))
