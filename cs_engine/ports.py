@@ -59,6 +59,8 @@ class Overlay(NamedTuple):
     """Attribute that playbooks set -> (accounts, value)."""
     answers: Mapping[Grain, Mapping[str, tuple[list[str], list[str]]]] = {}
     """Column of an answer (cs_engine.usage.answers) -> (subjects, what they answered, as text)."""
+    held_since: Mapping[Grain, Mapping[str, tuple[list[str], list[Micros]]]] = {}
+    """Column of held(…) (cs_engine.usage.spells) -> (subjects, since when its condition has been true of them)."""
     touched: Callable[[], Touched] | None = None
     """Asked only when something reads `unanswered_streak`; None: nobody was ever touched."""
 
@@ -511,6 +513,16 @@ class Store(Protocol):
 
     def changes(self, name: str, after: Micros, until: Micros) -> list[ValueChange]:
         """Changes of a watched value after one instant and up to another, in order."""
+
+    def see_spells(self, holding: Mapping[str, Collection[str]], at: Micros) -> None:
+        """Remembers of whom each condition is true in the tick at that `now`: by its name all subjects, or nobody.
+
+        Who is seen first begins then; who is not among them any more, or whose condition is not asked any more, ends then. The same
+        again changes nothing.
+        """
+
+    def spells(self, names: Collection[str], at: Micros) -> dict[str, tuple[list[str], list[Micros]]]:
+        """Name -> (subjects, since when), as a tick at that `now` finds it: what it ends itself is there yet."""
 
     def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
         """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cs_engine.language import durations
 from cs_engine.language.expression import AT_ENTRY as KEPT
-from cs_engine.language.expression import OF_PASSAGE, Expression, Type
-from cs_engine.language.functions import ASKED, AT_ENTRY, FUNCTIONS, HAPPENED, MENDS, NOT_BUILT, SAME, SUBJECTS, Function
+from cs_engine.language.expression import OF_PASSAGE, Duration, Expression, Spell, Type
+from cs_engine.language.functions import ASKED, AT_ENTRY, FUNCTIONS, HAPPENED, HELD, MENDS, SAME, SUBJECTS, Function
 from cs_engine.language.problems import did_you_mean
 from cs_engine.language.scope import NotHere, kept
 from cs_engine.language.tokens import Kind
@@ -39,15 +40,13 @@ class Calls:
             return self._at_entry(node)
         if name == HAPPENED:
             return self._happened(node)
+        if name == HELD:
+            return self._held(node)
         if function := FUNCTIONS.get(name):
             return self._call(node, name, function)
-        value = Value("NULL", None, token.start, token.end, token.text, broken=True)
-        if name in NOT_BUILT:
-            self.compiler.report.add(token.start, token.end, "X216", f"{name}() is not built yet")
-        else:
-            mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS, *ASKED, AT_ENTRY, HAPPENED])
-            self.compiler.report.add(token.start, token.end, "X215", f"there is no function {token.text}()", mend)
-        return value
+        mend = MENDS.get(name) or did_you_mean(name, [*FUNCTIONS, *SUBJECTS, *ASKED, AT_ENTRY, HAPPENED, HELD])
+        self.compiler.report.add(token.start, token.end, "X215", f"there is no function {token.text}()", mend)
+        return Value("NULL", None, token.start, token.end, token.text, broken=True)
 
     def _subject(self, node: exp.Expr, name: str) -> Value:
         """`reached('habit')`, `in_segment('enterprise')`, `in_calendar('jp')`."""
@@ -128,7 +127,8 @@ class Calls:
         of = value.type or Type.UNKNOWN
         column = kept(f"{KEPT}{words}", of)
         compiler.columns.add(column.name)
-        compiler.at_entry[column.name] = Expression(words, compiler.scope.grain, value.sql, of, names)
+        spells = tuple(inner.spells.values())
+        compiler.at_entry[column.name] = Expression(words, compiler.scope.grain, value.sql, of, names, spells=spells)
         return Value(column.to_sql(), of, start, end, compiler.report.text[start:end], broken=value.broken)
 
     def _happened(self, node: exp.Expr) -> Value:
@@ -157,6 +157,56 @@ class Calls:
         column = compiler.scope.events.count(" ".join(words.split()), event, sql, tuple(sorted(inner.columns)))
         compiler.columns.add(column.name)
         return Value(f"({column.to_sql()} > 0)", Type.BOOLEAN, start, end, words)
+
+    def _held(self, node: exp.Expr) -> Value:
+        """`held(changes_7d = 0, '14 days')`: it is true now, and the memory of it reaches back that far."""
+        compiler, given = self.compiler, node.expressions
+        if compiler.scope.spells is None:
+            mend = "ask it in a playbook: held(in_segment('…'), '14 days') is about a segment"
+            return compiler.refuse(node, "X221", "held() cannot be asked here: what it asks is remembered for playbooks alone", mend)
+        if len(given) != 2:
+            return compiler.refuse(node, "X217", "held() takes a condition and a length of time", "write held(…, '14 days')")
+        inner = type(compiler)(compiler.tokens, compiler.scope, compiler.report)
+        asked = inner.truth(inner.value(given[0]))
+        length = self._length(given[1])
+        start, end = compiler.span(node)
+        words = compiler.report.text[start:end]
+        lost = Value("NULL", Type.BOOLEAN, start, end, words, broken=True)
+        if asked.broken or length is None:
+            return lost
+        if inner.spells:
+            return compiler.refuse(given[0], "X221", "held() within held()", "ask both side by side: held(a, …) and held(b, …)")
+        names = tuple(sorted(inner.columns))
+        if any(name.startswith(OF_PASSAGE) for name in names):
+            message = "held() asks what is so of the subject: this is its passage's"
+            return compiler.refuse(given[0], "X221", message, "ask it beside held()")
+        if not names:
+            return compiler.refuse(given[0], "X221", "held() asks since when something is so: this hangs on nothing of the subject")
+        said = " ".join(compiler.report.text[slice(*compiler.span(given[0]))].split())
+        condition = Expression(said, compiler.scope.grain, f"coalesce({asked.sql}, false)", Type.BOOLEAN, names)
+        since = compiler.scope.spells.since(condition)
+        compiler.columns |= {since.name, *names}
+        compiler.spells[since.name] = Spell(since.name, condition)
+        long_enough = f"{durations.shifted_sql(since.to_sql(), length, 1)} <= getvariable('now')"
+        return Value(f"({condition.sql} AND coalesce({long_enough}, false))", Type.BOOLEAN, start, end, words)
+
+    def _length(self, node: exp.Expr) -> Duration | None:
+        """The length of time that an argument is, in quotes or without; or None and a problem."""
+        token = self.compiler.token(node) if node.key == "column" else None
+        start, end = self.compiler.span(node)
+        words = self.compiler.report.text[start:end]
+        if token is None or token.kind not in (Kind.TEXT, Kind.DURATION):
+            mend = durations.mend(words) if token is not None and token.kind is Kind.NUMBER else "write held(…, '14 days')"
+            self.compiler.refuse(node, "X290", f"{words[:40]} is no length of time", mend)
+            return None
+        said = str(token.value)
+        length = durations.parse(said)
+        if length is None:
+            self.compiler.refuse(node, "X290", f"{said[:40]!r} is no length of time", durations.mend(said))
+        elif not length.amount:
+            self.compiler.refuse(node, "X221", "held() for no time at all is the condition itself", "leave held() out, or say how long")
+            return None
+        return length
 
     def _call(self, node: exp.Expr, name: str, function: Function) -> Value:
         given, most = node.expressions, len(function.takes)

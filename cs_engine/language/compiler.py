@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from cs_engine.language import durations
 from cs_engine.language.calls import Calls
-from cs_engine.language.expression import Duration, Expression, Type
+from cs_engine.language.expression import Duration, Expression, Spell, Type
 from cs_engine.language.problems import did_you_mean
 from cs_engine.language.scope import Column, Literal, NotHere, Reporter, Scope
 from cs_engine.language.tokens import Kind, Token
@@ -50,6 +50,8 @@ class Compiler:
         self.columns: set[str] = set()
         self.at_entry: dict[str, Expression] = {}
         """What is to be kept when a passage begins, by the name that it is then known by."""
+        self.spells: dict[str, Spell] = {}
+        """What held(…) is asked of, by its column."""
         calls = Calls(self)
         self._rules: dict[type[exp.Expr], Callable[[Any], Value]] = {
             exp.Column: self._leaf,

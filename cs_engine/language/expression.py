@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 EVENT = "event."
 """Begins the names of what was so of the event that a passage began with."""
@@ -57,11 +58,21 @@ class Expression:
     """What was compiled, where that is not the text: an older version keeps the segments that it knew."""
     at_entry: tuple[Expression, ...] = field(default=(), compare=False, repr=False)
     """What it asks to be kept when a passage begins; each is known as `at_entry:` and its text."""
+    spells: tuple[Spell, ...] = field(default=(), compare=False, repr=False)
+    """What it asks held(…) of: the engine remembers since when each is true."""
 
     @property
     def of_passage(self) -> bool:
         """Whether it reads what was kept when the passage began: two passages of one subject may differ in it."""
         return any(name.startswith(OF_PASSAGE) for name in self.names)
+
+
+class Spell(NamedTuple):
+    """A condition of which somebody asks how long it has been true without a break."""
+
+    column: str
+    """The column of the facts that says since when; with another meaning of the condition it is another."""
+    condition: Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cs_engine.language.expression import Expression, Type
+from cs_engine.language.expression import Expression, Spell, Type
 from cs_engine.language.problems import Problems
 from cs_engine.language.scope import Column, Literal, NotHere, PlaceOf, Reporter, Scope
 from cs_engine.language.syntax import tree_of
@@ -26,8 +26,8 @@ def compile_condition(text: str, place_of: PlaceOf, scope: Scope, problems: Prob
     compiled = _compile(text, place_of, scope, problems, Type.BOOLEAN)
     if compiled is None:
         return None
-    value, columns, kept = compiled
-    return Expression(text, scope.grain, f"coalesce({value.sql}, false)", Type.BOOLEAN, columns, at_entry=kept)
+    value, columns, kept, spells = compiled
+    return Expression(text, scope.grain, f"coalesce({value.sql}, false)", Type.BOOLEAN, columns, at_entry=kept, spells=spells)
 
 
 def compile_scalar(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, want: Type | None = None) -> Expression | None:
@@ -35,12 +35,12 @@ def compile_scalar(text: str, place_of: PlaceOf, scope: Scope, problems: Problem
     compiled = _compile(text, place_of, scope, problems, want)
     if compiled is None:
         return None
-    value, columns, kept = compiled
-    return Expression(text, scope.grain, value.sql, value.type or Type.UNKNOWN, columns, at_entry=kept)
+    value, columns, kept, spells = compiled
+    return Expression(text, scope.grain, value.sql, value.type or Type.UNKNOWN, columns, at_entry=kept, spells=spells)
 
 
-_Compiled = tuple[Value, tuple[str, ...], tuple[Expression, ...]]
-"""What came out, the columns that it reads, and what it asks to be kept when a passage begins."""
+_Compiled = tuple[Value, tuple[str, ...], tuple[Expression, ...], tuple[Spell, ...]]
+"""What came out, the columns that it reads, what it asks to be kept when a passage begins, and of what it asks how long it has held."""
 
 
 def _compile(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, want: Type | None) -> _Compiled | None:
@@ -58,7 +58,9 @@ def _compile(text: str, place_of: PlaceOf, scope: Scope, problems: Problems, wan
     except RecursionError:
         report.add(0, len(text), "X202", "nested too deeply", "split it: segments.yaml and metrics.yaml take parts of it")
         return None
-    return None if report.failed else (value, tuple(sorted(compiler.columns)), tuple(compiler.at_entry.values()))
+    if report.failed:
+        return None
+    return value, tuple(sorted(compiler.columns)), tuple(compiler.at_entry.values()), tuple(compiler.spells.values())
 
 
 def _wanted(value: Value, want: Type | None, compiler: Compiler) -> Value:

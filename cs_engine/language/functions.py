@@ -72,7 +72,8 @@ AT_ENTRY = "at_entry"
 HAPPENED = "happened"
 """`happened('event', condition)`: whether there ever was such an event."""
 
-NOT_BUILT = frozenset({"held"})
+HELD = "held"
+"""`held(condition, '14 days')`: whether it has been true without a break for that long."""
 
 _AGGREGATE = "define a metric in metrics.yaml and use its name"
 _DAYS = "write days_since(account.signed_up_at) or days_until(account.renewal_at)"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cs_engine.language.expression import Grain, Type
+from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.problems import Edit, Place, Problems
 
 PlaceOf = Callable[[int, int], Place]
@@ -79,6 +79,13 @@ class Events(Protocol):
         """The column, called `name`, of how many of these events there were. `where`: SQL, '' for all; `reads`: its columns."""
 
 
+class Spells(Protocol):
+    """What held(…) may ask: since when a condition has been true of the subject."""
+
+    def since(self, condition: Expression) -> Column:
+        """The time since when; blank before it was first seen to be true."""
+
+
 class Scope(Protocol):
     """Resolves the names of one grain."""
 
@@ -89,6 +96,10 @@ class Scope(Protocol):
     @property
     def events(self) -> Events | None:
         """For happened('…'); None where it cannot be asked."""
+
+    @property
+    def spells(self) -> Spells | None:
+        """For held(…); None where it cannot be asked."""
 
     @property
     def grain(self) -> Grain: ...

@@ -18,7 +18,7 @@ from cs_engine.journey.guards import Guards, Limits
 from cs_engine.journey.orders import Orders
 from cs_engine.journey.step_orders import StepOrder, by_passage
 from cs_engine.language import durations
-from cs_engine.language.expression import Duration, Expression, Grain
+from cs_engine.language.expression import Duration, Expression, Grain, Spell
 from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
@@ -73,6 +73,8 @@ class TickContext:
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
     next_due: dict[str, Micros] = field(default_factory=dict)
+    spells: tuple[Spell, ...] = ()
+    """What anything asks held(…) of."""
     _assigned: dict[str, dict[str, str]] = field(default_factory=dict)
     """Split -> account -> arm, as kept before this tick."""
     _step_orders: dict[str, dict[str, StepOrder]] | None = None

@@ -13,10 +13,11 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey.guards import Guards
 from cs_engine.journey.orders import Orders
 from cs_engine.journey.schedule import next_due
-from cs_engine.language.expression import Expression, Grain
+from cs_engine.language.expression import Expression, Grain, Spell
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
+from cs_engine.run import spells
 from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.guarding import look as look_at_data
@@ -59,6 +60,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     _recognise_milestones(tick, tick.facts)
     recognise_losses(tick)
     watch(tick)
+    spells.see(tick)
     return tick
 
 
@@ -78,11 +80,13 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
     at, limits = to_micros(now), limits_of(engine.project.config.guards)
     orders = engine.store.orders(at)
     read = [*conditions, *values]
-    facts = engine.usage.facts(now, read, _overlay(engine, at, read, past=past))
+    asked = spells.asked_of(read)
+    read += [spell.condition for spell in asked]
+    facts = engine.usage.facts(now, read, _overlay(engine, at, read, asked, past=past))
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report, orders=Orders(orders),
-        guards=Guards(limits, at, engine.store.tallies() if limits else (), orders),
+        guards=Guards(limits, at, engine.store.tallies() if limits else (), orders), spells=asked,
     )  # fmt: skip
 
 
@@ -120,7 +124,7 @@ def never_completed(state: PlaybookState) -> bool:
     return state.next_due_at <= state.first_run_at
 
 
-def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], *, past: bool) -> Overlay:
+def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], asked: Sequence[Spell], *, past: bool) -> Overlay:
     """`past`: our tables know things by now that they did not know then."""
     # As they were when the tick began: one that died and is run again must not see what it did itself.
     open_ctas = Counter(engine.store.ctas_open_before(at))
@@ -138,6 +142,7 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], *, p
         touched=partial(engine.store.touched, at - _REMEMBERED, at),
         account_values=engine.store.values(at if past else None) if engine.project.attributes.stored else {},
         answers=answers_for(engine.store, expressions, at),
+        held_since=spells.held_since(engine.store, asked, at),
     )
 
 

@@ -31,6 +31,7 @@ from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import answers_in, said
 from cs_engine.usage.events_sql import happened
 from cs_engine.usage.names import COUNTED, STREAK, Catalogue, latch_column, milestone_column, stored_column
+from cs_engine.usage.spells import HELD_SINCE
 from cs_engine.usage.windows_sql import Moment, firsts, view, years
 
 MEMORY_LIMIT = "600MB"
@@ -384,7 +385,10 @@ class DuckdbFacts:
                     never = np.full(n, np.datetime64("NaT", "us"))
                     accounts, micros = overlay.latched.get(milestone, ([], []))
                     table[latch_column(milestone)] = self._scattered(grain, never, accounts, np.asarray(micros, "datetime64[us]"))
-            latches = [name for name in table if name.startswith("latched:")]
+            for column, (subjects, since) in overlay.held_since.get(grain, {}).items():
+                never = np.full(n, np.datetime64("NaT", "us"))
+                table[column] = self._scattered(grain, never, subjects, np.asarray(since, "datetime64[us]"))
+            latches = [name for name in table if name.startswith(("latched:", HELD_SINCE))]
             plain = listed(quoted(name) for name in table if name not in latches)
             if grain is Grain.ACCOUNT and (stored := self._catalogue.attributes.stored):
                 for attribute in stored:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration."""
 
 metadata = MetaData()
@@ -127,6 +127,17 @@ changes = Table(
     _text("became"),
     PrimaryKeyConstraint("name", "at", "subject_id"),
 )
+
+spells = Table(
+    "spells",
+    metadata,
+    _text("name"),
+    _text("subject_id"),
+    _at("since"),
+    _at("until"),
+    PrimaryKeyConstraint("name", "subject_id", "since"),
+)
+Index("spells_until", spells.c.until)
 
 kept_at_entry = Table("kept_at_entry", metadata, _key("enrolment_id"), _text("kept"))
 

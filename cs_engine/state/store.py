@@ -58,6 +58,7 @@ from cs_engine.state import (
     people,
     plans,
     requests,
+    spells,
     step_orders,
     suppressions,
     tallies,
@@ -229,6 +230,18 @@ class SqlStore:
     def changes(self, name: str, after: Micros, until: Micros) -> list[ValueChange]:
         with self.database.read() as tx:
             return changes.since(tx, name, after, until)
+
+    def see_spells(self, holding: Mapping[str, Collection[str]], at: Micros) -> None:
+        if not holding:
+            with self.database.read() as tx:
+                if not spells.any_open(tx):
+                    return
+        with self.database.write() as tx:
+            spells.see(tx, holding, at)
+
+    def spells(self, names: Collection[str], at: Micros) -> dict[str, tuple[list[str], list[Micros]]]:
+        with self.database.read() as tx:
+            return spells.standing(tx, names, at)
 
     def request(self, given: Sequence[EnrolRequest]) -> None:
         with self.database.write() as tx:

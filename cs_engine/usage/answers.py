@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cs_engine.language.expression import Grain, Type
+from cs_engine.usage.spells import HELD_SINCE, spell_in
 
 _ANSWER, _DONE = "answer:", "done:"
 
@@ -50,7 +51,9 @@ def answers_in(column: str) -> AnswerColumn | None:
 
 
 def said(column: str) -> str:
-    """The column as people read it in the journal: `answer:kickoff.date`; other columns by their own name."""
+    """The column as people read it in the journal: `answer:kickoff.date`, `held_since:changes_7d = 0`; other columns by their own name."""
+    if (spell := spell_in(column)) is not None:
+        return f"{HELD_SINCE}{spell.said}"
     found = answers_in(column)
     if found is None:
         return column

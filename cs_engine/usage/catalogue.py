@@ -104,6 +104,10 @@ class _MetricScope:
     def events(self) -> Events | None:
         return self.inner.events
 
+    @property
+    def spells(self) -> None:
+        return None
+
     def names(self) -> list[str]:
         return list(self.inner.names())
 

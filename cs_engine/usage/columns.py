@@ -98,4 +98,12 @@ class Answered:
     type: Type
 
 
-Origin = Attribute | Stored | Champion | Counted | Streak | Latch | Measured | Derived | OfAccount | Answered
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Since when a condition has been true without a break, laid over the facts (see `spells`); blank where it is not known to be."""
+
+    column: str
+    type: Type = Type.INSTANT
+
+
+Origin = Attribute | Stored | Champion | Counted | Streak | Latch | Measured | Derived | OfAccount | Answered | Since

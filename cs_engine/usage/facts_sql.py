@@ -12,7 +12,20 @@ from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain
 from cs_engine.language.scope import quoted
-from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Derived, Latch, Measured, OfAccount, Origin, Stored, Streak
+from cs_engine.usage.columns import (
+    Answered,
+    Attribute,
+    Champion,
+    Counted,
+    Derived,
+    Latch,
+    Measured,
+    OfAccount,
+    Origin,
+    Since,
+    Stored,
+    Streak,
+)
 from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Moment, aggregates, column
@@ -22,7 +35,7 @@ CHAMPIONS = "champions"
 
 
 def overlay(grain: Grain) -> str:
-    """The table of what only our own tables know, by "#row"; it has a column for every Counted and Latch."""
+    """The table of what only our own tables know, by "#row": every Counted and Latch, and those of Answered and Since that are read."""
     return f"{grain.value}_overlay"
 
 
@@ -153,7 +166,7 @@ def _leaf(grain: Grain, name: str, origin: Origin, joins: dict[str, str]) -> str
             joins["ch"] = f'LEFT JOIN {CHAMPIONS} AS ch ON ch."#no" = f."#no"'
             joins["cc"] = 'LEFT JOIN src_contacts AS cc ON cc."#no" = ch."#contact"'
             return f"cc.{quoted(origin.column)}"
-        case Counted() | Latch() | Answered():
+        case Counted() | Latch() | Answered() | Since():
             joins["o"] = f'LEFT JOIN {overlay(grain)} AS o ON o."#row" = f."#row"'
             return f"o.{quoted(name)}"
         case Streak():

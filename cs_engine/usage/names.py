@@ -9,11 +9,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cs_engine.language.expression import EVENT, Grain, Type
+from cs_engine.language.expression import EVENT, Expression, Grain, Type
 from cs_engine.language.scope import Asked, Column, Literal, NotHere, kept
 from cs_engine.usage.answers import answers_in
 from cs_engine.usage.attributes import Attributes
-from cs_engine.usage.columns import Answered, Attribute, Champion, Counted, Latch, Measured, NameInfo, OfAccount, Origin, Stored, Streak
+from cs_engine.usage.columns import (
+    Answered,
+    Attribute,
+    Champion,
+    Counted,
+    Derived,
+    Latch,
+    Measured,
+    NameInfo,
+    OfAccount,
+    Origin,
+    Since,
+    Stored,
+    Streak,
+)
+from cs_engine.usage.spells import spell_column, spell_in
 from cs_engine.usage.windows import Kind, Window
 
 Scalar = str | int | float | bool | None
@@ -101,6 +116,8 @@ class Catalogue:
         """Where a column of that grain's facts comes from. Raises KeyError for a column that no name resolves to."""
         if (answer := answers_in(column)) is not None:
             return Answered(column, answer.type) if answer.grain is grain else OfAccount(column, answer.type)
+        if (spell := spell_in(column)) is not None and spell.grain is grain:
+            return Since(column)
         if column in self.derived[grain]:
             return self.derived[grain][column]
         if column in self.windows:
@@ -144,6 +161,21 @@ class Catalogue:
                 left.extend(getattr(self.origin(grain, column), "needs", ()))
         return found
 
+    def meaning(self, condition: Expression) -> str:
+        """All definitions that decide when the condition is true, as text: edited, it is another."""
+        found: dict[tuple[Grain, str], Origin] = {}
+        left = [(condition.grain, name) for name in condition.names]
+        while left:
+            at = left.pop()
+            if at not in found and at[1] not in self.broken:
+                origin = found[at] = self.origin(*at)
+                if isinstance(origin, OfAccount):
+                    left.append((Grain.ACCOUNT, origin.column))
+                elif isinstance(origin, Derived):
+                    left.extend((at[0], name) for name in origin.needs)
+        defined = sorted(f"{grain} {name}: {o!r}" for (grain, name), o in found.items() if isinstance(o, Derived | Measured))
+        return "\n".join([condition.sql, *defined])
+
     def column_of(self, grain: Grain, name: str) -> str:
         """The column that a name of `names(grain)` reads (a column's own name is its name too). Raises KeyError for others."""
         if grain is Grain.ACCOUNT and name.startswith("account.") and name.removeprefix("account.") not in self.attributes.account:
@@ -180,6 +212,10 @@ class CatalogueScope:
     @property
     def events(self) -> _Events | None:
         return None if self.people else _Events(self.catalogue, self.grain)
+
+    @property
+    def spells(self) -> _Spells | None:
+        return None if self.people else _Spells(self.catalogue)
 
     def names(self) -> Collection[str]:
         if self.people:
@@ -260,6 +296,16 @@ class _Events:
 
 
 @dataclass(frozen=True, slots=True)
+class _Spells:
+    """Since when a condition has been true of its subject."""
+
+    catalogue: Catalogue
+
+    def since(self, condition: Expression) -> Column:
+        return Column(spell_column(condition.grain, self.catalogue.meaning(condition), condition.text), Type.INSTANT)
+
+
+@dataclass(frozen=True, slots=True)
 class EventScope:
     """The columns of one event source, for `where`."""
 
@@ -271,6 +317,7 @@ class EventScope:
     calendars: tuple[str, ...] = ()
     begun: bool = False
     events: None = None
+    spells: None = None
     asked: None = None
 
     def names(self) -> list[str]:

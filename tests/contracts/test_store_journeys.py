@@ -70,6 +70,34 @@ def test_a_twin_that_comes_second_keeps_nothing(store: SqlStore) -> None:
     assert store.kept(["enr_2"]) == {}
 
 
+def test_a_spell_lasts_until_a_tick_sees_it_over(store: SqlStore) -> None:
+    later, last = NOW + DAY, NOW + 2 * DAY
+    store.see_spells({"free": ["acc_1", "acc_2"], "calm": ["acc_1"]}, NOW)
+    store.see_spells({"free": ["acc_3", "acc_1"], "calm": []}, later)
+    for _ in range(2):  # the tick is run again, and finds what it ended itself
+        assert store.spells(["free", "calm", "new"], later) == {
+            "free": (["acc_1", "acc_2", "acc_3"], [NOW, NOW, later]), "calm": (["acc_1"], [NOW]), "new": ([], []),
+        }  # fmt: skip
+        store.see_spells({"free": ["acc_3", "acc_1"], "calm": []}, later)
+    assert store.spells(["free", "calm"], last) == {"free": (["acc_1", "acc_3"], [NOW, later]), "calm": ([], [])}
+    store.see_spells({"free": ["acc_1", "acc_2", "acc_3"]}, last)
+    assert store.spells(["free"], last + 1) == {"free": (["acc_1", "acc_3", "acc_2"], [NOW, later, last])}
+    assert store.spells(["free"], NOW) == {"free": (["acc_1", "acc_2"], [NOW, NOW])}  # as it was then
+
+
+def test_a_spell_that_a_tick_ended_goes_on_when_that_tick_is_run_again_on_other_data(store: SqlStore) -> None:
+    for at, holding in ((NOW, ["acc_1"]), (LATER, []), (LATER, ["acc_1"])):
+        store.see_spells({"free": holding}, at)
+    assert store.spells(["free"], LATER + DAY) == {"free": (["acc_1"], [NOW])}
+
+
+def test_what_is_asked_no_more_ends(store: SqlStore) -> None:
+    store.see_spells({"free": ["acc_1"]}, NOW)
+    store.see_spells({}, LATER)
+    store.see_spells({"free": ["acc_1"]}, LATER + DAY)
+    assert store.spells(["free"], LATER + DAY) == {"free": (["acc_1"], [LATER + DAY])}
+
+
 def test_what_is_seen_first_is_no_change_and_every_change_after_it_is_kept(store: SqlStore) -> None:
     assert store.see("plan", {"acc_1": "free", "acc_2": "", "acc_3": "team"}, NOW) == 0
     assert store.see("other", {"acc_1": "team"}, NOW) == 0

@@ -29,6 +29,11 @@ _VARS: dict[str, str | int | float | bool | None] = {"vars.limit": 3, "vars.plan
 NOW = "2026-03-10 12:00:00+00"
 
 
+class Since:
+    def since(self, condition: Expression) -> Column:
+        return Column(f"held_since:{condition.text}", Type.INSTANT, "(TIMESTAMPTZ '2026-03-01 12:00:00+00')")
+
+
 class FactsScope:
     grain = Grain.ACCOUNT
     milestones = ("first_change", "habit")
@@ -41,6 +46,7 @@ class FactsScope:
     )
     begun = True
     events = None
+    spells = Since()
 
     def resolve(self, name: str) -> Column | Literal | NotHere | None:
         if name in COLUMNS:

@@ -118,6 +118,7 @@ def test_a_scalar_stays_blank_and_has_its_type() -> None:
     assert [p.code for p in problems] == ["X213"]
 
 
+BESIDE = "ask both side by side: held(a, …) and held(b, …)"
 WRONG = [
     # text, code, the words pointed at, mend
     ("", "X201", "", "write a condition, such as changes_7d > 0"),
@@ -183,7 +184,21 @@ WRONG = [
     ("done(kickoff)", "X207", "kickoff", "write done('kickoff')"),
     ("answer('kickoff') > now()", "X219", "'kickoff'", "write answer('kickoff.date')"),
     ("answer('kickoff.dat') > now()", "X219", "'kickoff.dat'", 'did you mean "kickoff.date"?'),
-    ("held(changes_7d > 3, '14 days')", "X216", "held", ""),
+    ("held(changes_7d > 3)", "X217", "held(changes_7d > 3)", "write held(…, '14 days')"),
+    ("held(changes_7d > 3, '3d')", "X290", "'3d'", "write 3 days"),
+    ("held(changes_7d > 3, 14)", "X290", "14", "write a unit: 14 days, or 14 hours"),
+    ("held(changes_7d > 3, quiet_days)", "X290", "quiet_days", "write held(…, '14 days')"),
+    ("held(changes_7d > 3, '0 days')", "X221", "'0 days'", "leave held() out, or say how long"),
+    (
+        "held(held(changes_7d > 3, '2 days'), '14 days')",
+        "X221",
+        "held(changes_7d > 3, '2 days')",
+        "ask both side by side: held(a, …) and held(b, …)",
+    ),
+    ("held(1 = 1, '14 days')", "X221", "1 = 1", ""),
+    ("held(count(changes_7d) > 3, '14 days')", "X215", "count", "define a metric in metrics.yaml and use its name"),
+    ("held(changes_7d, '14 days')", "X213", "changes_7d", "write changes_7d > 0"),
+    ("held(at_entry(changes_7d) > 3, '14 days')", "X221", "at_entry(changes_7d) > 3", "ask it beside held()"),
     ("len(account.plan) > 3", "X215", "len", "write length(x)"),
     ("count(changes_7d) > 3", "X215", "count", "define a metric in metrics.yaml and use its name"),
     ("account.churned = yes", "X209", "yes", "write true"),
