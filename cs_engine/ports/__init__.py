@@ -1,0 +1,83 @@
+"""What a tick needs from the outside, said in its own words. Beneath both sides: run/ calls, state/, sources/ and channels/ answer.
+
+facts.py: usage and the facts of one now. rows.py: what goes into the state and comes out. store.py: our tables. channel.py: what leaves.
+"""
+
+from __future__ import annotations
+
+from cs_engine.ports.channel import Call, Channel, Letter, M_contra, Outcome, Parcel, Person, Post
+from cs_engine.ports.facts import Facts, Failure, Mask, Occurrences, Overlay, PassageFacts, Rows, SourceReport, Stock, Touched, Usage
+from cs_engine.ports.rows import (
+    AccountRow,
+    Answer,
+    AskedMessage,
+    Candidate,
+    Change,
+    Claim,
+    ContactRow,
+    Counts,
+    CtaFired,
+    EnrolmentView,
+    EnrolRequest,
+    GivenAnswer,
+    JournalLine,
+    Kept,
+    LossCount,
+    MessageView,
+    OpenCta,
+    OrderedStep,
+    PlaybookState,
+    Tick,
+    TouchView,
+    ValueChange,
+    ValueSet,
+    Verdict,
+)
+from cs_engine.ports.store import Store
+
+__all__ = [
+    "AccountRow",
+    "Answer",
+    "AskedMessage",
+    "Call",
+    "Candidate",
+    "Change",
+    "Channel",
+    "Claim",
+    "ContactRow",
+    "Counts",
+    "CtaFired",
+    "EnrolRequest",
+    "EnrolmentView",
+    "Facts",
+    "Failure",
+    "GivenAnswer",
+    "JournalLine",
+    "Kept",
+    "Letter",
+    "LossCount",
+    "M_contra",
+    "Mask",
+    "MessageView",
+    "Occurrences",
+    "OpenCta",
+    "OrderedStep",
+    "Outcome",
+    "Overlay",
+    "Parcel",
+    "PassageFacts",
+    "Person",
+    "PlaybookState",
+    "Post",
+    "Rows",
+    "SourceReport",
+    "Stock",
+    "Store",
+    "Tick",
+    "TouchView",
+    "Touched",
+    "Usage",
+    "ValueChange",
+    "ValueSet",
+    "Verdict",
+]

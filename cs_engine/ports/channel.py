@@ -1,0 +1,106 @@
+"""What leaves, and what becomes of it: what channels/ answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody a mail comes from or goes to."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An e-mail, rendered and addressed."""
+
+    id: str
+    sender: Person
+    reply_to: Person | None
+    to: Person
+    subject: str
+    text: str
+    html: str
+    headers: Mapping[str, str]
+    """List-Unsubscribe and its like."""
+    topic: str
+    playbook: str
+    step: str
+    cc: tuple[Person, ...] = ()
+    at: datetime | None = None
+    """The Date header: delivery's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A Slack message, rendered and addressed."""
+
+    id: str
+    channel: str
+    """Slack channel or user id."""
+    text: str
+    """The fall-back text of notifications."""
+    blocks: Sequence[Mapping[str, Any]]
+    update: str = ""
+    """Where the message stands that is edited instead of posting anew: the provider's id of its acceptance (for Slack `channel:ts`)."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a webhook step tells another system."""
+
+    id: str
+    url: str
+    said: Mapping[str, Any]
+    """The JSON that is posted: ids, and the values that the step names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a channel built: ready to leave."""
+
+    id: str
+    body: bytes
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """What posting needs beside the body: envelope addresses for SMTP, the method for Slack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one parcel."""
+
+    id: str
+    kind: Literal["accepted", "rejected", "retry", "uncertain"]
+    code: str = ""
+    """For rejected, retry and uncertain: a slug or the vendor's code; never text with personal data."""
+    provider_id: str = ""
+    retry_after: float | None = None
+    """Seconds, when the provider said so or the channel knows (its pace, its back-off); None: as the engine thinks fit."""
+    blameless: bool = False
+    """Of a retry: the channel is at fault (a refused key, a limit, no connection), not this message: its attempt does not count."""
+
+
+M_contra = TypeVar("M_contra", contravariant=True)
+
+
+class Channel(Protocol[M_contra]):
+    """A way out. `build` is pure and may run in another process; `send` keeps a pool of connections."""
+
+    name: str
+
+    def build(self, outgoing: M_contra) -> Parcel: ...
+
+    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """Posts all, many at a time; one outcome a parcel, in order. Never raises for a single parcel's sake."""
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
+        """What is known of messages whose fate is not: `accepted`, or `retry` when it surely never left; left out when unknown."""
+
+    def close(self) -> None: ...

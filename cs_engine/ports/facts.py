@@ -1,0 +1,182 @@
+"""Usage, and the facts of one now: what sources/ answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cs_engine.instants import Micros
+from cs_engine.language.expression import Expression, Grain
+from cs_engine.playbook.plan import EventEntry
+from cs_engine.ports.rows import (
+    AccountRow,
+    ContactRow,
+)
+
+Rows = NDArray[np.int64]
+"""Row numbers in a facts table; -1 where there is none."""
+
+
+Mask = NDArray[np.bool_]
+
+
+class SourceReport(NamedTuple):
+    """What became of one source in a sync."""
+
+    source: str
+    read: int
+    kept: int
+    bad: int
+    examples: tuple[str, ...]
+    """Bad rows, as `file:line reason`, at most ten; no personal data."""
+
+
+class Touched(NamedTuple):
+    """What `unanswered_streak` is counted from, product use aside: (account, contact or '' for nobody in particular, when)."""
+
+    touches: Sequence[tuple[str, str, Micros]]
+    reactions: Sequence[tuple[str, str, Micros]]
+
+
+class Overlay(NamedTuple):
+    """What only our tables know, laid over the facts: aligned lists."""
+
+    latched: Mapping[str, tuple[list[str], list[Micros]]]
+    """Milestone -> (accounts that have reached it, when)."""
+    account_numbers: Mapping[str, tuple[list[str], list[float]]]
+    """Name (open_ctas, emails_30d) -> (accounts, value); 0 for the rest."""
+    contact_numbers: Mapping[str, tuple[list[str], list[float]]]
+    account_values: Mapping[str, tuple[list[str], list[Any]]] = {}
+    """Attribute that playbooks set -> (accounts, value)."""
+    answers: Mapping[Grain, Mapping[str, tuple[list[str], list[str]]]] = {}
+    """Column of an answer (cs_engine.usage.answers) -> (subjects, what they answered, as text)."""
+    held_since: Mapping[Grain, Mapping[str, tuple[list[str], list[Micros]]]] = {}
+    """Column of held(…) (cs_engine.usage.spells) -> (subjects, since when its condition has been true of them)."""
+    touched: Callable[[], Touched] | None = None
+    """Asked only when something reads `unanswered_streak`; None: nobody was ever touched."""
+
+
+class Stock(NamedTuple):
+    """What there is to decide on, by now."""
+
+    accounts: int
+    contacts: int
+    events: int
+    """Of the product's usage."""
+    newest: Micros | None
+    """When the latest of them happened."""
+
+
+class Failure(NamedTuple):
+    """Something that an author wrote fails on some of the values that it meets."""
+
+    text: str
+    """The expression or the name, as its author wrote it."""
+    reason: str
+    """What is wrong, without data."""
+
+
+class Occurrences(NamedTuple):
+    """Events of subjects that are there, by subject and time: aligned."""
+
+    row: Rows
+    """The subject's."""
+    at: Rows
+    """Instants: when it happened."""
+    id: list[str]
+    """What tells it from others, in every sync."""
+    kept: list[str]
+    """JSON of its columns, by the names that conditions use: `event.area`."""
+
+
+class PassageFacts(Protocol):
+    """Facts of some passages, each with its subject's and what was kept when it began. Positions are those in which they were given."""
+
+    def holds(self, condition: Expression) -> Mask: ...
+
+    def times(self, expression: Expression) -> Rows:
+        """As `Facts.instants`."""
+
+    def texts(self, expression: Expression) -> list[str]: ...
+
+    def seen(self, expression: Expression, which: Rows) -> list[str]:
+        """For those at these positions, as `Facts.seen`."""
+
+    def contacts(self, condition: Expression) -> tuple[Rows, Rows]:
+        """(position, contact's row) of every contact of their accounts for whom a condition over contacts holds, in this order."""
+
+
+class Facts(Protocol):
+    """All facts of one tick: two tables, one row an account, one row a contact, at one `now`."""
+
+    now: datetime
+    failed: list[Failure]
+    """What failed so far: it counts as false, or blank, where it did."""
+
+    def ids(self, grain: Grain) -> list[str]:
+        """The subjects, in row order."""
+
+    def rows(self, grain: Grain) -> Mapping[str, int]:
+        """Subject id -> row."""
+
+    def account_of_contact(self) -> Rows:
+        """For each contact's row its account's row."""
+
+    def mask(self, condition: Expression) -> Mask:
+        """Where the condition holds, over all rows of its grain. Conditions given to `Usage.facts` cost one query together."""
+
+    def texts(self, expression: Expression) -> list[str]:
+        """The expression's value as text over all rows of its grain; '' for blank. For `once_per`."""
+
+    def instants(self, expression: Expression) -> Rows:
+        """The expression's time over all rows of its grain, as microseconds: NO_TIME for blank, NEVER when it fails."""
+
+    def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
+        """For each name its plain Python values (str, float, int, bool, datetime, None) at those rows."""
+
+    def seen(self, expression: Expression, rows: Rows) -> list[str]:
+        """For each row a JSON object of the values of the names that the expression reads: what the journal keeps."""
+
+    def stock(self) -> Stock:
+        """How much there is of everything."""
+
+    def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:
+        """For each row a JSON object of the expressions' values, by name: what a passage keeps."""
+
+    def milestones(self) -> Mapping[str, Mask]:
+        """Milestone -> accounts that have reached it by now (latched or newly)."""
+
+    def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
+        """The events that passages of that entry may begin with, after `since`."""
+
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> PassageFacts:
+        """Facts of passages of the subjects at those rows (-1: not there), with what was kept of each as JSON; '' for nothing."""
+
+    def close(self) -> None: ...
+
+
+class Usage(Protocol):
+    """The usage store that `sync` fills and every tick reads."""
+
+    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
+        """Reads all sources anew. Bad rows are reported; raises SyncStopped when they are too many, taking nothing."""
+
+    def synced(self) -> bool: ...
+
+    def stale(self) -> bool:
+        """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
+
+    def set_name(self) -> str:
+        """Names what the last sync made and the key that its addresses are hashed with; '' before the first."""
+
+    def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
+        """All accounts and contacts as last synced."""
+
+    def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
+        """(hash in `known`, hash under the newest key) of each address last synced that an older key's hash is known of."""
+
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...

@@ -1,0 +1,331 @@
+"""What goes into the state and comes out of it: one type a kind of row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cs_engine.instants import Micros
+from cs_engine.journey import enrolment, experiment, message
+from cs_engine.journey.caps import History
+from cs_engine.journey.guards import Tally
+from cs_engine.journey.step_orders import StepOrder
+
+
+class AccountRow(NamedTuple):
+    id: str
+    name: str
+    locale: str
+    timezone: str
+    csm: str
+    """The CSM's e-mail; '' when nobody."""
+    created_at: Micros | None
+
+
+class ContactRow(NamedTuple):
+    id: str
+    account_id: str
+    email: str
+    email_hash: str
+    """Keyed hash of the normalised address; '' without one. What suppressions are held by."""
+    name: str
+    role: str
+    locale: str
+    timezone: str
+    created_at: Micros | None
+
+
+class PlaybookState(NamedTuple):
+    playbook: str
+    digest: str
+    """The live plan: what new entrants get."""
+    first_run_at: Micros
+    next_due_at: Micros
+
+
+class JournalLine(NamedTuple):
+    at: Micros
+    """The tick's now."""
+    playbook: str
+    account_id: str
+    subject_id: str
+    enrolment_id: str
+    step: str
+    event: str
+    """entered | advanced | finished | planned | held | skipped | accepted | rejected | uncertain | milestone
+    | cta_opened | cta_closed | passed_over | …"""
+    reason: str
+    seen: str
+    """JSON of the values that the deciding condition named; '' when there was none."""
+
+
+class CtaFired(NamedTuple):
+    """A CTA fires: opens it, or updates the open one."""
+
+    id: str
+    account_id: str
+    playbook: str
+    step: str
+    enrolment_id: str
+    staff: str
+    priority: str
+    due_at: Micros | None
+    fired_at: Micros
+
+
+class OpenCta(NamedTuple):
+    id: str
+    account_id: str
+    playbook: str
+    step: str
+    enrolment_id: str
+    subject_id: str
+    digest: str
+    fired_at: Micros
+    staff: str
+    """Whose it is: an e-mail; '' when it went to a channel."""
+    finished: str
+    """Why its passage has ended: goal | exit | done | …; '' while it goes on."""
+
+
+class ValueSet(NamedTuple):
+    """A playbook sets an attribute of an account."""
+
+    account_id: str
+    name: str
+    value: str
+    """As JSON."""
+    playbook: str
+    set_at: Micros
+
+
+class EnrolRequest(NamedTuple):
+    """Somebody, or another playbook, enrols a subject: as if `enter` held, once."""
+
+    playbook: str
+    subject_id: str
+    by: str
+    """A playbook and its step, or `manual`."""
+    requested_at: Micros
+
+
+class Answer(NamedTuple):
+    """What somebody answered to one question of a step."""
+
+    enrolment_id: str
+    playbook: str
+    account_id: str
+    subject_id: str
+    step: str
+    field: str
+    value: str
+    """As cs_engine.playbook.questions keeps it."""
+    by: str
+    """A contact id, a staff e-mail, or `slack:<user>` of somebody who is not in team.yaml."""
+    by_kind: str
+    """contact | staff"""
+    message_id: str
+    """The message that asked."""
+    answered_at: Micros
+    """By the machine's clock."""
+
+
+class GivenAnswer(NamedTuple):
+    """The answer that counts."""
+
+    playbook: str
+    subject_id: str
+    step: str
+    field: str
+    value: str
+
+
+class AskedMessage(NamedTuple):
+    """A message that asks, as the page that takes its answers needs it."""
+
+    id: str
+    enrolment_id: str
+    playbook: str
+    digest: str
+    step: str
+    account_id: str
+    subject_id: str
+    recipient: str
+    recipient_kind: str
+    locale: str
+    """The recipient's, else the account's, else ''."""
+
+
+class ValueChange(NamedTuple):
+    """A watched value is another than it was."""
+
+    subject_id: str
+    at: Micros
+    """The now of the tick that saw it."""
+    was: str
+    """As text; '' for blank."""
+    became: str
+
+
+class Kept(NamedTuple):
+    """What was so when a passage began, for those who ask later."""
+
+    enrolment_id: str
+    kept: str
+    """JSON by the names that conditions use: `event.area`."""
+
+
+class OrderedStep(NamedTuple):
+    """An order, and the passage as it stood when the order was decided on: its guard."""
+
+    order: StepOrder
+    playbook: str
+    account_id: str
+    subject_id: str
+    standing: str
+    """The step where it stands."""
+    since: Micros
+
+
+class Change(NamedTuple):
+    """What one batch of decisions does, in one transaction."""
+
+    enrolments: Sequence[enrolment.NewEnrolment] = ()
+    moves: Sequence[enrolment.Move] = ()
+    messages: Sequence[message.NewMessage] = ()
+    ctas: Sequence[CtaFired] = ()
+    journal: Sequence[JournalLine] = ()
+    assignments: Sequence[experiment.Assignment] = ()
+    values: Sequence[ValueSet] = ()
+    requests: Sequence[EnrolRequest] = ()
+    tallies: Sequence[Tally] = ()
+    """Added to what was counted of the same run."""
+    kept: Sequence[Kept] = ()
+
+
+class Candidate(NamedTuple):
+    """A message about to be claimed, with what the claim's policy reads. From the state's own tables, in the claim's transaction."""
+
+    id: str
+    state: message.State
+    enrolment_id: str
+    playbook: str
+    digest: str
+    step: str
+    kind: str
+    channel: str
+    template: str
+    topic: str
+    account_id: str
+    subject_id: str
+    recipient: str
+    recipient_kind: str
+    """contact | staff | channel | endpoint"""
+    cta_id: str
+    planned_at: Micros
+    moved_at: Micros
+    """The now of the tick in which its state last changed."""
+    attempts: int
+    email: str
+    """Of the recipient when it is a contact; '' else or when it has none."""
+    contact_known: bool
+    """False when the recipient is a contact that no longer exists. True for staff and channels."""
+    suppressed: bool
+    timezone: str
+    """The contact's, else the account's, else ''."""
+    locale: str
+    """The same."""
+    provider_ref: str
+    """For CTAs: where the message of the open CTA stands (Slack channel and ts), to update it; '' else."""
+    reason: str = ""
+    """Why it is held, or planned again; '' else."""
+
+
+Verdict = Callable[[Sequence[Candidate], History], Sequence[message.Move | None]]
+"""The claim's policy: for each candidate, in the claim's order, a move (held, skipped), or None: dispatch it. The history answers from
+the claim's transaction, and no other claim that asks one runs beside it.
+"""
+
+
+class Counts(NamedTuple):
+    """Over all messages ever."""
+
+    planned: int
+    accepted: int
+    skipped: int
+    rejected: int
+    uncertain: int
+    held: int
+    pending: int
+
+
+class Tick(NamedTuple):
+    now: Micros
+    previous: Micros | None
+    """The last tick before this one; None at the very first."""
+    repeat: bool
+    """A tick at this very now has been completed before."""
+
+
+class Claim(NamedTuple):
+    dispatching: list[Candidate]
+    moved: list[message.Move]
+    """What the verdict held or skipped."""
+    more: bool
+    """Whether candidates are left that can be claimed now."""
+
+
+class EnrolmentView(NamedTuple):
+    id: str
+    digest: str
+    subject_id: str
+    key: str
+    passage: int
+    state: str
+    step: str
+    otherwise_done: bool
+    since: Micros
+    entered_at: Micros
+    finished_at: Micros | None
+    finished_reason: str
+    held_since: Micros | None
+    control: bool
+
+
+class TouchView(NamedTuple):
+    """A line of an account's ledger: a touch, or a reaction."""
+
+    at: Micros
+    kind: str
+    """mail | call | meeting, or a reaction: open | click | reply | answer | talked"""
+    contact_id: str
+    playbook: str
+    """Of a mail of ours; '' else."""
+    step: str
+    by: str
+    """Who of us logged it; '' else."""
+
+
+class LossCount(NamedTuple):
+    """Contacts lost by persistence, of one playbook ('': nobody's mail came last) and CSM ('': nobody's)."""
+
+    playbook: str
+    csm: str
+    ever: int
+    now: int
+    """Those not regained."""
+
+
+class MessageView(NamedTuple):
+    id: str
+    enrolment_id: str
+    step: str
+    kind: str
+    recipient: str
+    state: str
+    reason: str
+    until: Micros | None
+    planned_at: Micros
+    settled_at: Micros | None
+    moved_at: Micros
+    """The now of the tick in which its state last changed."""

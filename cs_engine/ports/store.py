@@ -1,0 +1,358 @@
+"""Our tables, as a tick asks for them: what state/ answers. `Store` is all of it; each part is what one phase needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from cs_engine.instants import Micros
+from cs_engine.journey import enrolment, message, touch
+from cs_engine.journey.approval import Approval
+from cs_engine.journey.guards import Tally
+from cs_engine.journey.migrate import Migration
+from cs_engine.journey.mode import Reception
+from cs_engine.journey.orders import Order, PlaybookFailure
+from cs_engine.journey.step_orders import StepOrder
+from cs_engine.ports.facts import Touched
+from cs_engine.ports.rows import (
+    AccountRow,
+    Answer,
+    AskedMessage,
+    Candidate,
+    Change,
+    Claim,
+    ContactRow,
+    Counts,
+    EnrolmentView,
+    EnrolRequest,
+    GivenAnswer,
+    JournalLine,
+    LossCount,
+    MessageView,
+    OpenCta,
+    OrderedStep,
+    PlaybookState,
+    Tick,
+    TouchView,
+    ValueChange,
+    Verdict,
+)
+
+
+class Ticks(Protocol):
+    """Whose turn it is, and what time was last."""
+
+    def migrate(self) -> None:
+        """Makes or upgrades the schema."""
+
+    def begin_tick(self, now: Micros, holder: str) -> Tick:
+        """Takes the tick. Raises TickTooEarly before the last tick, TickBusy while another living holder has it."""
+
+    def end_tick(self, now: Micros, holder: str, next_due: Mapping[str, Micros]) -> None:
+        """The tick is complete: writes the playbooks' next due times and gives it back."""
+
+    def release_tick(self, holder: str) -> None:
+        """Gives the tick back without completing it (something was raised)."""
+
+    def last_tick(self) -> Micros | None: ...
+
+    def close(self) -> None: ...
+
+
+class People(Protocol):
+    """Accounts and contacts as last synced, and who wants no mail."""
+
+    def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow], usage_set: str = "") -> None:
+        """Replaces accounts and contacts with those of a sync's `usage_set`; those that are gone are removed."""
+
+    def people_from(self) -> str:
+        """The usage set that accounts and contacts were last replaced from; '' when none."""
+
+    def known_contacts(self, account_id: str) -> list[str] | None:
+        """The contacts of an account as last synced; None when there is no such account."""
+
+    def contacts_of(self, account_id: str) -> list[tuple[str, str]]:
+        """(id, name) of the account's contacts, by name."""
+
+    def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
+        """True when it was not suppressed before."""
+
+    def suppressed(self) -> set[str]:
+        """The hashes of all suppressed addresses."""
+
+    def suppressed_contacts(self) -> set[str]:
+        """The contacts whose address is suppressed: it bounced, complained, or was asked to be left in peace."""
+
+    def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """(suppressed hash, another hash of the same address): suppresses the other too, for the same reason and since then."""
+
+
+class Playbooks(Protocol):
+    """Versions, and what their keepers ordered: pauses, modes, guards."""
+
+    def playbooks(self) -> dict[str, PlaybookState]: ...
+
+    def register_plan(self, playbook: str, digest: str, bundle: str, now: Micros) -> None:
+        """Makes `digest` the live plan of the playbook. `bundle` is the source to compile it from again."""
+
+    def occupied(self) -> list[tuple[str, str, int]]:
+        """(playbook, digest, people) of every plan somebody is active in, and with 0 people of those that are still needed: a message
+        of it is under way, or a CTA open.
+        """
+
+    def bundle(self, digest: str) -> str: ...
+
+    def migrate_people(
+        self, moves: Sequence[Migration], ended: Sequence[enrolment.Move], lines: Sequence[JournalLine], now: Micros
+    ) -> None:
+        """Brings passages into another version and ends others, all or nothing; LostRace when one has moved since."""
+
+    def orders(self, at: Micros) -> list[Order]:
+        """All that stand, and how often each playbook has failed in the 24 hours before `at`."""
+
+    def order(
+        self,
+        put: Sequence[Order] = (),
+        drop: Sequence[tuple[str, str, str]] = (),
+        lines: Sequence[JournalLine] = (),
+        alarms: Sequence[message.Alarm] = (),
+    ) -> None:
+        """Gives orders and takes back (playbook, account, kind), journals it, and plans word of it for our own people, all or nothing.
+        Of a playbook whose pause is taken back the failures are forgotten.
+        """
+
+    def receptions(self) -> list[Reception]:
+        """How mail to customers was received, of each playbook that has an order about its mode, since that began."""
+
+    def tallies(self) -> list[Tally]:
+        """Of each playbook and kind of work those of the latest runs, oldest first."""
+
+    def fail(self, failures: Sequence[PlaybookFailure]) -> None:
+        """Counts them. A step that raises again as its tick is run again counts once."""
+
+    def alarm_texts(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Message -> what it says, of those that are alarms."""
+
+
+class Passages(Protocol):
+    """Who is where, who may enter, and what passages remember."""
+
+    def standing(self, playbook: str, digest: str, before: Micros) -> list[enrolment.Standing]:
+        """Active enrolments of that plan that have not moved at `before` or later."""
+
+    def passages(self, playbook: str) -> list[enrolment.Passage]:
+        """The last passage of every subject and key that ever entered."""
+
+    def rearm(self, ids: Iterable[str]) -> None:
+        """Notes that the subjects of these ended passages did not match once since."""
+
+    def passed_over(self, playbook: str) -> set[tuple[str, str]]:
+        """(subject, key) of those who matched already at the first run and were not taken."""
+
+    def put_passed_over(self, playbook: str, add: Iterable[tuple[str, str]], drop: Iterable[tuple[str, str]]) -> None: ...
+
+    def commit(self, change: Change, now: Micros) -> None:
+        """All of it or nothing. An enrolment or message that is there already is left as it is; LostRace when a move's guard fails."""
+
+    def kept(self, enrolments: Collection[str]) -> dict[str, str]:
+        """Passage -> what was kept when it began, as JSON; those of which nothing was are left out."""
+
+    def see(self, name: str, values: Mapping[str, str], at: Micros) -> int:
+        """Remembers a watched value of all subjects, and where it is another than before; what is seen first is no change. How many are."""
+
+    def changes(self, name: str, after: Micros, until: Micros) -> list[ValueChange]:
+        """Changes of a watched value after one instant and up to another, in order."""
+
+    def see_spells(self, holding: Mapping[str, Collection[str]], at: Micros) -> None:
+        """Remembers of whom each condition is true in the tick at that `now`: by its name all subjects, or nobody.
+
+        Who is seen first begins then; who is not among them any more, or whose condition is not asked any more, ends then. The same
+        again changes nothing.
+        """
+
+    def spells(self, names: Collection[str], at: Micros) -> dict[str, tuple[list[str], list[Micros]]]:
+        """Name -> (subjects, since when), as a tick at that `now` finds it: what it ends itself is there yet."""
+
+    def set_timers(self, timers: Sequence[enrolment.Timer], lines: Sequence[JournalLine]) -> None:
+        """Stops and starts the timers of passages; one that has moved meanwhile is left as it is."""
+
+    def request(self, given: Sequence[EnrolRequest]) -> None:
+        """Keeps them until the playbook's next tick; again is nothing."""
+
+    def order_steps(self, given: Sequence[OrderedStep], now: Micros) -> list[bool]:
+        """All or none: takes back what is planned of those steps, and keeps the orders. False for one that stands already. Raises
+        LostRace when a passage has moved on, OnItsWay when a message of its step cannot be taken back.
+        """
+
+    def step_orders(self) -> list[StepOrder]:
+        """Those of all active passages."""
+
+    def step_orders_of(self, account_id: str, playbook: str) -> list[StepOrder]: ...
+
+    def requests(self, playbook: str) -> dict[str, str]:
+        """Subject -> by whom it was enrolled, of those that wait."""
+
+    def drop_requests(self, playbook: str, subjects: Collection[str], lines: Sequence[JournalLine]) -> None:
+        """They have been answered."""
+
+    def values(self, until: Micros | None = None) -> dict[str, tuple[list[str], list[Any]]]:
+        """Attribute that playbooks have set -> (accounts, values). `until`: those that were set by then and stand still."""
+
+    def assigned(self, experiment: str) -> dict[str, str]:
+        """Account -> its arm in that experiment."""
+
+    def holdouts(self) -> dict[str, float]:
+        """Playbook -> the smallest share that its control group has had."""
+
+    def put_holdout(self, playbook: str, share: float) -> None:
+        """Notes the share of a control group, if it is smaller than any before."""
+
+
+class Milestones(Protocol):
+    """What accounts have reached."""
+
+    def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
+        """Milestone -> (accounts, reached_at) of all latched."""
+
+    def known_milestones(self) -> set[str]:
+        """Milestones that have been evaluated before; what is true at a milestone's first evaluation is history."""
+
+    def history(self, milestone: str) -> list[str]:
+        """Accounts that had reached it before its first evaluation."""
+
+    def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
+        """Latches it for those accounts (again is nothing) and makes the milestone known."""
+
+
+class Answers(Protocol):
+    """What people were asked and answered."""
+
+    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine]) -> int:
+        """Keeps those that say something new, each with its line of the journal (aligned); how many."""
+
+    def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
+        """The latest answers, given by then, of those who stand in these playbooks."""
+
+    def asked(self, message_id: str) -> AskedMessage | None:
+        """A message that asks, whatever its state; None when there is none of that id."""
+
+
+class Ledger(Protocol):
+    """Touches, reactions, and whom persistence has lost."""
+
+    def emails_since(self, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
+        """(account, contact, n) of customer mails accepted since, in ticks before that one."""
+
+    def log_touches(self, touches: Sequence[touch.Touch], reactions: Sequence[touch.Reaction] = ()) -> int:
+        """Keeps them, again is nothing; how many of the touches are new."""
+
+    def react(self, reactions: Sequence[touch.Reaction]) -> None:
+        """Keeps what contacts did about touches: openings and clicks by a person, replies, answers. Again is nothing."""
+
+    def touched(self, since: Micros, before: Micros) -> Touched:
+        """Mails of ours that were accepted and touches that people logged, transactional mail aside; and reactions."""
+
+    def touches_of(self, account_id: str, since: Micros) -> list[TouchView]:
+        """The ledger of one account, newest first."""
+
+    def last_playbooks(self, contacts: Collection[str]) -> Mapping[str, str]:
+        """Contact -> the playbook whose mail to it was accepted last."""
+
+    def lost(self) -> set[str]:
+        """Contacts that are lost by persistence."""
+
+    def put_lost(self, losses: Sequence[touch.Loss], regained: Collection[str], now: Micros, lines: Sequence[JournalLine]) -> None:
+        """Contacts that are lost from now on, and those that are so no more."""
+
+    def loss_counts(self) -> list[LossCount]:
+        """Losses by playbook and CSM, the most first."""
+
+
+class Messages(Protocol):
+    """The outbox: claims, moves, counts."""
+
+    def skip_left(self, now: Micros) -> Mapping[str, int]:
+        """Skips every planned or held message whose enrolment has finished or left its step; the reason is the enrolment's.
+        Answers how many of each playbook.
+        """
+
+    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
+        """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned.
+        `channel`: of this one alone. What is dispatched counts as sent at `delivery_now`, until it is proven not to have been accepted.
+        """
+
+    def held_for(self, *reasons: str) -> list[Candidate]:
+        """Messages that are held for one of these reasons, in the order of claims."""
+
+    def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
+        """What is held of these may be claimed from now on."""
+
+    def line_up(self, places: Sequence[tuple[str, Micros]], reason: str) -> None:
+        """(message, until): what is held of these waits so long, for that reason."""
+
+    def next_until(self, channels: Collection[str] = ()) -> Micros | None:
+        """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
+
+    def count_held(self, reason: str) -> int:
+        """How many are held for that reason."""
+
+    def expired_leases(self, wall: Micros) -> list[Candidate]:
+        """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""
+
+    def settle(self, moves: Sequence[message.Move], now: Micros) -> int:
+        """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled."""
+
+    def uncertain(self) -> list[Candidate]: ...
+
+    def counts(self) -> Counts: ...
+
+
+class Approvals(Protocol):
+    """Mails that somebody reads first."""
+
+    def unread(self) -> list[Candidate]:
+        """Mails, planned or held, that nobody has been asked to read."""
+
+    def ask_approval(self, asked: Sequence[Approval], alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Keeps mails as they will be read, with the messages that tell of them; what was asked before stays as it was."""
+
+    def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
+        """By message, of those that were asked."""
+
+    def approvals_waiting(self) -> list[Approval]:
+        """Those without an answer whose mail could still go, oldest first."""
+
+    def escalate_approval(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Notes that somebody else was told."""
+
+    def answer_approval(self, given: Approval, line: JournalLine) -> bool:
+        """Keeps the answer and wakes its mail; False when there is one already, or the mail cannot go any more."""
+
+
+class Ctas(Protocol):
+    """Alerts that stand."""
+
+    def open_ctas(self) -> list[OpenCta]: ...
+
+    def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
+        """Account -> its CTAs that were open when the tick at `now` began; accounts with none are left out."""
+
+    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
+        """(cta id, reason); journalled. `telling`: the messages that say so, planned with it."""
+
+    def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
+        """CTA -> why it was closed, of those that are."""
+
+
+class Records(Protocol):
+    """What `why` tells of one account in one playbook."""
+
+    def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]: ...
+
+    def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]: ...
+
+    def messages_of(self, account_id: str, playbook: str) -> list[MessageView]: ...
+
+
+class Store(Ticks, People, Playbooks, Passages, Milestones, Answers, Ledger, Messages, Approvals, Ctas, Records, Protocol):
+    """Our tables. Every method is one transaction of its own."""
