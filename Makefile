@@ -52,6 +52,7 @@ SIZE := --accounts 100000 --events 5000000
 bench: setup
 	$(BIN)/python -m benchmarks.facts $(SIZE)
 	$(BIN)/python -m benchmarks.tick $(SIZE)
+	$(BIN)/python -m benchmarks.rules $(SIZE)
 	$(BIN)/python -m benchmarks.state
 	$(BIN)/python -m benchmarks.mail
 	$(BIN)/python -m benchmarks.send

@@ -17,7 +17,11 @@ def enrolment_id(playbook: str, subject: str, key: str, passage: int) -> str:
 
 def enrolment_ids(playbook: str, subjects: Sequence[str], keys: Sequence[str], passages: Sequence[int]) -> list[str]:
     """`enrolment_id` for many of one playbook."""
-    return [enrolment_id(playbook, *one) for one in zip(subjects, keys, passages, strict=True)]
+    start, first = f"enr_{_near(playbook)}", f"{playbook}{_BETWEEN}"
+    return [
+        start + _hashed(f"{first}{subject}{_BETWEEN}{key}{_BETWEEN}{passage}")
+        for subject, key, passage in zip(subjects, keys, passages, strict=True)
+    ]
 
 
 def message_id(enrolment: str, step: str, channel: str, recipient: str, repeat: int = 0) -> str:
@@ -35,6 +39,15 @@ def instead_id(enrolment: str, step: str, channel: str, recipient: str, planned_
     return f"msg_{enrolment[4:10]}{_digest(enrolment, step, channel, recipient, 'instead', str(planned_at))}"
 
 
+def message_ids(enrolments: Sequence[str], step: str, channel: str, recipients: Sequence[str], repeats: Sequence[int]) -> list[str]:
+    """`message_id` for many of one step and channel."""
+    middle = f"{_BETWEEN}{step}{_BETWEEN}{channel}{_BETWEEN}"
+    return [
+        f"msg_{enrolment[4:10]}" + _hashed(f"{enrolment}{middle}{recipient}{_BETWEEN}{repeat}")
+        for enrolment, recipient, repeat in zip(enrolments, recipients, repeats, strict=True)
+    ]
+
+
 def cta_id(account: str, playbook: str, step: str) -> str:
     """The id of a CTA: firing again updates the open one."""
     return "cta_" + _digest(account, playbook, step)
@@ -50,6 +63,13 @@ def _near(playbook: str) -> str:
     return blake2b(playbook.encode(), digest_size=3).hexdigest()
 
 
+_BETWEEN = "\x1f"
+"""The unit separator keeps ("a", "bc") and ("ab", "c") apart."""
+
+
 def _digest(*parts: str) -> str:
-    # The unit separator keeps ("a", "bc") and ("ab", "c") apart.
-    return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
+    return _hashed(_BETWEEN.join(parts))
+
+
+def _hashed(text: str) -> str:
+    return blake2b(text.encode(), digest_size=12).hexdigest()

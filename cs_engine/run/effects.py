@@ -135,11 +135,8 @@ def _planned(
     passages: Sequence[Standing], recipients: Sequence[str], recipient_kinds: Iterable[str], ctas: Iterable[str] | None = None,
 ) -> list[NewMessage]:  # fmt: skip
     """One message for each of these passages and its recipient."""
-    ids = [
-        identity.message_id(passage.id, step.id, channel, recipient, passage.repeats)
-        for passage, recipient in zip(passages, recipients, strict=True)
-    ]
     enrolments, accounts, subjects = [p.id for p in passages], [p.account_id for p in passages], [p.subject_id for p in passages]
+    ids = identity.message_ids(enrolments, step.id, channel, recipients, [p.repeats for p in passages])
     return from_columns(
         NewMessage, ids, enrolments, repeat(plan.playbook), repeat(plan.digest), repeat(step.id), repeat(kind), repeat(channel),
         repeat(template), repeat(plan.topic), accounts, subjects, recipients, recipient_kinds,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from cs_engine.journey.columns import from_columns
-from cs_engine.journey.identity import cta_id, enrolment_id, enrolment_ids, message_id
+from cs_engine.journey.identity import cta_id, enrolment_id, enrolment_ids, message_id, message_ids
 
 
 class Pair(NamedTuple):
@@ -31,6 +31,15 @@ def test_ids_of_one_playbook_begin_alike_so_that_a_batch_touches_few_pages_of_an
     assert one == [enrolment_id("one", "s1", "", 1), enrolment_id("one", "s2", "", 1)]
     assert one[0][:10] == one[1][:10] != other[0][:10]
     assert message_id(one[0], "step", "email", "c")[4:10] == one[0][4:10]
+
+
+def test_ids_of_many_are_those_of_each() -> None:
+    many = enrolment_ids("p", ["s", "日本"], ["", "k"], [1, 12])
+    assert many == [enrolment_id("p", "s", "", 1), enrolment_id("p", "日本", "k", 12)]
+    assert message_ids(many, "step", "email", ["c", "d@vendor.example"], [0, 3]) == [
+        message_id(many[0], "step", "email", "c"),
+        message_id(many[1], "step", "email", "d@vendor.example", 3),
+    ]
 
 
 def test_rows_of_columns_are_what_calling_the_class_makes() -> None:
