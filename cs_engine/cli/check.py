@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -17,9 +18,10 @@ def command(form: str, fix: bool) -> None:
     """Every problem with file, line, column, code and a mend; exit 1 if any is an error."""
     if fix:
         _fix(form)
-    # On a terminal only: whoever reads a pipe wants the problems.
-    with progress(quiet=form == "json" or not sys.stderr.isatty()) as bar:
-        bar.add_task("Checking the project", total=None)
+    # On a terminal only: whoever reads a pipe wants the problems, soon.
+    with progress(quiet=False) if form == "text" and sys.stderr.isatty() else nullcontext() as bar:
+        if bar is not None:
+            bar.add_task("Checking the project", total=None)
         from cs_engine.language.problems import Level, render_all
         from cs_engine.wiring import check_project
 
