@@ -21,7 +21,6 @@ class PlanRules:
     def __init__(self, tick: TickContext) -> None:
         self._tick = tick
         self._ends: dict[tuple[Micros, Duration], Micros] = {}
-        self._step_orders = tick.step_orders  # read here: a claim is a transaction already
         self._dated: dict[tuple[str, str], tuple[Plan, WaitDate]] = {
             (plan.digest, step.next.to or ""): (plan, step)
             for plan in tick.plans.values()
@@ -79,7 +78,7 @@ class PlanRules:
         return [self._not_before(candidate) for candidate in candidates]
 
     def _not_before(self, candidate: Candidate) -> Micros | None:
-        order = self._step_orders.get(candidate.enrolment_id, {}).get(candidate.step)
+        order = self._tick.step_orders.get(candidate.enrolment_id, {}).get(candidate.step)
         return order.until if order is not None and order.kind == "postpone" and candidate.kind != "cta_update" else None
 
     def _first(self, candidate: Candidate) -> bool:
