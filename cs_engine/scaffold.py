@@ -19,8 +19,8 @@ from cs_engine.errors import WrongUse
 from cs_engine.language import yaml
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.playbook.checks import ALWAYS_TOPICS
-from cs_engine.playbook.model import ID_PATTERN
 from cs_engine.playbook.project import Project
+from cs_engine.playbook.words import ID_PATTERN
 from cs_engine.usage.model import LocalisedText, Strict
 
 RECIPES = Path(__file__).parent / "recipes"

@@ -15,9 +15,9 @@ from cs_engine.playbook import endpoints
 from cs_engine.playbook.config import Webhooks
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.endpoints import Allowed
-from cs_engine.playbook.model import WaitUntilSpec
 from cs_engine.playbook.plan import TRANSACTIONAL, AnyStep, Edge, Email, Notice, Plan, SendingStep, WaitUntil
 from cs_engine.playbook.shape import Path, keys_of, shown
+from cs_engine.playbook.steps import WaitUntilSpec
 from cs_engine.playbook.templates import Kind, Templates
 from cs_engine.usage.model import MilestoneSpec
 

@@ -12,10 +12,10 @@ from cs_engine.language.yaml import Document
 from cs_engine.playbook.calendars import parse_span
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.endpoints import Allowed, is_entry, wrong_url
-from cs_engine.playbook.model import ID_PATTERN
 from cs_engine.playbook.people import CUSTOMERS, Directory
 from cs_engine.playbook.shape import Path, shown, slug
 from cs_engine.playbook.templates import Templates
+from cs_engine.playbook.words import ID_PATTERN
 from cs_engine.usage.model import JourneySpec
 
 

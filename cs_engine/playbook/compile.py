@@ -13,13 +13,15 @@ from cs_engine.playbook import mode, schedule
 from cs_engine.playbook.answers import check_answers
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
 from cs_engine.playbook.definitions import Definitions, digest
+from cs_engine.playbook.entries import ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, SegmentEntrySpec
 from cs_engine.playbook.flatten import Flattener, name_steps, walk
-from cs_engine.playbook.model import MANUAL, ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, PlaybookSpec, SegmentEntrySpec, share_of
+from cs_engine.playbook.model import PlaybookSpec
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import ChangeEntry, Edge, EventEntry, Notice, Plan
 from cs_engine.playbook.questions import asked_by, contacts_named
 from cs_engine.playbook.reader import Reader, Surroundings
 from cs_engine.playbook.shape import Path, read
+from cs_engine.playbook.words import MANUAL, share_of
 
 _SENDING: tuple[Kind, ...] = ("email", "notice", "cta")
 _CONDITIONS: Mapping[str, Callable[[Reader, Path, str], Expression]] = {

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from cs_engine.playbook.model import Share
+from cs_engine.playbook.words import Share
 from cs_engine.usage.model import LocalisedText, Strict
 
 

@@ -7,7 +7,9 @@ from typing import TypedDict, assert_never
 
 from cs_engine.language.expression import Duration, Expression
 from cs_engine.language.problems import Place
-from cs_engine.playbook import model, plan
+from cs_engine.playbook import plan
+from cs_engine.playbook import steps as written
+from cs_engine.playbook.model import PlaybookSpec
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import AnyStep, Edge
 from cs_engine.playbook.questions import questions_of
@@ -35,22 +37,22 @@ class Common(TypedDict):
     watched_by: tuple[str, ...]
 
 
-def children(step: model.AnyStepSpec) -> Iterator[tuple[Path, Sequence[model.AnyStepSpec]]]:
+def children(step: written.AnyStepSpec) -> Iterator[tuple[Path, Sequence[written.AnyStepSpec]]]:
     """The blocks in a step, by the keys that lead to them, in the order of the plan."""
     match step:
-        case model.WaitUntilSpec():
+        case written.WaitUntilSpec():
             yield ("otherwise",), step.otherwise
-        case model.IfSpec():
+        case written.IfSpec():
             yield ("then",), step.then
             yield ("else",), step.else_
-        case model.SplitSpec():
+        case written.SplitSpec():
             for name, arm in step.split.items():
                 yield ("split", name, "steps"), arm.steps
         case _:
             return
 
 
-def walk(steps: Sequence[model.AnyStepSpec], path: Path) -> Iterator[tuple[Path, model.AnyStepSpec]]:
+def walk(steps: Sequence[written.AnyStepSpec], path: Path) -> Iterator[tuple[Path, written.AnyStepSpec]]:
     """Every step with its place in the file, in the order of the plan."""
     for index, step in enumerate(steps):
         here = (*path, index)
@@ -59,7 +61,7 @@ def walk(steps: Sequence[model.AnyStepSpec], path: Path) -> Iterator[tuple[Path,
             yield from walk(block, (*here, *keys))
 
 
-def name_steps(spec: model.PlaybookSpec) -> Ids:
+def name_steps(spec: PlaybookSpec) -> Ids:
     """The id of every step: the author's, or `if-2`, `stop-1` where none is needed."""
     ids: dict[Path, str] = {}
     steps = list(walk(spec.steps, ("steps",)))
@@ -68,7 +70,7 @@ def name_steps(spec: model.PlaybookSpec) -> Ids:
     for path, step in steps:
         name: str | None = getattr(step, "id", None)
         if name is None:
-            kind = "if" if isinstance(step, model.IfSpec) else "stop"
+            kind = "if" if isinstance(step, written.IfSpec) else "stop"
             counts[kind] += 1
             while f"{kind}-{counts[kind]}" in taken:
                 counts[kind] += 1
@@ -77,16 +79,16 @@ def name_steps(spec: model.PlaybookSpec) -> Ids:
     return ids
 
 
-def _template_key(step: model.AnyStepSpec) -> tuple[str, ...]:
+def _template_key(step: written.AnyStepSpec) -> tuple[str, ...]:
     """The key whose value stands for a step that sends: what is wrong with it is mostly its template."""
     match step:
-        case model.EmailSpec():
+        case written.EmailSpec():
             return ("email",)
-        case model.NoticeSpec():
+        case written.NoticeSpec():
             return ("notice",)
-        case model.CtaSpec():
+        case written.CtaSpec():
             return ("cta",)
-        case model.WebhookSpec():
+        case written.WebhookSpec():
             return ("webhook",)
         case _:
             return ()
@@ -98,7 +100,7 @@ class Flattener:
     def __init__(self, reader: Reader, ids: Ids) -> None:
         self.reader, self.ids = reader, ids
 
-    def block(self, steps: Sequence[model.AnyStepSpec], path: Path, after: Edge, watched: tuple[str, ...] = ()) -> list[AnyStep]:
+    def block(self, steps: Sequence[written.AnyStepSpec], path: Path, after: Edge, watched: tuple[str, ...] = ()) -> list[AnyStep]:
         """The steps of a block; those at its end go on to `after`."""
         flat: list[AnyStep] = []
         for index in reversed(range(len(steps))):
@@ -106,7 +108,7 @@ class Flattener:
             after = Edge(flat[0].id)
         return flat
 
-    def _step(self, step: model.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
+    def _step(self, step: written.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
         steps = self._alone(step, path, after, watched)
         if step.at is None:
             if step.if_late is not None:
@@ -121,49 +123,49 @@ class Flattener:
         )
         return [wait, *steps]
 
-    def _alone(self, step: model.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
+    def _alone(self, step: written.AnyStepSpec, path: Path, after: Edge, watched: tuple[str, ...]) -> list[AnyStep]:
         """A step, with what is in it, without its date."""
         common = Common(
             id=self.ids[path],
             place=self.reader.document.place((*path, *_template_key(step))),
             next=after,
-            only_if=None if step.if_ is None or isinstance(step, model.IfSpec) else self.reader.condition((*path, "if"), step.if_),
+            only_if=None if step.if_ is None or isinstance(step, written.IfSpec) else self.reader.condition((*path, "if"), step.if_),
             watched_by=watched,
         )
         match step:
-            case model.EmailSpec() | model.NoticeSpec() | model.CtaSpec():
+            case written.EmailSpec() | written.NoticeSpec() | written.CtaSpec():
                 return [self._sending(step, path, common)]
-            case model.WaitSpec():
+            case written.WaitSpec():
                 return [plan.Wait(duration=self.reader.duration((*path, "wait"), step.wait), **common)]
-            case model.WaitUntilSpec():
+            case written.WaitUntilSpec():
                 return self._wait_until(step, path, common)
-            case model.IfSpec():
+            case written.IfSpec():
                 return self._if(step, path, common)
-            case model.SplitSpec():
+            case written.SplitSpec():
                 return self._split(step, path, common)
-            case model.SetSpec():
+            case written.SetSpec():
                 return [plan.Set(values=dict(step.set), **common)]
-            case model.EnrolSpec():
+            case written.EnrolSpec():
                 return [plan.Enrol(playbook=step.enrol, **common)]
-            case model.WebhookSpec():
+            case written.WebhookSpec():
                 return [self._webhook(step, path, common)]
-            case model.StopSpec():
+            case written.StopSpec():
                 common["next"] = after if common["only_if"] else Edge(None)
                 return [plan.Stop(**common)]
             case _:
                 raise TypeError(type(step).__name__)
 
-    def _sending(self, step: model.EmailSpec | model.NoticeSpec | model.CtaSpec, path: Path, common: Common) -> plan.Sending:
+    def _sending(self, step: written.EmailSpec | written.NoticeSpec | written.CtaSpec, path: Path, common: Common) -> plan.Sending:
         reader = self.reader
-        kinds: dict[type, Kind] = {model.EmailSpec: "email", model.NoticeSpec: "notice", model.CtaSpec: "cta"}
+        kinds: dict[type, Kind] = {written.EmailSpec: "email", written.NoticeSpec: "notice", written.CtaSpec: "cta"}
         to = reader.people((*path, "to"), step.to, kinds[type(step)])
         own = CommonSending(
             expires=None if step.expires is None else reader.duration((*path, "expires"), step.expires),
             repeat=None if step.repeat is None else self._repeat(step.repeat, (*path, "repeat")),
         )
-        sender = None if isinstance(step, model.CtaSpec) else reader.sender((*path, "from"), step.from_)
+        sender = None if isinstance(step, written.CtaSpec) else reader.sender((*path, "from"), step.from_)
         match step:
-            case model.EmailSpec():
+            case written.EmailSpec():
                 template, cc = reader.template(step.email), reader.copies((*path, "cc"), step.cc)
                 return plan.Email(
                     template=template,
@@ -176,12 +178,12 @@ class Flattener:
                     **own,
                     **common,
                 )
-            case model.NoticeSpec():
+            case written.NoticeSpec():
                 template = reader.notice_template(step.notice)
                 return plan.Notice(
                     milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **own, **common
                 )
-            case model.CtaSpec():
+            case written.CtaSpec():
                 return plan.Cta(
                     template=reader.template(step.cta),
                     to=to,
@@ -195,7 +197,7 @@ class Flattener:
             case _:
                 assert_never(step)
 
-    def _webhook(self, step: model.WebhookSpec, path: Path, common: Common) -> plan.Webhook:
+    def _webhook(self, step: written.WebhookSpec, path: Path, common: Common) -> plan.Webhook:
         return plan.Webhook(
             endpoint=step.webhook,
             reads={text: self.reader.name((*path, "with", index), text) for index, text in enumerate(step.with_)},
@@ -205,11 +207,11 @@ class Flattener:
             **common,
         )
 
-    def _approve(self, approve: model.ApproveSpec, path: Path) -> plan.Approve:
+    def _approve(self, approve: written.ApproveSpec, path: Path) -> plan.Approve:
         within = self.reader.duration((*path, "within"), approve.within)
         return plan.Approve(self.reader.approver(path, approve.by), within)
 
-    def _repeat(self, repeat: model.RepeatSpec, path: Path) -> plan.Repeat:
+    def _repeat(self, repeat: written.RepeatSpec, path: Path) -> plan.Repeat:
         every = self.reader.duration((*path, "every"), repeat.every)
         if every.amount == 0:
             self.reader.problems.add(
@@ -218,7 +220,7 @@ class Flattener:
         until = None if repeat.until is None else self.reader.condition((*path, "until"), repeat.until)
         return plan.Repeat(every, repeat.times, until)
 
-    def _wait_until(self, step: model.WaitUntilSpec, path: Path, common: Common) -> list[AnyStep]:
+    def _wait_until(self, step: written.WaitUntilSpec, path: Path, common: Common) -> list[AnyStep]:
         wait_id, after = common["id"], step.after or "continue"
         end = {"continue": common["next"], "keep_waiting": Edge(wait_id, otherwise_done=True), "stop": Edge(None)}[after]
         block = self.block(step.otherwise, (*path, "otherwise"), end, (*common["watched_by"], wait_id))
@@ -231,7 +233,7 @@ class Flattener:
         )
         return [wait, *block]
 
-    def _split(self, step: model.SplitSpec, path: Path, common: Common) -> list[AnyStep]:
+    def _split(self, step: written.SplitSpec, path: Path, common: Common) -> list[AnyStep]:
         total = sum(arm.weight for arm in step.split.values())
         if abs(total - 100) > 1e-6:
             message = f"the weights of the arms sum to {total:g}, not to 100"
@@ -246,7 +248,7 @@ class Flattener:
             flat += block
         return [plan.Split(arms=tuple(arms), **common), *flat]
 
-    def _if(self, step: model.IfSpec, path: Path, common: Common) -> list[AnyStep]:
+    def _if(self, step: written.IfSpec, path: Path, common: Common) -> list[AnyStep]:
         watched, after = common["watched_by"], common["next"]
         then = self.block(step.then, (*path, "then"), after, watched)
         otherwise = self.block(step.else_, (*path, "else"), after, watched)

@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import Asked, Column
-from cs_engine.playbook import model
+from cs_engine.playbook.asking import QuestionSpec
+from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.steps import AnyStepSpec, CtaSpec, EmailSpec
 from cs_engine.usage.answers import answer_column, done_column
 
 LONGEST = 4_000
@@ -93,12 +95,12 @@ class Question:
         return _ENDS.get(self.kind)
 
 
-def questions_of(asked: Mapping[str, model.QuestionSpec]) -> tuple[Question, ...]:
+def questions_of(asked: Mapping[str, QuestionSpec]) -> tuple[Question, ...]:
     """The questions of a step, in the order of its file."""
     return tuple(_question(name, spec) for name, spec in asked.items())
 
 
-def _question(name: str, spec: model.QuestionSpec) -> Question:
+def _question(name: str, spec: QuestionSpec) -> Question:
     kind = Kind(spec.type) if spec.type is not None else Kind.CHOICE
     title = spec.title or _TITLES.get(kind) or {"": name.replace("_", " ").capitalize()}
     match kind:
@@ -135,25 +137,25 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SOONEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
 
 
-def contacts_named(steps: Iterable[tuple[str, model.AnyStepSpec]]) -> frozenset[str]:
+def contacts_named(steps: Iterable[tuple[str, AnyStepSpec]]) -> frozenset[str]:
     """`step.field` of the answers that name a contact."""
     return frozenset(
         f"{id}.{name}"
         for id, step in steps
-        if isinstance(step, model.EmailSpec | model.CtaSpec)
+        if isinstance(step, EmailSpec | CtaSpec)
         for name, spec in step.ask.items()
         if spec.type == Kind.CONTACT.value
     )
 
 
-def asked_by(spec: model.PlaybookSpec, steps: Iterable[tuple[str, model.AnyStepSpec]]) -> Asked:
+def asked_by(spec: PlaybookSpec, steps: Iterable[tuple[str, AnyStepSpec]]) -> Asked:
     """What the steps of a playbook ask, as columns; `steps`: each with its id."""
     grain = Grain(spec.subject)
     answers: dict[str, Column] = {}
     done: dict[str, Column] = {}
     silent = []
     for id, step in steps:
-        questions = questions_of(step.ask) if isinstance(step, model.EmailSpec | model.CtaSpec) else ()
+        questions = questions_of(step.ask) if isinstance(step, EmailSpec | CtaSpec) else ()
         if not questions:
             silent.append(id)
             continue

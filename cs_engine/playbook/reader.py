@@ -13,11 +13,12 @@ from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.scope import NOTHING_ASKED, Asked, Scope
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.definitions import Definitions, digest
-from cs_engine.playbook.model import ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, Scalar, SegmentEntrySpec
+from cs_engine.playbook.entries import ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, SegmentEntrySpec
 from cs_engine.playbook.people import Directory, Kind
 from cs_engine.playbook.plan import ChangeEntry, EventEntry, People
 from cs_engine.playbook.shape import Path, shown
 from cs_engine.playbook.templates import resolved
+from cs_engine.playbook.words import Scalar
 from cs_engine.usage.names import NO_EVENT, EventScope
 
 NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cs_engine.playbook import config, model
+from cs_engine.playbook import config, entries, steps
+from cs_engine.playbook.model import PlaybookSpec
 from cs_engine.usage import model as usage
 
 _HEAD = """# Reference
@@ -28,11 +29,11 @@ _STEPS = """## Steps
 
 def reference() -> str:
     """The whole page, as Markdown."""
-    parts = [_HEAD, *_section("A playbook", model.PlaybookSpec, "##")]
-    for kind, entry in model.ENTRIES.items():
+    parts = [_HEAD, *_section("A playbook", PlaybookSpec, "##")]
+    for kind, entry in entries.ENTRIES.items():
         parts += _section(f"`enter: {{{kind}: …}}`", entry, "###")
     parts.append(_STEPS)
-    for kind, spec in model.KINDS.items():
+    for kind, spec in steps.KINDS.items():
         parts += _section("`if` with `then`" if kind == "then" else f"`{kind}`", spec, "###")
     parts += ["## project.yaml\n", *_nested("project.yaml", config.ProjectConfig)]
     parts += ["## team.yaml\n", *_nested("team.yaml", config.Team)]
@@ -48,9 +49,9 @@ def reference() -> str:
 
 
 def _later() -> list[str]:
-    keys = model.PlaybookSpec.LATER
-    for kind, spec in model.KINDS.items():
-        keys |= {f"{key} on a {kind}" if key in model.EmailSpec.LATER ^ spec.LATER else key for key in spec.LATER}
+    keys = PlaybookSpec.LATER
+    for kind, spec in steps.KINDS.items():
+        keys |= {f"{key} on a {kind}" if key in steps.EmailSpec.LATER ^ spec.LATER else key for key in spec.LATER}
     return sorted(keys | config.ProjectConfig.LATER)
 
 

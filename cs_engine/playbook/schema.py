@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
-from cs_engine.playbook.model import KINDS, PlaybookSpec
+from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.steps import KINDS
 from cs_engine.usage.model import HealthSpec, JourneySpec
 
 _FILES: Mapping[str, tuple[Any, str]] = {

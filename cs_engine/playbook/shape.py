@@ -13,7 +13,9 @@ from pydantic_core import ErrorDetails
 from cs_engine.language.problems import Edit, Problems, did_you_mean, only_candidate
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.model import ENTRIES, KINDS, Keyed, tag
+from cs_engine.playbook.entries import ENTRIES
+from cs_engine.playbook.steps import KINDS
+from cs_engine.playbook.words import Keyed, tag
 
 M = TypeVar("M")
 Path = tuple[str | int, ...]

@@ -9,7 +9,7 @@ from cs_engine.language.expression import Type
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.checks import raw_steps
-from cs_engine.playbook.model import FIXED
+from cs_engine.playbook.words import FIXED
 from cs_engine.usage.attributes import Attributes
 
 _TYPES: Mapping[type, Type] = {bool: Type.BOOLEAN, int: Type.NUMBER, float: Type.NUMBER, str: Type.TEXT}

@@ -13,7 +13,7 @@ from cs_engine.journey.policy import Rules
 from cs_engine.language import durations
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, Guards, ProjectConfig
-from cs_engine.playbook.model import share_of
+from cs_engine.playbook.words import share_of
 
 
 def rules_of(config: ProjectConfig, library: Library) -> Rules:

@@ -12,9 +12,9 @@ from jsonschema import Draft7Validator
 
 from cs_engine.language import yaml
 from cs_engine.language.problems import Problems
-from cs_engine.playbook.model import KINDS
 from cs_engine.playbook.schema import schemas, write_schemas
 from cs_engine.playbook.shape import keys_of
+from cs_engine.playbook.steps import KINDS
 from tests.unit.playbook.folder import FILES
 
 ROOT = Path(__file__).parents[3]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.model import KINDS, PlaybookSpec
+from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.playbook.steps import KINDS
 from tests.unit.playbook.folder import Folder
 
 SOUND = """\
