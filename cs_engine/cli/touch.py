@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 @click.option("--at", type=Moment(), help="When it was; default: now.")
 @click.option("--answered", type=click.Choice(["yes", "no"]), help="Whether they talked to you; default: a meeting yes, a call or mail no.")
 def command(account: str, contacts: Sequence[str], kind: str, by: str, at: datetime | None, answered: str | None) -> None:
-    """Log a call, mail or meeting of your own with ACCOUNT: it counts in `emails_30d` and `unanswered_streak` as ours do."""
+    """Log a call, mail or meeting of your own with ACCOUNT: it counts in `emails_30d`, `unanswered_streak` and under caps as ours do."""
     from cs_engine.instants import to_micros
     from cs_engine.journey.identity import touch_id
-    from cs_engine.journey.touch import Reaction, Touch
+    from cs_engine.journey.touch import TALKED, Reaction, Touch, talked
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:
@@ -50,8 +50,8 @@ def command(account: str, contacts: Sequence[str], kind: str, by: str, at: datet
         micros = to_micros(when)
         people = list(dict.fromkeys(contacts)) or [""]
         touches = [Touch(touch_id(account, contact, kind, email, micros), account, contact, kind, email, micros) for contact in people]
-        talked = kind == "meeting" if answered is None else answered == "yes"
-        new = engine.store.log_touches(touches, [Reaction(account, contact, "talked", micros) for contact in people] if talked else [])
+        reacted = people if talked(kind, answered or "") else []
+        new = engine.store.log_touches(touches, [Reaction(account, contact, TALKED, micros) for contact in reacted])
     click.echo(f"Logged: {kind} with {account}." if new else "That was logged already.")
 
 

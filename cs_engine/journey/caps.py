@@ -1,7 +1,8 @@
 """Frequency caps: never more than so many messages in any window of that length, to the second. Pure.
 
 A message counts from the second in which it was claimed, for as long as it may have left: dispatching, accepted, or uncertain.
-Those of the transactional topic, and edits of an alert that stands, are neither held nor counted. Nothing is reserved: what was
+Those of the transactional topic, and edits of an alert that stands, are neither held nor counted. Touches that people logged count for
+their contact and account from when they were. Nothing is reserved: what was
 held asks again when the window frees, in the claim's order, so that the playbook's priority decides who goes first then too.
 """
 
@@ -51,13 +52,13 @@ class Cap(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A message that has left, or may have."""
+    """A message that has left, or may have; or a touch that somebody logged."""
 
     key: str
     """The contact, account or staff e-mail that it was asked by."""
     channel: str
     at: Micros
-    """The second in which it was claimed."""
+    """The second in which it was claimed, or was."""
 
 
 History = Callable[[Scope, Collection[str], Micros], Iterable[Sent]]

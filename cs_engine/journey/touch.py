@@ -10,6 +10,23 @@ Kind = Literal["call", "mail", "meeting"]
 KINDS: tuple[Kind, ...] = ("call", "mail", "meeting")
 """What people log. Our own mails are messages, and count from when they were accepted."""
 
+MAIL: Kind = "mail"
+
+
+def channel_of(kind: str) -> str:
+    """By which channel's caps a logged touch is counted: a mail as ours are, others by caps of all channels alone."""
+    return "email" if kind == MAIL else kind
+
+
+TALKED = "talked"
+"""The reaction that people log: they were talked to, and answered."""
+
+
+def talked(kind: str, answered: str = "") -> bool:
+    """Whether the contact reacted in a touch of that kind; `answered`: yes | no, or '' when nobody said."""
+    return kind == "meeting" if not answered else answered == "yes"
+
+
 REACTIONS = ("open", "click", "reply", "answer", "talked")
 """What a contact does about touches, product use aside, which the usage data tell. Opens and clicks: by a person, never by a machine."""
 

@@ -50,6 +50,20 @@ class EventsSource(Strict):
     learned_at: str | None = Field(None, description="When we learned of the event; nothing learned after `now` exists.")
 
 
+class TouchesSource(Strict):
+    """Where touches are read from that people log elsewhere: calls, mails and meetings of a CRM. They count as ours do."""
+
+    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
+    account: str = Field("account_id", description="The column with the account.")
+    contact: str | None = Field("contact_id", description="The column with the contact; blank: nobody in particular.")
+    kind: str = Field("kind", description="The column that says what it was: call, mail, meeting.")
+    by: str | None = Field("by", description="The column with who of us it was.")
+    at: str = Field("at", description="When it was, with its offset.")
+    answered: str | None = Field(
+        "answered", description="The column that says whether they talked to us, yes or no; blank: a meeting yes, a call or mail no."
+    )
+
+
 class Sources(Strict):
     accounts: AccountsSource = Field(description="The customers.")
     contacts: ContactsSource = Field(description="Their people.")
@@ -57,6 +71,7 @@ class Sources(Strict):
     more: dict[str, EventsSource] = Field(
         default_factory=dict, description="Further event sources, by the name that a metric's `from` uses."
     )
+    touches: TouchesSource | None = Field(None, description="Calls, mails and meetings of our people with customers.")
     most_bad_rows: str = Field("1%", description="A source with a larger share of bad rows stops the sync.")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
+from cs_engine.journey.touch import Reaction, Touch
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports.rows import (
@@ -175,6 +176,9 @@ class Usage(Protocol):
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         """All accounts and contacts as last synced."""
+
+    def touches(self) -> tuple[Sequence[Touch], Sequence[Reaction]]:
+        """What people logged elsewhere, as last synced, and what those touched did in it; nothing where no source of it is named."""
 
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
         """(hash in `known`, hash under the newest key) of each address last synced that an older key's hash is known of."""

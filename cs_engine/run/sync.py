@@ -9,7 +9,7 @@ from cs_engine.run.context import Engine
 
 
 def sync(engine: Engine, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
-    """Reads all sources anew, then puts accounts and contacts into our tables. Raises SyncStopped, taking nothing."""
+    """Reads all sources anew, then puts accounts, contacts and touches into our tables. Raises SyncStopped, taking nothing."""
     reports = engine.usage.sync(on_progress)
     _keep_people(engine, on_progress)
     return reports
@@ -31,6 +31,7 @@ def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> N
     if on_progress is not None:
         on_progress("Keeping accounts and contacts")
     usage_set = engine.usage.set_name()
+    engine.store.log_touches(*engine.usage.touches())
     # Before the people come with hashes under a new key: their suppressions are held under the old one.
     engine.store.suppress_alike(engine.usage.rehashed(engine.store.suppressed()))
     engine.store.put_people(*engine.usage.people(), usage_set)

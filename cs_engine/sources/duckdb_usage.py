@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 
 from cs_engine.errors import CsEngineError
+from cs_engine.journey.identity import touch_id
+from cs_engine.journey.touch import TALKED, Reaction, Touch, talked
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.company import is_zone
@@ -76,6 +78,18 @@ class DuckdbUsage:
                 for id, account, email, name, role, locale, timezone, at in contacts
             ],
         )
+
+    def touches(self) -> tuple[list[Touch], list[Reaction]]:
+        file = self._current().touches
+        if not file.exists():
+            return [], []
+        with syncing.working_database(":memory:", "UTC") as db:
+            rows = db.execute(f'SELECT account, contact, kind, "by", "at", answered FROM read_parquet({text(file)})').fetchall()
+        touches = [
+            Touch(touch_id(account, contact, kind, by, at), account, contact, kind, by, at) for account, contact, kind, by, at, _ in rows
+        ]
+        reactions = [Reaction(account, contact, TALKED, at) for account, contact, kind, _, at, answered in rows if talked(kind, answered)]
+        return touches, reactions
 
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
         if not known or not self._older_hashes(""):

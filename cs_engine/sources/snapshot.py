@@ -2,7 +2,8 @@
 
     .cs-engine/usage/current           the name of the current set
     .cs-engine/usage/<set>/            accounts.parquet, contacts.parquet, manifest.json,
-                                       events-<source>.parquet, years-<source>.parquet, firsts-<source>.parquet
+                                       events-<source>.parquet, years-<source>.parquet, firsts-<source>.parquet,
+                                       touches.parquet
 
 A set is written aside and becomes current by one atomic rename, so a sync that dies leaves the old one in force.
 """
@@ -52,6 +53,11 @@ class UsageSet:
 
     def firsts(self, source: str) -> Path:
         return self.folder / f"firsts-{source}.parquet"
+
+    @property
+    def touches(self) -> Path:
+        """There only where project.yaml names a source of them."""
+        return self.folder / "touches.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,17 @@ without an end is counted from smaller files beside them (`_condense`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from cs_engine.errors import SyncStopped
+from cs_engine.journey.touch import KINDS
 from cs_engine.language.expression import Type
 from cs_engine.language.problems import did_you_mean
-from cs_engine.playbook.config import AccountsSource, ContactsSource, EventsSource, ProjectConfig
+from cs_engine.playbook.config import AccountsSource, ContactsSource, EventsSource, ProjectConfig, TouchesSource
 from cs_engine.ports import SourceReport
 from cs_engine.sources import columns as cols
 from cs_engine.sources.files import find, find_paths
@@ -32,7 +33,7 @@ MEMORY_LIMIT = "640MB"
 """DuckDB's own share in a sync; what does not fit is spilled beside the set."""
 _MOST_EXAMPLES = 10
 
-AnySource = AccountsSource | ContactsSource | EventsSource
+AnySource = AccountsSource | ContactsSource | EventsSource | TouchesSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ _CONTACTS = _Room(frozenset({"id", "account", "email"}), frozenset({"created_at"
 _EVENTS = _Room(
     frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"})
 )
+_TOUCHES = _Room(frozenset({"account", "kind", "at"}), frozenset({"at"}), frozenset({"account", "kind", "at"}))
+_OURS = ("accounts", "contacts", "usage", "touches")
+"""Keys of `sources` that are a source; the others are below `more`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def signature_of(project: Path, config: ProjectConfig) -> str:
     """Names, sizes and times of all source files, as one text. Raises SyncStopped when one is missing."""
     sources = config.sources
     patterns = [sources.accounts.file, sources.contacts.file, sources.usage.file, *(source.file for source in sources.more.values())]
+    patterns += [sources.touches.file] if sources.touches is not None else []
     seen = []
     for pattern in patterns:
         for found in find_paths(project, pattern):
@@ -134,7 +139,8 @@ class _Reading:
         blanks = cols.blanks(self.db, "account", "accounts", accounts.columns)
         blanks |= cols.blanks(self.db, "contact", "contacts", contacts.columns)
         attributes = Attributes(accounts.columns, contacts.columns, {name: checked.columns for name, checked in read.items()}, blanks)
-        return attributes, [accounts.report, contacts.report, *(checked.report for checked in read.values())]
+        touches = [self._touches(sources.touches)] if sources.touches is not None else []
+        return attributes, [accounts.report, contacts.report, *(checked.report for checked in read.values()), *touches]
 
     def _checked(self, name: str, source: AnySource, room: _Room) -> Checked:
         """Stages and checks one source; a second time, record by record, when rows are bad and their lines are not known."""
@@ -163,6 +169,10 @@ class _Reading:
                 f'CASE WHEN row_number() OVER (PARTITION BY {taken["id"].sql} ORDER BY raw."#file", raw."#line") > 1 '
                 f"THEN '{_word(mapped['id'])} stood in an earlier row already' END"
             )
+        if isinstance(source, TouchesSource):
+            faults.append(_none_of(taken["kind"].sql, mapped["kind"], KINDS))
+            if "answered" in mapped:
+                faults.append(_none_of(taken["answered"].sql, mapped["answered"], _YES | _NO))
         shown = listed(f"{column.sql} AS {quoted(key)}" for key, column in taken.items())
         numbers = ', a."#account"' if joined else ""
         table = f"checked_{name}"
@@ -209,7 +219,7 @@ class _Reading:
         self._write(f'SELECT * FROM {quoted(name)} ORDER BY "#no"', f"{name}.parquet")
 
     def _events(self, name: str, source: EventsSource) -> Checked:
-        checked = self._checked(f"events_{name}" if name in ("accounts", "contacts") else name, source, _EVENTS)
+        checked = self._checked(f"events_{name}" if name in ("accounts", "contacts", "touches") else name, source, _EVENTS)
         has_contact = "contact" in checked.columns
         if has_contact:
             self._number_strangers(checked.table)
@@ -251,6 +261,17 @@ class _Reading:
             f"firsts-{name}.parquet",
         )
 
+    def _touches(self, source: TouchesSource) -> SourceReport:
+        checked = self._checked("touches", source, _TOUCHES)
+        answered = f"CASE WHEN lower(answered) IN ({listed(map(text, sorted(_YES)))}) THEN 'yes' WHEN answered <> '' THEN 'no' ELSE '' END"
+        self._write(
+            f"SELECT DISTINCT account, coalesce(contact, '') AS contact, lower(kind) AS kind, coalesce(\"by\", '') AS \"by\", "
+            f'epoch_us("at") AS "at", {answered} AS answered FROM {quoted(checked.table)} WHERE "#fault" IS NULL ORDER BY "at", 1, 2, 3, 4',
+            "touches.parquet",
+        )
+        self.db.execute(f"DROP TABLE {quoted(checked.table)}")
+        return checked.report
+
     def _number_strangers(self, table: str) -> None:
         """People who act but are not among the contacts count as people; their numbers follow those of the contacts."""
         self.db.execute(
@@ -285,7 +306,7 @@ def mapping(name: str, staged: Staged, source: AnySource, room: _Room) -> dict[s
         if column in staged.columns:
             found[key] = column
         elif key in room.required or key in source.model_fields_set:
-            where = f"sources.{name}" if name in ("accounts", "contacts", "usage") else f"sources.more.{name}"
+            where = f"sources.{name}" if name in _OURS else f"sources.more.{name}"
             hint = did_you_mean(column, staged.columns) or f"it has {listed(staged.columns)}"
             raise SyncStopped(
                 f'{staged.files[0].label}: there is no column "{column}"; {hint}',
@@ -308,6 +329,8 @@ def typed(
     for key in sorted(_standard(room) - taken.keys()):
         blank = "TIMESTAMPTZ" if key in room.times else "VARCHAR"
         taken[key] = cols.Column(f"CAST(NULL AS {blank})", Type.INSTANT if key in room.times else Type.TEXT)
+    if room is _TOUCHES:  # nothing reads what else there is
+        return taken
     used = {column.lower() for column in mapped.values()} | {key.lower() for key in taken}
     further = {column: kind for column, kind in staged.columns.items() if column.lower() not in used}
     return taken | cols.infer(db, staged.table, further, where)
@@ -319,7 +342,7 @@ def _standard(room: _Room) -> set[str]:
         return {"name", "csm", "locale", "timezone"}
     if room is _CONTACTS:
         return {"name", "role", "locale", "timezone", "created_at"}
-    return set()
+    return {"contact", "by", "answered"} if room is _TOUCHES else set()
 
 
 def _fault(column: str, kinds: Mapping[str, str], key: str, room: _Room) -> str:
@@ -333,6 +356,15 @@ def _fault(column: str, kinds: Mapping[str, str], key: str, room: _Room) -> str:
     if key in room.times:
         parts.append(cols.instant_fault(column, kind))
     return f"coalesce({listed(parts)})" if len(parts) > 1 else parts[0]
+
+
+_YES, _NO = frozenset({"yes", "y", "true", "1"}), frozenset({"no", "n", "false", "0"})
+
+
+def _none_of(sql: str, column: str, words: Collection[str]) -> str:
+    """SQL of the fault of a value that is none of those words; blank is nothing wrong."""
+    said = " or ".join(sorted(words)) if len(words) <= len(KINDS) else "yes or no"
+    return f"CASE WHEN lower({sql}) NOT IN ({listed(map(text, sorted(words)))}) THEN '{_word(column)} is not {said}' END"
 
 
 def _word(column: str) -> str:
@@ -381,5 +413,8 @@ def describe(project: Path, config: ProjectConfig, sample: int = 20_000) -> Attr
             staged = stage(db, f"raw_{i}", find(project, source.file), most=sample)
             taken = typed(db, staged, mapping(name, staged, source, room), room, '"#fault" IS NULL')
             seen[f"{i}"] = {key: column.type for key, column in taken.items()}
+        if sources.touches is not None:
+            staged = stage(db, "raw_touches", find(project, sources.touches.file), most=sample)
+            mapping("touches", staged, sources.touches, _TOUCHES)
         events = {plan[i][0]: seen[f"{i}"] for i in range(2, len(plan))}
         return Attributes(seen["0"], seen["1"], events)

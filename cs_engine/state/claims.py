@@ -8,6 +8,7 @@ from typing import Any
 from cs_engine.instants import Micros
 from cs_engine.journey.caps import EVERYBODY, EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, second
 from cs_engine.journey.message import State, skipped
+from cs_engine.journey.touch import channel_of
 from cs_engine.ports import Candidate, Claim, Verdict
 from cs_engine.state import messages
 from cs_engine.state.database import Tx
@@ -61,7 +62,7 @@ def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, h
     batch = rows[:limit]
     left = [(c, skipped(c.id, c.state, row[_LEFT])) for row in batch if row[_LEFT] is not None and (c := _candidate(row))]
     here = [_candidate(row) for row in batch if row[_LEFT] is None]
-    judged = list(zip(here, verdict(here, _history(tx)), strict=True)) if here else []
+    judged = list(zip(here, verdict(here, _history(tx, delivery_now)), strict=True)) if here else []
     moved = left + [(candidate, move) for candidate, move in judged if move is not None]
     dispatching = [candidate for candidate, move in judged if move is None]
     messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
@@ -122,8 +123,8 @@ _WHOSE = {
 }
 
 
-def _history(tx: Tx) -> History:
-    """What was sent, as this transaction sees it."""
+def _history(tx: Tx, until: Micros) -> History:
+    """What was sent, as this transaction sees it, and the touches that people logged by then."""
     locked = tx.embedded  # SQLite has one writer at a time
 
     def sent(scope: Scope, keys: Collection[str], since: Micros) -> list[Sent]:
@@ -146,9 +147,23 @@ def _history(tx: Tx) -> History:
             since=since,
             keys=tx.ids(keys),
         )
-        return [Sent(*row) for row in rows]
+        return [*(Sent(*row) for row in rows), *_logged(tx, scope, keys, since, until)]
 
     return sent
+
+
+def _logged(tx: Tx, scope: Scope, keys: Collection[str], since: Micros, until: Micros) -> list[Sent]:
+    """Touches of people with those contacts or accounts. One with several contacts at once is one of the account."""
+    if scope is Scope.STAFF:
+        return []
+    column = "contact_id" if scope is Scope.CONTACT else "account_id"
+    rows = tx.rows(
+        f"SELECT DISTINCT {column}, kind, at, by FROM touches WHERE {tx.among(column, 'keys')} AND at > :since AND at <= :until",
+        keys=tx.ids(keys),
+        since=since,
+        until=until,
+    )
+    return [Sent(key, channel_of(kind), second(at)) for key, kind, at, _by in rows]
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:

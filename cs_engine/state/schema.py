@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest migration."""
 
 metadata = MetaData()
@@ -356,6 +356,9 @@ milestone_definitions = Table("milestone_definitions", metadata, _key("milestone
 
 touches = Table("touches", metadata, _key(), _text("account_id"), _text("contact_id"), _text("kind"), _text("by"), _at("at"))
 Index("touches_at", touches.c.at)
+# What the caps count.
+Index("touches_of_contact", touches.c.contact_id, touches.c.at)
+Index("touches_of_account", touches.c.account_id, touches.c.at)
 
 reactions = Table(
     "reactions",

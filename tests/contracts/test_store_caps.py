@@ -15,6 +15,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import Cap, History, Scope, second
 from cs_engine.journey.hours import Window
 from cs_engine.journey.policy import Rules, judge
+from cs_engine.journey.touch import Touch
 from cs_engine.ports import Candidate, Change, Claim
 from cs_engine.run.deliver import request_of
 from cs_engine.state import SqlStore
@@ -67,6 +68,30 @@ def test_transactional_mail_and_edits_do_not_count(store: SqlStore) -> None:
     assert len(claim(store, NOW, caps=caps).dispatching) == 2
     store.commit(Change((), (), [mail("msg_1", planned_at=NOW + 1), alert("msg_2", planned_at=NOW + 1)]), NOW)
     assert [c.id for c in claim(store, NOW + 1, caps=caps).dispatching] == ["msg_1", "msg_2"]
+
+
+def test_touches_that_people_logged_count_for_their_contact_and_their_account(store: SqlStore) -> None:
+    """A call takes the room of a mail, a mail of a colleague under caps of mail too; what has yet to be, or is of others, takes none."""
+    by_contact, by_account = Cap(Scope.CONTACT, 1, DAY, "contact"), Cap(Scope.ACCOUNT, 2, DAY, "account")
+    by_mail = Cap(Scope.CONTACT, 1, DAY, "mail", "email")
+    store.commit(Change([passage()], (), [mail("msg_1")]), NOW)
+
+    def waits(*touches: tuple[str, str, Micros], caps: Sequence[Cap]) -> list[tuple[str, Micros | None]]:
+        with store.database.write() as tx:
+            tx.run("DELETE FROM touches")
+            tx.run("UPDATE messages SET state = 'planned', until = NULL, lease_until = NULL, sent_at = NULL")
+        alex = "alex@vendor.example"
+        store.log_touches([Touch(f"tch_{n}", "acc_1", who, kind, alex, at) for n, (who, kind, at) in enumerate(touches)])
+        return [(move.reason, move.until) for move in claim(store, NOW, caps=caps).moved]
+
+    call = ("con_1", "call", NOW - HOUR + 1)
+    assert waits(call, caps=[by_contact, by_account, by_mail]) == [("contact", NOW - HOUR + DAY)]
+    assert waits(call, caps=[by_mail, by_account]) == []
+    assert waits(("con_1", "mail", NOW - HOUR), caps=[by_mail]) == [("mail", NOW - HOUR + DAY)]
+    assert waits(("con_2", "call", NOW - HOUR), ("con_1", "call", NOW + 1), ("con_1", "call", NOW - DAY), caps=[by_contact]) == []
+    together = [(who, "meeting", NOW - HOUR) for who in ("con_1", "con_2", "con_3")]
+    assert waits(*together, caps=[by_account]) == [], "one meeting with three people is one touch of the account"
+    assert waits(*together, ("", "call", NOW - 2 * HOUR), caps=[by_account]) == [("account", NOW - 2 * HOUR + DAY)]
 
 
 messages = st.builds(

@@ -248,3 +248,41 @@ def test_a_sync_that_is_killed_leaves_the_old_set(tmp_path: Path, seconds: float
     assert project.values(NOW, "changes") == {"a0": 2, "a1": 2, "a2": 2}
     project.usage.sync()
     assert len(list(Shelf.of(tmp_path).folder.glob("set-*"))) <= 2, "what the dead one left is cleared away"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("a99,c1,call,alex,2026-03-30T10:00:00Z,", "account_id is not among the accounts"),
+        (",c1,call,alex,2026-03-30T10:00:00Z,", "no account_id"),
+        ("a1,c1,demo,alex,2026-03-30T10:00:00Z,", "kind is not call or mail or meeting"),
+        ("a1,c1,,alex,2026-03-30T10:00:00Z,", "no kind"),
+        ("a1,c1,call,alex,2026-03-30T10:00:00,", "at has no zone"),
+        ("a1,c1,call,alex,,", "no at"),
+        ("a1,c1,call,alex,2026-03-30T10:00:00Z,perhaps", "answered is not yes or no"),
+    ],
+)
+def test_a_bad_touch_is_named_by_line_and_the_others_are_taken_once(tmp_path: Path, line: str, reason: str) -> None:
+    """Whom it was with and who of us it was may be blank, and kinds be written large."""
+    (tmp_path / "touches.csv").write_text(
+        "account_id,contact_id,kind,by,at,answered\na1,c1,Call,alex,2026-03-29T10:00:00+09:00,\na1,,meeting,,2026-03-29T10:00:00Z,no\n"
+        f"a1,c1,call,alex,2026-03-29T01:00:00Z,\n{line}\na2,c2,mail,alex,2026-03-29T10:00:00Z,Yes\n",
+        encoding="utf-8",
+    )
+    config = changed(write(tmp_path, WORLD), most_bad_rows="30%", touches={"file": "touches.csv"})
+    project = open_project(tmp_path, config, metrics={})
+    (report,) = [report for report in project.usage.sync() if report.source == "touches"]
+    assert (report.read, report.kept, report.bad, report.examples) == (5, 4, 1, (f"touches.csv:5 {reason}",))
+    touches, reactions = project.usage.touches()
+    assert sorted(touch[1:5] for touch in touches) == [
+        ("a1", "", "meeting", ""), ("a1", "c1", "call", "alex"), ("a2", "c2", "mail", "alex"),
+    ]  # fmt: skip
+    assert [reaction[:3] for reaction in reactions] == [("a2", "c2", "talked")]
+
+
+def test_a_source_of_touches_without_its_columns_is_named(tmp_path: Path) -> None:
+    (tmp_path / "touches.csv").write_text("account_id,sort,at\n", encoding="utf-8")
+    config = changed(write(tmp_path, WORLD), touches={"file": "touches.csv"})
+    for read in (sync, describe):
+        with pytest.raises(SyncStopped, match=r'no column "kind"(.|\n)*`kind:` under sources\.touches'):
+            read(tmp_path, config)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cs_engine.instants import NO_TIME, to_micros
+from cs_engine.journey.touch import Reaction, Touch
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports import (
@@ -84,6 +85,9 @@ class MemoryUsage:
             for id, (account, role) in self._people.living().items()
         ]
         return accounts, contacts
+
+    def touches(self) -> tuple[list[Touch], list[Reaction]]:
+        return [], []
 
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:  # noqa: ARG002
         return []

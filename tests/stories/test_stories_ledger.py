@@ -9,6 +9,7 @@ import pytest
 from cs_engine.instants import to_micros
 from cs_engine.journey.identity import touch_id
 from cs_engine.journey.touch import Reaction, Touch
+from cs_engine.playbook.load import load_config
 from tests.stories.world import World, day
 
 DRIP = "\n".join(f"- {{id: m{n:02}, email: one}}\n- {{id: w{n:02}, wait: 1 days}}" for n in range(20))
@@ -168,3 +169,47 @@ def test_a_rule_or_template_that_is_wrong_is_said_where_it_stands(world: World) 
     found = {(p.code, p.place.file, p.mend) for p in world.loaded.problems}
     assert ("X211", "playbooks/project.yaml", 'did you mean "unanswered_streak"?') in found
     assert ("P203", "playbooks/project.yaml", 'did you mean "change"?') in found
+
+
+# --- touches count under caps, and come from a source too -----------------------------------------------------------------
+
+
+def logged(world: World, *lines: str) -> World:
+    """What the CRM exports."""
+    world.write("data/touches.csv", "account_id,contact_id,kind,by,at,answered\n" + "".join(f"{line}\n" for line in lines))
+    sources = {**load_config(world.root).sources.model_dump(by_alias=True, exclude_unset=True), "touches": {"file": "data/touches.csv"}}
+    return world.project(sources=sources)
+
+
+def test_a_call_of_yesterday_holds_todays_mail_under_a_cap(world: World) -> None:
+    """Rolling, to the second, and the reason says so; to another contact of the account it goes."""
+    world.project(caps=[{"per": "contact", "most": 1, "in": "3 days"}]).customer().contact("bob", role="operator")
+    world.playbook("news", "- {id: all, email: one, to: everyone}")
+    touched(world, day(-1))
+    assert world.tick(day(0)).sent == ["bob: One for Acme"]
+    assert world.messages("news") == ["all ann held (cap: contact 1 in 3 days)", "all bob accepted"]
+    assert world.held_until("news") == [day(2)]
+    assert world.tick(day(2)).sent == ["ann: One for Acme"]
+
+
+def test_touches_of_a_source_count_as_those_that_are_logged_here(world: World) -> None:
+    """Once, however often they are read, or logged here too."""
+    lines = ["acme,ann,Call,alex@vendor.example,2026-03-01T10:00:00Z,", "acme,,mail,alex@vendor.example,2026-03-01T11:00:00+09:00,no"]
+    logged(world.customer(), *lines, *lines)
+    touched(world, day(-1))
+    assert streak(world, day(0)) == 2
+    assert streak(world, day(0), "emails_30d") == 1
+    logged(world, *lines, "acme,ann,meeting,alex@vendor.example,2026-03-02T09:00:00Z,")
+    assert [(t.kind, t.by) for t in world.engine.store.touches_of("acme", 0)] == [
+        ("meeting", "alex@vendor.example"), ("talked", ""), ("call", "alex@vendor.example"), ("mail", "alex@vendor.example"),
+    ]  # fmt: skip
+    assert streak(world, day(0)) == 0, "who met us has answered"
+
+
+def test_touches_of_a_source_count_under_caps(world: World) -> None:
+    world.project(caps=[{"per": "account", "most": 1, "in": "2 days"}]).customer()
+    logged(world, "acme,,meeting,alex@vendor.example,2026-03-01T10:00:00Z,no", "acme,,meeting,alex@vendor.example,2026-03-09T10:00:00Z,")
+    world.playbook("news", "- {id: all, email: one}")
+    assert world.tick(day(0)).delivery == {"held": 1}
+    assert world.held_until("news") == [day(1)]
+    assert world.tick(day(1)).sent == ["ann: One for Acme"], "a meeting that has yet to be is no touch"
