@@ -13,6 +13,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
 from cs_engine.journey.orders import PAUSED
+from cs_engine.journey.preference import UNSUBSCRIBED
 from cs_engine.journey.step_orders import POSTPONED
 from cs_engine.journey.touch import LOST
 
@@ -65,6 +66,8 @@ class Request:
     """From when on it is not sent any more."""
     lost: bool = False
     """Whether it goes to a contact that our persistence has lost."""
+    refused: bool = False
+    """Whether its recipient has refused its topic, or all."""
     not_before: Micros | None = None
     """Until when somebody postponed it."""
     date: Micros | None = None
@@ -114,13 +117,8 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
         # A date that cannot be told is asked for again: it is no time to wait for.
         until = request.date if request.date != NEVER else to_micros(at + timedelta(days=1))
         return message.held(request.id, request.state, DATE, until)
-    if _to_customer(request):
-        if not request.address:
-            return message.skipped(request.id, request.state, "no_address")
-        if request.suppressed:
-            return message.skipped(request.id, request.state, "suppressed")
-        if request.lost and request.topic != EXEMPT_TOPIC:
-            return message.skipped(request.id, request.state, LOST)
+    if _to_customer(request) and (reason := _barred(request)):
+        return message.skipped(request.id, request.state, reason)
     if request.paused:
         return message.held(request.id, request.state, PAUSED, to_micros(at + timedelta(days=1)))
     if _to_customer(request) and request.hold:
@@ -130,6 +128,19 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
     if _to_customer(request) and not rules.written(request.channel, request.template, rules.locale_of(request.locale)):
         return message.held(request.id, request.state, "no_translation", to_micros(at + timedelta(days=1)))
     return None
+
+
+def _barred(request: Request) -> str:
+    """Why the customer may not be mailed at all; '' when they may."""
+    if not request.address:
+        return "no_address"
+    if request.suppressed:
+        return "suppressed"
+    if request.topic == EXEMPT_TOPIC:
+        return ""
+    if request.refused:
+        return UNSUBSCRIBED
+    return LOST if request.lost else ""
 
 
 def _wait(request: Request, ledger: Ledger, window: _Openings) -> message.Move | None:

@@ -231,6 +231,10 @@ class Candidate(NamedTuple):
     contact_known: bool
     """False when the recipient is a contact that no longer exists. True for staff and channels."""
     suppressed: bool
+    refused: bool
+    """Whether the recipient, a contact, has refused its topic, or all."""
+    email_hash: str
+    """Of the recipient when it is a contact with an address; '' else."""
     timezone: str
     """The contact's, else the account's, else ''."""
     locale: str

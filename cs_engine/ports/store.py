@@ -12,6 +12,7 @@ from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
+from cs_engine.journey.preference import Preference
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports.facts import Touched
 from cs_engine.ports.rows import (
@@ -84,7 +85,26 @@ class People(Protocol):
         """The contacts whose address is suppressed: it bounced, complained, or was asked to be left in peace."""
 
     def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """(suppressed hash, another hash of the same address): suppresses the other too, for the same reason and since then."""
+        """(a hash, another hash of the same address): the other is suppressed too, for the same reason and since then, and wants and
+        refuses the same.
+        """
+
+    def set_preference(self, email_hash: str, topic: str, wanted: bool, source: str, at: Micros) -> bool:
+        """Somebody wants or refuses a topic ('': all) since then. True when that is new: what is older than what is known, and what
+        is known, changes nothing. No mail of it is claimed after this has returned.
+        """
+
+    def set_preferences(self, given: Sequence[Preference]) -> int:
+        """The same of several at once, all or nothing; how many were new."""
+
+    def preferences(self, hashes: Collection[str]) -> list[Preference]:
+        """What these people want and refuse, by topic."""
+
+    def consents(self, hashes: Collection[str]) -> list[Preference]:
+        """All that they ever said of it, oldest first: the record."""
+
+    def preferring(self) -> set[str]:
+        """The hashes of all who ever said something."""
 
 
 class Playbooks(Protocol):

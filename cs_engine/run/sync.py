@@ -32,6 +32,6 @@ def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> N
         on_progress("Keeping accounts and contacts")
     usage_set = engine.usage.set_name()
     engine.store.log_touches(*engine.usage.touches())
-    # Before the people come with hashes under a new key: their suppressions are held under the old one.
-    engine.store.suppress_alike(engine.usage.rehashed(engine.store.suppressed()))
+    # Before the people come with hashes under a new key: what they said is held under the old one.
+    engine.store.suppress_alike(engine.usage.rehashed(engine.store.suppressed() | engine.store.preferring()))
     engine.store.put_people(*engine.usage.people(), usage_set)

@@ -11,6 +11,8 @@
     milestones             what accounts have reached, latched
     milestone_definitions  milestones that have been evaluated before
     suppressions           keyed hashes of addresses that must never be mailed again
+    preferences            what people want to get by mail, by the same hashes; one row a topic
+    consents               all that they ever said of it, append-only
     standing_orders        what people, or the engine itself, have said of playbooks: that one is paused, and why
     failures               how often each playbook failed in which tick
     tallies                how much of what playbooks did in their latest runs, for the guards

@@ -10,7 +10,7 @@ from cs_engine.journey.caps import EVERYBODY, EXEMPT_KIND, EXEMPT_TOPIC, History
 from cs_engine.journey.message import State, skipped
 from cs_engine.journey.touch import channel_of
 from cs_engine.ports import Candidate, Claim, Verdict
-from cs_engine.state import messages
+from cs_engine.state import messages, preferences
 from cs_engine.state.database import Tx
 from cs_engine.state.holder import is_dead
 
@@ -26,6 +26,8 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(c.email, ''),
        c.id IS NOT NULL OR m.recipient_kind <> 'contact',
        s.email_hash IS NOT NULL,
+       c.email_hash <> '' AND {preferences.REFUSED.format(hash="c.email_hash", topic="m.topic")},
+       coalesce(c.email_hash, ''),
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
        coalesce(nullif(c.locale, ''), a.locale, ''),
        coalesce(t.provider_ref, ''),
@@ -41,12 +43,13 @@ LEFT JOIN suppressions s ON s.email_hash = c.email_hash AND c.email_hash <> ''
 LEFT JOIN ctas t ON t.id = m.cta_id
 WHERE m.settled_at IS NULL AND """
 _LEFT = len(Candidate._fields)
-_STATE, _FLAGS = Candidate._fields.index("state"), (Candidate._fields.index("contact_known"), Candidate._fields.index("suppressed"))
+_STATE, _FLAGS = Candidate._fields.index("state"), [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "refused")]
 
 
 def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
     """One batch. What has left its step is skipped before the verdict is asked; so is an alert that is closed by now, and word of
     the closing of one that nobody saw."""
+    preferences.after_refusals(tx)
     of_channel = {"channel": channel} if channel else {}
     rows = tx.rows(
         _CANDIDATE

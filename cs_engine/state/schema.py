@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration."""
 
 metadata = MetaData()
@@ -409,6 +409,24 @@ journal = Table(
 Index("journal_of_account", journal.c.playbook, journal.c.account_id, journal.c.line)
 
 suppressions = Table("suppressions", metadata, _key("email_hash"), _text("reason"), _at("suppressed_at"))
+
+preferences = Table(
+    "preferences",
+    metadata,
+    *map(_text, ("email_hash", "topic", "state", "source")),
+    _at("at"),
+    PrimaryKeyConstraint("email_hash", "topic"),
+    CheckConstraint(_one_of("wanted", "refused"), "preferences_state_known"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("line", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    *map(_text, ("email_hash", "topic", "state", "source")),
+    _at("at"),
+)
+Index("consents_of", consents.c.email_hash)
 
 ticks = Table(
     "ticks",

@@ -15,6 +15,7 @@ from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
+from cs_engine.journey.preference import Preference
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports import (
     AccountRow,
@@ -57,6 +58,7 @@ from cs_engine.state import (
     passed_over,
     people,
     plans,
+    preferences,
     requests,
     spells,
     step_orders,
@@ -490,6 +492,7 @@ class SqlStore:
 
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         with self.database.write() as tx:
+            preferences.before_claims(tx)
             return suppressions.add(tx, email_hash, reason, at)
 
     def suppressed(self) -> set[str]:
@@ -502,7 +505,30 @@ class SqlStore:
 
     def suppress_alike(self, pairs: Iterable[tuple[str, str]]) -> None:
         with self.database.write() as tx:
-            suppressions.add_alike(tx, pairs)
+            known = list(pairs)
+            suppressions.add_alike(tx, known)
+            preferences.add_alike(tx, known)
+
+    # --- what people want
+
+    def set_preference(self, email_hash: str, topic: str, wanted: bool, source: str, at: Micros) -> bool:
+        return self.set_preferences([Preference(email_hash, topic, wanted, source, at)]) == 1
+
+    def set_preferences(self, given: Sequence[Preference]) -> int:
+        with self.database.write() as tx:
+            return preferences.put(tx, given)
+
+    def preferences(self, hashes: Collection[str]) -> list[Preference]:
+        with self.database.read() as tx:
+            return preferences.of(tx, hashes)
+
+    def consents(self, hashes: Collection[str]) -> list[Preference]:
+        with self.database.read() as tx:
+            return preferences.history(tx, hashes)
+
+    def preferring(self) -> set[str]:
+        with self.database.read() as tx:
+            return preferences.hashes(tx)
 
     # --- for people who ask why
 

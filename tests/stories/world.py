@@ -226,6 +226,12 @@ class World:
         assert self.engine.store.suppress(hashed, "asked", to_micros(MONDAY))
         return self
 
+    def prefer(self, contact: str, topic: str, wanted: bool, at: datetime) -> World:
+        """What a contact (by its usual address) says of a topic, or of all ('')."""
+        hashed = email_hasher(Settings(cs_engine_project=self.root))(f"{contact}@customer.example")[0]
+        self.engine.store.set_preference(hashed, topic, wanted, "page", to_micros(at))
+        return self
+
     # --- what happens
 
     def tick(self, at: datetime, *only: str, until: datetime | None = None) -> Ticked:

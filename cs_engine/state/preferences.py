@@ -1,0 +1,94 @@
+"""What people want to get, as keyed hashes of their addresses; and, line by line, what they ever said: the proof of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from cs_engine.instants import Micros
+from cs_engine.journey.preference import Preference, word_on
+from cs_engine.state.database import Tx
+
+_LOCK = 0x63735F7265667573
+"""PostgreSQL's advisory lock between refusals and claims: 'cs_refus'."""
+
+# A refusal of the topic, or of all, unless something newer wants it. Both look at no row where nothing was ever said.
+REFUSED = """EXISTS (
+  SELECT 1 FROM preferences n WHERE n.email_hash = {hash} AND n.topic IN ({topic}, '') AND n.state = 'refused'
+  AND NOT EXISTS (SELECT 1 FROM preferences y
+                  WHERE y.email_hash = n.email_hash AND y.topic IN ({topic}, '') AND y.state = 'wanted' AND y.at > n.at))"""
+"""SQL: whether the person of that hash has refused that topic. As `journey.preference.word_on`."""
+
+
+def before_claims(tx: Tx) -> None:
+    """Waits for claims that have begun, and keeps others waiting until this transaction ends: first of all in one that refuses mail.
+
+    What it commits is seen by every claim that commits later. SQLite has one writer at a time anyway.
+    """
+    if not tx.embedded:
+        tx.rows("SELECT pg_advisory_xact_lock(:lock)", lock=_LOCK)
+
+
+def after_refusals(tx: Tx) -> None:
+    """The claim's part of it: claims do not wait for each other."""
+    if not tx.embedded:
+        tx.rows("SELECT pg_advisory_xact_lock_shared(:lock)", lock=_LOCK)
+
+
+def put(tx: Tx, given: Iterable[Preference]) -> int:
+    """Keeps what is newer than what was said before, whatever the order in which it comes; how many say something new."""
+    before_claims(tx)
+    return sum(_put(tx, one) for one in given)
+
+
+def _put(tx: Tx, given: Preference) -> bool:
+    said = of(tx, [given.email_hash])
+    own = next((one for one in said if one.topic == given.topic), None)
+    if own is not None and (given.at, not given.wanted) <= (own.at, not own.wanted):
+        return False
+    tx.run(
+        "INSERT INTO preferences (email_hash, topic, state, source, at) VALUES (:hash, :topic, :state, :source, :at) "
+        "ON CONFLICT (email_hash, topic) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at",
+        **_bound(given),
+    )
+    counted = word_on(given.topic, said)
+    if counted is not None and counted.wanted == given.wanted and own is not None:
+        return False
+    tx.run(
+        "INSERT INTO consents (email_hash, topic, state, source, at) VALUES (:hash, :topic, :state, :source, :at)",
+        **_bound(given),
+    )
+    return True
+
+
+def of(tx: Tx, hashes: Collection[str]) -> list[Preference]:
+    """What these people want, by topic."""
+    return _read(tx, "preferences", hashes, "topic, email_hash")
+
+
+def history(tx: Tx, hashes: Collection[str]) -> list[Preference]:
+    """All that these people ever said anew, in the order in which we learned it."""
+    return _read(tx, "consents", hashes, "line")
+
+
+def hashes(tx: Tx) -> set[str]:
+    """Of all who ever said something."""
+    return {hashed for (hashed,) in tx.rows("SELECT DISTINCT email_hash FROM consents")}
+
+
+def add_alike(tx: Tx, pairs: Sequence[tuple[str, str]]) -> None:
+    """What is wanted, refused and recorded under the first hash of a pair is so under the second, too: of the same source, since then."""
+    for known, other in pairs:
+        put(tx, [one._replace(email_hash=other) for one in [*history(tx, [known]), *of(tx, [known])]])
+
+
+def _read(tx: Tx, table: str, hashes: Collection[str], order: str) -> list[Preference]:
+    rows = tx.rows(
+        f"SELECT email_hash, topic, state, source, at FROM {table} WHERE {tx.among('email_hash', 'hashes')} ORDER BY {order}",
+        hashes=tx.ids(hashes),
+    )
+    return [Preference(hashed, topic, state == "wanted", source, at) for hashed, topic, state, source, at in rows]
+
+
+def _bound(given: Preference) -> dict[str, str | Micros]:
+    state = "wanted" if given.wanted else "refused"
+    return {"hash": given.email_hash, "topic": given.topic, "state": state, "source": given.source, "at": given.at}
