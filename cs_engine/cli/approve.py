@@ -37,6 +37,7 @@ def command(id: str | None, show: bool, edit: Path | None, refusal: str | None) 
     What you were shown is what is sent. A run's ID is named by `run`, Slack and `why`; the next run of each playbook may then do as much
     as was wanted, and a tenth more, and a yes to data holds until they are well again.
     """
+    from cs_engine.content.written import as_file
     from cs_engine.wiring import assemble
 
     if sum(map(bool, (show, edit, refusal))) > 1 or (id is None and (show or edit or refusal)):
@@ -49,7 +50,7 @@ def command(id: str | None, show: bool, edit: Path | None, refusal: str | None) 
         else:
             approval = _waiting(assembled.engine.store, id)
             if show:
-                click.echo(f"Subject: {approval.subject}\n\n{approval.text}", nl=False)
+                click.echo(as_file(approval.subject, approval.text), nl=False)
             else:
                 _answer(assembled, approval, edit, refusal)
 
@@ -75,7 +76,8 @@ def _waiting(store: Store, id: str) -> Approval:
 def _answer(assembled: Assembled, approval: Approval, edit: Path | None, refusal: str | None) -> None:
     from getpass import getuser
 
-    from cs_engine.run.approving import answer, read_edited
+    from cs_engine.content.written import read_edited
+    from cs_engine.run.approving import answer
 
     engine, edited = assembled.engine, None if edit is None else read_edited(edit.read_text(encoding="utf-8"))
     done = answer(

@@ -107,13 +107,19 @@ def _passage(passage: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {_MARKS[step['state']]} {step['step']:<{width}}  {behind}"
         if step["order"]:
             yield f"    {'':<{width}}  {_ordered(step['order'])}"
+        if step["edit"]:
+            yield f"    {'':<{width}}  to go as edited: {_told(step['edit'])}"
         for name, condition in step["conditions"].items():
             yield from _condition(f"    {name:<{width}}  ", condition)
 
 
 def _ordered(order: Mapping[str, Any]) -> str:
     what = "to be skipped" if order["what"] == "skip" else f"not before {order['until']}"
-    return f"{what}: {order['reason']}" + (f" ({order['by']})" if order["by"] else "")
+    return f"{what}: {_told(order)}"
+
+
+def _told(order: Mapping[str, Any]) -> str:
+    return f"{order['reason']}" + (f" ({order['by']})" if order["by"] else "")
 
 
 def _message(m: Mapping[str, Any]) -> str:

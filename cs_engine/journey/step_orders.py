@@ -6,7 +6,7 @@ on, so that a tick that decided without it decides again; and it takes back what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from cs_engine.instants import Micros
@@ -59,15 +59,16 @@ def can_wait(step: AnyStep) -> bool:
     return isinstance(step, SendingStep | Wait | WaitUntil | WaitDate)
 
 
-def next_step(plan: Plan, standing: str, ended: bool) -> str | None:
-    """The next step with an effect for who stands there; None where that depends on what is not known yet. `ended`: the messages of
+def next_step(plan: Plan, standing: str, ended: bool, wanted: Callable[[AnyStep], bool] = has_effect) -> str | None:
+    """The next step that is `wanted` for who stands there; None where that depends on what is not known yet. `ended`: the messages of
     the step have been settled, so it is behind.
     """
     here = plan.step(standing)
     if here is not None and ended:
         here = None if here.next.to is None else plan.step(here.next.to)
-    while here is not None and not has_effect(here):
-        plain = isinstance(here, Wait | WaitDate) or (isinstance(here, WaitUntil) and here.otherwise is None and here.after != "stop")
+    while here is not None and not wanted(here):
+        plain = has_effect(here) or isinstance(here, Wait | WaitDate)
+        plain = plain or (isinstance(here, WaitUntil) and here.otherwise is None and here.after != "stop")
         if not plain or here.next.to is None:
             return None
         here = plan.step(here.next.to)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message
 from cs_engine.journey.caps import History
+from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.step_orders import StepOrder
 
@@ -179,6 +180,18 @@ class OrderedStep(NamedTuple):
     """An order, and the passage as it stood when the order was decided on: its guard."""
 
     order: StepOrder
+    playbook: str
+    account_id: str
+    subject_id: str
+    standing: str
+    """The step where it stands."""
+    since: Micros
+
+
+class EditedStep(NamedTuple):
+    """An edit, and the passage as it stood when the edit was decided on: its guard."""
+
+    edit: Edit
     playbook: str
     account_id: str
     subject_id: str

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.approval import Approval
+from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import Reception
@@ -24,6 +25,7 @@ from cs_engine.ports.rows import (
     Claim,
     ContactRow,
     Counts,
+    EditedStep,
     EnrolmentView,
     EnrolRequest,
     GivenAnswer,
@@ -208,6 +210,19 @@ class Passages(Protocol):
         """Those of all active passages."""
 
     def step_orders_of(self, account_id: str, playbook: str) -> list[StepOrder]: ...
+
+    def edit_step(self, given: EditedStep, now: Micros) -> bool:
+        """Keeps what somebody wrote in the place of the step's next mails; False when it stands already. Raises LostRace when the passage
+        has moved on, OnItsWay when a mail of the step has left and its fate is not known.
+        """
+
+    def take_back_edit(self, given: EditedStep, now: Micros) -> bool:
+        """The step's own mails go again; False when they would have."""
+
+    def edits(self, enrolments: Collection[str]) -> list[Edit]:
+        """Those for what these passages send where they stand."""
+
+    def edits_of(self, account_id: str, playbook: str) -> list[Edit]: ...
 
     def requests(self, playbook: str) -> dict[str, str]:
         """Subject -> by whom it was enrolled, of those that wait."""

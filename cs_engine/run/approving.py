@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from html import escape
 
 import numpy as np
 
-from cs_engine.content.mail import one_line
-from cs_engine.errors import WrongUse
+from cs_engine.content.written import as_html, require_kept
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import identity
 from cs_engine.journey.approval import ALARM, Answer, Approval, verdict
@@ -30,7 +27,6 @@ MOST_SHOWN = 2_400
 
 _LOOK_AGAIN = timedelta(days=1)
 """An answer wakes the mail; the day is for what hangs on the mail itself, such as a contact that is gone."""
-_LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
 def steps_to_read(tick: TickContext) -> set[tuple[str, str]]:
@@ -80,42 +76,15 @@ def answer(
     given = approval._replace(answer=Answer.APPROVED if yes else Answer.REFUSED, by=by, answered_at=to_micros(now), reason=reason)
     if edited is not None:
         subject, text = edited[0] or approval.subject, edited[1]
-        _require_lawful(project.config, approval.text, text)
+        require_kept(needed_by_law(project.config), approval.text, text)
         given = given._replace(subject=subject, text=text, html=as_html(text))
     said = (reason or by) + (" (edited)" if edited is not None else "")
     return store.answer_approval(given, _line(given, to_micros(now), "approved" if yes else "refused", said))
 
 
-def read_edited(text: str) -> tuple[str, str]:
-    """(subject, text) of a file that `--show` wrote and somebody edited; the subject is '' where it does not begin with one."""
-    first, _, rest = text.replace("\r\n", "\n").partition("\n")
-    if not first.startswith("Subject:"):
-        return "", text
-    return one_line(first.removeprefix("Subject:")), rest.lstrip("\n")
-
-
-def as_html(text: str) -> str:
-    """A text that somebody wrote, as a plain HTML mail: paragraphs, lines and links."""
-    paragraphs = [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
-    inner = "".join(f"<p>{_linked(part.strip())}</p>" for part in paragraphs)
-    style = "font-family:Helvetica,Arial,'Hiragino Sans','Noto Sans JP',sans-serif;font-size:14px;line-height:1.6;color:#1c2430"
-    return f'<!doctype html><html><head><meta charset="utf-8"></head><body style="{style}">{inner}</body></html>'
-
-
-def _linked(text: str) -> str:
-    out, at = [], 0
-    for found in _LINK.finditer(text):
-        url = found[0].rstrip(".,;:)。、")
-        out += [escape(text[at : found.start()]), f'<a href="{escape(url)}">{escape(url)}</a>']
-        at = found.start() + len(url)
-    return "".join([*out, escape(text[at:])]).replace("\n", "<br>")
-
-
-def _require_lawful(config: ProjectConfig, before: str, after: str) -> None:
-    needed = [*(config.company.postal_address or {}).values(), *((config.unsubscribe,) if config.unsubscribe else ())]
-    missing = next((part for part in needed if part in before and part not in after), None)
-    if missing is not None:
-        raise WrongUse(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail")
+def needed_by_law(config: ProjectConfig) -> list[str]:
+    """What a mail that has it must keep, whoever edits it: the postal address in any language, and the way out."""
+    return [*(config.company.postal_address or {}).values(), *((config.unsubscribe,) if config.unsubscribe else ())]
 
 
 def _rendered(tick: TickContext, letters: Letters, candidates: Sequence[Candidate]) -> list[Approval]:

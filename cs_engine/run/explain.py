@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
+from cs_engine.journey.edits import Edit
 from cs_engine.journey.mode import SHADOW_KEY, is_open
 from cs_engine.journey.step_orders import OfPassage, StepOrder, by_passage
 from cs_engine.language.expression import EVENT, Expression, Grain
@@ -27,6 +28,9 @@ from cs_engine.run.own import Own, kept_of
 from cs_engine.run.past import trace
 from cs_engine.usage.names import NO_EVENT
 
+_Edits = Mapping[tuple[str, str], Edit]
+"""(passage, step) -> what somebody wrote in its mail's place."""
+
 ENTERS = "matches: enters at the playbook's next tick"
 
 
@@ -40,6 +44,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
     past = last is not None and tick.at < last
     known = trace(store, account, plan.playbook, tick.at if past else None)
     orders = by_passage(order for order in store.step_orders_of(account, plan.playbook) if order.at <= tick.at)
+    edits = {(edit.enrolment_id, edit.step): edit for edit in store.edits_of(account, plan.playbook) if edit.at <= tick.at}
     return {
         "account": account,
         "playbook": plan.playbook,
@@ -52,7 +57,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
         "subjects": [
             _subject(tick, plan, account, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)
         ],
-        "passages": [_passage(tick, plan, passage, known.journal, orders.get(passage.id, {})) for passage in known.passages],
+        "passages": [_passage(tick, plan, passage, known.journal, orders.get(passage.id, {}), edits) for passage in known.passages],
         "messages": [
             {
                 "step": m.step, "kind": m.kind, "to": m.recipient, "state": m.state, "reason": m.reason,
@@ -201,7 +206,7 @@ def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str
 
 
 def _passage(
-    tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage
+    tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage, edits: _Edits
 ) -> dict[str, Any]:  # fmt: skip
     plan = tick.plans.get(passage.digest, live)
     following = _as_ordered(_next(tick, plan, passage), orders.get(passage.step)) if passage.state == "active" else _Next("", None)
@@ -210,13 +215,13 @@ def _passage(
         "key": passage.key.removeprefix(SHADOW_KEY), "shadow": passage.key.startswith(SHADOW_KEY), "state": passage.state,
         "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
         "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
-        "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal, orders),
+        "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal, orders, edits),
         "began_with": json.loads(_kept(tick, [passage]) or "{}"),
     }  # fmt: skip
 
 
 def _steps(
-    tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage
+    tick: TickContext, plan: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage, edits: _Edits
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Every step of the passage's version: left, here or ahead; of an active passage with what the conditions of those to come see now."""
     active = passage.state == "active"
@@ -234,6 +239,7 @@ def _steps(
             "reason": line.reason if line is not None else "", "left_at": _time(line.at) if line is not None else None,
             "conditions": {name: see(condition) for name, condition in judged.items()},
             "order": _order(orders.get(step.id)) if state in ("here", "ahead") else None,
+            "edit": _edit(edits.get((passage.id, step.id))) if state in ("here", "ahead") else None,
         })  # fmt: skip
     return found
 
@@ -244,6 +250,11 @@ def _order(order: StepOrder | None) -> dict[str, Any] | None:
         return None
     until = _time(order.until) if order.kind == "postpone" else None
     return {"what": order.kind, "until": until, "by": order.by, "reason": order.reason, "at": _time(order.at)}
+
+
+def _edit(edit: Edit | None) -> dict[str, Any] | None:
+    """What somebody of us wrote in the place of a step's mail; its text is for its recipients."""
+    return None if edit is None else {"subject": edit.subject, "by": edit.by, "reason": edit.reason, "at": _time(edit.at)}
 
 
 def _conditions(step: AnyStep) -> dict[str, Expression]:

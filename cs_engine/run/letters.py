@@ -16,13 +16,15 @@ from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
+from cs_engine.content.written import as_html
 from cs_engine.instants import from_micros
 from cs_engine.journey.approval import ALARM as APPROVAL
 from cs_engine.journey.approval import Approval
+from cs_engine.journey.edits import ANSWER, UNSUBSCRIBE, Edit, filled
 from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import EVENT, Grain, Type
-from cs_engine.playbook.config import Staff
+from cs_engine.playbook.config import ProjectConfig, Staff
 from cs_engine.playbook.plan import WEBHOOK, Cta, Email, Localised, Notice, Plan
 from cs_engine.ports import Candidate, Person
 from cs_engine.run.calls import Calls
@@ -58,6 +60,8 @@ class Letters:
         self.previewed: dict[str, str] = {}
         """What is kept of passages that are only looked at."""
         self._read: Mapping[str, Approval] = {}
+        self._edits: Mapping[tuple[str, str], Edit] = {}
+        """(passage, step) -> what somebody wrote in its mail's place."""
         self._asked: Counter[tuple[Grain, tuple[str, ...]]] = Counter()
         self._whole: dict[tuple[Grain, tuple[str, ...]], list[list[Any]]] = {}
         self._faults: dict[tuple[str, str, str, str, str], str] = {}
@@ -124,6 +128,8 @@ class Letters:
         self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])
         read_first = [c.id for c in candidates if c.kind == "email" and self._is_read_first(c)]
         self._read = self._tick.engine.store.approvals(read_first) if read_first else {}
+        mailed = {c.enrolment_id for c in candidates if c.channel == "email" and c.enrolment_id}
+        self._edits = {(e.enrolment_id, e.step): e for e in self._tick.engine.store.edits(mailed)} if mailed else {}
         if alarms := [c for c in candidates if c.kind == ALARM]:
             jobs += self._alarms(alarms)
         ordered = sorted((c for c in candidates if c.kind != ALARM), key=_group_key)
@@ -276,10 +282,17 @@ class Letters:
         named = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
         copied = [directory.staff.get(directory.here(who.email)) for who in named if who is not None]
         cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
+        pinned = self._pinned(candidate, context)
+        return replace(job, sender=person, reply_to=self._answers(person, locale), to=to, cc=cc, headers=headers, pinned=pinned)
+
+    def _pinned(self, candidate: Candidate, context: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        """What goes whatever template and facts say by now: as somebody read it, or wrote it."""
         if (read := self._read.get(candidate.id)) is not None:
-            # What was read is what goes, whatever template and facts say by now.
-            job = replace(job, pinned=(read.subject, read.text, read.html))
-        return replace(job, sender=person, reply_to=self._answers(person, locale), to=to, cc=cc, headers=headers)
+            return read.subject, read.text, read.html
+        if (edit := self._edits.get((candidate.enrolment_id, candidate.step))) is None:
+            return None
+        text = filled(edit.text, own_links(self._config, context))
+        return edit.subject, text, as_html(text)
 
     def _answers(self, sender: Person, locale: str) -> Person:
         """Who answers for the sender today."""
@@ -314,6 +327,13 @@ _OURS = frozenset(
     {NAME, "event", "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
 )
 """Names that are not columns of the subject's facts."""
+
+
+def own_links(config: ProjectConfig, context: Mapping[str, Any]) -> dict[str, str]:
+    """The links in a mail that are its recipient's alone, by the mark that stands for them in a text for several."""
+    questions, way_out = context.get(NAME), context.get("unsubscribe_url") or ""
+    links = {ANSWER: questions.page} if isinstance(questions, Questions) else {}
+    return links if way_out in ("", config.unsubscribe) else {**links, UNSUBSCRIBE: way_out}
 
 
 def _of_event(template: EmailTemplate | SlackTemplate) -> set[str]:

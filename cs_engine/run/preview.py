@@ -28,17 +28,25 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
         raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
     subject = _subject(tick, plan, account)
     who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
-    rows, kept = tick.rows_of(plan.subject, [subject]), _kept(tick, plan, subject, account)
+    return [_shown(tick, job) for job in jobs_of(tick, plan, step, who, _kept(tick, plan, subject, account), locale)]
+
+
+def jobs_of(tick: TickContext, plan: Plan, step: Sending, who: Standing, kept: str, locale: str | None = None) -> list[Job]:
+    """What the step would send for that passage now; `kept`: what it began with. Raises WrongUse when that is nothing."""
+    rows = tick.rows_of(plan.subject, [who.subject_id])
     own = Own(tick, plan, rows, [kept])
     messages = messages_for(tick, plan, step, [who], rows, [], chosen(own, step, np.zeros(1, np.int64)))
     if not messages and not isinstance(step, Webhook):
-        raise WrongUse(f"{step.id} has nobody to go to in {account}: no {step.to}", "see `to:` of the step, and project.yaml's people")
+        raise WrongUse(
+            f"{step.id} has nobody to go to in {who.account_id}: no {step.to}", "see `to:` of the step, and project.yaml's people"
+        )
     letters = Letters(tick)
     letters.previewed[who.id] = kept
     jobs, without = letters.jobs([_candidate(tick, m, locale) for m in messages])
     if without:
-        raise CsEngineError(f"{step.id} cannot be rendered for {account}: {', '.join(sorted(set(without.values())))}", "cs-engine check")
-    return [_shown(tick, job) for job in jobs]
+        why = ", ".join(sorted(set(without.values())))
+        raise CsEngineError(f"{step.id} cannot be rendered for {who.account_id}: {why}", "cs-engine check")
+    return jobs
 
 
 def _kept(tick: TickContext, plan: Plan, subject: str, account: str) -> str:

@@ -78,7 +78,7 @@ def open_steps(engine: Office, account: str, playbook: str, passage: str, kind: 
     if found is None:
         return Open([], None)
     standing = {(order.enrolment_id, order.step): order for order in engine.store.step_orders_of(account, playbook)}
-    plan, ended = _plan(engine, found), _has_ended(found, _under_way(engine, account, playbook), standing)
+    plan, ended = plan_of(engine, found), has_ended(found, under_way(engine, account, playbook), standing)
     skipped = {step for (whose, step), order in standing.items() if whose == passage and order.kind == "skip"}
     may = [step.id for step in plan.steps if kind == "skip" or (can_wait(step) and step.id not in skipped)]
     still = set(ahead(plan, found.step, ended))
@@ -118,13 +118,13 @@ def _decided(engine: Office, whose: _Whose, step: str | None, make: Callable[[st
     inside = [one for one in store.enrolments_of(account, playbook) if one.state == "active" and only in ("", one.id)]
     if not inside:
         raise WrongUse(f"{account} is not inside {playbook}: there is nothing to order", f"cs-engine why {account} {playbook}")
-    under_way = _under_way(engine, account, playbook)
+    sent = under_way(engine, account, playbook)
     standing = {(order.enrolment_id, order.step): order for order in store.step_orders_of(account, playbook)}
     given, refused = [], []
     for passage in inside:
         try:
-            plan = _plan(engine, passage)
-            order = make(passage.id, _meant(plan, passage, step, _has_ended(passage, under_way, standing)))
+            plan = plan_of(engine, passage)
+            order = make(passage.id, _meant(plan, passage, step, has_ended(passage, sent, standing)))
             _check(plan, order, standing.get((order.enrolment_id, order.step)))
         except WrongUse as wrong:
             refused.append(wrong)
@@ -135,7 +135,7 @@ def _decided(engine: Office, whose: _Whose, step: str | None, make: Callable[[st
     return given
 
 
-def _under_way(engine: Office, account: str, playbook: str) -> dict[tuple[str, str], bool]:
+def under_way(engine: Office, account: str, playbook: str) -> dict[tuple[str, str], bool]:
     """(passage, step) with messages -> whether one of them has not been settled."""
     found: dict[tuple[str, str], bool] = {}
     for message in engine.store.messages_of(account, playbook):
@@ -144,15 +144,15 @@ def _under_way(engine: Office, account: str, playbook: str) -> dict[tuple[str, s
     return found
 
 
-def _has_ended(
-    passage: EnrolmentView, under_way: Mapping[tuple[str, str], bool], standing: Mapping[tuple[str, str], StepOrder]
+def has_ended(
+    passage: EnrolmentView, sent: Mapping[tuple[str, str], bool], standing: Mapping[tuple[str, str], StepOrder]
 ) -> bool:  # fmt: skip
-    """Whether the messages of the step where it stands have been settled. A step that was skipped and has not been left yet is still the
-    next one: the same order again is the same.
+    """Whether the messages of the step where it stands have been settled; `sent`: as `under_way` says. A step that was skipped and has
+    not been left yet is still the next one: the same order again is the same.
     """
     key = (passage.id, passage.step)
     here = standing.get(key)
-    return under_way.get(key) is False and (here is None or here.kind != "skip")
+    return sent.get(key) is False and (here is None or here.kind != "skip")
 
 
 def _meant(plan: Plan, passage: EnrolmentView, step: str | None, ended: bool) -> str:
@@ -181,7 +181,7 @@ def _check(plan: Plan, order: StepOrder, before: StepOrder | None) -> None:
         raise WrongUse(f"{order.step} is skipped already: it cannot be postponed", "name a later step")
 
 
-def _plan(engine: Office, passage: EnrolmentView) -> Plan:
+def plan_of(engine: Office, passage: EnrolmentView) -> Plan:
     """The version that the passage is on."""
     for plan in engine.project.plans.values():
         if plan.digest == passage.digest:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest migration."""
 
 metadata = MetaData()
@@ -293,6 +293,17 @@ step_orders = Table(
     _at("at"),
     _text("by"),
     _text("reason"),
+    PrimaryKeyConstraint("enrolment_id", "step"),
+)
+
+edits = Table(
+    "edits",
+    metadata,
+    *map(_text, ("enrolment_id", "step")),
+    Column("round", Integer, nullable=False),
+    *map(_text, ("subject", "text")),
+    _at("at"),
+    *map(_text, ("by", "reason")),
     PrimaryKeyConstraint("enrolment_id", "step"),
 )
 

@@ -11,6 +11,7 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.approval import Approval
+from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import MODE, Reception
@@ -26,6 +27,7 @@ from cs_engine.ports import (
     Claim,
     ContactRow,
     Counts,
+    EditedStep,
     EnrolmentView,
     EnrolRequest,
     GivenAnswer,
@@ -48,6 +50,7 @@ from cs_engine.state import (
     claims,
     copying,
     doctor,
+    edits,
     enrolments,
     experiments,
     journal,
@@ -131,6 +134,7 @@ class SqlStore:
         with self.database.write() as tx:
             ticks.end(tx, now, holder, self._wall())
             plans.set_due(tx, next_due)
+            edits.drop_used(tx)
 
     def release_tick(self, holder: str) -> None:
         self._holds = None
@@ -260,6 +264,22 @@ class SqlStore:
     def step_orders_of(self, account_id: str, playbook: str) -> list[StepOrder]:
         with self.database.read() as tx:
             return step_orders.of_account(tx, account_id, playbook)
+
+    def edit_step(self, given: EditedStep, now: Micros) -> bool:
+        with self.database.write() as tx:
+            return edits.give(tx, given, now)
+
+    def take_back_edit(self, given: EditedStep, now: Micros) -> bool:
+        with self.database.write() as tx:
+            return edits.take_back(tx, given, now)
+
+    def edits(self, enrolments: Collection[str]) -> list[Edit]:
+        with self.database.read() as tx:
+            return edits.of_claimed(tx, enrolments)
+
+    def edits_of(self, account_id: str, playbook: str) -> list[Edit]:
+        with self.database.read() as tx:
+            return edits.of_account(tx, account_id, playbook)
 
     def requests(self, playbook: str) -> dict[str, str]:
         with self.database.read() as tx:

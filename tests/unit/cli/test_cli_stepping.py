@@ -43,3 +43,33 @@ def test_what_cannot_be_ordered_is_refused_with_a_mend(project: Path, call: Call
     done = call(*arguments)
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_mail_is_shown_edited_and_left_as_it_was(project: Path, call: Call) -> None:
+    shown = call("edit", "acc0", "welcome-all", "--show")
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith("Subject: ")
+    file = project / "mail.txt"
+    file.write_text(shown.out.replace("Subject: ", "Subject: Dear "), encoding="utf-8")
+    done = call("edit", "acc0", "welcome-all", "--file", str(file), *WHY, "--by-whom", "alex@vendor.example")
+    assert "as you wrote it" in done.out, done.err
+    assert "already: nothing was changed" in call("edit", "acc0", "welcome-all", "--file", str(file), *WHY).out
+    assert "to go as edited: spoke to them (alex@vendor.example)" in call("why", "acc0", "welcome-all").out
+    assert "as the template says." in call("edit", "acc0", "welcome-all", "--undo", *WHY).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "one of --show, --file and --undo"),
+        (("--show", "--undo"), "one of --show, --file and --undo"),
+        (("--undo",), "say why"),
+        (("--show", "--by-whom", "who@vendor.example"), "team.yaml has nobody"),
+        (("nothing", "--show"), "has no step"),
+        (("--show", "--for", "nobody"), "not inside"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused_with_a_mend(project: Path, call: Call, arguments: tuple[str, ...], said: str) -> None:
+    done = call("edit", "acc0", "welcome-all", *arguments)
+    assert done.code == 2
+    assert said in done.err

@@ -1,0 +1,49 @@
+"""A mail that one of us wrote, or changed: read from a file, kept whole where law asks for it, made into HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+from cs_engine.content.mail import one_line
+from cs_engine.errors import WrongUse
+
+_LINK = re.compile(r"https?://[^\s<>\"]+")
+
+
+def as_file(subject: str, text: str) -> str:
+    """A mail as a file to edit: its subject, an empty line, its text."""
+    return f"Subject: {subject}\n\n{text}"
+
+
+def read_edited(text: str) -> tuple[str, str]:
+    """(subject, text) of a file that `as_file` made and somebody edited; the subject is '' where it does not begin with one."""
+    first, _, rest = text.replace("\r\n", "\n").partition("\n")
+    if not first.startswith("Subject:"):
+        return "", text
+    return one_line(first.removeprefix("Subject:")), rest.lstrip("\n")
+
+
+def require_kept(needed: Iterable[str], before: str, after: str) -> None:
+    """Raises WrongUse when a part that is needed stood there before and does not any more."""
+    missing = next((part for part in needed if part in before and part not in after), None)
+    if missing is not None:
+        raise WrongUse(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail")
+
+
+def as_html(text: str) -> str:
+    """The text as a plain HTML mail: paragraphs, lines and links."""
+    paragraphs = [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    inner = "".join(f"<p>{_linked(part.strip())}</p>" for part in paragraphs)
+    style = "font-family:Helvetica,Arial,'Hiragino Sans','Noto Sans JP',sans-serif;font-size:14px;line-height:1.6;color:#1c2430"
+    return f'<!doctype html><html><head><meta charset="utf-8"></head><body style="{style}">{inner}</body></html>'
+
+
+def _linked(text: str) -> str:
+    out, at = [], 0
+    for found in _LINK.finditer(text):
+        url = found[0].rstrip(".,;:)。、")
+        out += [escape(text[at : found.start()]), f'<a href="{escape(url)}">{escape(url)}</a>']
+        at = found.start() + len(url)
+    return "".join([*out, escape(text[at:])]).replace("\n", "<br>")
