@@ -59,6 +59,9 @@ class Ticks(Protocol):
 
     def last_tick(self) -> Micros | None: ...
 
+    def ticks_before(self, now: Micros, limit: int) -> list[Micros]:
+        """The nows of the ticks completed before that one, the latest first."""
+
     def close(self) -> None: ...
 
 
@@ -318,6 +321,9 @@ class Messages(Protocol):
 
     def held_for(self, *reasons: str) -> list[Candidate]:
         """Messages that are held for one of these reasons, in the order of claims."""
+
+    def late_mail(self, playbooks: Collection[str], at: Micros) -> list[Candidate]:
+        """Mail of these playbooks to customers that may go by then, in the order of claims; transactional mail aside."""
 
     def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
         """What is held of these may be claimed from now on."""

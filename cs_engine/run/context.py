@@ -68,6 +68,8 @@ class TickContext:
     """How much this run may do."""
     unfit: bool = False
     """The data are too little or too old for anything to be decided on them."""
+    late: Mapping[str, Micros] = field(default_factory=dict)
+    """Playbooks that have missed their turns: how late they run."""
     orders: Orders = field(default_factory=Orders)
     """What stands about playbooks beside their plans."""
     horizon: datetime | None = None

@@ -24,6 +24,7 @@ from cs_engine.run.context import TickContext
 from cs_engine.run.fallback import Fallbacks
 from cs_engine.run.hold import wake
 from cs_engine.run.letters import Letters
+from cs_engine.run.outage import respaced
 from cs_engine.run.outbox import Failed
 
 BATCH = 500
@@ -57,6 +58,7 @@ def deliver(tick: TickContext) -> None:
     for playbook, skipped in store.skip_left(tick.at).items():
         tick.report.delivery[message.State.SKIPPED.value] += skipped
         tick.of(playbook).skipped += skipped
+    settle(tick, respaced(tick))
     letters = Letters(tick)
     review(tick, letters)
     lanes = [_Lane(tick, letters, channel) for channel in tick.engine.outbox.channels]

@@ -22,6 +22,7 @@ from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.guarding import look as look_at_data
 from cs_engine.run.modes import begin as begin_modes
+from cs_engine.run.outage import late_ones
 from cs_engine.run.people import Directory
 from cs_engine.run.persistence import recognise_losses
 from cs_engine.run.report import TickReport
@@ -51,7 +52,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         if (pause := tick.orders.pause(playbook)) is not None:
             tick.of(playbook).paused = pause.reason
     tick.first_run = frozenset(p for p in due if p not in states or never_completed(states[p]))
-    tick.horizon = horizon
+    tick.horizon, tick.late = horizon, late_ones(engine, states, due, at)
     begin_modes(tick)
     look_at_data(tick)
     if tick.unfit:  # all stays due

@@ -90,6 +90,16 @@ def held_for(tx: Tx, reasons: Collection[str]) -> list[Candidate]:
     return [_candidate(row) for row in tx.rows(found, reasons=tx.ids(reasons))]
 
 
+def late_mail(tx: Tx, playbooks: Collection[str], at: Micros) -> list[Candidate]:
+    """Mail to customers that may go by then, in the order of claims; what has left its step, and transactional mail, aside."""
+    found = (
+        f"{_CANDIDATE} m.state IN ('planned', 'held') AND (m.until IS NULL OR m.until <= :at) AND m.channel = 'email' "
+        f"AND m.recipient_kind = 'contact' AND m.topic <> '{EXEMPT_TOPIC}' AND {tx.among('m.playbook', 'playbooks')} "
+        "ORDER BY m.priority DESC, m.planned_at, m.id"
+    )
+    return [_candidate(row) for row in tx.rows(found, at=at, playbooks=tx.ids(playbooks)) if row[_LEFT] is None]
+
+
 def unread(tx: Tx) -> list[Candidate]:
     """Mails that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
     return [

@@ -145,6 +145,10 @@ class SqlStore:
         with self.database.read() as tx:
             return ticks.last(tx)
 
+    def ticks_before(self, now: Micros, limit: int) -> list[Micros]:
+        with self.database.read() as tx:
+            return ticks.before(tx, now, limit)
+
     # --- people, plans
 
     def put_people(self, accounts: Sequence[AccountRow], contacts: Sequence[ContactRow], usage_set: str = "") -> None:
@@ -432,6 +436,10 @@ class SqlStore:
     def held_for(self, *reasons: str) -> list[Candidate]:
         with self.database.read() as tx:
             return claims.held_for(tx, reasons)
+
+    def late_mail(self, playbooks: Collection[str], at: Micros) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.late_mail(tx, playbooks, at)
 
     def wake(self, ids: Iterable[str], delivery_now: Micros) -> None:
         with self.database.write() as tx:

@@ -1,0 +1,50 @@
+"""After missed ticks: what has become due meanwhile goes one after the other, not at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.journey import message
+from cs_engine.journey.outage import AFTER_OUTAGE, DAY, REMEMBERED, Mail, is_outage, places
+from cs_engine.journey.policy import no_longer_than, zone_or
+from cs_engine.ports import PlaybookState
+from cs_engine.run.claimed import PlanRules
+from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.rules import spread_of, window_of
+
+
+def late_ones(engine: Engine, states: Mapping[str, PlaybookState], due: Collection[str], at: Micros) -> dict[str, Micros]:
+    """Playbooks that have missed their turns: how late they are. Nothing is read unless one is more than a day late."""
+    late = {p: at - states[p].next_due_at for p in due if p in states and p in engine.project.plans}
+    late = {playbook: span for playbook, span in late.items() if span > DAY}
+    if not late:
+        return {}
+    nows = engine.store.ticks_before(at, REMEMBERED + 1)
+    gaps = [later - earlier for later, earlier in zip(nows, nows[1:], strict=False)]
+    return {playbook: span for playbook, span in late.items() if is_outage(span, gaps)}
+
+
+def respaced(tick: TickContext) -> list[message.Move]:
+    """Holds the customer mail of late playbooks that could go now, each until its place; what comes first goes now. `spread` of
+    project.yaml takes the place of spreading within a day.
+    """
+    if not tick.late:
+        return []
+    waiting = tick.engine.store.late_mail(tick.late, to_micros(tick.clock.now()))
+    config, rules = tick.engine.project.config, PlanRules(tick)
+    window = window_of(config)
+
+    def opens(at: Micros, position: int) -> Micros:
+        candidate = waiting[position]
+        return to_micros(window.opens(from_micros(at), zone_or(candidate.timezone, config.timezone), candidate.locale))
+
+    mails = [Mail(c.account_id, c.recipient, f"{c.playbook}/{c.step}", (c.timezone, c.locale)) for c in waiting]
+    found = zip(waiting, places(mails, tick.at, None if spread_of(config) else opens), rules.expiries(waiting, rules.dates(waiting)), strict=True)
+    moves = []
+    for candidate, until, expires_at in found:
+        if until > tick.at:
+            move = no_longer_than(message.held(candidate.id, candidate.state, AFTER_OUTAGE, until), expires_at)
+            moves.append(move)
+            tick.of(candidate.playbook).held += 1
+    return moves
