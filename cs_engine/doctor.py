@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 
 from cs_engine import settings as settings_module
 from cs_engine.errors import CsEngineError
+from cs_engine.instants import from_micros
 from cs_engine.language.problems import Level
 from cs_engine.server_settings import SERVER_SETTINGS
-from cs_engine.settings import Settings
+from cs_engine.settings import EVENTS_PATH, Settings
 
 
 class Finding(NamedTuple):
@@ -29,7 +30,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("project", "wrong", error.message, error.mend)
         return
     yield Finding("project", "ok", str(root))
-    for part in (_playbooks, _database, _usage, _channels, _keys, _deployments, _prefect):
+    for part in (_playbooks, _database, _usage, _channels, _callers, _keys, _deployments, _prefect):
         yield from _guarded(part, settings)
 
 
@@ -87,6 +88,37 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     for channel in open_channels(settings, project, settings.root).values():
         channel.close()
     yield Finding("channels", "ok", f"e-mail by {email}, alerts by {slack}, webhooks by {webhook}")
+
+
+def _callers(settings: Settings) -> Iterator[Finding]:
+    """Who calls us: SendGrid with what became of mails, Slack with what somebody pressed."""
+    from cs_engine.wiring import channel_names, event_reader, load_project, open_store
+
+    email, slack, _ = channel_names(settings, load_project(settings))
+    if event_reader(settings) is None:
+        if email == "sendgrid":
+            yield Finding(
+                "webhooks",
+                "warning",
+                "SENDGRID_WEBHOOK_PUBLIC_KEY is not set: bounces, complaints and unsubscribes at SendGrid are not heard of",
+                "docs/operations.md, What SendGrid tells",
+            )
+    else:
+        store = open_store(settings)
+        try:
+            last = store.last_event()
+        finally:
+            store.close()
+        came = "nothing has come yet" if last is None else f"the last event came {from_micros(last):%Y-%m-%d %H:%M:%S}Z"
+        where = f"{settings.cs_engine_base_url.rstrip('/')}{EVENTS_PATH}" if settings.cs_engine_base_url else f"{EVENTS_PATH} of this web"
+        yield Finding("webhooks", "ok", f"SendGrid's events are taken at {where}; {came}")
+    if slack == "slack" and settings.slack_signing_secret is None:
+        yield Finding(
+            "webhooks",
+            "warning",
+            "SLACK_SIGNING_SECRET is not set: buttons in Slack do nothing",
+            "copy it from the app's Basic Information",
+        )
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:

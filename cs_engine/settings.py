@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cs_engine.errors import NotAProject, SettingsError
 
+EVENTS_PATH = "/webhooks/sendgrid"
+"""Where the web takes what SendGrid tells."""
+
 
 class Settings(BaseSettings):
     """Each field is the environment variable of the same name in capitals; empty counts as unset."""
@@ -31,7 +34,7 @@ class Settings(BaseSettings):
     )
     sendgrid_api_key: SecretStr | None = Field(None, description="Needed by the channel sendgrid.")
     sendgrid_base_url: str = Field("https://api.sendgrid.com", description="https://api.eu.sendgrid.com for the EU region.")
-    sendgrid_webhook_public_key: str | None = Field(None, description="Verifies SendGrid's event webhook.")
+    sendgrid_webhook_public_key: str | None = Field(None, description="Verifies SendGrid's event webhook; several, separated by commas.")
     slack_bot_token: SecretStr | None = Field(None, description="Needed by the channel slack.")
     slack_base_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
     slack_signing_secret: SecretStr | None = Field(None, description="Verifies requests from Slack.")

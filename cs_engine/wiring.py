@@ -22,6 +22,7 @@ from cs_engine.settings import Settings
 from cs_engine.usage.attributes import Attributes
 
 if TYPE_CHECKING:
+    from cs_engine.channels.sendgrid_events import EventReader
     from cs_engine.ports import Channel, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
     from cs_engine.run.links import AnswerLinks
@@ -90,11 +91,12 @@ def open_usage(settings: Settings, project: Project) -> Usage:
     return DuckdbUsage(settings.root, project.config, project.catalogue, lambda a: hashes(a)[0], lambda a: hashes(a)[1:])
 
 
-def open_store(settings: Settings, url: str | None = None) -> SqlStore:
-    """Our tables, migrated."""
+def open_store(settings: Settings, url: str | None = None, patience: float | None = None) -> SqlStore:
+    """Our tables, migrated. `patience`: seconds that a writer waits for another one on SQLite."""
+    from cs_engine.state.database import BUSY_SECONDS
     from cs_engine.state.store import open_store as open_sql
 
-    store = open_sql(url or settings.database_url)
+    store = open_sql(url or settings.database_url, patience=BUSY_SECONDS if patience is None else patience)
     store.migrate()
     return store
 
@@ -209,6 +211,15 @@ def require_base_url(settings: Settings, project: Project, forced: str | None = 
             f"{asking} asks questions by mail, and nobody knows where their links lead",
             "set CS_ENGINE_BASE_URL to where customers reach `cs-engine serve`, as https://cs.example.com",
         )
+
+
+def event_reader(settings: Settings) -> EventReader | None:
+    """Reads what SendGrid tells of mails; None without SENDGRID_WEBHOOK_PUBLIC_KEY. Raises SettingsError when that is no such key."""
+    if settings.sendgrid_webhook_public_key is None:
+        return None
+    from cs_engine.channels.sendgrid_events import EventReader
+
+    return EventReader(settings.sendgrid_webhook_public_key, email_hasher(settings))
 
 
 class ChannelNames(NamedTuple):

@@ -14,6 +14,7 @@ from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.journey.preference import Preference
+from cs_engine.journey.provider_event import Received
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports.facts import Touched
 from cs_engine.ports.rows import (
@@ -385,6 +386,16 @@ class Ctas(Protocol):
         """CTA -> why it was closed, of those that are."""
 
 
+class ProviderEvents(Protocol):
+    """What mail providers tell of mails after they took them."""
+
+    def receive(self, events: Sequence[Received]) -> int:
+        """Keeps them, all or nothing; how many are new. The same again, in whatever order, is nothing."""
+
+    def last_event(self) -> Micros | None:
+        """When the last one came; None when none ever did."""
+
+
 class Records(Protocol):
     """What `why` tells of one account in one playbook."""
 
@@ -395,5 +406,5 @@ class Records(Protocol):
     def messages_of(self, account_id: str, playbook: str) -> list[MessageView]: ...
 
 
-class Store(Ticks, People, Playbooks, Passages, Milestones, Answers, Ledger, Messages, Approvals, Ctas, Records, Protocol):
+class Store(Ticks, People, Playbooks, Passages, Milestones, Answers, Ledger, Messages, Approvals, Ctas, ProviderEvents, Records, Protocol):
     """Our tables. Every method is one transaction of its own."""

@@ -35,9 +35,12 @@ class RowRefused(CsEngineError):
 class Database:
     """Opens transactions on one database. Threads may share it."""
 
-    def __init__(self, url: str) -> None:
-        """Raises SettingsError when the URL names neither SQLite nor PostgreSQL, or its driver is missing. Connects lazily."""
-        self._url = _parse(url)
+    def __init__(self, url: str, patience: float = BUSY_SECONDS) -> None:
+        """Raises SettingsError when the URL names neither SQLite nor PostgreSQL, or its driver is missing. Connects lazily.
+
+        `patience`: seconds that a writer waits for another one on SQLite.
+        """
+        self._url, self._patience = _parse(url), patience
         self.embedded = self._url.get_backend_name() == "sqlite"
         in_memory = self.embedded and self._url.database in (None, "", ":memory:")
         # One connection is the whole in-memory database, so its transactions take turns.
@@ -55,7 +58,7 @@ class Database:
                 raise SettingsError("PostgreSQL needs psycopg, which is not installed", "pip install 'cs-engine[postgres]'") from error
         if in_memory:
             options |= {"poolclass": StaticPool}
-        engine = create_engine(self._url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options)
+        engine = create_engine(self._url, connect_args={"timeout": self._patience, "check_same_thread": False}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest migration."""
 
 metadata = MetaData()
@@ -438,6 +438,34 @@ consents = Table(
     _at("at"),
 )
 Index("consents_of", consents.c.email_hash)
+
+provider_events = Table(
+    "provider_events",
+    metadata,
+    _key(),
+    *map(_text, ("event_id", "message_id", "provider_id", "address", "kind")),
+    _at("at"),
+    *map(_text, ("reason", "agent", "link")),
+    Column("machine", Boolean, nullable=False),
+    _text("topic_group"),
+    _at("received_at"),
+    _at("applied_at", nullable=True),
+    _text("judged", ""),
+)
+Index(
+    "provider_events_told",
+    provider_events.c.event_id,
+    unique=True,
+    sqlite_where=text("event_id <> ''"),
+    postgresql_where=text("event_id <> ''"),
+)
+Index("provider_events_of", provider_events.c.message_id, sqlite_where=text("message_id <> ''"), postgresql_where=text("message_id <> ''"))
+Index(
+    "provider_events_waiting",
+    provider_events.c.received_at,
+    sqlite_where=text("applied_at IS NULL"),
+    postgresql_where=text("applied_at IS NULL"),
+)
 
 ticks = Table(
     "ticks",

@@ -17,6 +17,7 @@ from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.journey.preference import Preference
+from cs_engine.journey.provider_event import Received
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports import (
     AccountRow,
@@ -62,6 +63,7 @@ from cs_engine.state import (
     people,
     plans,
     preferences,
+    provider_events,
     requests,
     spells,
     step_orders,
@@ -72,13 +74,16 @@ from cs_engine.state import (
 )
 from cs_engine.state import ctas as cta
 from cs_engine.state import touches as ledger
-from cs_engine.state.database import Database, Tx
+from cs_engine.state.database import BUSY_SECONDS, Database, Tx
 from cs_engine.state.migrations import migrate
 
 
-def open_store(url: str, clock: Clock | None = None) -> SqlStore:
-    """The store at `url`, its folders made, its schema as it is: call `migrate` next. Raises SettingsError for a URL that cannot be."""
-    store = SqlStore(url, clock)
+def open_store(url: str, clock: Clock | None = None, patience: float = BUSY_SECONDS) -> SqlStore:
+    """The store at `url`, its folders made, its schema as it is: call `migrate` next. Raises SettingsError for a URL that cannot be.
+
+    `patience`: seconds that a writer waits for another one on SQLite.
+    """
+    store = SqlStore(url, clock, patience)
     store.make_folder()
     return store
 
@@ -92,9 +97,9 @@ def copy_store(url: str, target: SqlStore) -> None:
 class SqlStore:
     """The `Store` of cs_engine.ports on SQLite (`sqlite:///file`, `sqlite://` in memory) or PostgreSQL (`postgresql+psycopg://`)."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, patience: float = BUSY_SECONDS) -> None:
         """`clock` is real wall time, which leases run by."""
-        self.database = Database(url)
+        self.database = Database(url, patience)
         """For this package alone."""
         self._clock = clock or SystemClock()
         self._holds: tuple[str, Micros] | None = None
@@ -557,6 +562,16 @@ class SqlStore:
     def preferring(self) -> set[str]:
         with self.database.read() as tx:
             return preferences.hashes(tx)
+
+    # --- what mail providers tell
+
+    def receive(self, events: Sequence[Received]) -> int:
+        with self.database.write() as tx:
+            return len(provider_events.receive(tx, [one.event for one in events], self._wall()))
+
+    def last_event(self) -> Micros | None:
+        with self.database.read() as tx:
+            return provider_events.last(tx)
 
     # --- for people who ask why
 

@@ -15,11 +15,13 @@ from starlette.routing import Route
 from cs_engine.playbook.questions import Kind, Question
 from cs_engine.run.letters import in_locale
 from cs_engine.run.links import Opened
+from cs_engine.settings import EVENTS_PATH
 from cs_engine.web import pages
 from cs_engine.web.asked import Asking, Desk, Unanswered
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House
 from cs_engine.web.pages import Entry
+from cs_engine.web.sendgrid import SendgridEvents
 from cs_engine.web.slack import Interactivity
 from cs_engine.web.words import Words, words
 
@@ -38,6 +40,7 @@ def application(house: House) -> Starlette:
         Route("/a/{token}", answers.take, methods=["POST"]),
         Route("/a/{token}/thanks", answers.thanks, methods=["GET"]),
         Route("/slack/interactivity", slack.take, methods=["POST"]),
+        Route(EVENTS_PATH, SendgridEvents(house).take, methods=["POST"]),
         Route("/healthz", _healthy, methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: answers.missing, Exception: answers.failed})

@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cs_engine import settings as settings_module
+from cs_engine.channels.sendgrid_events import EventReader
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.links import AnswerLinks
 from cs_engine.settings import Settings
-from cs_engine.wiring import answer_links, load_project, open_store
+from cs_engine.wiring import answer_links, event_reader, load_project, open_store
+
+WAITS_FOR_A_WRITER = 5.0
+"""Seconds that what a provider tells waits for the database: then the provider is asked to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,15 @@ class SlackKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """What hearing a mail provider takes: who reads its batches, and where they are kept."""
+
+    reader: EventReader
+    store: Store
+    """Of its own: it waits for another writer only as long as the provider may."""
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """The project as it was when the web started; what people are asked comes from the versions that they are inside."""
 
@@ -34,6 +47,8 @@ class House:
     clock: Clock
     slack: SlackKeys | None = None
     """None where SLACK_SIGNING_SECRET is not set: nobody could tell who calls."""
+    events: Events | None = None
+    """None where SENDGRID_WEBHOOK_PUBLIC_KEY is not set."""
 
     @property
     def wall(self) -> Clock:
@@ -50,12 +65,26 @@ def slack_keys(settings: Settings) -> SlackKeys | None:
 
 
 @contextmanager
+def _events(settings: Settings) -> Iterator[Events | None]:
+    reader = event_reader(settings)
+    if reader is None:
+        yield None
+        return
+    store = open_store(settings, patience=WAITS_FOR_A_WRITER)
+    try:
+        yield Events(reader, store)
+    finally:
+        store.close()
+
+
+@contextmanager
 def house(settings: Settings | None = None, clock: Clock | None = None) -> Iterator[House]:
     """The real one, on a store of its own."""
     settings, clock = settings or settings_module.load(), clock or SystemClock()
     project = load_project(settings)
     store = open_store(settings)
     try:
-        yield House(project, store, answer_links(settings, clock), clock, slack_keys(settings))
+        with _events(settings) as events:
+            yield House(project, store, answer_links(settings, clock), clock, slack_keys(settings), events)
     finally:
         store.close()
