@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
@@ -21,7 +22,7 @@ def late_ones(engine: Engine, states: Mapping[str, PlaybookState], due: Collecti
     if not late:
         return {}
     nows = engine.store.ticks_before(at, REMEMBERED + 1)
-    gaps = [later - earlier for later, earlier in zip(nows, nows[1:], strict=False)]
+    gaps = [later - earlier for later, earlier in pairwise(nows)]
     return {playbook: span for playbook, span in late.items() if is_outage(span, gaps)}
 
 
@@ -40,7 +41,9 @@ def respaced(tick: TickContext) -> list[message.Move]:
         return to_micros(window.opens(from_micros(at), zone_or(candidate.timezone, config.timezone), candidate.locale))
 
     mails = [Mail(c.account_id, c.recipient, f"{c.playbook}/{c.step}", (c.timezone, c.locale)) for c in waiting]
-    found = zip(waiting, places(mails, tick.at, None if spread_of(config) else opens), rules.expiries(waiting, rules.dates(waiting)), strict=True)
+    found = zip(
+        waiting, places(mails, tick.at, None if spread_of(config) else opens), rules.expiries(waiting, rules.dates(waiting)), strict=True
+    )
     moves = []
     for candidate, until, expires_at in found:
         if until > tick.at:

@@ -59,5 +59,7 @@ def last(tx: Tx) -> Micros | None:
 
 def before(tx: Tx, now: Micros, limit: int) -> list[Micros]:
     """The nows of the ticks completed before that one, the latest first."""
-    rows = tx.rows("SELECT now FROM ticks WHERE now < :now AND completed_at IS NOT NULL ORDER BY now DESC LIMIT :limit", now=now, limit=limit)
+    rows = tx.rows(
+        "SELECT now FROM ticks WHERE now < :now AND completed_at IS NOT NULL ORDER BY now DESC LIMIT :limit", now=now, limit=limit
+    )
     return [row[0] for row in rows]
