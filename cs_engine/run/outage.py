@@ -8,7 +8,7 @@ from itertools import pairwise
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.outage import AFTER_OUTAGE, DAY, REMEMBERED, Mail, is_outage, places
-from cs_engine.journey.policy import no_longer_than, zone_or
+from cs_engine.journey.policy import zone_or
 from cs_engine.ports import PlaybookState
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import Engine, TickContext
@@ -47,7 +47,6 @@ def respaced(tick: TickContext) -> list[message.Move]:
     moves = []
     for candidate, until, expires_at in found:
         if until > tick.at:
-            move = no_longer_than(message.held(candidate.id, candidate.state, AFTER_OUTAGE, until), expires_at)
-            moves.append(move)
+            moves.append(message.held(candidate.id, candidate.state, AFTER_OUTAGE, min(until, expires_at or until)))
             tick.of(candidate.playbook).held += 1
     return moves
