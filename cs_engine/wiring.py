@@ -187,6 +187,16 @@ def _engine(
         store.close()
 
 
+def reader(settings: Settings, project: Project, store: SqlStore, wall: Clock) -> Engine:
+    """An engine on that store that shows what would be sent, and has no way to send it."""
+    from cs_engine.run.context import Engine
+    from cs_engine.run.outbox import Outbox
+
+    outbox = Outbox(project.root, project.config.locale, {}, {}, processes=1)
+    usage, links = open_usage(settings, project), answer_links(settings, wall)
+    return Engine(project, store, usage, outbox, _holder(), FixedClock, wall, links, steered=settings.slack_signing_secret is not None)
+
+
 HOST, PORT = "127.0.0.1", 8321
 """Where `cs-engine serve` listens unless it is told otherwise."""
 

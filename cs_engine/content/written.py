@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from cs_engine.content.mail import one_line
 from cs_engine.errors import WrongUse
+
+UNSUBSCRIBE, ANSWER = "[[unsubscribe]]", "[[answer]]"
+"""Marks: where a text for several has a link that is each recipient's own."""
+
+Links = Mapping[str, str]
+"""Mark -> the recipient's own link."""
 
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 
@@ -25,11 +31,28 @@ def read_edited(text: str) -> tuple[str, str]:
     return one_line(first.removeprefix("Subject:")), rest.lstrip("\n")
 
 
-def require_kept(needed: Iterable[str], before: str, after: str) -> None:
-    """Raises WrongUse when a part that is needed stood there before and does not any more."""
-    missing = next((part for part in needed if part in before and part not in after), None)
-    if missing is not None:
-        raise WrongUse(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail")
+def require_kept(needed: Iterable[str], text: str) -> None:
+    """Raises WrongUse when the text lacks one of these parts."""
+    missing = next((part for part in needed if part not in text), None)
+    if missing is None:
+        return
+    if missing == ANSWER:
+        raise WrongUse(f"the text lacks {missing!r}, the link to what the mail asks", "keep it: each recipient's own link takes its place")
+    raise WrongUse(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail")
+
+
+def marked(text: str, links: Links) -> str:
+    """The text with the recipient's own links as marks."""
+    for mark, url in links.items():
+        text = text.replace(url, mark) if url else text
+    return text
+
+
+def filled(text: str, links: Links) -> str:
+    """The text with this recipient's links in the place of marks."""
+    for mark, url in links.items():
+        text = text.replace(mark, url)
+    return text
 
 
 def as_html(text: str) -> str:

@@ -6,16 +6,10 @@ links that answer or unsubscribe for them, stands in it as a mark: `[[answer]]`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
 from cs_engine.playbook.plan import AnyStep, Email, Notice
-
-Links = Mapping[str, str]
-"""Mark -> the recipient's own link."""
-
-UNSUBSCRIBE, ANSWER = "[[unsubscribe]]", "[[answer]]"
 
 
 class Edit(NamedTuple):
@@ -38,17 +32,3 @@ class Edit(NamedTuple):
 def is_mail(step: AnyStep) -> bool:
     """Whether the step sends a mail that somebody could write differently."""
     return isinstance(step, Email | Notice)
-
-
-def marked(text: str, links: Links) -> str:
-    """The text with the recipient's own links as marks."""
-    for mark, url in links.items():
-        text = text.replace(url, mark) if url else text
-    return text
-
-
-def filled(text: str, links: Links) -> str:
-    """The text with this recipient's links in the place of marks."""
-    for mark, url in links.items():
-        text = text.replace(mark, url)
-    return text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cs_engine.content.mail import one_line
-from cs_engine.content.written import require_kept
+from cs_engine.content.written import ANSWER, UNSUBSCRIBE, marked, require_kept
 from cs_engine.errors import CsEngineError, WrongUse
 from cs_engine.instants import Micros
-from cs_engine.journey.edits import ANSWER, UNSUBSCRIBE, Edit, is_mail, marked
+from cs_engine.journey.edits import Edit, is_mail
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.journey.step_orders import ahead, next_step
@@ -39,6 +39,8 @@ class Draft(NamedTuple):
     subject: str
     text: str
     """Links that are a recipient's own stand in it as marks."""
+    needed: tuple[str, ...]
+    """What stands in it and has to stay."""
     edited: bool
     """Whether somebody has edited it before."""
 
@@ -60,8 +62,9 @@ def draft(tick: TickContext, account: str, playbook: str, step: str | None = Non
     _require_unread(tick, plan, account, passage.id, name)
     standing = next((e for e in store.edits_of(account, playbook) if (e.enrolment_id, e.step) == (passage.id, name)), None)
     subject, text = (standing.subject, standing.text) if standing is not None else _rendered(tick, plan, passage, account, name)
+    needed = tuple(part for part in (*needed_by_law(engine.project.config), UNSUBSCRIBE, ANSWER) if part in text)
     return Draft(
-        playbook, account, passage.subject_id, passage.id, passage.step, passage.since, name, subject, text, standing is not None
+        playbook, account, passage.subject_id, passage.id, passage.step, passage.since, name, subject, text, needed, standing is not None
     )  # fmt: skip
 
 
@@ -74,9 +77,7 @@ def edit(engine: Office, draft: Draft, subject: str, text: str, reason: str, by:
     subject = one_line(subject) or draft.subject
     if not text.strip() or len(text) > LONGEST:
         raise WrongUse("a mail has a text, of 100,000 characters at most", "cs-engine skip sends none")
-    require_kept([*needed_by_law(engine.project.config), UNSUBSCRIBE], draft.text, text)
-    if ANSWER in draft.text and ANSWER not in text:
-        raise WrongUse(f"the text lacks {ANSWER!r}, the link to what the mail asks", "keep it: each recipient's own link takes its place")
+    require_kept(draft.needed, text)
     at = moment(engine)
     return engine.store.edit_step(_of(draft, Edit(draft.passage, draft.step, subject, text, at, by, reason)), at)
 

@@ -16,11 +16,11 @@ from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
-from cs_engine.content.written import as_html
+from cs_engine.content.written import ANSWER, UNSUBSCRIBE, as_html, filled
 from cs_engine.instants import from_micros
 from cs_engine.journey.approval import ALARM as APPROVAL
 from cs_engine.journey.approval import Approval
-from cs_engine.journey.edits import ANSWER, UNSUBSCRIBE, Edit, filled
+from cs_engine.journey.edits import Edit
 from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import EVENT, Grain, Type

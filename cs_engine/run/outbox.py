@@ -158,19 +158,20 @@ def approve_buttons(message: str, locale: str) -> dict[str, Any]:
     return {"type": "actions", "elements": buttons}
 
 
-SKIP_ACTION, POSTPONE_ACTION = "cs_skip", "cs_postpone"
+SKIP_ACTION, POSTPONE_ACTION, EDIT_ACTION = "cs_skip", "cs_postpone", "cs_edit"
 """The actions of the buttons below an alert that change what its passage does next."""
 POSTPONED_BY = 3
 """Days."""
 
 
 def step_buttons(message: str, locale: str) -> dict[str, Any]:
-    """The block with the buttons by which somebody of us skips or postpones the next step of an alert's passage."""
+    """The block with the buttons by which somebody of us skips, postpones or rewrites what an alert's passage does next."""
     ja = locale.partition("-")[0] == "ja"
-    skip, postpone = ("次のステップを省略", f"{POSTPONED_BY}日延期") if ja else ("Skip the next step", f"Postpone by {POSTPONED_BY} days")
+    en = ("Skip the next step", f"Postpone by {POSTPONED_BY} days", "Edit the next mail")
+    said = ("次のステップを省略", f"{POSTPONED_BY}日延期", "次のメールを編集") if ja else en
     buttons = [
         {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": word}, "value": message}
-        for action, word in ((SKIP_ACTION, skip), (POSTPONE_ACTION, postpone))
+        for action, word in zip((SKIP_ACTION, POSTPONE_ACTION, EDIT_ACTION), said, strict=True)
     ]
     return {"type": "actions", "elements": buttons}
 

@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 from cs_engine.clock import Clock
 from cs_engine.errors import LostRace, WrongUse
 from cs_engine.instants import Micros, to_micros
+from cs_engine.journey.edits import is_mail
 from cs_engine.journey.message import State
-from cs_engine.journey.step_orders import StepOrder, ahead, can_wait, next_step
+from cs_engine.journey.step_orders import StepOrder, ahead, can_wait, has_effect, next_step
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import Plan
@@ -73,16 +74,18 @@ class Open(NamedTuple):
 
 
 def open_steps(engine: Office, account: str, playbook: str, passage: str, kind: str) -> Open:
-    """The steps of that passage that may be skipped or postponed (`kind`); none when it has ended."""
+    """The steps of that passage that may be skipped or postponed, or whose mail may be edited (`kind`); none when it has ended."""
     found = next((one for one in engine.store.enrolments_of(account, playbook) if one.id == passage and one.state == "active"), None)
     if found is None:
         return Open([], None)
     standing = {(order.enrolment_id, order.step): order for order in engine.store.step_orders_of(account, playbook)}
     plan, ended = plan_of(engine, found), has_ended(found, under_way(engine, account, playbook), standing)
     skipped = {step for (whose, step), order in standing.items() if whose == passage and order.kind == "skip"}
-    may = [step.id for step in plan.steps if kind == "skip" or (can_wait(step) and step.id not in skipped)]
+    fits = {"skip": lambda _: True, "postpone": can_wait, "edit": is_mail}[kind]
+    may = [step.id for step in plan.steps if fits(step) and (kind == "skip" or step.id not in skipped)]
     still = set(ahead(plan, found.step, ended))
-    steps, following = [step for step in may if step in still], next_step(plan, found.step, ended)
+    following = next_step(plan, found.step, ended, is_mail if kind == "edit" else has_effect)
+    steps = [step for step in may if step in still]
     return Open(steps, following if following in steps else None)
 
 

@@ -11,9 +11,10 @@ from cs_engine.channels.sendgrid_events import EventReader
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
+from cs_engine.run.context import Engine
 from cs_engine.run.links import AnswerLinks
 from cs_engine.settings import Settings
-from cs_engine.wiring import answer_links, event_reader, load_project, open_store
+from cs_engine.wiring import answer_links, event_reader, load_project, open_store, reader
 
 WAITS_FOR_A_WRITER = 5.0
 """Seconds that what a provider tells waits for the database: then the provider is asked to come again."""
@@ -45,6 +46,8 @@ class House:
     store: Store
     links: AnswerLinks
     clock: Clock
+    engine: Engine
+    """Reads facts and renders mails; it sends nothing."""
     slack: SlackKeys | None = None
     """None where SLACK_SIGNING_SECRET is not set: nobody could tell who calls."""
     events: Events | None = None
@@ -85,6 +88,7 @@ def house(settings: Settings | None = None, clock: Clock | None = None) -> Itera
     store = open_store(settings)
     try:
         with _events(settings) as events:
-            yield House(project, store, answer_links(settings, clock), clock, slack_keys(settings), events)
+            engine = reader(settings, project, store, clock)
+            yield House(project, store, answer_links(settings, clock), clock, engine, slack_keys(settings), events)
     finally:
         store.close()

@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cs_engine.playbook.questions import Kind, Question
 from cs_engine.run.approving import answer
 from cs_engine.run.letters import in_locale
-from cs_engine.run.outbox import ANSWER_ACTION, APPROVE_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
+from cs_engine.run.outbox import ANSWER_ACTION, APPROVE_ACTION, EDIT_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
+from cs_engine.web.edits import CHOSEN, EDITED, Edits
 from cs_engine.web.house import House, SlackKeys
 from cs_engine.web.steps import ORDER, Steps
 from cs_engine.web.words import words
@@ -52,7 +53,7 @@ class Interactivity:
     """The endpoint of Slack's buttons and forms."""
 
     def __init__(self, house: House, desk: Desk) -> None:
-        self._house, self._desk, self._steps = house, desk, Steps(house)
+        self._house, self._desk, self._steps, self._edits = house, desk, Steps(house), Edits(house)
         self._staff = {person.slack: person.email for person in house.project.team.staff if person.slack}
 
     async def take(self, request: Request) -> Response:
@@ -73,6 +74,8 @@ class Interactivity:
                 return await self._sent(payload)
             case "view_submission" if _at(payload, "view", "callback_id") == ORDER:
                 return await self._ordered(payload)
+            case "view_submission" if _at(payload, "view", "callback_id") in (CHOSEN, EDITED):
+                return await self._rewritten(payload, keys)
             case _:
                 return Response()  # what is not ours, or not yet: Slack is told that it came
 
@@ -81,7 +84,7 @@ class Interactivity:
         first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
         if first.get("action_id") in (APPROVE_ACTION, REFUSE_ACTION):
             return await self._read(payload, first)
-        if first.get("action_id") in (SKIP_ACTION, POSTPONE_ACTION):
+        if first.get("action_id") in (SKIP_ACTION, POSTPONE_ACTION, EDIT_ACTION):
             return await self._ask_which(payload, first, keys)
         if first.get("action_id") != ANSWER_ACTION:
             return Response()
@@ -115,10 +118,13 @@ class Interactivity:
         """Opens the form in which somebody of the team says which step, and why."""
         if str(_at(payload, "user", "id") or "") not in self._staff:
             url = str(payload.get("response_url", ""))
-            said = "Only people of team.yaml skip and postpone."
+            said = "Only people of team.yaml skip, postpone and edit."
             return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
-        kind = "skip" if action.get("action_id") == SKIP_ACTION else "postpone"
-        view = await run_in_threadpool(self._steps.form, str(action.get("value", "")), kind)
+        message, pressed = str(action.get("value", "")), action.get("action_id")
+        if pressed == EDIT_ACTION:
+            view = await run_in_threadpool(self._edits.choose, message)
+        else:
+            view = await run_in_threadpool(self._steps.form, message, "skip" if pressed == SKIP_ACTION else "postpone")
         if view is None:
             return Response()
         return Response(background=BackgroundTask(_open, keys, str(payload.get("trigger_id", "")), view))
@@ -131,6 +137,22 @@ class Interactivity:
         given = {field: _value(parts) for field, parts in values.items() if isinstance(parts, dict)}
         answer = await run_in_threadpool(self._steps.order, str(_at(payload, "view", "private_metadata") or ""), given, by)
         return JSONResponse(answer) if answer else Response()
+
+    async def _rewritten(self, payload: Mapping[str, Any], keys: SlackKeys) -> Response:
+        """Shows the mail that was chosen, which may take longer than Slack waits; or keeps it as it was written."""
+        by, values = self._staff.get(str(_at(payload, "user", "id") or "")), _at(payload, "view", "state", "values")
+        if by is None or not isinstance(values, dict):
+            return Response()
+        given = {field: _value(parts) for field, parts in values.items() if isinstance(parts, dict)}
+        meant, view_id = str(_at(payload, "view", "private_metadata") or ""), str(_at(payload, "view", "id") or "")
+        if _at(payload, "view", "callback_id") == EDITED:
+            answer = await run_in_threadpool(self._edits.keep, meant, given, by)
+            return JSONResponse(answer) if answer else Response()
+
+        async def show() -> None:
+            await _replace(keys, view_id, await run_in_threadpool(self._edits.write, meant, given.get("step", "")))
+
+        return JSONResponse(self._edits.wait(), background=BackgroundTask(show))
 
     async def _sent(self, payload: Mapping[str, Any]) -> Response:
         asking = await run_in_threadpool(self._asking, str(_at(payload, "view", "private_metadata") or ""))
@@ -213,6 +235,16 @@ async def _open(keys: SlackKeys, trigger: str, view: dict[str, Any]) -> None:
         await AsyncWebClient(keys.bot_token, keys.base_url, timeout=_OPENS_WITHIN).views_open(trigger_id=trigger, view=view)
     except Exception as error:  # noqa: BLE001 - whatever the network does; its text may hold what was asked
         log.error("Slack did not open a form: %s", type(error).__name__)  # noqa: TRY400 - a trace could quote it too
+
+
+async def _replace(keys: SlackKeys, view_id: str, view: dict[str, Any]) -> None:
+    """Shows something else in a form that is open."""
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    try:
+        await AsyncWebClient(keys.bot_token, keys.base_url, timeout=_OPENS_WITHIN).views_update(view_id=view_id, view=view)
+    except Exception as error:  # noqa: BLE001 - as above
+        log.error("Slack did not show a form: %s", type(error).__name__)  # noqa: TRY400 - as above
 
 
 def _payload(raw: bytes) -> Mapping[str, Any]:

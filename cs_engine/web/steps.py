@@ -16,11 +16,12 @@ from cs_engine.ports import AskedMessage
 from cs_engine.run.outbox import POSTPONED_BY
 from cs_engine.run.stepping import moment, open_steps, postpone, skip
 from cs_engine.web.house import House
+from cs_engine.web.modals import choice, errors, form, input_of, modal, section, update, words
 
 ORDER = "cs_order"
 """The form that the buttons open."""
 
-_MOST_OPTIONS, _LONGEST_OPTION, _LONGEST_REASON, _LONGEST_ERROR = 100, 75, 500, 1_000
+LONGEST_REASON = 500
 
 _EN = {
     "skip": "Skip a step", "postpone": "Postpone a step", "send": "Do it", "close": "Cancel", "step": "Step", "reason": "Why",
@@ -60,17 +61,11 @@ class Steps:
         except WrongUse:
             steps, following = [], None
         if not steps:
-            return _modal(said[kind], said["close"], [_section(said["nothing"])])
-        options = {step: {"text": _plain(step[:_LONGEST_OPTION]), "value": step} for step in steps[:_MOST_OPTIONS]}
-        chosen = {"initial_option": options[following]} if following in options else {}
-        shown = [_section(said["until"].format(until=self._time(until)))] if kind == "postpone" else []
-        select = {"type": "static_select", "action_id": "value", "options": list(options.values()), **chosen}
-        why = {"type": "plain_text_input", "action_id": "value", "max_length": _LONGEST_REASON}
-        blocks = [*shown, _input("step", said["step"], select), _input("reason", said["reason"], why)]
+            return modal(said[kind], said["close"], [section(said["nothing"])])
+        shown = [section(said["until"].format(until=self._time(until)))] if kind == "postpone" else []
+        select, why = input_of("step", said["step"], choice(steps, following)), input_of("reason", said["reason"], words(LONGEST_REASON))
         meant = json.dumps({"message": message_id, "kind": kind, "until": to_micros(until)})
-        return {
-            **_modal(said[kind], said["close"], blocks), "callback_id": ORDER, "private_metadata": meant, "submit": _plain(said["send"]),
-        }  # fmt: skip
+        return form(modal(said[kind], said["close"], [*shown, select, why]), ORDER, meant, said["send"])
 
     def order(self, meant: str, given: Mapping[str, str], by: str) -> dict[str, Any] | None:
         """Gives the order of a form that was sent, and what Slack shows then; None when the form is not ours."""
@@ -81,16 +76,16 @@ class Steps:
         said, step, reason = self._words, given.get("step", ""), given.get("reason", "").strip()
         missing = {field: said[word] for field, value, word in (("step", step, "which"), ("reason", reason, "why")) if not value}
         if missing:
-            return _errors(missing)
+            return errors(missing)
         try:
             self._give(message, read["kind"], read["until"], step, reason, by)
         except WrongUse as wrong:
-            return _errors({"step": wrong.message})
+            return errors({"step": wrong.message})
         except CsEngineError:
-            return _errors({"step": said["busy"]})
+            return errors({"step": said["busy"]})
         done = "skipped" if read["kind"] == "skip" else "postponed"
         text = said[done].format(step=step, until=self._time(from_micros(read["until"])))
-        return {"response_action": "update", "view": _modal(said[read["kind"]], said["close"], [_section(text)])}
+        return update(modal(said[read["kind"]], said["close"], [section(text)]))
 
     def _give(self, message: AskedMessage, kind: str, until: int, step: str, reason: str, by: str) -> None:
         account, playbook, passage = message.account_id, message.playbook, message.enrolment_id
@@ -114,23 +109,3 @@ def _read(meant: str) -> dict[str, Any] | None:
     kinds = {"message": str, "kind": str, "until": int}
     whole = isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in kinds.items())
     return found if whole and found["kind"] in ("skip", "postpone") else None
-
-
-def _errors(errors: Mapping[str, str]) -> dict[str, Any]:
-    return {"response_action": "errors", "errors": {field: text[:_LONGEST_ERROR] for field, text in errors.items()}}
-
-
-def _modal(title: str, close: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "modal", "title": _plain(title), "close": _plain(close), "blocks": blocks}
-
-
-def _input(field: str, label: str, element: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "input", "block_id": field, "label": _plain(label), "element": dict(element)}
-
-
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": _plain(text)}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}

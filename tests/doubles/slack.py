@@ -57,7 +57,7 @@ class SlackDouble(HttpDouble):
         method = request.match_info["method"]
         if method in {"chat.postMessage", "chat.update"}:
             return await self._chat(request, method, said)
-        if method == "views.open":
+        if method in ("views.open", "views.update"):
             return web.json_response(self._view(said))
         reading = {"conversations.history": self._history, "conversations.list": self._list, "conversations.open": self._open}.get(method)
         return web.json_response(reading(said) if reading else {"ok": False, "error": "unknown_method"})

@@ -72,7 +72,7 @@ def opened(slack: SlackDouble) -> dict[str, Any]:
 
 def sent(browser: Browser, view: Mapping[str, Any], user: str = "U-ALEX", **values: Any) -> Page:
     state = {field: {"value": value} for field, value in values.items()}
-    shown = {"callback_id": view["callback_id"], "private_metadata": view["private_metadata"], "state": {"values": state}}
+    shown = {"id": "V1", "callback_id": view["callback_id"], "private_metadata": view["private_metadata"], "state": {"values": state}}
     return call(browser, {"type": "view_submission", "user": {"id": user}, "view": shown})
 
 
