@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -28,6 +29,11 @@ class OffsetClock:
 
     def now(self) -> datetime:
         return self._base.now() + self._offset
+
+
+def steady() -> float:
+    """Seconds that only go forward, whatever is done to the machine's clock, and go on while it sleeps: what a lease is measured by."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class FixedClock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from cs_engine.ports import Outcome
+from cs_engine.ports import Holds, Outcome, always
 
 _LONGEST_BACKOFF = 60.0
 _DEAD_AFTER = 3
@@ -29,14 +29,18 @@ class Door:
         self._shut_until, self._shut_while = -math.inf, ""
         self._shut_for = ""
         self._batch_ends = math.inf
+        self._holds: Holds = always
         self._limits = self._failed_connections = self._doubts = 0
 
-    def new_batch(self, now: float) -> None:
-        """What was refused to the last batch is tried again; a limit that still lasts stays."""
+    def new_batch(self, now: float, holds: Holds = always) -> None:
+        """What was refused to the last batch is tried again; a limit that still lasts stays. `holds`: of which parcels we may send."""
         self._shut_for, self._failed_connections, self._doubts, self._batch_ends = "", 0, 0, now + _BATCH_WITHIN
+        self._holds = holds
 
     def closed(self, id: str, now: float) -> Outcome | None:
         """The outcome of a parcel that would be sent at `now`; None when the door is open."""
+        if not self._holds(id):
+            return Outcome(id, "retry", "lease_over", blameless=True)
         if self._shut_for:
             return Outcome(id, "retry", self._shut_for, blameless=True)
         if now < self._shut_until:

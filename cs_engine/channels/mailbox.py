@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from cs_engine.channels.addressing import one_line, unaddressable
 from cs_engine.channels.mime import mime
-from cs_engine.ports import Call, Letter, Outcome, Parcel, Post
+from cs_engine.ports import Call, Holds, Letter, Outcome, Parcel, Post, always
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}")
 _CHUNK = 128
@@ -48,7 +48,7 @@ class _Mailbox:
         self._folder = mailbox_folder(root)
         self._swept = False
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Writes a file for each id that has none yet. An outcome a parcel, in order; `retry` with errno's word when the disk refuses."""
         if not parcels:
             return []
@@ -58,7 +58,7 @@ class _Mailbox:
             return [_disk_refused(parcel.id, error) for parcel in parcels]
         outcomes: dict[str, Outcome] = {}
         for start in range(0, len(parcels), _CHUNK):
-            self._put(parcels[start : start + _CHUNK], outcomes)
+            self._put(parcels[start : start + _CHUNK], outcomes, holds)
         return [outcomes[parcel.id] for parcel in parcels]
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
@@ -77,7 +77,7 @@ class _Mailbox:
     def _accepted(self, id: str) -> Outcome:
         return Outcome(id, "accepted", provider_id=id)
 
-    def _put(self, parcels: Sequence[Parcel], outcomes: dict[str, Outcome]) -> None:
+    def _put(self, parcels: Sequence[Parcel], outcomes: dict[str, Outcome], holds: Holds) -> None:
         """Writes one chunk: all files first, then all flushed, then all renamed, then the folder flushed once."""
         written: list[tuple[str, str, int]] = []
         for parcel in parcels:
@@ -85,6 +85,8 @@ class _Mailbox:
                 outcomes[parcel.id] = Outcome(parcel.id, "rejected", refused)
             elif not _SAFE_ID.fullmatch(parcel.id):
                 outcomes[parcel.id] = Outcome(parcel.id, "rejected", "invalid_id")
+            elif not holds(parcel.id):
+                outcomes[parcel.id] = Outcome(parcel.id, "retry", "lease_over", blameless=True)
             elif parcel.id not in outcomes:
                 outcomes[parcel.id] = self._accepted(parcel.id)
                 if not self._stands(parcel.id):

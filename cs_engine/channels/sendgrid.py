@@ -21,7 +21,7 @@ from cs_engine.channels.door import Door
 from cs_engine.channels.mime import MESSAGE_ID
 from cs_engine.channels.pool import Pool, checked_key, checked_url, lost, seconds
 from cs_engine.errors import SettingsError
-from cs_engine.ports import Letter, Outcome, Parcel
+from cs_engine.ports import Holds, Letter, Outcome, Parcel, always
 
 if TYPE_CHECKING:
     import aiohttp
@@ -104,12 +104,12 @@ class SendgridChannel:
             outgoing.id, json.dumps(_payload(outgoing), ensure_ascii=False, separators=(",", ":")).encode()
         )
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Posts all, `concurrency` at a time; one outcome a parcel, in order.
 
         A 429 or a refused key speaks for those that come after it: they are returned as `retry` without being sent.
         """
-        return self._pool.run(lambda session: self._post_all(session, parcels)) if parcels else []
+        return self._pool.run(lambda session: self._post_all(session, parcels, holds)) if parcels else []
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002  the protocol's
         """Nothing: SendGrid cannot be asked by our id (its logs know recipients and subjects only). Its event webhook tells."""
@@ -118,8 +118,8 @@ class SendgridChannel:
     def close(self) -> None:
         self._pool.close()
 
-    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
-        self._door.new_batch(asyncio.get_running_loop().time())
+    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel], holds: Holds) -> list[Outcome]:
+        self._door.new_batch(asyncio.get_running_loop().time(), holds)
         self._said.clear()
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue = iter(enumerate(parcels))

@@ -18,7 +18,7 @@ from cs_engine.channels.addressing import whole
 from cs_engine.channels.door import Door
 from cs_engine.channels.pool import Pool, checked_key, checked_url, lost, seconds
 from cs_engine.channels.slack_history import EVENT_TYPE, MESSAGE_ID, History
-from cs_engine.ports import Outcome, Parcel, Post
+from cs_engine.ports import Holds, Outcome, Parcel, Post, always
 
 if TYPE_CHECKING:
     import aiohttp
@@ -97,12 +97,12 @@ class SlackChannel:
         body = whole(json.dumps(payload, ensure_ascii=False, separators=(",", ":"))).encode()
         return Parcel(outgoing.id, body, {"method": method, "channel": payload["channel"]})
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Posts all, channels side by side; one outcome a parcel, in order.
 
         A 429 or a refused token speaks for those that come after it: they are returned as `retry` without being sent.
         """
-        return self._pool.run(lambda session: self._post_all(session, parcels)) if parcels else []
+        return self._pool.run(lambda session: self._post_all(session, parcels, holds)) if parcels else []
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
         """`accepted` when the message stands in a channel's history; `retry` when this process knows its channel and it is not there."""
@@ -111,9 +111,9 @@ class SlackChannel:
     def close(self) -> None:
         self._pool.close()
 
-    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
+    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel], holds: Holds) -> list[Outcome]:
         now = asyncio.get_running_loop().time()
-        self._door.new_batch(now)
+        self._door.new_batch(now, holds)
         self._free_at = {channel: at for channel, at in self._free_at.items() if at > now}
         lanes: dict[str, list[int]] = {}
         for index, parcel in enumerate(parcels):

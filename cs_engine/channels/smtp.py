@@ -22,7 +22,7 @@ from cs_engine.channels.addressing import ascii_domain, copies, unaddressable
 from cs_engine.channels.door import Door
 from cs_engine.channels.mime import mime
 from cs_engine.errors import SettingsError
-from cs_engine.ports import Letter, Outcome, Parcel
+from cs_engine.ports import Holds, Letter, Outcome, Parcel, always
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +59,11 @@ class SmtpChannel:
             envelope["cc"] = " ".join(ascii_domain(person.email) for person in copied)
         return Parcel(outgoing.id, mime(outgoing), envelope)
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Sends all over at most `connections` connections; one outcome a parcel, in order."""
         if not parcels:
             return []
-        self._door.new_batch(time.monotonic())
+        self._door.new_batch(time.monotonic(), holds)
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue, workers = _Shared(parcels), min(self._connections, len(parcels))
         with ThreadPoolExecutor(workers, thread_name_prefix="cs-engine-smtp") as pool:

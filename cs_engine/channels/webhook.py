@@ -29,7 +29,7 @@ from cs_engine.channels.door import Door
 from cs_engine.channels.pool import Pool, lost, seconds
 from cs_engine.errors import SettingsError
 from cs_engine.playbook.endpoints import Allowed, wrong_url
-from cs_engine.ports import Call, Outcome, Parcel
+from cs_engine.ports import Call, Holds, Outcome, Parcel, always
 
 if TYPE_CHECKING:
     import aiohttp
@@ -69,6 +69,7 @@ class WebhookChannel:
         self._allowed = allowed = Allowed.of(allow)
         self._pool = Pool(self.name, _AT_ONCE, answer_within, {"User-Agent": "cs-engine"}, lambda: _guarded(allowed, look_up))
         self._doors: dict[str, Door] = {}
+        self._holds: Holds = always
 
     @staticmethod
     def build(outgoing: Call) -> Parcel:
@@ -76,9 +77,9 @@ class WebhookChannel:
         body = whole(json.dumps(dict(outgoing.said), ensure_ascii=False, separators=(",", ":"))).encode()
         return Parcel(outgoing.id, body, {"url": outgoing.url})
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Posts all, many at a time; one outcome a parcel, in order. A host that limits us or is not there holds back its own alone."""
-        return self._pool.run(lambda session: self._post_all(session, parcels)) if parcels else []
+        return self._pool.run(lambda session: self._post_all(session, parcels, holds)) if parcels else []
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002  the protocol's
         """Nothing: receivers cannot be asked. They know a call that comes twice by its id."""
@@ -87,9 +88,10 @@ class WebhookChannel:
     def close(self) -> None:
         self._pool.close()
 
-    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel]) -> list[Outcome]:
+    async def _post_all(self, session: aiohttp.ClientSession, parcels: Sequence[Parcel], holds: Holds) -> list[Outcome]:
+        self._holds = holds
         for door in self._doors.values():
-            door.new_batch(asyncio.get_running_loop().time())
+            door.new_batch(asyncio.get_running_loop().time(), holds)
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue = iter(enumerate(parcels))
         await asyncio.gather(*(self._work(session, queue, outcomes) for _ in range(min(_AT_ONCE, len(parcels)))))
@@ -109,7 +111,7 @@ class WebhookChannel:
     def _door(self, host: str, now: float) -> Door:
         if host not in self._doors:
             self._doors[host] = Door()
-            self._doors[host].new_batch(now)
+            self._doors[host].new_batch(now, self._holds)
         return self._doors[host]
 
     async def _post(self, session: aiohttp.ClientSession, parcel: Parcel, url: str, door: Door) -> Outcome:

@@ -85,6 +85,8 @@ class Move(NamedTuple):
     """Retried: whether the attempt that was made counts; not when the channel was at fault."""
     instead: tuple[NewMessage, ...] = ()
     """Skipped: what is planned in its place, in the same transaction."""
+    fence: int | None = None
+    """Of the outcome of an attempt: which one. Another has taken the message since where it is not the latest; None: whichever is."""
 
 
 def held(id: str, was: State, reason: str, until: Micros) -> Move:
@@ -95,24 +97,40 @@ def skipped(id: str, was: State, reason: str) -> Move:
     return Move(id, was, State.SKIPPED, reason)
 
 
-def accepted(id: str, provider_id: str) -> Move:
-    return Move(id, State.DISPATCHING, State.ACCEPTED, "", None, provider_id)
+def accepted(id: str, provider_id: str, *, fence: int | None = None) -> Move:
+    return Move(id, State.DISPATCHING, State.ACCEPTED, "", None, provider_id, fence=fence)
 
 
-def rejected(id: str, code: str) -> Move:
-    return Move(id, State.DISPATCHING, State.REJECTED, code)
+def rejected(id: str, code: str, *, fence: int | None = None) -> Move:
+    return Move(id, State.DISPATCHING, State.REJECTED, code, fence=fence)
 
 
-def retried(id: str, reason: str, until: Micros, *, counts: bool = True) -> Move:
+def retried(id: str, reason: str, until: Micros, *, counts: bool = True, fence: int | None = None) -> Move:
     """Proven not accepted (no connection, 429, a 4xx that says so): planned again, not before `until`."""
-    return Move(id, State.DISPATCHING, State.PLANNED, reason, until, counts=counts)
+    return Move(id, State.DISPATCHING, State.PLANNED, reason, until, counts=counts, fence=fence)
 
 
-def lost_sight(id: str, reason: str) -> Move:
+def lost_sight(id: str, reason: str, *, fence: int | None = None) -> Move:
     """The request left and no answer came, or the process died while it was on its way."""
-    return Move(id, State.DISPATCHING, State.UNCERTAIN, reason)
+    return Move(id, State.DISPATCHING, State.UNCERTAIN, reason, fence=fence)
 
 
 def resolved(id: str, state: State, reason: str, provider_id: str = "") -> Move:
     """An uncertain message is settled (accepted, rejected, skipped) or, never having left, planned again."""
     return Move(id, State.UNCERTAIN, state, reason, None, provider_id)
+
+
+LATE = "learned_late"
+"""Why a message is accepted whose acceptance was learned by a process that had lost it."""
+
+
+def late(move: Move, state: State, *, latest: bool) -> Move | None:
+    """What the outcome of an attempt still does that comes when its lease is over: the message stands at `state` by then; `latest`: nobody
+    has tried it since. None: nothing. What was accepted is not sent (again) by those who still could; what an attempt proves that nobody
+    knew the fate of is believed.
+    """
+    if move.state is State.ACCEPTED and state in (State.PLANNED, State.HELD, State.UNCERTAIN):
+        return Move(move.id, state, State.ACCEPTED, LATE, None, move.provider_id)
+    if latest and state is State.UNCERTAIN and move.state in (State.REJECTED, State.PLANNED):
+        return move._replace(was=state)
+    return None

@@ -5,7 +5,7 @@ facts.py: usage and the facts of one now. rows.py: what goes into the state and 
 
 from __future__ import annotations
 
-from cs_engine.ports.channel import Call, Channel, Letter, M_contra, Outcome, Parcel, Person, Post
+from cs_engine.ports.channel import Call, Channel, Holds, Letter, M_contra, Outcome, Parcel, Person, Post, always
 from cs_engine.ports.facts import Facts, Failure, Mask, Occurrences, Overlay, PassageFacts, Rows, SourceReport, Stock, Touched, Usage
 from cs_engine.ports.rows import (
     AccountRow,
@@ -54,6 +54,7 @@ __all__ = [
     "Facts",
     "Failure",
     "GivenAnswer",
+    "Holds",
     "JournalLine",
     "Kept",
     "Letter",
@@ -82,4 +83,5 @@ __all__ = [
     "ValueChange",
     "ValueSet",
     "Verdict",
+    "always",
 ]

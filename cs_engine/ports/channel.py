@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
@@ -87,6 +87,15 @@ class Outcome:
     """Of a retry: the channel is at fault (a refused key, a limit, no connection), not this message: its attempt does not count."""
 
 
+Holds = Callable[[str], bool]
+"""Whether a parcel of that id may be sent now. Asked just before each send: between that and the first byte nothing may wait."""
+
+
+def always(id: str) -> bool:  # noqa: ARG001 - a Holds
+    """Of what nobody else could take meanwhile."""
+    return True
+
+
 M_contra = TypeVar("M_contra", contravariant=True)
 
 
@@ -97,8 +106,10 @@ class Channel(Protocol[M_contra]):
 
     def build(self, outgoing: M_contra) -> Parcel: ...
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
-        """Posts all, many at a time; one outcome a parcel, in order. Never raises for a single parcel's sake."""
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
+        """Posts all, many at a time; one outcome a parcel, in order: `retry` of what is not held any more. Never raises for a single
+        parcel's sake.
+        """
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
         """What is known of messages whose fate is not: `accepted`, or `retry` when it surely never left; left out when unknown."""

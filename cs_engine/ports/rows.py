@@ -256,6 +256,8 @@ class Candidate(NamedTuple):
     """For CTAs: where the message of the open CTA stands (Slack channel and ts), to update it; '' else."""
     reason: str = ""
     """Why it is held, or planned again; '' else."""
+    fence: int = 0
+    """How often it has been claimed: the token without which nobody settles it whose claim was not the latest."""
 
 
 Verdict = Callable[[Sequence[Candidate], History], Sequence[message.Move | None]]
@@ -290,6 +292,8 @@ class Claim(NamedTuple):
     """What the verdict held or skipped."""
     more: bool
     """Whether candidates are left that can be claimed now."""
+    lease: Micros = 0
+    """For how long the dispatching ones are this holder's."""
 
 
 class EnrolmentView(NamedTuple):

@@ -341,8 +341,13 @@ class Messages(Protocol):
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         """Messages that are dispatching under a lease that has ended, or whose holder is known to be dead."""
 
-    def settle(self, moves: Sequence[message.Move], now: Micros) -> int:
-        """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled."""
+    def renew(self, wall: Micros, taken: Sequence[tuple[str, int]]) -> set[str]:
+        """(message, fence): leases what is still the caller's anew; which are. The others were taken, or resolved, by somebody else."""
+
+    def settle(self, moves: Sequence[message.Move], now: Micros) -> list[message.Move]:
+        """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled.
+        An outcome that comes too late is journalled, and does what it still can: see `message.late`. The moves that were made.
+        """
 
     def uncertain(self) -> list[Candidate]: ...
 

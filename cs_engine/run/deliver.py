@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from random import Random
 
+from cs_engine.clock import steady
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
@@ -23,6 +24,7 @@ from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
 from cs_engine.run.fallback import Fallbacks
 from cs_engine.run.hold import wake
+from cs_engine.run.lease import Lease
 from cs_engine.run.letters import Letters
 from cs_engine.run.outage import respaced
 from cs_engine.run.outbox import Failed
@@ -46,7 +48,7 @@ _NEVER_PAUSED = frozenset({"cta_update", message.ALARM})
 """Kinds of messages that go though their playbook is paused: they say that something has ended, or is wrong."""
 _OF_THE_CUSTOMER = frozenset({"subject_gone"})
 """Why a message cannot be made for which its playbook is not to blame."""
-_LIMITS = frozenset({"rate_limited", "paced", "slow"})
+_LIMITS = frozenset({"rate_limited", "paced", "slow", "lease_over"})
 _MOST_RACES = 5
 
 
@@ -75,16 +77,16 @@ def recover(tick: TickContext) -> None:
     lost = tick.engine.store.expired_leases(to_micros(tick.engine.wall.now()))
     moves = []
     for channel in sorted({c.channel for c in lost}):
-        ids = [c.id for c in lost if c.channel == channel]
-        known = tick.engine.outbox.lookup(channel, ids)
-        for id in ids:
+        ids = {c.id: c.fence for c in lost if c.channel == channel}
+        known = tick.engine.outbox.lookup(channel, list(ids))
+        for id, fence in ids.items():
             outcome = known.get(id)
             if outcome is None:
-                moves.append(message.lost_sight(id, "died_on_the_way"))
+                moves.append(message.lost_sight(id, "died_on_the_way", fence=fence))
             elif outcome.kind == "accepted":
-                moves.append(message.accepted(id, outcome.provider_id))
+                moves.append(message.accepted(id, outcome.provider_id, fence=fence))
             else:
-                moves.append(message.retried(id, "never_left", to_micros(tick.clock.now()), counts=False))
+                moves.append(message.retried(id, "never_left", to_micros(tick.clock.now()), counts=False, fence=fence))
     settle(tick, moves)
 
 
@@ -92,14 +94,15 @@ def settle(tick: TickContext, moves: Sequence[message.Move]) -> None:
     """Applies what is known of messages, and counts it. Nobody else knows it, so a lost race is run again."""
     if not moves:
         return
+    made: Sequence[message.Move] = ()
     for left in reversed(range(_MOST_RACES)):
         try:
-            tick.engine.store.settle(moves, tick.at)
+            made = tick.engine.store.settle(moves, tick.at)
             break
         except LostRace:
             if not left:
                 raise
-    for move in moves:
+    for move in made:
         tick.report.delivery[move.state.value] += 1
 
 
@@ -116,6 +119,7 @@ class _Batch:
     """Messages that were claimed together, and the parcels that are being made of them."""
 
     candidates: Sequence[Candidate]
+    lease: Lease
     without: Mapping[str, str]
     """Those that nothing can be made of, and the code why."""
     making: Callable[[], list[Parcel | Failed]]
@@ -175,7 +179,7 @@ class _Lane:
             return self._fallbacks.instead(candidates, kept)
 
         self._fallbacks.ready()
-        wall = to_micros(engine.wall.now())
+        began, wall = steady(), to_micros(engine.wall.now())
         claim = engine.store.claim(wall, to_micros(moment), tick.at, BATCH, engine.holder, verdict, self.channel)
         for move in claim.moved:
             self._count(playbooks.get(move.id, ""), move)
@@ -187,7 +191,7 @@ class _Lane:
         except BaseException:
             self._put_back(claim.dispatching, "not_made")
             raise
-        return _Batch(claim.dispatching, without, making, claim.more)
+        return _Batch(claim.dispatching, Lease(engine.store, engine.wall, claim, began), without, making, claim.more)
 
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
         dates, holds, orders = self._plans.dates(candidates), self._plans.holds(candidates), self._tick.orders
@@ -222,7 +226,7 @@ class _Lane:
             self._put_back(batch.candidates, "not_made")
             raise
         outcomes.update((failed.id, Outcome(failed.id, "rejected", failed.code)) for failed in made if isinstance(failed, Failed))
-        sending = partial(self._tick.engine.outbox.send, self.channel, [parcel for parcel in made if isinstance(parcel, Parcel)])
+        sending = partial(self._post, batch.lease, [parcel for parcel in made if isinstance(parcel, Parcel)])
         if batch.more and self._tick.engine.outbox.renders_beside:
             sent, ahead, failure = self._claim_beside(sending)
         else:
@@ -236,6 +240,11 @@ class _Lane:
         if failure is not None:
             raise failure
         return sent, ahead
+
+    def _post(self, lease: Lease, parcels: Sequence[Parcel]) -> list[Outcome]:
+        """Sends what is ours, for as long as it is."""
+        with lease.kept():
+            return self._tick.engine.outbox.send(self.channel, parcels, lease.holds)
 
     @staticmethod
     def _accepted(batch: _Batch, outcomes: Mapping[str, Outcome]) -> Counter[str]:
@@ -264,7 +273,7 @@ class _Lane:
     def _put_back(self, candidates: Sequence[Candidate], why: str) -> None:
         """Gives back what was claimed and surely never left."""
         now = to_micros(self._tick.clock.now())
-        settle(self._tick, [message.retried(c.id, why, now, counts=False) for c in candidates])
+        settle(self._tick, [message.retried(c.id, why, now, counts=False, fence=c.fence) for c in candidates])
 
     def _pause(self, sent: Sequence[Outcome], took: float) -> float | None:
         """Seconds until the channel takes more: 0 when it does now, None when it does not in this tick."""
@@ -289,17 +298,19 @@ class _Lane:
         return None if rests else wait
 
     def _move(self, candidate: Candidate, outcome: Outcome) -> message.Move:
+        id, fence = candidate.id, candidate.fence
         match outcome.kind:
             case "accepted":
-                return message.accepted(candidate.id, outcome.provider_id)
+                return message.accepted(id, outcome.provider_id, fence=fence)
             case "rejected":
-                return message.rejected(candidate.id, outcome.code)
+                return message.rejected(id, outcome.code, fence=fence)
             case "uncertain":
-                return message.lost_sight(candidate.id, outcome.code)
+                return message.lost_sight(id, outcome.code, fence=fence)
             case "retry" if not outcome.blameless and candidate.attempts >= MOST_ATTEMPTS:
-                return message.rejected(candidate.id, f"gave_up:{outcome.code}")
+                return message.rejected(id, f"gave_up:{outcome.code}", fence=fence)
             case "retry":
-                return message.retried(candidate.id, outcome.code, self._later(candidate, outcome), counts=not outcome.blameless)
+                again = self._later(candidate, outcome)
+                return message.retried(id, outcome.code, again, counts=not outcome.blameless, fence=fence)
 
     def _later(self, candidate: Candidate, outcome: Outcome) -> Micros:
         if outcome.retry_after is not None:

@@ -16,7 +16,7 @@ from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
 from cs_engine.content.mail import Rendered
 from cs_engine.playbook.plan import WEBHOOK
-from cs_engine.ports import Call, Channel, Letter, Outcome, Parcel, Person, Post
+from cs_engine.ports import Call, Channel, Holds, Letter, Outcome, Parcel, Person, Post, always
 
 WORTH_A_POOL = 2_000
 """Jobs after which it pays to start processes, if more follow: a start costs about as much as rendering some thousand mails."""
@@ -234,9 +234,9 @@ class Outbox:
     def _make_here(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
         return [self.press.make(job) for job in jobs]
 
-    def send(self, channel: str, parcels: Sequence[Parcel]) -> list[Outcome]:
-        """Posts all; one outcome a parcel, in order."""
-        return self._channels[channel].send(parcels)
+    def send(self, channel: str, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
+        """Posts all that is held; one outcome a parcel, in order."""
+        return self._channels[channel].send(parcels, holds)
 
     def lookup(self, channel: str, ids: Sequence[str]) -> Mapping[str, Outcome]:
         """What the channel knows of messages whose fate is not known."""

@@ -31,7 +31,7 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
        coalesce(nullif(c.locale, ''), a.locale, ''),
        coalesce(t.provider_ref, ''),
-       m.reason,
+       m.reason, m.fence,
        CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT}
             WHEN m.kind = 'cta' AND t.state = 'closed' THEN t.closed_reason
             WHEN m.kind = 'cta_update' AND coalesce(t.provider_ref, '') = '' THEN 'never_posted' END
@@ -70,8 +70,21 @@ def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, h
     dispatching = [candidate for candidate, move in judged if move is None]
     messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
     _dispatch(tx, dispatching, holder, wall + LEASE, delivery_now, now)
-    taken = [c._replace(state=State.DISPATCHING, moved_at=now, attempts=c.attempts + 1) for c in dispatching]
-    return Claim(taken, [move for _, move in moved], len(rows) > limit or any(move.instead for _, move in moved))
+    taken = [c._replace(state=State.DISPATCHING, moved_at=now, attempts=c.attempts + 1, fence=c.fence + 1) for c in dispatching]
+    return Claim(taken, [move for _, move in moved], len(rows) > limit or any(move.instead for _, move in moved), LEASE)
+
+
+def renew(tx: Tx, taken: Sequence[tuple[str, int]], lease_until: Micros) -> set[str]:
+    """Leases anew what nobody else has taken or resolved since it was claimed; which."""
+    mine = dict(taken)
+    rows = tx.rows(
+        f"SELECT id, fence FROM messages WHERE {tx.among('id', 'ids')} AND state = 'dispatching' ORDER BY id{tx.lock_rows}",
+        ids=tx.ids(mine),
+    )
+    kept = {id for id, fence in rows if mine[id] == fence}
+    if kept:
+        tx.run(f"UPDATE messages SET lease_until = :until WHERE {tx.among('id', 'ids')}", until=lease_until, ids=tx.ids(kept))
+    return kept
 
 
 def expired(tx: Tx, wall: Micros) -> list[Candidate]:
@@ -119,8 +132,8 @@ def uncertain(tx: Tx) -> list[Candidate]:
 def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micros, delivery_now: Micros, now: Micros) -> None:
     if taken:
         tx.run(
-            f"UPDATE messages SET state = 'dispatching', reason = '', until = NULL, attempts = attempts + 1, holder = :holder, "
-            f"lease_until = :lease_until, sent_at = :sent_at, moved_at = :now WHERE {tx.among('id', 'ids')}",
+            f"UPDATE messages SET state = 'dispatching', reason = '', until = NULL, attempts = attempts + 1, fence = fence + 1, "
+            f"holder = :holder, lease_until = :lease_until, sent_at = :sent_at, moved_at = :now WHERE {tx.among('id', 'ids')}",
             holder=holder,
             lease_until=lease_until,
             sent_at=second(delivery_now),

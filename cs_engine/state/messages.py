@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
-from cs_engine.journey.message import Move, NewMessage, State
+from cs_engine.journey.message import LATE, Move, NewMessage, State, accepted, late
 from cs_engine.ports import Counts, JournalLine, MessageView
 from cs_engine.state import ctas, enrolments, journal, schema
 from cs_engine.state.database import Tx
@@ -46,17 +46,64 @@ def plan(tx: Tx, new: Sequence[NewMessage]) -> None:
     tx.upsert(schema.messages, _NEW, list(zip(*columns, planned_at, strict=True)), "ON CONFLICT DO NOTHING")
 
 
-def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> int:
-    """Applies the moves whose message is still in the state that they leave; how many were."""
+class _Stands(NamedTuple):
+    """A message as a settling transaction finds, and locks, it."""
+
+    state: State
+    fence: int
+    accepted_as: str
+    """While another attempt is on its way: what the provider called an earlier one that was accepted after all; '' else."""
+    subject: Subject
+
+
+def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> list[Move]:
+    """Makes the moves whose message is still in the state that they leave and, where they say whose attempt they are the end of, has not
+    been claimed since. The outcome of an attempt that comes too late does what it still can. The moves that were made.
+    """
     rows = tx.rows(
-        f"SELECT state, {', '.join(Subject._fields)} FROM messages WHERE {tx.among('id', 'ids')} ORDER BY id{tx.lock_rows}",
+        f"SELECT state, fence, provider_id, {', '.join(Subject._fields)} FROM messages "
+        f"WHERE {tx.among('id', 'ids')} ORDER BY id{tx.lock_rows}",
         ids=tx.ids(move.id for move in moves),
     )
-    there = {(row[1], row[0]): Subject(*row[1:]) for row in rows}
-    # Popped: of two moves of one message in one call, the first counts.
-    held_good = [(subject, move) for move in moves if (subject := there.pop((move.id, move.was.value), None))]
-    apply(tx, held_good, now)
-    return len(held_good)
+    there = {row[3]: _Stands(State(row[0]), row[1], row[2], Subject(*row[3:])) for row in rows}
+    good: list[tuple[Subject, Move]] = []
+    tardy: list[tuple[_Stands, Move]] = []
+    for move in moves:
+        # Popped: of two moves of one message in one call, the first counts.
+        if (found := there.pop(move.id, None)) is None:
+            continue
+        if found.state is move.was and move.fence in (None, found.fence):
+            good.append((found.subject, _in_the_end(move, found)))
+        elif move.fence is not None:
+            tardy.append((found, move))
+    apply(tx, good, now)
+    return [move for _, move in good] + (_settle_late(tx, tardy, now) if tardy else [])
+
+
+def _in_the_end(move: Move, found: _Stands) -> Move:
+    """The move, unless an earlier attempt is known by now to have been accepted."""
+    if move.was is not State.DISPATCHING or move.state is State.ACCEPTED or not found.accepted_as:
+        return move
+    return accepted(move.id, found.accepted_as)._replace(reason=LATE)
+
+
+def _settle_late(tx: Tx, tardy: Sequence[tuple[_Stands, Move]], now: Micros) -> list[Move]:
+    """What came too late: journalled where it is news, and not thrown away."""
+    moved, lines = [], []
+    for found, move in tardy:
+        latest = move.fence == found.fence
+        if (still := late(move, found.state, latest=latest)) is not None:
+            moved.append((found.subject, still))
+        elif move.state is not State.UNCERTAIN and (move.state is not found.state or not latest):
+            lines.append(_line(found.subject, move, now)._replace(event="late", reason=move.state.value))
+    journal.append(tx, lines)
+    apply(tx, moved, now)
+    # What had been planned again counted under no cap.
+    tx.update_each(schema.messages, ("sent_at",), "", ("id",), [(now, m.id) for _, m in moved if m.was is not State.UNCERTAIN])
+    # Somebody is at it again: whatever that comes to, it was accepted.
+    known = [(m.provider_id or m.id, m.id) for found, m in tardy if m.state is State.ACCEPTED and found.state is State.DISPATCHING]
+    tx.update_each(schema.messages, ("provider_id",), "", ("id",), known)
+    return [move for _, move in moved]
 
 
 def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:

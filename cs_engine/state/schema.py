@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest migration."""
 
 metadata = MetaData()
@@ -165,6 +165,7 @@ messages = Table(
     _text("reason", ""),
     _at("until", nullable=True),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("fence", Integer, nullable=False, server_default=text("0")),
     _text("holder", ""),
     _at("lease_until", nullable=True),
     _text("provider_id", ""),

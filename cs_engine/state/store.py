@@ -466,7 +466,12 @@ class SqlStore:
         with self.database.read() as tx:
             return claims.expired(tx, wall)
 
-    def settle(self, moves: Sequence[message.Move], now: Micros) -> int:
+    def renew(self, wall: Micros, taken: Sequence[tuple[str, int]]) -> set[str]:
+        with self.database.write() as tx:
+            self._renew(tx)
+            return claims.renew(tx, taken, wall + claims.LEASE)
+
+    def settle(self, moves: Sequence[message.Move], now: Micros) -> list[message.Move]:
         with self.database.write() as tx:
             return messages.settle(tx, moves, now)
 

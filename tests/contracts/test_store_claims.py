@@ -107,6 +107,7 @@ def test_a_candidate_brings_what_the_policy_reads(store: SqlStore) -> None:
             timezone="Asia/Tokyo",
             locale="ja",
             provider_ref="",
+            fence=1,
         )
     ]
 

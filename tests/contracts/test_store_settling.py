@@ -42,7 +42,7 @@ def on_its_way(store: SqlStore) -> SqlStore:
 
 
 def test_an_accepted_message_ends_its_step_at_the_ticks_now(on_its_way: SqlStore) -> None:
-    assert on_its_way.settle([message.accepted("msg_1", "sg-17")], LATER) == 1
+    assert [move.id for move in on_its_way.settle([message.accepted("msg_1", "sg-17")], LATER)] == ["msg_1"]
     (view,) = on_its_way.messages_of("acc_1", PLAYBOOK)
     assert (view.state, view.settled_at) == ("accepted", LATER)
     assert standing(on_its_way).step_ended_at == LATER
@@ -57,7 +57,7 @@ def test_a_rejection_keeps_its_code(on_its_way: SqlStore) -> None:
 
 def test_what_a_twin_settled_is_not_settled_again(on_its_way: SqlStore, another: Callable[[], SqlStore]) -> None:
     on_its_way.settle([message.accepted("msg_1", "sg-17")], NOW)
-    assert another().settle([message.lost_sight("msg_1", "timeout")], LATER) == 0
+    assert another().settle([message.lost_sight("msg_1", "timeout")], LATER) == []
     assert states(on_its_way) == {"msg_1": "accepted"}
     assert events(on_its_way) == [("entered", ""), ("accepted", "")]
     assert standing(on_its_way).step_ended_at == NOW
@@ -67,7 +67,7 @@ def test_the_others_are_settled_when_one_guard_fails(store: SqlStore) -> None:
     store.commit(entered("1", "2"), NOW)
     claimed(store, limit=1)
     moves = [message.accepted(f"msg_{n}", "x") for n in (1, 2, 3)]
-    assert store.settle([*moves, moves[0]], LATER) == 1
+    assert [move.id for move in store.settle([*moves, moves[0]], LATER)] == ["msg_1"]
     assert store.counts() == Counts(planned=2, accepted=1, skipped=0, rejected=0, uncertain=0, held=0, pending=1)
 
 

@@ -157,7 +157,11 @@ def watched(root: Path, stage: int, told: Path) -> list[str]:
 # --- what is left behind -------------------------------------------------------------------------------------------------
 
 # How often a message was tried or held, and by whom, may differ: who died later than the quiet hours holds it once more.
-NOT_COMPARED = {"messages": {"attempts", "holder", "lease_until"}, "ticks": {"holder", "began_at", "completed_at"}, "journal": {"line"}}
+NOT_COMPARED = {
+    "messages": {"attempts", "fence", "holder", "lease_until"},
+    "ticks": {"holder", "began_at", "completed_at"},
+    "journal": {"line"},
+}
 
 
 def state(root: Path) -> dict[str, list[str]]:

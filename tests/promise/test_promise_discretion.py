@@ -91,7 +91,7 @@ def test_a_failing_template_makes_nobody_talk(world: World, caplog: pytest.LogCa
 def test_what_the_engine_raises_names_nobody(world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     bird(world)
 
-    def breaks(_channel: str, parcels: list[Parcel]) -> None:
+    def breaks(_channel: str, parcels: list[Parcel], _holds: object) -> None:
         raise RuntimeError(f"cannot send {parcels[0].body!r} to {BIRD}")
 
     monkeypatch.setattr(world.engine.outbox, "send", breaks)

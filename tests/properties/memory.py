@@ -19,6 +19,7 @@ from cs_engine.ports import (
     AccountRow,
     ContactRow,
     Failure,
+    Holds,
     Letter,
     Mask,
     Occurrences,
@@ -30,6 +31,7 @@ from cs_engine.ports import (
     Rows,
     SourceReport,
     Stock,
+    always,
 )
 from tests.properties.conditions import ACCOUNT_FLAGS, MILESTONES, holds
 
@@ -236,8 +238,8 @@ class MemoryChannel:
     def build(outgoing: Letter | Post) -> Parcel:
         return Parcel(outgoing.id, b"", {"to": outgoing.to.email if isinstance(outgoing, Letter) else outgoing.channel})
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
-        return [self._take(parcel) for parcel in parcels]
+    def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
+        return [self._take(parcel) if holds(parcel.id) else Outcome(parcel.id, "retry", "lease_over") for parcel in parcels]
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:
         if not self.knows:

@@ -211,11 +211,11 @@ def test_a_message_on_its_way_cannot_be_taken_back(world: World) -> None:
     refused: list[str] = []
 
     class Beside:
-        def send(self, parcels: object) -> object:
+        def send(self, parcels: object, holds: object) -> object:
             with pytest.raises(WrongUse) as wrong:
                 skips(world)
             refused.append(wrong.value.message)
-            return channel.send(parcels)  # type: ignore[arg-type]
+            return channel.send(parcels, holds)  # type: ignore[arg-type]
 
         def __getattr__(self, name: str) -> object:
             return getattr(channel, name)
