@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,6 +107,11 @@ def number(value: Any, digits: int | None = None) -> str:
     if digits is not None:
         return f"{amount:,.{digits}f}"
     return f"{amount:,.0f}" if amount.is_integer() else f"{amount:,.2f}".rstrip("0").rstrip(".")
+
+
+def in_locale(texts: Mapping[str, str], locale: str) -> str:
+    """The text in that locale, else the one for all, else English, else any."""
+    return texts.get(locale) or texts.get("") or texts.get("en") or next(iter(texts.values()), "")
 
 
 def default(value: Any, fallback: Any = "", boolean: bool = False) -> Any:

@@ -194,6 +194,9 @@ class Persistence(Strict):
 
 class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
+    account_url: str | None = Field(
+        None, description="Where one of us looks at an account: https://crm.example/accounts/{account}. Alerts link to it."
+    )
 
 
 class Webhooks(Strict):
@@ -256,6 +259,9 @@ class Staff(Strict):
     role: str = Field("csm", description="csm, manager, sales, support, …")
     slack: str | None = Field(None, description="Slack user or channel id.")
     timezone: str | None = Field(None, description="Their time zone.")
+    locale: str | None = Field(
+        None, description="Their language: en, ja. Default: the account's, where what they get is written in that, else the project's."
+    )
     manager: str | None = Field(None, description="The manager's e-mail.")
     minutes_a_week: int | None = Field(None, description="How much time they have for CTAs.")
     away: tuple[str, ...] = Field(

@@ -9,6 +9,7 @@ from cs_engine.language.expression import Duration, Expression
 from cs_engine.language.problems import Place
 from cs_engine.playbook import plan
 from cs_engine.playbook import steps as written
+from cs_engine.playbook.checklist import to_dos
 from cs_engine.playbook.model import PlaybookSpec
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import AnyStep, Edge
@@ -191,6 +192,7 @@ class Flattener:
                     due=None if step.due is None else reader.duration((*path, "due"), step.due),
                     close_when=None if step.close_when is None else reader.condition((*path, "close_when"), step.close_when),
                     ask=questions_of(step.ask),
+                    checklist=to_dos(step.checklist),
                     **own,
                     **common,
                 )

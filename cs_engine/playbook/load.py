@@ -13,7 +13,7 @@ from cs_engine.language import expressions, yaml
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
 from cs_engine.language.yaml import Document
-from cs_engine.playbook import company, salvage
+from cs_engine.playbook import alerts, company, salvage
 from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
@@ -268,10 +268,12 @@ class _Loader:
             if config is not None:
                 check_sending(config, document, problems)
                 company.check_webhooks(config, document, problems)
+                alerts.check_alerts(config, document, problems)
         if (document := documents.get(f"{FOLDER}/team.yaml")) is not None:
             company.check_zones(document, problems)
             if team is not None:
                 company.check_team(team, document, problems)
+                alerts.check_locales(team, document, problems)
         if (document := documents.get(f"{FOLDER}/journey.yaml")) is not None and journey is not None:
             company.check_journey(journey, templates, document, problems)
 

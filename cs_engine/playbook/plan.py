@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from cs_engine.language.expression import AT_ENTRY, Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place
+from cs_engine.playbook.checklist import ToDo
 from cs_engine.playbook.questions import Question
 
 Scalar = str | int | float | bool | None
@@ -134,6 +135,7 @@ class Cta(SendingStep):
     close_when: Expression | None = None
     """None: closed when the enclosing wait is met, else at goal or exit."""
     ask: tuple[Question, ...] = ()
+    checklist: tuple[ToDo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,9 @@ from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Stri
 
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.asking import ASK, Asked, named_questions
+from cs_engine.playbook.checklist import LISTED, listed
 from cs_engine.playbook.words import FIXED, ID_PATTERN, Condition, DurationText, Id, Keyed, Synonyms, Uncertain, VarValue, tag, wrong
+from cs_engine.usage.model import LocalisedText
 
 
 def _arms(value: Any) -> Any:
@@ -164,6 +166,9 @@ class CtaSpec(SendingSpec):
     )
     ask: Annotated[dict[str, Asked], BeforeValidator(named_questions)] = Field(
         default_factory=dict, description="Asks the CSM, in a form that opens in Slack. Written as for an email."
+    )
+    checklist: Annotated[tuple[LocalisedText, ...], BeforeValidator(listed), WithJsonSchema(LISTED)] = Field(
+        (), description="What there is to do, ticked off in Slack: `[Look at the tickets, Call the champion]`, or each as {en: …, ja: …}."
     )
 
 

@@ -142,6 +142,9 @@ class Facts(Protocol):
     def seen(self, expression: Expression, rows: Rows) -> list[str]:
         """For each row a JSON object of the values of the names that the expression reads: what the journal keeps."""
 
+    def judged(self, conditions: Sequence[Expression], seen: Sequence[str]) -> list[Mask] | None:
+        """For each condition whether it was true of those whose values the journal kept (JSON each); None where nobody can say."""
+
     def stock(self) -> Stock:
         """How much there is of everything."""
 

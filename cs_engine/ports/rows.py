@@ -89,6 +89,26 @@ class OpenCta(NamedTuple):
     """Why its passage has ended: goal | exit | done | …; '' while it goes on."""
 
 
+class CtaView(NamedTuple):
+    """A CTA as it stands."""
+
+    id: str
+    account_id: str
+    playbook: str
+    step: str
+    enrolment_id: str
+    staff: str
+    priority: str
+    due_at: Micros | None
+    fired_at: Micros
+    opened_at: Micros
+    state: str
+    """open | snoozed | closed"""
+    provider_ref: str
+    """Where its message stands; '' where none does."""
+    closed_reason: str
+
+
 class ValueSet(NamedTuple):
     """A playbook sets an attribute of an account."""
 

@@ -26,6 +26,7 @@ from cs_engine.ports.rows import (
     Claim,
     ContactRow,
     Counts,
+    CtaView,
     EditedStep,
     EnrolmentView,
     EnrolRequest,
@@ -387,8 +388,8 @@ class Ctas(Protocol):
     def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
         """(cta id, reason); journalled. `telling`: the messages that say so, planned with it."""
 
-    def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
-        """CTA -> why it was closed, of those that are."""
+    def ctas(self, ids: Collection[str]) -> Mapping[str, CtaView]:
+        """By id, as they stand now."""
 
 
 class ProviderEvents(Protocol):
@@ -402,7 +403,12 @@ class ProviderEvents(Protocol):
 
 
 class Records(Protocol):
-    """What `why` tells of one account in one playbook."""
+    """What `why` tells of one account in one playbook, and CTAs of theirs."""
+
+    def journal_of(
+        self, playbook: str, accounts: Collection[str], enrolments: Collection[str], events: Collection[str]
+    ) -> list[JournalLine]:
+        """The lines of these passages that tell of such events, oldest first."""
 
     def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]: ...
 

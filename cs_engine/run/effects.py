@@ -37,6 +37,21 @@ def effects_of(
     return messages, ctas
 
 
+def fired_of(
+    tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing], own: Own | None = None
+) -> list[JournalLine]:
+    """A line for each CTA whose own `if` held: no other tells what it saw."""
+    lines = []
+    for step, sending in result.sends:
+        if not isinstance(step, Cta) or step.only_if is None or not step.only_if.names:
+            continue
+        seen = tick.facts.seen(step.only_if, at[sending]) if own is None else own.seen(step.only_if, sending)
+        for i, values in zip(sending.tolist(), seen, strict=True):
+            who = members[i]
+            lines.append(JournalLine(tick.at, plan.playbook, who.account_id, who.subject_id, who.id, step.id, "fired", "if", values))
+    return lines
+
+
 def shadows_of(tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing]) -> list[JournalLine]:
     """What a walk of shadow passages would have sent: counted, and a line of the journal for each passage and step."""
     if not plan.shadow:

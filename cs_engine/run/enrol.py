@@ -18,7 +18,7 @@ from cs_engine.playbook.plan import ChangeEntry, EventEntry, Plan
 from cs_engine.ports import Change, JournalLine, Kept, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
-from cs_engine.run.effects import arms_of, effects_of, requests_of, shadows_of, values_of
+from cs_engine.run.effects import arms_of, effects_of, fired_of, requests_of, shadows_of, values_of
 from cs_engine.run.experiments import Groups
 from cs_engine.run.guarding import allow, commit
 from cs_engine.run.modes import open_rows
@@ -263,7 +263,8 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
     journal = from_columns(
         JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
     )
-    journal += [*journal_of(tick, plan, result, at_rows, who, own), *shadows_of(tick, plan, result, at_rows, who)]
+    journal += [*journal_of(tick, plan, result, at_rows, who, own), *fired_of(tick, plan, result, at_rows, who, own)]
+    journal += shadows_of(tick, plan, result, at_rows, who)
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),

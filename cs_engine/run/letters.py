@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from cs_engine.content.cta import Alert
 from cs_engine.content.failures import BrokenTemplate
+from cs_engine.content.formats import in_locale
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
 from cs_engine.content.written import ANSWER, UNSUBSCRIBE, as_html, filled
-from cs_engine.instants import from_micros
+from cs_engine.instants import Micros, from_micros
 from cs_engine.journey.approval import ALARM as APPROVAL
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.edits import Edit
@@ -25,8 +27,9 @@ from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import EVENT, Grain, Type
 from cs_engine.playbook.config import ProjectConfig, Staff
-from cs_engine.playbook.plan import WEBHOOK, Cta, Email, Localised, Notice, Plan
+from cs_engine.playbook.plan import WEBHOOK, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Person
+from cs_engine.run.alerting import Alerts
 from cs_engine.run.calls import Calls
 from cs_engine.run.context import TickContext
 from cs_engine.run.outbox import Job
@@ -56,7 +59,11 @@ class Letters:
         self._config = tick.engine.project.config
         self._calls = Calls(tick)
         self._library = tick.engine.outbox.press.library
-        self._closed: Mapping[str, str] = {}
+        self.alerts = Alerts(tick)
+        self._alerts: dict[str, tuple[Alert, Micros | None]] = {}
+        """Of the CTAs at hand: message -> what it says, and when it is due."""
+        self.spoken = ""
+        """A language that wins over everybody's own, for who only looks."""
         self.previewed: dict[str, str] = {}
         """What is kept of passages that are only looked at."""
         self._read: Mapping[str, Approval] = {}
@@ -79,7 +86,7 @@ class Letters:
             return ""
         if candidate.channel == WEBHOOK:
             return self._calls.fault(candidate)
-        key = _group_key(candidate)
+        key = self._group_key(candidate)
         if key not in self._faults:
             self._faults[key] = self._fault(candidate)
         return self._faults[key]
@@ -100,10 +107,18 @@ class Letters:
 
     def _locale(self, candidate: Candidate) -> str:
         """What it is written in: the recipient's language; for our own people, where it is not written in that, the project's."""
-        wanted = self.rules.locale_of(candidate.locale)
+        wanted = self.rules.locale_of(self._language(candidate))
         if candidate.recipient_kind == "contact" or self.rules.written(candidate.channel, candidate.template, wanted):
             return wanted
         return self._config.locale
+
+    def _language(self, candidate: Candidate) -> str:
+        """What it is to be written in: the language of the one of us whom it goes to, else the customer's."""
+        person = self._tick.directory.staff.get(candidate.recipient) if candidate.recipient_kind == "staff" else None
+        return self.spoken or (person.locale if person is not None else None) or candidate.locale
+
+    def _group_key(self, c: Candidate) -> tuple[str, str, str, str, str]:
+        return (c.digest, c.step, c.channel, c.template, self._language(c))
 
     def _template(self, channel: str, name: str, locale: str) -> EmailTemplate | SlackTemplate | None:
         return self._library.email(name, locale) if channel == "email" else self._library.slack(name, locale)
@@ -125,15 +140,14 @@ class Letters:
             return self._calls.jobs(candidates)
         jobs: list[Job] = []
         without: dict[str, str] = {}
-        self._closed = self._tick.engine.store.closed_reasons([c.cta_id for c in candidates if c.kind == "cta_update"])
         read_first = [c.id for c in candidates if c.kind == "email" and self._is_read_first(c)]
         self._read = self._tick.engine.store.approvals(read_first) if read_first else {}
         mailed = {c.enrolment_id for c in candidates if c.channel == "email" and c.enrolment_id}
         self._edits = {(e.enrolment_id, e.step): e for e in self._tick.engine.store.edits(mailed)} if mailed else {}
         if alarms := [c for c in candidates if c.kind == ALARM]:
             jobs += self._alarms(alarms)
-        ordered = sorted((c for c in candidates if c.kind != ALARM), key=_group_key)
-        for (digest, step_id, channel, name, _), same in groupby(ordered, key=_group_key):
+        ordered = sorted((c for c in candidates if c.kind != ALARM), key=self._group_key)
+        for (digest, step_id, channel, name, _), same in groupby(ordered, key=self._group_key):
             members = list(same)
             if fault := self.fault(members[0]):
                 without.update((c.id, fault) for c in members)
@@ -180,6 +194,9 @@ class Letters:
         csms = tick.directory.csm_of(account_rows[kept]).tolist()
         names = self._names(contact_rows[kept]) if to_contacts else [""] * len(kept)
         shared = self._shared(group)
+        if isinstance(group.step, Cta) and isinstance(group.template, SlackTemplate):
+            made = self.alerts.made(group.plan, group.step, group.template, group.locale, candidates)
+            self._alerts = {candidate.id: alert for candidate, alert in zip(candidates, made, strict=True)}
         if _of_event(group.template):
             self._put_events(group.plan, candidates, contexts)
         for candidate, context, csm, name in zip(candidates, contexts, csms, names, strict=True):
@@ -248,7 +265,8 @@ class Letters:
     def _job(self, group: _Group, candidate: Candidate, context: dict[str, Any], csm: str, name: str) -> Job:
         directory, locale = self._tick.directory, group.locale
         now = self._tick.clock.now()
-        zone = zone_or(candidate.timezone, self._config.timezone)
+        ours = directory.staff.get(candidate.recipient) if candidate.recipient_kind == "staff" else None
+        zone = zone_or(candidate.timezone if ours is None else ours.timezone or "", self._config.timezone)
         context["now"] = now.astimezone(zone)
         context["timezone"] = zone.key
         context["csm"] = _staff(directory.staff.get(csm), locale)
@@ -259,17 +277,16 @@ class Letters:
         )  # fmt: skip
         if group.channel == "slack":
             if isinstance(step, Cta):
-                due = None if step.due is None else self._tick.view(group.plan).after(np.array([candidate.planned_at]), step.due)[0]
+                alert, due = self._alerts[candidate.id]
                 context["cta"] = {
                     "title": in_locale(group.plan.title, locale),
                     "priority": step.priority,
-                    "due": from_micros(int(due)).astimezone(zone) if due is not None else None,
+                    "due": from_micros(due).astimezone(zone) if due is not None else None,
                 }
                 if step.ask and self._tick.engine.links is not None:
                     job = replace(job, answer=self._tick.engine.links.token(candidate.id))
-                job = replace(job, steered=self._tick.engine.steered)
-            closed = self._closed.get(candidate.cta_id, "") if candidate.kind == "cta_update" else ""
-            return replace(job, slack_channel=self._slack_channel(candidate), update=candidate.provider_ref, closed=closed)
+                job = replace(job, alert=alert, steered=self._tick.engine.steered)
+            return replace(job, slack_channel=self._slack_channel(candidate), update=candidate.provider_ref)
         if isinstance(step, Email) and step.ask:
             context[NAME] = self._questions(step, candidate, locale)
         sender = directory.sender(None if isinstance(step, Cta) else step.sender, csm)
@@ -343,15 +360,6 @@ def _of_event(template: EmailTemplate | SlackTemplate) -> set[str]:
 def _typed(value: Any, kind: Type) -> Any:
     """A value that was kept as JSON."""
     return datetime.fromisoformat(value) if kind is Type.INSTANT and isinstance(value, str) else value
-
-
-def _group_key(c: Candidate) -> tuple[str, str, str, str, str]:
-    return (c.digest, c.step, c.channel, c.template, c.locale)
-
-
-def in_locale(texts: Localised, locale: str) -> str:
-    """The text in that locale, else the one for all, else English, else any."""
-    return texts.get(locale) or texts.get("") or texts.get("en") or next(iter(texts.values()), "")
 
 
 def _staff(person: Staff | None, locale: str) -> dict[str, str]:

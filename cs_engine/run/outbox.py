@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from cs_engine.content.cta import Alert, dressed, fitted
 from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
 from cs_engine.content.mail import Rendered
@@ -50,8 +51,8 @@ class Job:
     update: str = ""
     url: str = ""
     """Where a webhook goes; its `context` is what is told."""
-    closed: str = ""
-    """Why the CTA was closed, for the message that says so."""
+    alert: Alert | None = None
+    """Of a CTA: what is known of it beside its template."""
     text: str = ""
     """What an alarm says; it has no template."""
     pinned: tuple[str, str, str] | None = None
@@ -121,16 +122,21 @@ class Press:
         if template is None:
             return Failed(job.id, "no_template")
         text, blocks = template.render(job.context)
-        if job.closed:
-            note = {"type": "context", "elements": [{"type": "mrkdwn", "text": f":white_check_mark: Closed by itself: {job.closed}"}]}
-            blocks = [note, *blocks]
-        else:
-            answer = [answer_button(job.answer, job.locale)] if job.answer else []
-            blocks = [*blocks, *answer, *([step_buttons(job.id, job.locale)] if job.steered else [])]
+        if job.alert is not None:
+            blocks = self._dressed(job, job.alert, text, blocks)
         return Post(
-            id=job.id, channel=job.slack_channel, text=text, blocks=blocks, update=job.update,
+            id=job.id, channel=job.slack_channel, text=text, blocks=fitted(text, blocks), update=job.update,
             metadata={"playbook": job.playbook, "step": job.step},
         )  # fmt: skip
+
+    @staticmethod
+    def _dressed(job: Job, alert: Alert, text: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A CTA's blocks; closed it has no buttons."""
+        buttons: list[dict[str, Any]] = []
+        if not alert.closed:
+            buttons += [answer_button(job.answer, alert.locale)] if job.answer else []
+            buttons += [step_buttons(job.id, alert.locale)] if job.steered else []
+        return dressed(text, blocks, alert, buttons)
 
 
 ANSWER_ACTION = "cs_answer"

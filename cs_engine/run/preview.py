@@ -10,8 +10,9 @@ from cs_engine.errors import CsEngineError, WrongUse
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage, State
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import AnyStep, Plan, Sending, SendingStep, Webhook
+from cs_engine.playbook.plan import AnyStep, Cta, Plan, Sending, SendingStep, Webhook
 from cs_engine.ports import Call, Candidate, Letter
+from cs_engine.run.because import Because
 from cs_engine.run.context import TickContext
 from cs_engine.run.effects import messages_for
 from cs_engine.run.letters import Letters
@@ -42,6 +43,9 @@ def jobs_of(tick: TickContext, plan: Plan, step: Sending, who: Standing, kept: s
         )
     letters = Letters(tick)
     letters.previewed[who.id] = kept
+    letters.spoken = locale or ""
+    if isinstance(step, Cta):
+        letters.alerts.previewed[who.id] = Because(tick).now(plan, step, own)
     jobs, without = letters.jobs([_candidate(tick, m, locale) for m in messages])
     if without:
         why = ", ".join(sorted(set(without.values())))

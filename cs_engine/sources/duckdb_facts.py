@@ -24,6 +24,7 @@ from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Stock, Touched
 from cs_engine.sources.days import Days
 from cs_engine.sources.duckdb_passages import DuckdbPassages
+from cs_engine.sources.duckdb_seen import judged
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.sources.streaks import count_streaks
@@ -270,6 +271,9 @@ class DuckdbFacts:
             parts.append(f"{text(name)}, {iso(value) if expression.type is Type.INSTANT else value}")
             self.tell(expression.sql)
         return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
+
+    def judged(self, conditions: Sequence[Expression], seen: Sequence[str]) -> list[Mask] | None:
+        return judged(self, conditions, seen)
 
     def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
         """The values at those rows, in their order; blank for a row -1."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cs_engine.instants import Micros
-from cs_engine.ports import CtaFired, JournalLine, OpenCta
+from cs_engine.ports import CtaFired, CtaView, JournalLine, OpenCta
 from cs_engine.state import journal, schema
 from cs_engine.state.database import Tx
 
@@ -52,10 +52,10 @@ def open_before(tx: Tx, now: Micros) -> dict[str, int]:
     )
 
 
-def closed_reasons(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
-    """CTA -> why it was closed, of those that are."""
-    sql = f"SELECT id, closed_reason FROM ctas WHERE state = 'closed' AND {tx.among('id', 'ids')}"
-    return dict(tx.rows(sql, ids=tx.ids(ids)))
+def of(tx: Tx, ids: Collection[str]) -> dict[str, CtaView]:
+    """By id."""
+    rows = tx.rows(f"SELECT {', '.join(CtaView._fields)} FROM ctas WHERE {tx.among('id', 'ids')}", ids=tx.ids(ids))
+    return {row[0]: CtaView(*row) for row in rows}
 
 
 def close(tx: Tx, closing: Sequence[tuple[str, str]], now: Micros) -> None:

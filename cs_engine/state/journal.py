@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 
 from cs_engine.ports import JournalLine
@@ -27,3 +27,18 @@ def latest(tx: Tx, account_id: str, playbook: str, limit: int) -> list[JournalLi
         limit=limit,
     )
     return [JournalLine(*row) for row in reversed(rows)]
+
+
+def of(
+    tx: Tx, playbook: str, accounts: Collection[str], enrolments: Collection[str], events: Collection[str]
+) -> list[JournalLine]:  # fmt: skip
+    """The lines of these passages that tell of such events, oldest first. Found by account, which the index knows."""
+    rows = tx.rows(
+        f"SELECT {', '.join(JournalLine._fields)} FROM journal WHERE playbook = :playbook AND {tx.among('account_id', 'accounts')} "
+        f"AND {tx.among('enrolment_id', 'enrolments')} AND {tx.among('event', 'events')} ORDER BY line",
+        playbook=playbook,
+        accounts=tx.ids(accounts),
+        enrolments=tx.ids(enrolments),
+        events=tx.ids(events),
+    )
+    return [JournalLine(*row) for row in rows]

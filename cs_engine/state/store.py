@@ -28,6 +28,7 @@ from cs_engine.ports import (
     Claim,
     ContactRow,
     Counts,
+    CtaView,
     EditedStep,
     EnrolmentView,
     EnrolRequest,
@@ -524,9 +525,9 @@ class SqlStore:
             messages.plan(tx, telling)
             cta.close(tx, closing, now)
 
-    def closed_reasons(self, ctas: Sequence[str]) -> Mapping[str, str]:
+    def ctas(self, ids: Collection[str]) -> Mapping[str, CtaView]:
         with self.database.read() as tx:
-            return cta.closed_reasons(tx, ctas)
+            return cta.of(tx, ids)
 
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         with self.database.write() as tx:
@@ -583,6 +584,12 @@ class SqlStore:
     def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]:
         with self.database.read() as tx:
             return journal.latest(tx, account_id, playbook, limit)
+
+    def journal_of(
+        self, playbook: str, accounts: Collection[str], enrolments: Collection[str], events: Collection[str]
+    ) -> list[JournalLine]:
+        with self.database.read() as tx:
+            return journal.of(tx, playbook, accounts, enrolments, events)
 
     def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]:
         with self.database.read() as tx:

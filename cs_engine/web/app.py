@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from cs_engine.content.formats import in_locale
 from cs_engine.playbook.questions import Kind, Question
-from cs_engine.run.letters import in_locale
 from cs_engine.run.links import Opened
 from cs_engine.settings import EVENTS_PATH
 from cs_engine.web import pages

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cs_engine.content.formats import in_locale
 from cs_engine.playbook.questions import LONGEST, Question
-from cs_engine.run.letters import in_locale
 from cs_engine.web.words import Words
 
 _FOLDER = Path(__file__).parent / "templates"

@@ -164,18 +164,58 @@ def test_a_history_that_cannot_be_read_proves_nothing(double: SlackDouble, chann
     assert channel.lookup([outcome.id]) == {}
 
 
-def test_the_double_refuses_what_slack_would(double: SlackDouble, channel: SlackChannel) -> None:
-    button = {"type": "button", "text": {"type": "plain_text", "text": "x" * 76}, "action_id": "a", "value": "v"}
-    bad: list[list[dict[str, Any]]] = [
-        [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}],
-        [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}],
-        [{"type": "actions", "elements": [button]}],
-        [{"type": "divider"}] * 51,
-        [{"type": "no such block"}],
-    ]
-    outcomes = channel.send([channel.build(replace(POST, id=f"msg_{n}", blocks=blocks)) for n, blocks in enumerate(bad)])
-    assert {(o.kind, o.code) for o in outcomes} == {("rejected", "invalid_blocks")}
+def words(length: int, kind: str = "mrkdwn") -> dict[str, Any]:
+    return {"type": kind, "text": "x" * length}
+
+
+def button(**keys: Any) -> dict[str, Any]:
+    return {"type": "button", "text": words(5, "plain_text"), "action_id": "a", "value": "v", **keys}
+
+
+def checkboxes(count: int, length: int = 5, **keys: Any) -> dict[str, Any]:
+    options = [{"text": words(length), "value": str(n)} for n in range(count)]
+    return {"type": "checkboxes", "action_id": "a", "options": options, **keys}
+
+
+def actions(*elements: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"type": "actions", "elements": list(elements)}]
+
+
+REFUSED: dict[str, list[dict[str, Any]]] = {
+    "a section of 3,001": [{"type": "section", "text": words(3001)}],
+    "an empty section": [{"type": "section", "text": words(0)}],
+    "a field of 2,001": [{"type": "section", "fields": [words(2001)]}],
+    "eleven fields": [{"type": "section", "fields": [words(1)] * 11}],
+    "eleven in a context": [{"type": "context", "elements": [words(1)] * 11}],
+    "a header of 151": [{"type": "header", "text": words(151, "plain_text")}],
+    "a button of 76": actions(button(text=words(76, "plain_text"))),
+    "a value of 2,001": actions(button(value="v" * 2001)),
+    "an action_id of 256": actions(button(action_id="a" * 256)),
+    "an action_id twice": actions(button(), button()),
+    "26 elements": actions(*(button(action_id=f"a{n}") for n in range(26))),
+    "a block_id twice": [{"type": "divider", "block_id": "b"}] * 2,
+    "eleven checkboxes": actions(checkboxes(11)),
+    "a checkbox of 76": actions(checkboxes(1, 76)),
+    "none of them ticked": actions(checkboxes(2, initial_options=[])),
+    "51 blocks": [{"type": "divider"}] * 51,
+    "13,000 characters": [{"type": "section", "text": words(2600)}] * 5,
+    "no such block": [{"type": "no such block"}],
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_the_double_refuses_what_slack_would(double: SlackDouble, channel: SlackChannel, what: str) -> None:
+    (outcome,) = channel.send([channel.build(replace(POST, blocks=REFUSED[what]))])
+    assert (outcome.kind, outcome.code) == ("rejected", "invalid_blocks")
     assert double.messages == {}
+
+
+def test_the_double_takes_what_slack_does(double: SlackDouble, channel: SlackChannel) -> None:
+    ticked = checkboxes(10, 75, initial_options=[{"text": words(75), "value": "1"}])
+    date = {"type": "datepicker", "action_id": "d", "placeholder": words(150, "plain_text")}
+    blocks = [{"type": "section", "text": words(3000)}, *actions(button(action_id="b" * 255, value="v" * 2000), ticked, date)]
+    (outcome,) = channel.send([channel.build(replace(POST, blocks=blocks))])
+    assert (outcome.kind, double.problems) == ("accepted", [])
 
 
 def test_a_token_that_cannot_be_one_is_refused() -> None:

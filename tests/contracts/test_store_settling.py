@@ -226,10 +226,10 @@ def test_a_closed_cta_that_fires_opens_anew(store: SqlStore) -> None:
     store.settle([message.accepted("msg_1", "C1/17.2")], NOW)
     store.close_ctas([("cta_1", "goal")], LATER)
     assert store.open_ctas() == []
-    assert store.closed_reasons(["cta_1", "cta_unknown"]) == {"cta_1": "goal"}
+    assert {id: cta.closed_reason for id, cta in store.ctas(["cta_1", "cta_unknown"]).items()} == {"cta_1": "goal"}
     store.commit(Change([passage("enr_2")], (), [alert("msg_2", "enr_2")], [fired(enrolment_id="enr_2", fired_at=LATER)]), LATER)
     assert [(cta.id, cta.enrolment_id) for cta in store.open_ctas()] == [("cta_1", "enr_2")]
-    assert store.closed_reasons(["cta_1"]) == {}
+    assert store.ctas(["cta_1"])["cta_1"].closed_reason == ""
     # A new message in Slack: the old one says that it is closed.
     assert claimed(store, now=LATER).dispatching[0].provider_ref == ""
 

@@ -18,7 +18,15 @@ from cs_engine.wiring import check_project, load_project
 from tests.docs.examples import Example, examples
 from tests.docs.markdown import ROOT, blocks, read, table, words
 
-PAGES = ("README.md", "docs/writing-playbooks.md", "docs/metrics.md", "docs/asking.md", "docs/webhooks.md", "docs/ledger.md")
+PAGES = (
+    "README.md",
+    "docs/writing-playbooks.md",
+    "docs/metrics.md",
+    "docs/asking.md",
+    "docs/webhooks.md",
+    "docs/ledger.md",
+    "docs/ctas.md",
+)
 PLAYBOOKS = ROOT / "docs/writing-playbooks.md"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 from slack_sdk.errors import SlackObjectFormationError
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import Block, ButtonElement, InteractiveElement, Option, SectionBlock
 from slack_sdk.models.views import View
 
 from tests.doubles.http import Answer, HttpDouble
@@ -66,7 +66,7 @@ class SlackDouble(HttpDouble):
         channel = self._channel_id(str(said.get("channel", "")))
         if request.content_type != "application/json":
             return web.json_response({"ok": False, "error": "invalid_json"})
-        if problems := list(_refused_blocks(said)):
+        if problems := list(refused_blocks(said)):
             with self.lock:
                 self.problems += problems
             return web.json_response({"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": problems}})
@@ -138,8 +138,8 @@ class SlackDouble(HttpDouble):
         return channel if channel in self.channels or channel.startswith("D") else None
 
 
-def _refused_blocks(said: dict[str, Any]) -> Iterator[str]:
-    """Why Slack would not take the message: the SDK's own models, and documented limits that they lack."""
+def refused_blocks(said: dict[str, Any]) -> Iterator[str]:
+    """Why Slack would not take the message: the SDK's own models and lengths, and documented limits that they lack."""
     blocks = said.get("blocks") or []
     if not said.get("text"):
         yield "no fall-back text"
@@ -147,6 +147,9 @@ def _refused_blocks(said: dict[str, Any]) -> Iterator[str]:
         yield "more than 50 blocks"
     if len(json.dumps(blocks, ensure_ascii=False)) + len(said.get("text", "")) > 13_000:
         yield "more than 13,000 characters in all"
+    named = [block["block_id"] for block in blocks if "block_id" in block]
+    if len(set(named)) < len(named):
+        yield "a block_id stands twice"
     for block in blocks:
         try:
             parsed = Block.parse(block)
@@ -156,11 +159,48 @@ def _refused_blocks(said: dict[str, Any]) -> Iterator[str]:
             parsed.validate_json()
         except (SlackObjectFormationError, TypeError) as error:
             yield str(error)
-        for element in block.get("elements", []) if block.get("type") == "actions" else []:
-            if len(element.get("value", "")) > 2_000 or len(element.get("action_id", "")) > 255:
-                yield "a button's value or action_id is too long"
-            if len(element.get("text", {}).get("text", "")) > 75:
-                yield "a button's text is too long"
+        yield from _refused_texts(block)
+        yield from _refused_elements(block.get("elements", []) if block.get("type") == "actions" else [])
+
+
+def _refused_texts(block: dict[str, Any]) -> Iterator[str]:
+    texts = [block.get("text"), *block.get("fields", []), *(block.get("elements", []) if block.get("type") == "context" else [])]
+    for text in texts:
+        if isinstance(text, dict) and not 1 <= len(text.get("text", "")) <= SectionBlock.text_max_length:
+            yield "a text is empty, or too long"
+    if any(len(field.get("text", "")) > 2_000 for field in block.get("fields", [])):
+        yield "a field is longer than 2,000 characters"
+
+
+def _refused_elements(elements: list[dict[str, Any]]) -> Iterator[str]:
+    actions = [element["action_id"] for element in elements if "action_id" in element]
+    if len(set(actions)) < len(actions):
+        yield "an action_id stands twice in a block"
+    for element in elements:
+        if len(element.get("action_id", "")) > InteractiveElement.action_id_max_length:
+            yield "an action_id is too long"
+        if element["type"] == "button":
+            text = element.get("text", {})
+            if text.get("type") != "plain_text" or not 1 <= len(text.get("text", "")) <= ButtonElement.text_max_length:
+                yield "a button's text is empty, no plain text, or too long"
+            if len(element.get("value", "")) > ButtonElement.value_max_length or len(element.get("url", "")) > ButtonElement.url_max_length:
+                yield "a button's value or url is too long"
+        if element["type"] == "checkboxes":
+            yield from _refused_options(element)
+        if element["type"] == "datepicker" and len(element.get("placeholder", {}).get("text", "")) > 150:
+            yield "a placeholder is too long"
+
+
+def _refused_options(element: dict[str, Any]) -> Iterator[str]:
+    options = element.get("options", [])
+    if not 1 <= len(options) <= 10:
+        yield "checkboxes have 1 to 10 options"
+    for option in options:
+        if not 1 <= len(option["text"]["text"]) <= Option.label_max_length or len(option["value"]) > Option.value_max_length:
+            yield "an option's text or value is too long"
+    chosen = element.get("initial_options")
+    if chosen is not None and (not chosen or any(option not in options for option in chosen)):
+        yield "initial_options are some of the options, or left out"
 
 
 def no(error: str, status: int = 200, **headers: str) -> Answer:

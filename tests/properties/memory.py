@@ -174,6 +174,9 @@ class MemoryFacts:
         flags = [name for name in expression.names if name.split(".")[-1][:1] in "ab" and name.split(".")[-1][1:].isdigit()]
         return [json.dumps({name: self.true(expression.grain, row, name) for name in flags}) for row in rows.tolist()]
 
+    def judged(self, conditions: Sequence[Expression], seen: Sequence[str]) -> list[Mask] | None:  # noqa: ARG002
+        return None
+
     def milestones(self) -> Mapping[str, Mask]:
         return {m: np.array([self._reached(account, m) for account in self._accounts], dtype=np.bool_) for m in MILESTONES}
 

@@ -1,0 +1,130 @@
+"""What every call to action shows around its author's template: why, what to do, until when. Block Kit, within Slack's limits. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cs_engine.content.blocks import MOST_BLOCKS, MOST_CHARACTERS, MOST_TEXT, shortened
+from cs_engine.content.sandbox import slack_escape
+
+SHOWN_BY = {"cta.due": "due", "cta.priority": "priority", "playbook.title": "title", "cta.title": "title", "account.id": "account"}
+"""Names that a template reads -> what it then shows itself, so that it is not said twice."""
+
+_MOST_WHY = 2_000
+_EN = {
+    "why": "Why now", "checklist": "To do", "due": "due {due}", "priority": "priority {priority}", "account": "Open account",
+    "low": "low", "normal": "normal", "high": "high",
+    "closed": ":white_check_mark: Closed by itself: {reason}",
+    "goal": "the goal is reached", "exit": "the customer has left the playbook", "while": "the playbook no longer applies",
+    "wait_met": "what it waited for has happened", "condition_cleared": "its condition has cleared", "subject_gone": "the customer is gone",
+    "by_hand": "its step was skipped",
+}  # fmt: skip
+_JA = {
+    "why": "理由", "checklist": "やること", "due": "期限 {due}", "priority": "優先度 {priority}", "account": "アカウントを開く",
+    "low": "低", "normal": "中", "high": "高",
+    "closed": ":white_check_mark: 自動で完了しました: {reason}",
+    "goal": "目標を達成しました", "exit": "対象の条件から外れました", "while": "プレイブックの対象外になりました",
+    "wait_met": "待っていたことが起こりました", "condition_cleared": "条件が解消しました", "subject_gone": "お客様が見つかりません",
+    "by_hand": "ステップが省略されました",
+}  # fmt: skip
+
+
+def words(locale: str) -> Mapping[str, str]:
+    """What we say on CTAs, in that language."""
+    return _JA if locale.partition("-")[0] == "ja" else _EN
+
+
+class Item(NamedTuple):
+    """One item of a checklist."""
+
+    key: str
+    text: str
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is known of one CTA beside its template's text."""
+
+    locale: str
+    title: str
+    priority: str
+    due: str = ""
+    """The day, as its reader writes it; '' for none."""
+    why: tuple[str, ...] = ()
+    """Lines of mrkdwn."""
+    checklist: tuple[Item, ...] = ()
+    link: str = ""
+    """Where the account is looked at."""
+    shown: frozenset[str] = frozenset()
+    """What the template shows itself: due | priority | title | account, whose id it names in a link of its own."""
+    closed: str = ""
+    """Why it is closed; '' while it is open."""
+
+
+def dressed(
+    text: str, blocks: Sequence[Mapping[str, Any]], alert: Alert, buttons: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The message's blocks: those of the template (of one without any its `text`), what it does not show itself, and the buttons."""
+    said = words(alert.locale)
+    own = [dict(block) for block in blocks] or [_section(shortened(text, MOST_TEXT))]
+    if alert.closed:
+        own = [_context([said["closed"].format(reason=said.get(alert.closed, alert.closed))]), *own]
+    around = [*_around(alert, said), *(dict(block) for block in buttons)]
+    # What the author wrote gives way: without the foot nobody knows why, or can say that it is done.
+    return [*own[: MOST_BLOCKS - len(around)], *around]
+
+
+def _around(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    if alert.why:
+        yield _section(shortened("\n".join((f"*{said['why']}*", *alert.why)), _MOST_WHY))
+    if alert.checklist:
+        ticked = ((":white_check_mark:" if item.done else ":white_medium_square:", slack_escape(item.text)) for item in alert.checklist)
+        yield _section("\n".join((f"*{said['checklist']}*", *(f"{box} {text}" for box, text in ticked))))
+    foot = [
+        *((slack_escape(alert.title),) if "title" not in alert.shown else ()),
+        *((said["priority"].format(priority=said[alert.priority]),) if "priority" not in alert.shown else ()),
+        *((said["due"].format(due=alert.due),) if alert.due and "due" not in alert.shown else ()),
+        *((f"<{alert.link}|{said['account']}>",) if alert.link and "account" not in alert.shown else ()),
+    ]
+    if foot:
+        yield _context([" · ".join(foot)])
+
+
+def fitted(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks so that the whole message is no longer than Slack takes: the longest texts are cut with …."""
+    found = [dict(block) for block in blocks]
+    over = len(text) + len(json.dumps(found, ensure_ascii=False)) - MOST_CHARACTERS
+    if over <= 0:
+        return found
+    copied: list[dict[str, Any]] = json.loads(json.dumps(found, ensure_ascii=False))
+    for spot in sorted(_texts(copied), key=lambda t: -len(t["text"])):
+        if over <= 0:
+            break
+        before = len(json.dumps(spot["text"], ensure_ascii=False))
+        spot["text"] = shortened(spot["text"], max(75, len(spot["text"]) - over))
+        over -= before - len(json.dumps(spot["text"], ensure_ascii=False))
+    return copied
+
+
+def _texts(thing: Any) -> Iterator[dict[str, Any]]:
+    """Every text object, wherever it stands."""
+    if isinstance(thing, dict):
+        if thing.get("type") in {"mrkdwn", "plain_text"} and isinstance(thing.get("text"), str):
+            yield thing
+        for value in thing.values():
+            yield from _texts(value)
+    elif isinstance(thing, list):
+        for value in thing:
+            yield from _texts(value)
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _context(texts: Sequence[str]) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text} for text in texts]}

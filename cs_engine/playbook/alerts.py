@@ -1,0 +1,29 @@
+"""What project.yaml and team.yaml can get wrong about CTAs."""
+
+from __future__ import annotations
+
+import re
+
+from cs_engine.language.problems import Problems
+from cs_engine.language.yaml import Document
+from cs_engine.playbook.config import ProjectConfig, Team
+from cs_engine.playbook.shape import shown
+
+ACCOUNT = "{account}"
+"""Stands for the account's id in `slack.account_url`."""
+
+
+def check_alerts(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """P213: links that lead nowhere."""
+    url = config.slack.account_url
+    if url is not None and not (re.match(r"https?://[^/{}\s]+/", url) and ACCOUNT in url and not re.search(r"[\s<>|]", url)):
+        mend = f"write https://crm.example/accounts/{ACCOUNT}"
+        problems.add(document.place(("slack", "account_url")), "P213", f"{shown(url)} leads to no account", mend)
+
+
+def check_locales(team: Team, document: Document, problems: Problems) -> None:
+    """P213: languages of ours that are none."""
+    for index, person in enumerate(team.staff):
+        if person.locale is not None and not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", person.locale):
+            place = document.place(("staff", index, "locale"))
+            problems.add(place, "P213", f"{shown(person.locale)} is no language", "write one such as en, ja or en-US")

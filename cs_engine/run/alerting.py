@@ -1,0 +1,93 @@
+"""What a CTA says beside its template's text: from rows, for all of one step at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from cs_engine.content.cta import SHOWN_BY, Alert, Item
+from cs_engine.content.formats import in_locale, write_date
+from cs_engine.content.slack import SlackTemplate
+from cs_engine.instants import Micros, from_micros
+from cs_engine.journey.policy import zone_or
+from cs_engine.playbook.plan import Cta, Plan
+from cs_engine.ports import Candidate, CtaView, JournalLine
+from cs_engine.run.because import EVENTS, Because, Decision, Reader
+from cs_engine.run.context import TickContext
+
+
+class Alerts:
+    """Makes them, within one tick."""
+
+    def __init__(self, tick: TickContext) -> None:
+        self._tick = tick
+        self._because = Because(tick)
+        self.previewed: dict[str, list[Decision]] = {}
+        """Passage that is only looked at -> what would bring it to the CTA."""
+
+    def reader(self, staff: str, locale: str) -> Reader:
+        """How one of us reads: in their language where they have one, in their zone."""
+        config, person = self._tick.engine.project.config, self._tick.directory.staff.get(staff)
+        own = person.locale if person is not None else None
+        return Reader(own or locale, zone_or((person.timezone if person is not None else None) or "", config.timezone))
+
+    def made(
+        self, plan: Plan, step: Cta, template: SlackTemplate, locale: str, candidates: Sequence[Candidate]
+    ) -> list[tuple[Alert, Micros | None]]:  # fmt: skip
+        """For each candidate of that step what it says, and when it is due."""
+        store = self._tick.engine.store
+        real = [c for c in candidates if c.enrolment_id not in self.previewed]
+        rows = store.ctas({c.cta_id for c in real}) if real else {}
+        lines = self._journal(plan, real)
+        decisions = [
+            self.previewed.get(c.enrolment_id)
+            or self._because.decisions(plan, step, lines.get(c.enrolment_id, ()), closed=c.kind == "cta_update")
+            for c in candidates
+        ]
+        readers = [self.reader(c.recipient, locale) for c in candidates]
+        why = self._because.lines(plan, decisions, readers)
+        shown = frozenset(SHOWN_BY[name] for name in template.needs | template.wants if name in SHOWN_BY)
+        made = []
+        for candidate, reader, because in zip(candidates, readers, why, strict=True):
+            row = rows.get(candidate.cta_id)
+            due = row.due_at if row is not None else self._due(plan, step, candidate.planned_at)
+            alert = Alert(
+                locale=reader.locale, title=in_locale(plan.title, reader.locale), priority=step.priority,
+                due=day_of(due, reader.zone, reader.locale), why=tuple(because), checklist=_checklist(step, reader.locale),
+                link=self.link(candidate.account_id), shown=shown, closed=_closed(candidate, row),
+            )  # fmt: skip
+            made.append((alert, due))
+        return made
+
+    def link(self, account: str) -> str:
+        """Where one of us looks at the account; '' where project.yaml does not say."""
+        url = self._tick.engine.project.config.slack.account_url
+        return "" if url is None else url.replace("{account}", quote(account, safe=""))
+
+    def _journal(self, plan: Plan, candidates: Sequence[Candidate]) -> Mapping[str, list[JournalLine]]:
+        if not candidates:
+            return {}
+        found: dict[str, list[JournalLine]] = {}
+        accounts, passages = {c.account_id for c in candidates}, {c.enrolment_id for c in candidates}
+        for line in self._tick.engine.store.journal_of(plan.playbook, accounts, passages, EVENTS):
+            found.setdefault(line.enrolment_id, []).append(line)
+        return found
+
+    def _due(self, plan: Plan, step: Cta, at: Micros) -> Micros | None:
+        return None if step.due is None else int(self._tick.view(plan).after(np.array([at]), step.due)[0])
+
+
+def day_of(at: Micros | None, zone: ZoneInfo, locale: str) -> str:
+    """A time as the day that it is in that zone, written as that language does; '' for none."""
+    return "" if at is None else write_date(from_micros(at).astimezone(zone), locale, "weekday")
+
+
+def _checklist(step: Cta, locale: str) -> tuple[Item, ...]:
+    return tuple(Item(item.key, in_locale(item.text, locale)) for item in step.checklist)
+
+
+def _closed(candidate: Candidate, row: CtaView | None) -> str:
+    return row.closed_reason if candidate.kind == "cta_update" and row is not None and row.state == "closed" else ""
