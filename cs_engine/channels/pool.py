@@ -9,9 +9,11 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from cs_engine.clock import SystemClock
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Outcome
 
@@ -24,6 +26,8 @@ T = TypeVar("T")
 _CONNECT_WITHIN = 10.0
 _IDLE_FOR = 10.0
 """Seconds an unused connection is kept: less than servers do, for a request sent into a closing connection would be `uncertain`."""
+_LONGEST_WAIT, _LONGEST_SKEWED_WAIT = 86_400.0, 3_600.0
+"""Seconds that a server may make us wait, by its own clock and by ours."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -112,9 +116,31 @@ def lost(id: str, error: Exception) -> Outcome:
     return Outcome(id, "uncertain", type(error).__name__)
 
 
-def seconds(value: str | None) -> float | None:
-    """A Retry-After header in seconds; None when absent or a date, or beyond a day."""
-    return float(value) if value and re.fullmatch(r"\d{1,5}(\.\d+)?", value) else None
+def come_again(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds until a server that limits us wants to see us again; None when it does not say, or nothing that can be believed.
+
+    Retry-After in seconds or as a date, else X-RateLimit-Reset in seconds since 1970. Dates are read by the server's own clock, which
+    its answer tells (Date): ours may be wrong. Without it by ours (`now`, in seconds since 1970), and then within an hour only.
+    """
+    said = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,5}(\.\d+)?", said):
+        return float(said)
+    reset = headers.get("X-RateLimit-Reset", "").strip()
+    at = _date(said) or (float(reset) if re.fullmatch(r"\d{9,11}(\.\d+)?", reset) else None)
+    if at is None:
+        return None
+    if (theirs := _date(headers.get("Date", ""))) is not None:
+        return max(0.0, at - theirs) if at - theirs <= _LONGEST_WAIT else None
+    wait = at - (SystemClock().now().timestamp() if now is None else now)
+    return wait if 0 <= wait <= _LONGEST_SKEWED_WAIT else None
+
+
+def _date(text: str) -> float | None:
+    """An HTTP date as seconds since 1970."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
 
 
 def checked_url(url: str, setting: str) -> str:

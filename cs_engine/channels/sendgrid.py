@@ -12,14 +12,13 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cs_engine.channels.addressing import ascii_domain, copies, one_line, unaddressable, whole
 from cs_engine.channels.door import Door
 from cs_engine.channels.mime import MESSAGE_ID
-from cs_engine.channels.pool import Pool, checked_key, checked_url, lost, seconds
+from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Holds, Letter, Outcome, Parcel, always
 
@@ -156,7 +155,7 @@ class SendgridChannel:
         if answer.kind == "accepted":
             return Outcome(id, "accepted", provider_id=response.headers.get("X-Message-Id", ""))
         if response.status == 429:
-            return self._door.limited(id, asyncio.get_running_loop().time(), _wait(response.headers))
+            return self._door.limited(id, asyncio.get_running_loop().time(), come_again(response.headers))
         if answer.mend:
             if answer.all_alike:
                 self._door.shut(answer.code)
@@ -208,20 +207,6 @@ def _no_tracking() -> Any:
         open_tracking=helper.OpenTracking(False),
         subscription_tracking=helper.SubscriptionTracking(False),
     )
-
-
-def _wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds until we may come again, as a 429's headers say; None when they do not."""
-    if (wait := seconds(headers.get("Retry-After"))) is not None:
-        return wait
-    reset, date = headers.get("X-RateLimit-Reset", ""), headers.get("Date", "")
-    if not re.fullmatch(r"\d{9,11}", reset):
-        return None
-    try:
-        # Against the vendor's clock, not ours, which may be wrong.
-        return max(0.0, int(reset) - parsedate_to_datetime(date).timestamp())
-    except ValueError:
-        return None
 
 
 async def _code(response: aiohttp.ClientResponse) -> str:

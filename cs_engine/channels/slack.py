@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cs_engine.channels.addressing import whole
 from cs_engine.channels.door import Door
-from cs_engine.channels.pool import Pool, checked_key, checked_url, lost, seconds
+from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
 from cs_engine.channels.slack_history import EVENT_TYPE, MESSAGE_ID, History
 from cs_engine.ports import Holds, Outcome, Parcel, Post, always
 
@@ -161,7 +161,7 @@ class SlackChannel:
     def _refused(self, id: str, error: SlackApiError) -> Outcome:
         status, word, headers = _said(error)
         if status == 429 or word in _LIMITED:
-            return self._door.limited(id, asyncio.get_running_loop().time(), seconds(headers.get("Retry-After")))
+            return self._door.limited(id, asyncio.get_running_loop().time(), come_again(headers))
         if word in _OURS or (not word and status in {401, 403}):
             self._complain(word or str(status), "auth", "SLACK_BOT_TOKEN needs to be alive and to have the scope chat:write")
             return Outcome(id, "retry", "auth", blameless=True)

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from cs_engine.channels.addressing import whole
 from cs_engine.channels.door import Door
-from cs_engine.channels.pool import Pool, lost, seconds
+from cs_engine.channels.pool import Pool, come_again, lost
 from cs_engine.errors import SettingsError
 from cs_engine.playbook.endpoints import Allowed, wrong_url
 from cs_engine.ports import Call, Holds, Outcome, Parcel, always
@@ -130,9 +130,9 @@ class WebhookChannel:
         if 200 <= status < 300:
             return Outcome(id, "accepted", provider_id=id)
         if status == 429:
-            return door.limited(id, asyncio.get_running_loop().time(), seconds(response.headers.get("Retry-After")))
+            return door.limited(id, asyncio.get_running_loop().time(), come_again(response.headers))
         if status in _NOT_TAKEN or status >= 500:
-            return Outcome(id, "retry", str(status), retry_after=seconds(response.headers.get("Retry-After")))
+            return Outcome(id, "retry", str(status), retry_after=come_again(response.headers))
         return Outcome(id, "rejected", "redirect" if 300 <= status < 400 else str(status))
 
 
