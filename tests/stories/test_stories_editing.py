@@ -169,11 +169,11 @@ def test_a_mail_on_its_way_is_refused_and_a_passage_that_moved_on_is_looked_at_a
     channel, refused = world.engine.outbox._channels["email"], []
 
     class Beside:
-        def send(self, parcels: object) -> object:
+        def send(self, parcels: object, holds: object) -> object:
             with pytest.raises(WrongUse, match="on its way"):
                 edit(world.engine, found, "Too late", found.text, "we spoke")
             refused.append(True)
-            return channel.send(parcels)  # type: ignore[arg-type]
+            return channel.send(parcels, holds)  # type: ignore[arg-type]
 
         def __getattr__(self, name: str) -> object:
             return getattr(channel, name)
