@@ -31,7 +31,8 @@ def test_429_with_headers_is_waited_for_as_they_say(headers: dict[str, str], wai
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-3"}, {"Retry-After": "999999"}, {"X-RateLimit-Reset": "60 s"}, {"Date": "now"}]
+    "headers",
+    [{}, {"Retry-After": "soon"}, {"Retry-After": "-3"}, {"Retry-After": "999999"}, {"X-RateLimit-Reset": "60 s"}, {"Date": "now"}],
 )
 def test_429_without_headers_or_with_odd_ones_backs_off(headers: dict[str, str]) -> None:
     assert come_again(headers, OURS) is None
