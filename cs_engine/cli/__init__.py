@@ -29,6 +29,7 @@ COMMANDS = {
     "skip": "Skip one account's next step in a playbook.",
     "postpone": "Let one account's next step in a playbook wait.",
     "edit": "Write one account's next mail in a playbook differently.",
+    "resolve": "Say what became of a message that nobody else can tell of.",
     "preview": "The e-mail or alert as that customer or CSM would get it.",
     "why": "Why a playbook did, or did not, do what it did for an account.",
     "draw": "A playbook as a diagram: Mermaid or SVG.",

@@ -352,6 +352,9 @@ class Messages(Protocol):
 
     def uncertain(self) -> list[Candidate]: ...
 
+    def resolve(self, move: message.Move, line: JournalLine, now: Micros) -> bool:
+        """A person's word on a message that is uncertain, journalled with it; False when its fate has been learned meanwhile."""
+
     def counts(self) -> Counts: ...
 
 

@@ -480,6 +480,12 @@ class SqlStore:
         with self.database.read() as tx:
             return claims.uncertain(tx)
 
+    def resolve(self, move: message.Move, line: JournalLine, now: Micros) -> bool:
+        with self.database.write() as tx:
+            resolved = bool(messages.settle(tx, [move], now))
+            journal.append(tx, [line] if resolved else [])
+            return resolved
+
     def counts(self) -> Counts:
         with self.database.read() as tx:
             return messages.counts(tx)

@@ -73,3 +73,10 @@ def test_what_cannot_be_edited_is_refused_with_a_mend(project: Path, call: Call,
     done = call("edit", "acc0", "welcome-all", *arguments)
     assert done.code == 2
     assert said in done.err
+
+
+def test_what_is_uncertain_is_listed_and_only_that_resolved(project: Path, call: Call) -> None:
+    assert call("resolve").out == "Nothing is uncertain.\n"
+    for arguments in (("msg_x",), ("msg_x", "sent"), ("msg_x", "lost", *WHY), ("msg_x", "sent", *WHY)):
+        assert call("resolve", *arguments).code == 2
+    assert "there is no message 'msg_x'" in call("resolve", "msg_x", "not-sent", *WHY).err
