@@ -17,7 +17,7 @@ TWO = "- {id: one, email: one}\n- {id: two, email: two}"
 class Mute:
     """A line that broke after the request: it arrived, or it did not."""
 
-    def send(self, parcels: Sequence[Parcel]) -> list[Outcome]:
+    def send(self, parcels: Sequence[Parcel], _: object) -> list[Outcome]:
         return [Outcome(parcel.id, "uncertain", "timeout") for parcel in parcels]
 
     def lookup(self, _: Sequence[str]) -> dict[str, Outcome]:
