@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cs_engine.channels.sendgrid_events import EventReader
     from cs_engine.ports import Channel, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
-    from cs_engine.run.links import AnswerLinks
+    from cs_engine.run.links import AnswerLinks, PreferenceLinks
     from cs_engine.state.store import SqlStore
 
 
@@ -180,6 +180,7 @@ def _engine(
             delivery_clock=clock,
             wall=SystemClock(),
             links=answer_links(settings),
+            preferences=_foot_links(settings),
             steered=settings.slack_signing_secret is not None,
         )
     finally:
@@ -193,8 +194,8 @@ def reader(settings: Settings, project: Project, store: SqlStore, wall: Clock) -
     from cs_engine.run.outbox import Outbox
 
     outbox = Outbox(project.root, project.config.locale, {}, {}, processes=1)
-    usage, links = open_usage(settings, project), answer_links(settings, wall)
-    return Engine(project, store, usage, outbox, _holder(), FixedClock, wall, links, steered=settings.slack_signing_secret is not None)
+    usage, links, steered = open_usage(settings, project), answer_links(settings, wall), settings.slack_signing_secret is not None
+    return Engine(project, store, usage, outbox, _holder(), FixedClock, wall, links, _foot_links(settings), steered=steered)
 
 
 HOST, PORT = "127.0.0.1", 8321
@@ -208,6 +209,20 @@ def answer_links(settings: Settings, clock: Clock | None = None) -> AnswerLinks:
 
     base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
     return AnswerLinks(base, Signer(settings.secret_keys(), PURPOSE), clock or SystemClock())
+
+
+def _foot_links(settings: Settings) -> PreferenceLinks | None:
+    """Those in the feet of mails; None where nobody knows where they would lead."""
+    return preference_links(settings) if settings.cs_engine_base_url else None
+
+
+def preference_links(settings: Settings, clock: Clock | None = None) -> PreferenceLinks:
+    """Makes and reads the links to unsubscribe and to choose."""
+    from cs_engine.run.links import PREFERENCES, PreferenceLinks
+    from cs_engine.signing import Signer
+
+    base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
+    return PreferenceLinks(base, Signer(settings.secret_keys(), PREFERENCES), clock or SystemClock())
 
 
 def require_base_url(settings: Settings, project: Project, forced: str | None = None) -> None:
@@ -265,7 +280,7 @@ def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> 
         return MailboxEmail(mail_root)
     from cs_engine.channels.addressing import require_lawful
 
-    require_lawful(project.config.company.postal_address, project.config.unsubscribe)
+    require_lawful(project.config.company.postal_address, project.config.unsubscribe or settings.cs_engine_base_url)
     if name == "smtp":
         from cs_engine.channels.smtp import SmtpChannel
 

@@ -35,7 +35,7 @@ COMMANDS = {
     "draw": "A playbook as a diagram: Mermaid or SVG.",
     "deploy": "Write the deployments to prefect.yaml.",
     "up": "Everything on one machine: Prefect, the ticks on their schedule, the web.",
-    "serve": "The web: the pages on which customers answer, and what Slack calls.",
+    "serve": "The web: the pages on which customers answer, unsubscribe and choose, and what Slack calls.",
     "suppress": "Never mail this address again.",
     "doctor": "Settings, database, Prefect, templates, keys: what is wrong and how to mend it.",
 }

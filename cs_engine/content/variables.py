@@ -20,7 +20,7 @@ ENGINE = frozenset({
     "company.name", "company.postal_address", "company.contact", "playbook.id", "playbook.title", "now", "timezone", "locale",
 })  # fmt: skip
 """What every template may read, whatever the project has."""
-ENGINE_MAIL = frozenset({"unsubscribe_url"})
+ENGINE_MAIL = frozenset({"unsubscribe_url", "preferences_url"})
 ENGINE_ASKING = frozenset({questions.NAME})
 """What a mail of a step that asks may read, and must: else nobody could answer."""
 ENGINE_MILESTONE = frozenset({"milestone.id", "milestone.title"})

@@ -9,7 +9,7 @@ from html import escape
 from cs_engine.content.mail import one_line
 from cs_engine.errors import WrongUse
 
-UNSUBSCRIBE, ANSWER = "[[unsubscribe]]", "[[answer]]"
+UNSUBSCRIBE, PREFERENCES, ANSWER = "[[unsubscribe]]", "[[preferences]]", "[[answer]]"
 """Marks: where a text for several has a link that is each recipient's own."""
 
 Links = Mapping[str, str]

@@ -223,7 +223,9 @@ class ProjectConfig(Strict):
     channels: Channels = Field(Channels(), description="How messages leave.")
     company: Company = Field(description="Who sends.")
     sender: Sender = Field(description="Whom mail comes from.")
-    unsubscribe: str | None = Field(None, description="mailto:… or https://… that takes an unsubscribe.")
+    unsubscribe: str | None = Field(
+        None, description="mailto:… or https://… that takes an unsubscribe, where CS_ENGINE_BASE_URL is not set."
+    )
     quiet_hours: QuietHours | None = Field(QuietHours(), description="When customer mail waits; null: never.")
     send_days: tuple[DayOfWeek, ...] = Field(
         DAYS_OF_WEEK, min_length=1, description="Days of the recipient's week on which customer mail goes: [mon, tue, wed, thu, fri]."

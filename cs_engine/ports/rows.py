@@ -177,6 +177,16 @@ class AskedMessage(NamedTuple):
     """The recipient's, else the account's, else ''."""
 
 
+class Mailed(NamedTuple):
+    """To whom a message went, as the pages about their mail need it."""
+
+    topic: str
+    email: str
+    """The recipient's address now; '' when it is no contact any more, or has none."""
+    locale: str
+    """The recipient's, else the account's, else ''."""
+
+
 class ValueChange(NamedTuple):
     """A watched value is another than it was."""
 

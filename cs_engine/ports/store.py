@@ -33,6 +33,7 @@ from cs_engine.ports.rows import (
     GivenAnswer,
     JournalLine,
     LossCount,
+    Mailed,
     MessageView,
     OpenCta,
     OrderedStep,
@@ -109,6 +110,9 @@ class People(Protocol):
 
     def consents(self, hashes: Collection[str]) -> list[Preference]:
         """All that they ever said of it, oldest first: the record."""
+
+    def mailed(self, message_id: str) -> Mailed | None:
+        """To whom a message went; None when there is none of that id."""
 
     def preferring(self) -> set[str]:
         """The hashes of all who ever said something."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -76,10 +77,15 @@ def answer(
     given = approval._replace(answer=Answer.APPROVED if yes else Answer.REFUSED, by=by, answered_at=to_micros(now), reason=reason)
     if edited is not None:
         subject, text = edited[0] or approval.subject, edited[1]
-        require_kept([part for part in needed_by_law(project.config) if part in approval.text], text)
+        needed = [*needed_by_law(project.config), *_WAY_OUT.findall(approval.text)]
+        require_kept([part for part in needed if part in approval.text], text)
         given = given._replace(subject=subject, text=text, html=as_html(text))
     said = (reason or by) + (" (edited)" if edited is not None else "")
     return store.answer_approval(given, _line(given, to_micros(now), "approved" if yes else "refused", said))
+
+
+_WAY_OUT = re.compile(r"https?://[^\s<>]+/u/[\w~-]+")
+"""Our own link to unsubscribe."""
 
 
 def needed_by_law(config: ProjectConfig) -> list[str]:

@@ -22,7 +22,7 @@ from cs_engine.language.expression import Duration, Expression, Grain, Spell
 from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
-from cs_engine.run.links import AnswerLinks
+from cs_engine.run.links import AnswerLinks, PreferenceLinks
 from cs_engine.run.outbox import Outbox
 from cs_engine.run.people import Directory
 from cs_engine.run.report import PlaybookReport, TickReport
@@ -44,6 +44,8 @@ class Engine:
     """Real time, for leases."""
     links: AnswerLinks | None = None
     """Makes the links of mails that ask; None where nothing does."""
+    preferences: PreferenceLinks | None = None
+    """Makes the links in the feet of mails; None where nobody knows where our pages are reached."""
     steered: bool = False
     """Whether Slack can call us back: alerts have buttons then that skip and postpone steps."""
 

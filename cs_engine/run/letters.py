@@ -18,10 +18,11 @@ from cs_engine.content.formats import in_locale
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
-from cs_engine.content.written import ANSWER, UNSUBSCRIBE, as_html, filled
+from cs_engine.content.written import ANSWER, PREFERENCES, UNSUBSCRIBE, as_html, filled
 from cs_engine.instants import Micros, from_micros
 from cs_engine.journey.approval import ALARM as APPROVAL
 from cs_engine.journey.approval import Approval
+from cs_engine.journey.caps import EXEMPT_TOPIC
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.message import ALARM
 from cs_engine.journey.policy import Rules, zone_or
@@ -34,6 +35,9 @@ from cs_engine.run.calls import Calls
 from cs_engine.run.context import TickContext
 from cs_engine.run.outbox import Job
 from cs_engine.run.rules import rules_of
+
+ONE_CLICK = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+"""RFC 8058: a mail program may post to the link of List-Unsubscribe, and then it is done."""
 
 _WORTH_READING_WHOLE = 4
 """Batches after which a template's columns are read for all rows at once."""
@@ -258,7 +262,8 @@ class Letters:
                 "contact": config.company.contact or "",
             },
             "milestone": {"id": milestone, "title": in_locale(spec.title, locale) if spec else ""},
-            "unsubscribe_url": "" if plan.topic == "transactional" else (config.unsubscribe or ""),
+            "unsubscribe_url": "" if plan.topic == EXEMPT_TOPIC else (config.unsubscribe or ""),
+            "preferences_url": "",
             "locale": locale,
         }
 
@@ -294,8 +299,7 @@ class Letters:
         person = Person(sender.email, in_locale(sender.name, locale)) if sender else Person("")
         staff = directory.staff.get(candidate.recipient)
         to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
-        unsubscribe = context["unsubscribe_url"]
-        headers = {"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe and candidate.recipient_kind == "contact" else {}
+        headers = self._unsubscribing(candidate, context) if candidate.recipient_kind == "contact" else {}
         named = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
         copied = [directory.staff.get(directory.here(who.email)) for who in named if who is not None]
         cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
@@ -310,6 +314,16 @@ class Letters:
             return None
         text = filled(edit.text, own_links(self._config, context))
         return edit.subject, text, as_html(text)
+
+    def _unsubscribing(self, candidate: Candidate, context: dict[str, Any]) -> dict[str, str]:
+        """The headers by which mail programs unsubscribe; puts our own links into the context where there are any."""
+        links = self._tick.engine.preferences
+        if links is not None and candidate.topic != EXEMPT_TOPIC:
+            context["unsubscribe_url"], context["preferences_url"] = links.urls(candidate.email_hash, candidate.id)
+        if not context["unsubscribe_url"]:
+            return {}
+        headers = {"List-Unsubscribe": f"<{context['unsubscribe_url']}>"}
+        return headers | (ONE_CLICK if links is not None and links.one_click else {})
 
     def _answers(self, sender: Person, locale: str) -> Person:
         """Who answers for the sender today."""
@@ -341,7 +355,22 @@ class Letters:
 
 
 _OURS = frozenset(
-    {NAME, "event", "vars", "playbook", "company", "milestone", "unsubscribe_url", "locale", "now", "timezone", "csm", "sender", "cta"}
+    {
+        NAME,
+        "event",
+        "vars",
+        "playbook",
+        "company",
+        "milestone",
+        "unsubscribe_url",
+        "preferences_url",
+        "locale",
+        "now",
+        "timezone",
+        "csm",
+        "sender",
+        "cta",
+    }
 )
 """Names that are not columns of the subject's facts."""
 
@@ -350,7 +379,9 @@ def own_links(config: ProjectConfig, context: Mapping[str, Any]) -> dict[str, st
     """The links in a mail that are its recipient's alone, by the mark that stands for them in a text for several."""
     questions, way_out = context.get(NAME), context.get("unsubscribe_url") or ""
     links = {ANSWER: questions.page} if isinstance(questions, Questions) else {}
-    return links if way_out in ("", config.unsubscribe) else {**links, UNSUBSCRIBE: way_out}
+    if way_out not in ("", config.unsubscribe):
+        links[UNSUBSCRIBE] = way_out
+    return links | ({PREFERENCES: choice} if (choice := context.get("preferences_url")) else {})
 
 
 def _of_event(template: EmailTemplate | SlackTemplate) -> set[str]:

@@ -1,7 +1,9 @@
-"""Links to the page that takes answers. They name a message, perhaps a choice, and when they end; nothing of a person."""
+"""Links to our pages: what they name is signed, and is nothing of a person. One kind takes answers, the other takes no for an answer."""
 
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,8 +12,11 @@ from cs_engine.clock import Clock
 from cs_engine.signing import Signer
 
 PURPOSE = "answers"
+PREFERENCES = "preferences"
+PREFERENCES_LIVE = timedelta(days=400)
+"""How long a link to unsubscribe can be used: longer than the 30 days that the law asks for, for people find old mails."""
 LIVES = timedelta(days=90)
-"""How long a link can be used. Whole days, so that a mail made again the same day is the same mail."""
+"""How long a link to a question can be used. Whole days, so that a mail made again the same day is the same mail."""
 
 _EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
 
@@ -53,3 +58,50 @@ class AnswerLinks:
         message, last, *picked = text.split("~")
         expired = self.clock.now() > _EPOCH + timedelta(days=int(last) + 1)
         return Opened(message, picked[0] if picked else "", int(picked[1]) if picked else -1, expired)
+
+
+class Reader(NamedTuple):
+    """Whom a link to preferences speaks for."""
+
+    email_hash: str
+    """Keyed hash of the address that the mail went to, under the key of that time."""
+    message: str
+    """The mail that the link stood in."""
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceLinks:
+    """Makes and reads the links in the feet of one project's mails. They hold the address's hash: they work when the contact is gone."""
+
+    base_url: str
+    """Where `cs-engine serve` is reached from outside, without a slash at its end."""
+    signer: Signer
+    clock: Clock
+    """Real time."""
+
+    @property
+    def one_click(self) -> bool:
+        """Whether mail programs may unsubscribe by themselves: RFC 8058 asks for https."""
+        return self.base_url.startswith("https://")
+
+    def urls(self, email_hash: str, message: str) -> tuple[str, str]:
+        """(where to unsubscribe, where to choose)."""
+        token = self.token(email_hash, message)
+        return f"{self.base_url}/u/{token}", f"{self.base_url}/p/{token}"
+
+    def token(self, email_hash: str, message: str) -> str:
+        last = (self.clock.now() + PREFERENCES_LIVE - _EPOCH).days
+        short = base64.urlsafe_b64encode(bytes.fromhex(email_hash)).decode().rstrip("=")
+        return self.signer.sign(f"{short}~{message}~{last}")
+
+    def read(self, token: str) -> Reader | None:
+        """Whom the link speaks for; None for what we have not signed."""
+        found = _READER.fullmatch(self.signer.read(token) or "")
+        if found is None:
+            return None
+        expired = self.clock.now() > _EPOCH + timedelta(days=int(found[3]) + 1)
+        return Reader(base64.urlsafe_b64decode(f"{found[1]}=").hex(), found[2], expired)
+
+
+_READER = re.compile(r"([\w-]{43})~([^~]+)~(\d+)", re.ASCII)

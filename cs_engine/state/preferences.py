@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from cs_engine.instants import Micros
 from cs_engine.journey.preference import Preference, word_on
+from cs_engine.ports import Mailed
 from cs_engine.state.database import Tx
 
 _LOCK = 0x63735F7265667573
@@ -73,6 +74,16 @@ def history(tx: Tx, hashes: Collection[str]) -> list[Preference]:
 def hashes(tx: Tx) -> set[str]:
     """Of all who ever said something."""
     return {hashed for (hashed,) in tx.rows("SELECT DISTINCT email_hash FROM consents")}
+
+
+def mailed(tx: Tx, message_id: str) -> Mailed | None:
+    row = tx.row(
+        "SELECT m.topic, coalesce(c.email, ''), coalesce(nullif(c.locale, ''), a.locale, '') FROM messages m "
+        "LEFT JOIN contacts c ON c.id = m.recipient AND m.recipient_kind = 'contact' LEFT JOIN accounts a ON a.id = m.account_id "
+        "WHERE m.id = :id",
+        id=message_id,
+    )
+    return None if row is None else Mailed(*row)
 
 
 def add_alike(tx: Tx, pairs: Sequence[tuple[str, str]]) -> None:

@@ -35,6 +35,7 @@ from cs_engine.ports import (
     GivenAnswer,
     JournalLine,
     LossCount,
+    Mailed,
     MessageView,
     OpenCta,
     OrderedStep,
@@ -570,6 +571,10 @@ class SqlStore:
     def consents(self, hashes: Collection[str]) -> list[Preference]:
         with self.database.read() as tx:
             return preferences.history(tx, hashes)
+
+    def mailed(self, message_id: str) -> Mailed | None:
+        with self.database.read() as tx:
+            return preferences.mailed(tx, message_id)
 
     def preferring(self) -> set[str]:
         with self.database.read() as tx:

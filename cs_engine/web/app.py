@@ -21,6 +21,7 @@ from cs_engine.web.asked import Asking, Desk, Unanswered
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House
 from cs_engine.web.pages import Entry
+from cs_engine.web.preferences import Preferences
 from cs_engine.web.sendgrid import SendgridEvents
 from cs_engine.web.slack import Interactivity
 from cs_engine.web.words import Words, words
@@ -39,6 +40,7 @@ def application(house: House) -> Starlette:
         Route("/a/{token}", answers.show, methods=["GET"]),
         Route("/a/{token}", answers.take, methods=["POST"]),
         Route("/a/{token}/thanks", answers.thanks, methods=["GET"]),
+        *Preferences(house).routes(),
         Route("/slack/interactivity", slack.take, methods=["POST"]),
         Route(EVENTS_PATH, SendgridEvents(house).take, methods=["POST"]),
         Route("/healthz", _healthy, methods=["GET"]),

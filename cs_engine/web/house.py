@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,9 +12,9 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
-from cs_engine.run.links import AnswerLinks
+from cs_engine.run.links import AnswerLinks, PreferenceLinks
 from cs_engine.settings import Settings
-from cs_engine.wiring import answer_links, event_reader, load_project, open_store, reader
+from cs_engine.wiring import answer_links, email_hasher, event_reader, load_project, open_store, preference_links, reader
 
 WAITS_FOR_A_WRITER = 5.0
 """Seconds that what a provider tells waits for the database: then the provider is asked to come again."""
@@ -45,6 +45,9 @@ class House:
     project: Project
     store: Store
     links: AnswerLinks
+    preferences: PreferenceLinks
+    hashes: Callable[[str], list[str]]
+    """The keyed hashes of an address, one a key, newest first."""
     clock: Clock
     engine: Engine
     """Reads facts and renders mails; it sends nothing."""
@@ -87,8 +90,9 @@ def house(settings: Settings | None = None, clock: Clock | None = None) -> Itera
     project = load_project(settings)
     store = open_store(settings)
     try:
+        links, preferences, hashes = answer_links(settings, clock), preference_links(settings, clock), email_hasher(settings)
         with _events(settings) as events:
             engine = reader(settings, project, store, clock)
-            yield House(project, store, answer_links(settings, clock), clock, engine, slack_keys(settings), events)
+            yield House(project, store, links, preferences, hashes, clock, engine, slack_keys(settings), events)
     finally:
         store.close()

@@ -29,13 +29,13 @@ class Entry(NamedTuple):
 
 def message(words: Words, company: str, what: str, link: str = "") -> str:
     """A page that says one thing. `what`: the word that its title and text go by."""
-    return _render("page.html", words, company, words[f"{what}_title"], text=words[what], link=link)
+    return render("page.html", words, company, words[f"{what}_title"], text=words[what], link=link)
 
 
 def form(words: Words, company: str, entries: Sequence[Entry], contacts: Sequence[tuple[str, str]], action: str, problem: str = "") -> str:
     """The questions, and the button that sends the answers to `action`."""
     shown = {"questions": [_shown(entry, words["lang"]) for entry in entries], "contacts": contacts, "longest": LONGEST}
-    return _render("questions.html", words, company, words["title"], action=action, problem=problem, **shown)
+    return render("questions.html", words, company, words["title"], action=action, problem=problem, **shown)
 
 
 def _shown(entry: Entry, lang: str) -> Mapping[str, Any]:
@@ -51,7 +51,8 @@ def _shown(entry: Entry, lang: str) -> Mapping[str, Any]:
     }
 
 
-def _render(template: str, words: Words, company: str, title: str, **values: Any) -> str:
+def render(template: str, words: Words, company: str, title: str, **values: Any) -> str:
+    """A page of ours; all that comes from outside stands escaped."""
     # The style stands in a template of ours: nothing of it comes from outside.
     return _environment().get_template(template).render(words=words, company=company, title=title, css=_css(), **values)
 

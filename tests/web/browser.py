@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urlsplit
@@ -26,6 +26,10 @@ class Page(HTMLParser):
     """Ids and names of the fields that have a label or a legend."""
     fields: dict[str, str] = field(default_factory=dict)
     """Field -> its kind."""
+    boxes: dict[str, bool] = field(default_factory=dict)
+    """Value of each check box -> whether it is checked."""
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+    """(name, value) of what can be pressed."""
     text: str = ""
     open: list[str] = field(default_factory=list)
     unbalanced: list[str] = field(default_factory=list)
@@ -55,9 +59,15 @@ class Page(HTMLParser):
                 self.fields[given["name"]] = "radio"
                 if "checked" in given:
                     self.form[given["name"]] = given["value"]
+            case "input" if given["type"] == "checkbox":
+                assert "label" in self.open
+                assert "fieldset" in self.open
+                self.boxes[given["value"]] = "checked" in given
             case "input":
                 self.fields[given["name"]] = given["type"]
                 self.form[given["name"]] = given.get("value", "")
+            case "button":
+                self.buttons.append((given.get("name", ""), given.get("value", "")))
             case "textarea":
                 self.fields[given["name"]] = tag
                 self.form[given["name"]] = ""
@@ -85,7 +95,7 @@ class Browser:
     def get(self, path: str, method: str = "GET") -> Page:
         return self._ask(method, path, None, {})
 
-    def post(self, path: str, form: Mapping[str, str]) -> Page:
+    def post(self, path: str, form: Mapping[str, str] | Sequence[tuple[str, str]]) -> Page:
         """Sends the form, and follows to where the server sends us, as browsers do."""
         page = self._ask("POST", path, urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"})
         return self.get(page.headers["location"]) if page.status == 303 else page

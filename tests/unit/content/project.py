@@ -38,6 +38,7 @@ CONTEXT: Mapping[str, Any] = {
     "vars": {"docs": "https://docs.vendor.example"},
     "playbook": {"id": "p", "title": "P"},
     "unsubscribe_url": "mailto:stop@vendor.example?subject=stop",
+    "preferences_url": "",
     "changes_28d": 3,
 }
 
