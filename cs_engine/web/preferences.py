@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from cs_engine.content.formats import in_locale
 from cs_engine.instants import to_micros
 from cs_engine.journey.caps import EXEMPT_TOPIC
 from cs_engine.journey.preference import ALL_TOPICS, Preference, word_on
-from cs_engine.run.letters import in_locale
 from cs_engine.web import pages
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House
