@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from cs_engine.state.store import SqlStore
 
 
-SENDGRID_CONNECTIONS = 128
-"""At once, to a vendor that answers in some 50 ms; well below the open files that macOS gives a process."""
+SENDGRID_CONNECTIONS, MOST_OF_ALL = 128, 256
+"""At once, to a vendor that answers in some 50 ms: of one process, well below the open files that macOS gives it; and of all together."""
+SMTP_CONNECTIONS = 4
 
 
 def load_project(settings: Settings | None = None) -> Project:
@@ -169,7 +171,8 @@ def _engine(
     require_base_url(settings, project, channel)
     channels = open_channels(settings, project, mail_root, channel)
     builders: dict[str, Callable[[Any], Parcel]] = {name: c.build for name, c in channels.items()}
-    outbox = Outbox(project.root, project.config.locale, channels, builders)
+    openers = {"email": partial(_email, channel or channel_names(settings, project).email, settings, mail_root)}
+    outbox = Outbox(project.root, project.config.locale, channels, builders, openers=openers)
     try:
         yield Engine(
             project=project,
@@ -266,29 +269,32 @@ def channel_names(settings: Settings, project: Project) -> ChannelNames:
 def open_channels(settings: Settings, project: Project, mail_root: Path, forced: str | None = None) -> dict[str, Channel[Any]]:
     """All ways out. Raises SettingsError when one lacks what it needs."""
     email, slack, webhook = channel_names(settings, project)
+    if (forced or email) != "mailbox":
+        from cs_engine.channels.addressing import require_lawful
+
+        require_lawful(project.config.company.postal_address, project.config.unsubscribe or settings.cs_engine_base_url)
     return {
-        "email": _email(forced or email, settings, project, mail_root),
+        "email": _email(forced or email, settings, mail_root),
         "slack": _slack(forced or slack, settings, project, mail_root),
         "webhook": _webhook(forced or webhook, settings, project, mail_root),
     }
 
 
-def _email(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:
+def _email(name: str, settings: Settings, mail_root: Path, sharers: int = 1) -> Channel[Any]:
+    """`sharers`: processes that share what the vendor allows."""
     if name == "mailbox":
         from cs_engine.channels.mailbox import MailboxEmail
 
         return MailboxEmail(mail_root)
-    from cs_engine.channels.addressing import require_lawful
-
-    require_lawful(project.config.company.postal_address, project.config.unsubscribe or settings.cs_engine_base_url)
     if name == "smtp":
         from cs_engine.channels.smtp import SmtpChannel
 
-        return SmtpChannel(_secret(settings.smtp_url, "SMTP_URL", "smtp"))
+        return SmtpChannel(_secret(settings.smtp_url, "SMTP_URL", "smtp"), connections=max(1, SMTP_CONNECTIONS // sharers))
     from cs_engine.channels.sendgrid import SendgridChannel
 
     key = _secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid")
-    return SendgridChannel(key, settings.sendgrid_base_url, concurrency=SENDGRID_CONNECTIONS)
+    connections = max(1, min(SENDGRID_CONNECTIONS, MOST_OF_ALL // sharers))
+    return SendgridChannel(key, settings.sendgrid_base_url, concurrency=connections)
 
 
 def _slack(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:

@@ -1,6 +1,7 @@
 """E-mail through SendGrid's v3 API: the payload by the vendor's Mail helper, posted through one pooled client.
 
-The vendor's own client opens a connection for every mail and has no time-out; its helper, which knows the payload, costs 30 µs.
+The vendor's own client opens a connection for every mail and has no time-out. Its helper knows the payload, and builds once what letters
+of one kind share: 100 µs a mail otherwise.
 SendGrid has no idempotency key: what may have been taken is never sent again here.
 """
 
@@ -12,15 +13,17 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import orjson
 
 from cs_engine.channels.addressing import ascii_domain, copies, one_line, unaddressable, whole
 from cs_engine.channels.door import Door
 from cs_engine.channels.mime import MESSAGE_ID
 from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
 from cs_engine.errors import SettingsError
-from cs_engine.ports import Holds, Letter, Outcome, Parcel, always
+from cs_engine.ports import Holds, Letter, Outcome, Parcel, Person, always
 
 if TYPE_CHECKING:
     import aiohttp
@@ -99,9 +102,7 @@ class SendgridChannel:
     @staticmethod
     def build(outgoing: Letter) -> Parcel:
         """The request's body. Pure. Opens and clicks are not tracked; categories are playbook and topic: no personal data."""
-        return unaddressable(outgoing) or Parcel(
-            outgoing.id, json.dumps(_payload(outgoing), ensure_ascii=False, separators=(",", ":")).encode()
-        )
+        return unaddressable(outgoing) or Parcel(outgoing.id, orjson.dumps(_payload(outgoing)))
 
     def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Posts all, `concurrency` at a time; one outcome a parcel, in order.
@@ -167,24 +168,36 @@ class SendgridChannel:
 
 
 def _payload(letter: Letter) -> dict[str, Any]:
+    """What every letter of its kind has alike comes from the vendor's helper, once; the letter's own words are put in."""
+    personalization: dict[str, Any] = {"to": [_who(letter.to)]}
+    if copied := [_who(person) for person in copies(letter)]:
+        personalization["cc"] = copied
+    headers = {one_line(name): one_line(value) for name, value in letter.headers.items() if name.lower() not in _NOT_OURS}
+    return {
+        **_alike(letter.sender, letter.reply_to, letter.topic, letter.playbook),
+        "personalizations": [personalization],
+        "subject": one_line(letter.subject) or " ",
+        "content": [
+            {"type": "text/plain", "value": whole(letter.text) or " "},
+            {"type": "text/html", "value": whole(letter.html) or " "},
+        ],
+        "headers": {**headers, MESSAGE_ID: letter.id},
+        "custom_args": {CUSTOM_ARG: letter.id},
+    }
+
+
+def _who(person: Person) -> dict[str, str]:
+    address, name = ascii_domain(person.email), one_line(person.name)
+    return {"email": address, "name": name} if name else {"email": address}
+
+
+@lru_cache(maxsize=1024)
+def _alike(sender: Person, reply_to: Person | None, topic: str, playbook: str) -> Mapping[str, Any]:
     helper = _helper()
-    mail = helper.Mail(
-        from_email=helper.From(ascii_domain(letter.sender.email), one_line(letter.sender.name) or None),
-        to_emails=helper.To(ascii_domain(letter.to.email), one_line(letter.to.name) or None),
-        subject=one_line(letter.subject) or " ",
-        plain_text_content=whole(letter.text) or " ",
-        html_content=whole(letter.html) or " ",
-    )
-    for person in copies(letter):
-        mail.add_cc(helper.Cc(ascii_domain(person.email), one_line(person.name) or None))
-    if letter.reply_to is not None:
-        mail.reply_to = helper.ReplyTo(ascii_domain(one_line(letter.reply_to.email)), one_line(letter.reply_to.name) or None)
-    for name, value in letter.headers.items():
-        if name.lower() not in _NOT_OURS:
-            mail.add_header(helper.Header(one_line(name), one_line(value)))
-    mail.add_header(helper.Header(MESSAGE_ID, letter.id))
-    mail.add_custom_arg(helper.CustomArg(CUSTOM_ARG, letter.id))
-    for category in dict.fromkeys(one_line(word)[:_LONGEST_CATEGORY] for word in (letter.topic, letter.playbook) if word):
+    mail = helper.Mail(from_email=helper.From(ascii_domain(sender.email), one_line(sender.name) or None))
+    if reply_to is not None:
+        mail.reply_to = helper.ReplyTo(ascii_domain(one_line(reply_to.email)), one_line(reply_to.name) or None)
+    for category in dict.fromkeys(one_line(word)[:_LONGEST_CATEGORY] for word in (topic, playbook) if word):
         mail.add_category(helper.Category(category))
     mail.tracking_settings = _no_tracking()
     payload: dict[str, Any] = mail.get()

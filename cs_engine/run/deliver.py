@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from random import Random
 
 from cs_engine.clock import steady
@@ -17,7 +17,7 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import History, Queue, Scope
 from cs_engine.journey.policy import Request, judge, no_longer_than
-from cs_engine.ports import Candidate, Outcome, Parcel
+from cs_engine.ports import Candidate, Outcome
 from cs_engine.run.alarms import fail
 from cs_engine.run.approving import review, steps_to_read, unread
 from cs_engine.run.claimed import PlanRules
@@ -27,10 +27,12 @@ from cs_engine.run.hold import wake
 from cs_engine.run.lease import Lease
 from cs_engine.run.letters import Letters
 from cs_engine.run.outage import respaced
-from cs_engine.run.outbox import Failed
+from cs_engine.run.outbox import Failed, NotSent
 
 BATCH = 500
-"""Messages a claim. When the process dies, two claims at most are in doubt: what is being sent and what is being rendered."""
+"""Messages a claim."""
+MOST_FLYING = 2
+"""Batches on their way at once, so that other processes always have something to do. So many are in doubt when this one dies."""
 
 MOST_ATTEMPTS = 18
 """Attempts that failed by the message's own fault, before it is given up as rejected; with the back-off below about two days."""
@@ -116,13 +118,14 @@ def stocks(tick: TickContext) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Messages that were claimed together, and the parcels that are being made of them."""
+    """Messages that were claimed together, and are on their way."""
 
     candidates: Sequence[Candidate]
     lease: Lease
     without: Mapping[str, str]
     """Those that nothing can be made of, and the code why."""
-    making: Callable[[], list[Parcel | Failed]]
+    posted: Callable[[], list[Outcome | Failed]]
+    """What became of the others, once it is known."""
     more: bool
     """Whether there is more to be claimed now."""
 
@@ -143,23 +146,43 @@ class _Lane:
 
     def deliver(self) -> bool:
         """Sends what may go now. False when the channel takes nothing more in this tick."""
-        batch = self._claim()
+        flying: deque[_Batch] = deque()
+        more, pause = True, 0.0
         while True:
-            began = time.monotonic()
-            sent, ahead = self._send(batch)
-            pause = self._pause(sent, time.monotonic() - began)
-            if pause == 0.0 and batch.more:
-                batch = ahead or self._claim()
+            try:
+                while more and not pause and len(flying) < self._most():
+                    flying.append(self._claim())
+                    more = flying[-1].more
+                if flying:
+                    began = time.monotonic()
+                    sent = self._settle(flying.popleft())
+                    wait = self._pause(sent, time.monotonic() - began)
+                    pause = math.inf if wait is None else max(pause, wait)
+            except BaseException:
+                self._land(flying)
+                raise
+            if flying:
                 continue
-            if ahead is not None:
-                self._put_back(ahead.candidates, "not_sent")
-            if not pause:
-                return pause is not None
-            time.sleep(pause + 0.05)
-            batch = self._claim()
+            if pause == math.inf:
+                return False
+            if not pause and not more:
+                return True
+            if pause:
+                time.sleep(pause + 0.05)
+                more, pause = True, 0.0
+
+    def _most(self) -> int:
+        """Batches on their way at once: alone we would only hold more in doubt."""
+        return MOST_FLYING if self._tick.engine.outbox.posts_beside(self.channel) else 1
+
+    def _land(self, flying: deque[_Batch]) -> None:
+        """Something failed: what is on its way all the same is told."""
+        while flying:
+            with suppress(Exception):
+                self._settle(flying.popleft())
 
     def _claim(self) -> _Batch:
-        """Claims a batch, commits, and begins to make its parcels."""
+        """Claims a batch, commits, and sends it on its way."""
         tick, engine = self._tick, self._tick.engine
         playbooks: dict[str, str] = {}
         moment = tick.clock.now()  # one for the rules and for what goes: caps count it
@@ -185,13 +208,14 @@ class _Lane:
             self._count(playbooks.get(move.id, ""), move)
             if move.instead:
                 tick.of(playbooks[move.id]).planned += len(move.instead)
+        lease = Lease(engine.store, engine.wall, claim, began)
         try:
             jobs, without = self._letters.jobs(claim.dispatching)
-            making = engine.outbox.make(jobs, more=claim.more)
+            posted = engine.outbox.post(self.channel, jobs, lease, more=claim.more)
         except BaseException:
             self._put_back(claim.dispatching, "not_made")
             raise
-        return _Batch(claim.dispatching, Lease(engine.store, engine.wall, claim, began), without, making, claim.more)
+        return _Batch(claim.dispatching, lease, without, posted, claim.more)
 
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
         dates, holds, orders = self._plans.dates(candidates), self._plans.holds(candidates), self._tick.orders
@@ -214,37 +238,22 @@ class _Lane:
             return None
         return message.skipped(candidate.id, candidate.state, "told_already")
 
-    def _send(self, batch: _Batch) -> tuple[list[Outcome], _Batch | None]:
-        """Sends a batch and settles it: the channel's outcomes, and the next batch when it was claimed meanwhile.
-
-        What cannot be rendered is rejected alone, the others go.
-        """
-        outcomes = {id: Outcome(id, "rejected", code) for id, code in batch.without.items()}
+    def _settle(self, batch: _Batch) -> list[Outcome]:
+        """Waits for what became of a batch, and settles it: the channel's outcomes. What cannot be rendered is rejected alone."""
         try:
-            made = batch.making()
-        except BaseException:
+            with batch.lease.kept():
+                told = batch.posted()
+        except NotSent as failure:
             self._put_back(batch.candidates, "not_made")
-            raise
-        outcomes.update((failed.id, Outcome(failed.id, "rejected", failed.code)) for failed in made if isinstance(failed, Failed))
-        sending = partial(self._post, batch.lease, [parcel for parcel in made if isinstance(parcel, Parcel)])
-        if batch.more and self._tick.engine.outbox.renders_beside:
-            sent, ahead, failure = self._claim_beside(sending)
-        else:
-            # Alone we would only hold more in doubt.
-            sent, ahead, failure = sending(), None, None
-        outcomes.update((outcome.id, outcome) for outcome in sent)
+            raise failure.__cause__ or failure from None
+        unmade = {**batch.without, **{failed.id: failed.code for failed in told if isinstance(failed, Failed)}}
+        sent = [outcome for outcome in told if isinstance(outcome, Outcome)]
+        outcomes = {outcome.id: outcome for outcome in (*(Outcome(id, "rejected", code) for id, code in unmade.items()), *sent)}
         settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
-        self._blame(batch.candidates, {**batch.without, **{failed.id: failed.code for failed in made if isinstance(failed, Failed)}})
+        self._blame(batch.candidates, unmade)
         for playbook, accepted in self._accepted(batch, outcomes).items():
             self._tick.of(playbook).sent += accepted
-        if failure is not None:
-            raise failure
-        return sent, ahead
-
-    def _post(self, lease: Lease, parcels: Sequence[Parcel]) -> list[Outcome]:
-        """Sends what is ours, for as long as it is."""
-        with lease.kept():
-            return self._tick.engine.outbox.send(self.channel, parcels, lease.holds)
+        return sent
 
     @staticmethod
     def _accepted(batch: _Batch, outcomes: Mapping[str, Outcome]) -> Counter[str]:
@@ -255,20 +264,6 @@ class _Lane:
         blamed = Counter((c.playbook, c.step, unmade[c.id]) for c in candidates if c.id in unmade and unmade[c.id] not in _OF_THE_CUSTOMER)
         for (playbook, step, reason), n in sorted(blamed.items()):
             fail(self._tick, playbook, step, "message", reason, n)
-
-    def _claim_beside(self, sending: Callable[[], list[Outcome]]) -> tuple[list[Outcome], _Batch | None, BaseException | None]:
-        """Claims the next batch, which other processes render, while this one is sent. What was sent is told whatever fails."""
-        with ThreadPoolExecutor(1, "cs-engine-send") as aside:
-            sent = aside.submit(sending)
-            try:
-                ahead = self._claim()
-            except BaseException as failure:  # noqa: BLE001 - raised again, as soon as what has left is settled
-                return sent.result(), None, failure
-            try:
-                return sent.result(), ahead, None
-            except BaseException:
-                self._put_back(ahead.candidates, "not_sent")
-                raise
 
     def _put_back(self, candidates: Sequence[Candidate], why: str) -> None:
         """Gives back what was claimed and surely never left."""

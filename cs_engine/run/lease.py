@@ -31,7 +31,12 @@ class Lease:
 
     def holds(self, id: str) -> bool:
         """Whether a send of that message may begin now. Asked before each; it looks at a clock alone."""
-        return id not in self._lost and self._clock() - self._began < self._seconds * _SENDABLE
+        return id not in self._lost and self._clock() < self.ends
+
+    @property
+    def ends(self) -> float:
+        """What the clock says when no send may begin any more, unless it is renewed: for other processes, whose clock is the same."""
+        return self._began + self._seconds * _SENDABLE
 
     def renew(self) -> None:
         """Leases anew what nobody else has taken since; the rest is lost for good."""

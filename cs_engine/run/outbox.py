@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cs_engine.content.cta import Alert, dressed, fitted
 from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
 from cs_engine.content.mail import Rendered
 from cs_engine.playbook.plan import WEBHOOK
-from cs_engine.ports import Call, Channel, Holds, Letter, Outcome, Parcel, Person, Post, always
+from cs_engine.ports import Call, Channel, Letter, Outcome, Parcel, Person, Post
+
+if TYPE_CHECKING:
+    from cs_engine.run.hands import Hand, Openers
+    from cs_engine.run.lease import Lease
 
 WORTH_A_POOL = 2_000
 """Jobs after which it pays to start processes, if more follow: a start costs about as much as rendering some thousand mails."""
-
-_CHUNK = 50
-
 
 NOBODY = Person("")
 
@@ -182,18 +182,30 @@ def step_buttons(message: str, locale: str) -> dict[str, Any]:
     return {"type": "actions", "elements": buttons}
 
 
+class NotSent(Exception):
+    """Nothing of a batch has left: it failed before."""
+
+
 class Outbox:
-    """Makes parcels and sends them. Processes are started when there is enough to do, and kept."""
+    """Makes parcels and sends them: here, or on all cores once there is enough to do. Processes that were started are kept."""
 
     def __init__(
-        self, root: Path, locale: str, channels: Mapping[str, Channel[Any]], builders: Mapping[str, Build], processes: int | None = None
+        self,
+        root: Path,
+        locale: str,
+        channels: Mapping[str, Channel[Any]],
+        builders: Mapping[str, Build],
+        processes: int | None = None,
+        openers: Openers | None = None,
     ) -> None:
+        """`openers`: of the channels that may post from other processes too."""
         self._arguments = (root, locale, dict(builders))
         self.press = Press(*self._arguments)
         self._channels = channels
+        self._openers = dict(openers or {})
         self._processes = _cores() if processes is None else processes
-        self._pool: ProcessPoolExecutor | None = None
-        self._started: list[Future[None]] = []
+        self._hands: list[Hand] = []
+        self._retired: list[Hand] = []
         self._made = 0
 
     @property
@@ -201,48 +213,71 @@ class Outbox:
         """The ways out, in the order in which they are served."""
         return list(self._channels)
 
-    @property
-    def renders_beside(self) -> bool:
-        """Whether other processes render while this one does something else."""
-        return self._pool is not None and all(start.done() for start in self._started)
+    def posts_beside(self, channel: str) -> bool:
+        """Whether other processes render and post for this channel while this one does something else."""
+        return channel in self._openers and bool(self._hands) and all(hand.ready for hand in self._hands)
 
     def start_processes(self) -> None:
-        """Starts the processes that render; until they are there this one does."""
-        # Forked workers would inherit this process's threads and connections.
-        self._pool = ProcessPoolExecutor(self._processes, get_context("spawn"), _start_worker, self._arguments)
-        self._started = [self._pool.submit(_stand_ready) for _ in range(self._processes)]
+        """Starts the processes that render and post; until they are there this one does."""
+        from cs_engine.run.hands import Hand
 
-    def make(self, jobs: Sequence[Job], *, more: bool = False) -> Callable[[], list[Parcel | Failed]]:
-        """Begins to make a parcel or a failure of each job; call what is returned to have them, in order. `more`: others will follow."""
+        self._hands = [Hand(*self._arguments, self._openers, self._processes) for _ in range(self._processes)]
+
+    def post(self, channel: str, jobs: Sequence[Job], lease: Lease, *, more: bool = False) -> Callable[[], list[Outcome | Failed]]:
+        """Renders and sends what the lease holds; call what is returned for what became of each job, in no order. `more`: others will
+        follow.
+
+        Where `posts_beside`, it has begun already when this returns. Else all is done in the call, which raises NotSent when it
+        fails before anything left.
+        """
         self._made += len(jobs)
-        if self._pool is None and self._processes > 1 and more and self._made >= WORTH_A_POOL:
+        if not self._hands and channel in self._openers and self._processes > 1 and more and self._made >= WORTH_A_POOL:
             self.start_processes()
-        if self._pool is None or not self.renders_beside:
-            return lambda: self._make_here(jobs)
+        if not self.posts_beside(channel):
+            return partial(self._post_alone, channel, jobs, lease)
+        share = -(-len(jobs) // len(self._hands))
+        parts = [jobs[i : i + share] for i in range(0, len(jobs), share)]
+        posting = [(part, self._begun(hand, channel, part, lease)) for hand, part in zip(self._hands, parts, strict=False)]
+        return lambda: [outcome for part, ended in posting for outcome in self._outcomes(channel, part, lease, ended)]
+
+    def _begun(self, hand: Hand, channel: str, jobs: Sequence[Job], lease: Lease) -> Callable[[], list[Outcome | Failed]] | None:
         try:
-            parts = [self._pool.submit(_make_chunk, jobs[i : i + _CHUNK]) for i in range(0, len(jobs), _CHUNK)]
+            return hand.post(channel, jobs, lease.ends)
         except BrokenProcessPool:
-            return lambda: self._make_after_all(jobs)
+            return None
 
-        def made() -> list[Parcel | Failed]:
+    def _outcomes(
+        self, channel: str, jobs: Sequence[Job], lease: Lease, ended: Callable[[], list[Outcome | Failed]] | None
+    ) -> list[Outcome | Failed]:
+        """What a process says became of its part. When it was killed, for its memory perhaps, its channel may know."""
+        if ended is not None:
             try:
-                return [parcel for part in parts for parcel in part.result()]
+                return ended()
             except BrokenProcessPool:
-                return self._make_after_all(jobs)
+                pass
+        self._fall_back()
+        # One that was dead before it was told of them has sent none.
+        known = self.lookup(channel, [job.id for job in jobs]) if ended is not None else {job.id: Outcome(job.id, "retry") for job in jobs}
+        again = {id for id, outcome in known.items() if outcome.kind == "retry"}  # surely never left: that process is gone
+        told = [known.get(job.id) or Outcome(job.id, "uncertain", "process_died") for job in jobs if job.id not in again]
+        return [*told, *self._send(channel, [self.press.make(job) for job in jobs if job.id in again], lease)]
 
-        return made
+    def _fall_back(self) -> None:
+        """From now on all is done in this process; what the others have begun, they end."""
+        self._processes = 1
+        self._retired += self._hands
+        self._hands = []
 
-    def _make_after_all(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
-        """One of the processes was killed, for its memory perhaps. Rendering is pure: what is lost is done again, in this one."""
-        self._processes, self._pool = 1, None
-        return self._make_here(jobs)
+    def _post_alone(self, channel: str, jobs: Sequence[Job], lease: Lease) -> list[Outcome | Failed]:
+        try:
+            made = [self.press.make(job) for job in jobs]
+        except BaseException as failure:
+            raise NotSent from failure
+        return self._send(channel, made, lease)
 
-    def _make_here(self, jobs: Sequence[Job]) -> list[Parcel | Failed]:
-        return [self.press.make(job) for job in jobs]
-
-    def send(self, channel: str, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
-        """Posts all that is held; one outcome a parcel, in order."""
-        return self._channels[channel].send(parcels, holds)
+    def _send(self, channel: str, made: Sequence[Parcel | Failed], lease: Lease) -> list[Outcome | Failed]:
+        failed = [one for one in made if isinstance(one, Failed)]
+        return [*failed, *self._channels[channel].send([one for one in made if isinstance(one, Parcel)], lease.holds)]
 
     def lookup(self, channel: str, ids: Sequence[str]) -> Mapping[str, Outcome]:
         """What the channel knows of messages whose fate is not known."""
@@ -250,29 +285,12 @@ class Outbox:
 
     def close(self) -> None:
         """Ends the processes and closes the channels."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        for hand in (*self._hands, *self._retired):
+            hand.close()
+        self._hands, self._retired = [], []
         for channel in self._channels.values():
             channel.close()
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-_press: Press | None = None
-
-
-def _start_worker(root: Path, locale: str, builders: Mapping[str, Build]) -> None:
-    global _press  # noqa: PLW0603 - one press a worker process
-    _press = Press(root, locale, builders)
-
-
-def _stand_ready() -> None:
-    """Told of a process that has been started."""
-
-
-def _make_chunk(jobs: Sequence[Job]) -> list[Parcel | Failed]:
-    assert _press is not None
-    return [_press.make(job) for job in jobs]

@@ -91,10 +91,10 @@ def test_a_failing_template_makes_nobody_talk(world: World, caplog: pytest.LogCa
 def test_what_the_engine_raises_names_nobody(world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     bird(world)
 
-    def breaks(_channel: str, parcels: list[Parcel], _holds: object) -> None:
+    def breaks(parcels: list[Parcel], _holds: object) -> None:
         raise RuntimeError(f"cannot send {parcels[0].body!r} to {BIRD}")
 
-    monkeypatch.setattr(world.engine.outbox, "send", breaks)
+    monkeypatch.setattr(world.engine.outbox._channels["email"], "send", breaks)
     with caplog.at_level(logging.DEBUG):
         ticked = world.tick(day(0))
     assert ticked.json["failures"] == ["deliver: RuntimeError"]

@@ -15,12 +15,12 @@ SHARE = "You use {{ (100 / account.seats) | round }} percent.\n"
 
 
 def with_processes(world: World) -> Callable[[], bool]:
-    """Has the processes that render started at once, as a large delivery does; what it answers: whether they are alive."""
+    """Has the processes that render and post started at once, as a large delivery does; what it answers: whether they are alive."""
     outbox = world.engine.outbox
     outbox.start_processes()
-    for start in outbox._started:
-        start.result()
-    return lambda: outbox.renders_beside
+    for hand in outbox._hands:
+        hand.wait()
+    return lambda: outbox.posts_beside("email")
 
 
 def one_fails(world: World, customers: int) -> None:
@@ -64,23 +64,24 @@ def test_a_broken_template_holds_its_mail_until_it_is_mended_and_others_go(world
     assert world.tick(day(0, 12)).delivery == {"accepted": 3}
 
 
-def test_a_process_that_is_killed_while_it_renders_costs_nothing(world: World) -> None:
+def test_a_process_that_is_killed_while_it_renders_and_posts_costs_nothing_where_the_channel_knows(world: World) -> None:
     crowd(world, 1_200).playbook("hello", "- {id: one, email: one}")
     alive = with_processes(world)
     outbox = world.engine.outbox
-    make = outbox.make
+    post, left = outbox.post, []
 
-    def make_and_kill(*args: object, **options: object) -> object:
-        making = make(*args, **options)  # type: ignore[arg-type]
-        if outbox._pool is not None:
-            for process in list(outbox._pool._processes.values()):
-                process.kill()
-        return making
+    def post_and_kill(*args: object, **options: object) -> object:
+        posting = post(*args, **options)  # type: ignore[arg-type]
+        for hand in outbox._hands:
+            hand.kill()
+        left.append(len(list(mailbox_folder(world.root).glob("*.eml"))))
+        return posting
 
-    outbox.make = make_and_kill  # type: ignore[method-assign, assignment]
+    outbox.post = post_and_kill  # type: ignore[method-assign, assignment]
     ticked = world.tick(day(0))
     assert (ticked.delivery, ticked.json["failures"]) == ({"accepted": 1_200}, [])
-    assert not alive(), "they were killed, and this one rendered"
+    assert not alive(), "they were killed, and this one went on"
+    assert left[0] < 1_200
 
 
 def test_a_disk_that_refuses_is_said_and_costs_nothing(world: World) -> None:
