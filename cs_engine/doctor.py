@@ -30,7 +30,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("project", "wrong", error.message, error.mend)
         return
     yield Finding("project", "ok", str(root))
-    for part in (_playbooks, _database, _usage, _channels, _callers, _keys, _deployments, _prefect):
+    for part in (_playbooks, _database, _standing, _usage, _channels, _callers, _keys, _deployments, _prefect):
         yield from _guarded(part, settings)
 
 
@@ -66,6 +66,24 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", "ok", f"{facts.database}, schema {facts.schema}")
     for warning, mend in facts.warnings:
         yield Finding("database", "warning", warning, mend)
+
+
+def _standing(settings: Settings) -> Iterator[Finding]:
+    """Playbooks that stand still, or are not for all."""
+    from cs_engine.playbook.plan import LIVE
+    from cs_engine.run.inventory import paused
+    from cs_engine.wiring import load_project, standing_orders
+
+    project, orders = load_project(settings), standing_orders(settings)
+    for playbook in sorted({*project.plans, *project.broken}):
+        plan = project.plans.get(playbook)
+        if said := paused(orders, playbook):
+            one = f" --account {accounts[0]}" if not orders.pause(playbook) and (accounts := orders.paused_accounts(playbook)) else ""
+            yield Finding("playbooks", "warning", f"{playbook} is paused: {said}", f"cs-engine resume {playbook}{one}")
+        if plan is not None and plan.mode != LIVE:
+            order = orders.mode(playbook)
+            since = f" since {from_micros(order.at):%Y-%m-%dT%H:%MZ}" if order is not None and order.value == plan.mode.kind else ""
+            yield Finding("playbooks", "ok", f"{playbook} is in mode {plan.mode}{since}")
 
 
 def _usage(settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cs_engine import settings as settings_module
 from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
 from cs_engine.errors import ProblemsFound, SettingsError, SyncStopped
+from cs_engine.instants import to_micros
 from cs_engine.language.problems import Level, Problem
 from cs_engine.playbook.plan import Email
 from cs_engine.playbook.project import Project
@@ -24,6 +25,7 @@ from cs_engine.usage.attributes import Attributes
 
 if TYPE_CHECKING:
     from cs_engine.channels.sendgrid_events import EventReader
+    from cs_engine.journey.orders import Orders
     from cs_engine.ports import Channel, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
     from cs_engine.run.links import AnswerLinks, PreferenceLinks
@@ -101,6 +103,21 @@ def open_store(settings: Settings, url: str | None = None, patience: float | Non
     store = open_sql(url or settings.database_url, patience=BUSY_SECONDS if patience is None else patience)
     store.migrate()
     return store
+
+
+def standing_orders(settings: Settings | None = None) -> Orders:
+    """What stands about playbooks now: who is paused, since when they are in their mode. Of a database that is not there yet: nothing."""
+    from cs_engine.journey.orders import Orders
+
+    settings = settings or settings_module.load()
+    url = settings.database_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return Orders()
+    store = open_store(settings, url)
+    try:
+        return Orders(store.orders(to_micros(SystemClock().now())))
+    finally:
+        store.close()
 
 
 @dataclass(slots=True)

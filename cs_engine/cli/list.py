@@ -10,15 +10,18 @@ from cs_engine.cli.show import as_json, format_option
 from cs_engine.cli.show import console as open_console
 from cs_engine.cli.show import table as new_table
 
+_AS_A_RULE = {"mode": "live"}
+"""Column -> what it says of most: where it says so of all, or nothing of any, it is left out."""
+
 
 @click.command("list", epilog="\b\nExamples:\n  cs-engine list\n  cs-engine list --format json | jq '.playbooks[].playbook'")
 @format_option
 def command(form: str) -> None:
-    """Playbooks, segments, metrics and milestones: what each is, and who uses it."""
+    """Playbooks and how they stand, segments, metrics and milestones: what each is, and who uses it."""
     from cs_engine.run.inventory import inventory
-    from cs_engine.wiring import load_project
+    from cs_engine.wiring import load_project, standing_orders
 
-    found = inventory(load_project())
+    found = inventory(load_project(), standing_orders())
     if form == "json":
         click.echo(as_json(found))
         return
@@ -27,10 +30,11 @@ def command(form: str) -> None:
         if not rows:
             continue
         table = new_table(kind)
-        for number, column in enumerate(rows[0]):
+        shown = [column for column in rows[0] if any(row[column] not in ("", _AS_A_RULE.get(column)) for row in rows)]
+        for number, column in enumerate(shown):
             table.add_column(column, no_wrap=number == 0)
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(_cell(row[column]) for column in shown))
         console.print(table)
 
 

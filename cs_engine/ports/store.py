@@ -419,6 +419,12 @@ class Records(Protocol):
 
     def journal(self, account_id: str, playbook: str, limit: int = 200) -> list[JournalLine]: ...
 
+    def pauses_of(self, account_id: str, playbook: str, until: Micros) -> list[JournalLine]:
+        """When the playbook, or the account in it, was paused and resumed by then, oldest first."""
+
+    def versions(self, playbook: str) -> list[str]:
+        """The digests of all versions that anybody could enter, oldest first."""
+
     def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]: ...
 
     def messages_of(self, account_id: str, playbook: str) -> list[MessageView]: ...

@@ -21,7 +21,8 @@ from cs_engine.run.advance import MOST_AT_ONCE
 from cs_engine.run.context import TickContext
 from cs_engine.run.enrol import would_enter
 from cs_engine.run.modes import leaves_shadow
-from cs_engine.run.observe import never_completed
+from cs_engine.run.observe import never_completed, version_of
+from cs_engine.run.past import MIGRATED
 
 _FAR: Micros = 2**62
 _MOST_RACES = 5
@@ -118,9 +119,7 @@ def _change(tick: TickContext, plan: Plan, state: PlaybookState | None, people: 
     was = state.digest if state is not None else ""
     first = state is None or never_completed(state) or leaves_shadow(tick, plan.playbook)
     existing = (plan.existing or tick.orders.existing(plan.playbook)) if first else ""
-    before = tick.plans.get(was) if was and was != plan.digest else None
-    if before is None and was and was != plan.digest:
-        before = _kept(tick, was)
+    before = version_of(tick, was) if was and was != plan.digest else None
     return Change(
         plan.playbook, "new" if state is None else "same" if was == plan.digest else "changed", plan.digest, was, str(plan.mode),
         difference(before, plan) if before is not None else None, people.get(plan.digest, 0),
@@ -133,14 +132,6 @@ def _gone(tick: TickContext, playbook: str, state: PlaybookState | None, people:
     kind: Literal["broken", "removed"] = "broken" if playbook in tick.engine.project.broken else "removed"
     elsewhere = [_inside(tick, None, digest) for digest in sorted(people)]
     return Change(playbook, kind, "", state.digest if state is not None else "", "", None, 0, elsewhere)
-
-
-def _kept(tick: TickContext, digest: str) -> Plan | None:
-    """A version that nobody may be inside any more; None when it no longer compiles."""
-    from cs_engine.playbook.bundle import compile_bundle
-
-    plan, _ = compile_bundle(tick.engine.store.bundle(digest), tick.engine.project)
-    return plan
 
 
 def _inside(tick: TickContext, new: Plan | None, digest: str) -> Inside:
@@ -215,7 +206,7 @@ def _migrate_batch(tick: TickContext, old: Plan, new: Plan, members: Sequence[St
             lines.append(_line(at, old, who, who.step, "finished", REMOVED))
             continue
         moves.append(move)
-        lines.append(_line(at, old, who, who.step, "migrated", f"{old.digest[:8]} to {new.digest[:8]}, at {to.step}"))
+        lines.append(_line(at, old, who, who.step, MIGRATED, f"{old.digest[:8]} to {new.digest[:8]}, at {to.step}"))
         lines += from_columns(
             JournalLine, repeat(at), repeat(old.playbook), repeat(who.account_id), repeat(who.subject_id), repeat(who.id),
             passed[who.step], repeat("not_applicable"), repeat("added behind"), repeat(""),

@@ -22,10 +22,10 @@ from cs_engine.playbook.plan import SHADOW, AnyStep, Branch, Cta, Email, Notice,
 from cs_engine.ports import EnrolmentView, JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.modes import share_open
-from cs_engine.run.observe import never_completed
+from cs_engine.run.observe import never_completed, version_of
 from cs_engine.run.occurrences import occurrences_of
 from cs_engine.run.own import Own, kept_of
-from cs_engine.run.past import trace
+from cs_engine.run.past import pause_then, trace
 from cs_engine.usage.names import NO_EVENT
 
 _Edits = Mapping[tuple[str, str], Edit]
@@ -45,6 +45,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
     known = trace(store, account, plan.playbook, tick.at if past else None)
     orders = by_passage(order for order in store.step_orders_of(account, plan.playbook) if order.at <= tick.at)
     edits = {(edit.enrolment_id, edit.step): edit for edit in store.edits_of(account, plan.playbook) if edit.at <= tick.at}
+    pause = pause_then(store, account, plan.playbook, tick.at) if past else tick.orders.pause(plan.playbook, account)
     return {
         "account": account,
         "playbook": plan.playbook,
@@ -52,12 +53,15 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
         "now": _time(tick.at),
         "mode": str(plan.mode),
         "past": past,
-        "paused": "" if past else _paused(tick, plan, account),
+        "paused": "" if pause is None else f"since {_time(pause.at)}: {pause.reason}",
         "exists": account in ids,
         "subjects": [
             _subject(tick, plan, account, subject, row, known.passages, past=past) for subject, row in _subjects(tick, plan, account)
         ],
-        "passages": [_passage(tick, plan, passage, known.journal, orders.get(passage.id, {}), edits) for passage in known.passages],
+        "passages": [
+            _passage(tick, plan, passage, known.journal, orders.get(passage.id, {}), edits, is_paused=pause is not None)
+            for passage in known.passages
+        ],
         "messages": [
             {
                 "step": m.step, "kind": m.kind, "to": m.recipient, "state": m.state, "reason": m.reason,
@@ -70,12 +74,6 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
             for j in known.journal
         ],
     }  # fmt: skip
-
-
-def _paused(tick: TickContext, plan: Plan, account: str) -> str:
-    """Why the playbook, or this account in it, stands still; '' when it does not."""
-    pause = tick.orders.pause(plan.playbook, account)
-    return "" if pause is None else f"since {_time(pause.at)}: {pause.reason}"
 
 
 def _subjects(tick: TickContext, plan: Plan, account: str) -> list[tuple[str, int]]:
@@ -206,10 +204,12 @@ def _has_been_through(tick: TickContext, plan: Plan, last: EnrolmentView) -> str
 
 
 def _passage(
-    tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage, edits: _Edits
+    tick: TickContext, live: Plan, passage: EnrolmentView, journal: Sequence[JournalLine], orders: OfPassage, edits: _Edits,
+    *, is_paused: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    plan = tick.plans.get(passage.digest, live)
-    following = _as_ordered(_next(tick, plan, passage), orders.get(passage.step)) if passage.state == "active" else _Next("", None)
+    plan = version_of(tick, passage.digest) or live
+    active = passage.state == "active"
+    following = _as_ordered(_next(tick, plan, passage, is_paused=is_paused), orders.get(passage.step)) if active else _Next("", None)
     return {
         "subject": passage.subject_id, "version": passage.digest.removesuffix(SHADOW),
         "key": passage.key.removeprefix(SHADOW_KEY), "shadow": passage.key.startswith(SHADOW_KEY), "state": passage.state,
@@ -288,8 +288,8 @@ def _as_ordered(following: _Next, order: StepOrder | None) -> _Next:
     return _Next(f"{following.said}, not before {_time(order.until)}", at)
 
 
-def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
-    if passage.held_since is not None and tick.orders.pause(plan.playbook, _account(tick, plan, passage.subject_id)) is not None:
+def _next(tick: TickContext, plan: Plan, passage: EnrolmentView, *, is_paused: bool) -> _Next:
+    if passage.held_since is not None and is_paused:
         return _Next(f"paused since {_time(passage.held_since)}: nothing is sent, timers stand still", None)
     if passage.held_since is not None:
         return _Next(f"held since {_time(passage.held_since)}: mail waits, timers stand still", None)
@@ -311,14 +311,6 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView) -> _Next:
             return _Next("goes on at the tick after its last message has ended", None)
         case _:
             return _Next("goes on at the next tick", None)
-
-
-def _account(tick: TickContext, plan: Plan, subject: str) -> str:
-    """Whose the subject is; '' when it is not there any more."""
-    if plan.subject is Grain.ACCOUNT:
-        return subject
-    row = tick.facts.rows(plan.subject).get(subject)
-    return "" if row is None else tick.facts.ids(Grain.ACCOUNT)[int(tick.facts.account_of_contact()[row])]
 
 
 def _next_date(tick: TickContext, plan: Plan, passage: EnrolmentView, step: WaitDate) -> _Next:

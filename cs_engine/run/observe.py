@@ -112,6 +112,14 @@ def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:
     return plans
 
 
+def version_of(tick: TickContext, digest: str) -> Plan | None:
+    """The version of that digest, be anybody inside it or not; None when it no longer compiles."""
+    if digest in tick.plans:
+        return tick.plans[digest]
+    plan, _ = compile_bundle(tick.engine.store.bundle(digest.removesuffix(SHADOW)), tick.engine.project)
+    return plan if plan is None or not digest.endswith(SHADOW) else shadow_of(plan)
+
+
 def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Collection[str]) -> list[str]:
     plans = engine.project.plans
     occupied_only = {playbook for playbook, _, _ in engine.store.occupied()} - set(plans)

@@ -7,12 +7,16 @@ from typing import NamedTuple
 
 from cs_engine.instants import Micros
 from cs_engine.journey.message import State
+from cs_engine.journey.orders import PAUSE, PAUSED, PERSON, Order
 from cs_engine.journey.policy import HOLD
+from cs_engine.playbook.plan import SHADOW
 from cs_engine.ports import EnrolmentView, JournalLine, MessageView, Store
 
 _MOST_LINES = 10_000
 _LEFT = ("advanced", "finished")
 """Events of lines that say which step was left."""
+MIGRATED = "migrated"
+"""The event of the line that says at which step a passage came into another version, and from which."""
 
 
 class Trace(NamedTuple):
@@ -29,24 +33,49 @@ def trace(store: Store, account: str, playbook: str, until: Micros | None = None
     passages, messages = store.enrolments_of(account, playbook), store.messages_of(account, playbook)
     if until is None:
         return Trace(passages, messages, store.journal(account, playbook))
-    lines = store.journal(account, playbook, _MOST_LINES)
+    lines, versions = store.journal(account, playbook, _MOST_LINES), store.versions(playbook)
     return Trace(
-        [_passage_then(p, messages, lines, until) for p in passages if p.entered_at <= until],
+        [_passage_then(_version_then(p, lines, versions, until), messages, lines, until) for p in passages if p.entered_at <= until],
         [_message_then(m, lines, until) for m in messages if m.planned_at <= until],
         [line for line in lines if line.at <= until],
     )
 
 
+def pause_then(store: Store, account: str, playbook: str, at: Micros) -> Order | None:
+    """The pause of the playbook, or of the account in it, that stood then; None when neither was paused."""
+    standing: dict[str, JournalLine] = {}
+    for line in store.pauses_of(account, playbook, at):
+        if line.event == "paused":
+            standing[line.account_id] = line
+        else:
+            standing.pop(line.account_id, None)
+    told = standing.get("") or standing.get(account)
+    return None if told is None else Order(playbook, told.account_id, PAUSE, told.at, PERSON, told.reason)
+
+
+def _version_then(passage: EnrolmentView, lines: Sequence[JournalLine], versions: Sequence[str], until: Micros) -> EnrolmentView:
+    """A line names, shortened, the version that was left: the first one afterwards is that which the passage had."""
+    moved = (line for line in lines if line.enrolment_id == passage.id and line.at > until and line.event == MIGRATED)
+    if (following := next(moved, None)) is None:
+        return passage
+    was = following.reason.partition(" ")[0]
+    shadow = SHADOW if passage.digest.endswith(SHADOW) else ""
+    return passage._replace(digest=next((f"{digest}{shadow}" for digest in versions if digest.startswith(was)), passage.digest))
+
+
 def _passage_then(passage: EnrolmentView, messages: Sequence[MessageView], lines: Sequence[JournalLine], until: Micros) -> EnrolmentView:
     """A line names the step that was left: the first one afterwards is where the passage stood."""
     own = [line for line in lines if line.enrolment_id == passage.id]
-    following = next((line for line in own if line.at > until and line.event in _LEFT), None)
-    held_since = _held_since(own, until)
+    following = next((line for line in own if line.at > until and line.event in (*_LEFT, MIGRATED)), None)
+    rests = _rests(own)
+    held_since = next((began for began, ended in rests if began <= until and (ended is None or ended > until)), None)
     if following is None:
-        return passage._replace(held_since=held_since) if passage.state == "active" else passage
+        late = sum(ended - began for began, ended in rests if ended is not None and ended > until)
+        return passage._replace(held_since=held_since, since=passage.since - late) if passage.state == "active" else passage
     left = [line for line in own if line.at <= until and line.event in _LEFT]
     done = any(line.step == following.step and line.reason in ("otherwise", "at_most") for line in left)
     since = _since(left[-1], passage, messages) if left else passage.entered_at
+    since += sum(ended - max(began, since) for began, ended in rests if ended is not None and since <= ended <= until)
     return passage._replace(
         state="active", step=following.step, since=since, otherwise_done=done, finished_at=None, finished_reason="", held_since=held_since
     )
@@ -58,12 +87,18 @@ def _since(last: JournalLine, passage: EnrolmentView, messages: Sequence[Message
     return max(ended) if last.reason == "sent" and ended else last.at
 
 
-def _held_since(own: Sequence[JournalLine], until: Micros) -> Micros | None:
-    held: Micros | None = None
+def _rests(own: Sequence[JournalLine]) -> list[tuple[Micros, Micros | None]]:
+    """From when to when the passage's timers stood still, for a hold or a pause; to None: they do still."""
+    found: list[tuple[Micros, Micros | None]] = []
     for line in own:
-        if line.at <= until and line.reason == HOLD:
-            held = (held or line.at) if line.event == "held" else None
-    return held
+        resting = bool(found) and found[-1][1] is None
+        if line.event == "advanced" and resting:
+            found.pop()  # it was the mail alone that was held
+        elif line.event == "held" and line.reason in (HOLD, PAUSED) and not resting:
+            found.append((line.at, None))
+        elif line.event == "released" and resting:
+            found[-1] = (found[-1][0], line.at)
+    return found
 
 
 def _message_then(message: MessageView, lines: Sequence[JournalLine], until: Micros) -> MessageView:

@@ -201,4 +201,4 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
 
 
 def _subject(c: Candidate) -> messages.Subject:
-    return messages.Subject(c.id, c.playbook, c.account_id, c.subject_id, c.enrolment_id, c.step, c.kind, c.cta_id)
+    return messages.Subject(c.id, c.playbook, c.account_id, c.subject_id, c.enrolment_id, c.step, c.kind, c.cta_id, c.reason)

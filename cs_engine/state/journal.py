@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from operator import attrgetter
 
+from cs_engine.instants import Micros
 from cs_engine.ports import JournalLine
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
@@ -15,6 +16,18 @@ _by_account = attrgetter("account_id")
 def append(tx: Tx, lines: Sequence[JournalLine]) -> None:
     # By account, so that the index is written page after page; the sort keeps an account's lines in their order.
     tx.append(schema.journal, JournalLine._fields, sorted(lines, key=_by_account))
+
+
+def pauses(tx: Tx, account_id: str, playbook: str, until: Micros) -> list[JournalLine]:
+    """When the playbook, or the account in it, was paused and resumed by then, oldest first."""
+    rows = tx.rows(
+        f"SELECT {', '.join(JournalLine._fields)} FROM journal WHERE playbook = :playbook AND account_id IN ('', :account) "
+        "AND event IN ('paused', 'resumed') AND at <= :until ORDER BY line",
+        account=account_id,
+        playbook=playbook,
+        until=until,
+    )
+    return [JournalLine(*row) for row in rows]
 
 
 def latest(tx: Tx, account_id: str, playbook: str, limit: int) -> list[JournalLine]:

@@ -37,6 +37,8 @@ class Subject(NamedTuple):
     step: str
     kind: str
     cta_id: str
+    reason: str
+    """Why it waited so far."""
 
 
 def plan(tx: Tx, new: Sequence[NewMessage]) -> None:
@@ -120,7 +122,7 @@ def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:
     tx.update_each(schema.messages, (), "sent_at = NULL", ("id",), [(m.id,) for _, m in moves if m.state in _NOT_SENT])
     ctas.delivered(tx, [(s.cta_id, m.provider_id) for s, m in moves if s.kind == "cta" and m.state is State.ACCEPTED and m.provider_id])
     enrolments.end_steps(tx, (s.enrolment_id for s, m in moves if m.state.settled), now)
-    journal.append(tx, [_line(subject, move, now) for subject, move in moves])
+    journal.append(tx, [_line(subject, move, now) for subject, move in moves if not _says_nothing_new(subject, move)])
 
 
 def skip_left(tx: Tx, now: Micros) -> dict[str, int]:
@@ -205,6 +207,11 @@ def of_account(tx: Tx, account_id: str, playbook: str) -> list[MessageView]:
         account=account_id,
     )
     return [MessageView(*row) for row in rows]
+
+
+def _says_nothing_new(subject: Subject, move: Move) -> bool:
+    """Held on for the reason that held it."""
+    return move.state is State.HELD and move.was is State.HELD and move.reason == subject.reason
 
 
 def _line(subject: Subject, move: Move, now: Micros) -> JournalLine:

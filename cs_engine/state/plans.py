@@ -42,5 +42,11 @@ def bundle(tx: Tx, digest: str) -> str:
     return str(row[0])
 
 
+def versions(tx: Tx, playbook: str) -> list[str]:
+    """The digests of all versions of it, oldest first."""
+    rows = tx.rows("SELECT digest FROM plans WHERE playbook = :playbook ORDER BY registered_at, digest", playbook=playbook)
+    return [row[0] for row in rows]
+
+
 def set_due(tx: Tx, next_due: Mapping[str, Micros]) -> None:
     tx.update_each(schema.playbooks, ("next_due_at",), "", ("playbook",), [(at, playbook) for playbook, at in next_due.items()])

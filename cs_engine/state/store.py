@@ -182,6 +182,10 @@ class SqlStore:
         with self.database.read() as tx:
             return plans.bundle(tx, digest)
 
+    def versions(self, playbook: str) -> list[str]:
+        with self.database.read() as tx:
+            return plans.versions(tx, playbook)
+
     # --- enrolments
 
     def occupied(self) -> list[tuple[str, str, int]]:
@@ -601,6 +605,10 @@ class SqlStore:
     ) -> list[JournalLine]:
         with self.database.read() as tx:
             return journal.of(tx, playbook, accounts, enrolments, events)
+
+    def pauses_of(self, account_id: str, playbook: str, until: Micros) -> list[JournalLine]:
+        with self.database.read() as tx:
+            return journal.pauses(tx, account_id, playbook, until)
 
     def enrolments_of(self, account_id: str, playbook: str) -> list[EnrolmentView]:
         with self.database.read() as tx:

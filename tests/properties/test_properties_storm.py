@@ -213,8 +213,7 @@ class Storm(RuleBasedStateMachine):
             if quiet >= QUIET_DAYS:
                 break
             self.now += timedelta(days=8)
-            # What a hold keeps is looked at every day, and says so.
-            lines = "SELECT count(*) FROM journal WHERE event <> 'held'"
+            lines = "SELECT count(*) FROM journal"
             before = self.town.rows(lines)
             self._ticks()
             quiet = quiet + 1 if self.town.rows(lines) == before else 0

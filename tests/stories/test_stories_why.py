@@ -10,6 +10,9 @@ import pytest
 from cs_engine.cli.why import _text
 from cs_engine.errors import CsEngineError, WrongUse
 from cs_engine.instants import to_micros
+from cs_engine.journey.orders import Order
+from cs_engine.ports import JournalLine
+from cs_engine.run.changes import apply, changes
 from cs_engine.run.stepping import postpone, skip
 from tests.docs.markdown import ROOT, read, table, words
 from tests.stories.world import World, day, opened
@@ -304,6 +307,57 @@ def test_why_at_a_time_tells_a_mail_that_was_held_then(world: World) -> None:
     world.tick(day(1, 12))
     (message,) = world.why("hello", at=day(0, 22))["messages"]
     assert (message["state"], message["reason"], message["settled_at"]) == ("held", "quiet_hours", None)
+
+
+def test_why_at_a_time_tells_the_pause_that_stood_then(world: World) -> None:
+    """Of the playbook and of the account alone; now that all is resumed, and while it stood."""
+    world.customer().playbook("hello", "- {id: settle, wait: 3 days}\n- {id: next, email: two}")
+    world.tick(day(0))
+    told = {}
+    for number, (event, account, reason) in enumerate(
+        [("paused", "acme", "in talks"), ("paused", "", "wrong prices"), ("resumed", "", ""), ("resumed", "acme", "")], start=1
+    ):
+        line = JournalLine(to_micros(day(number)), "hello", account, "", "", "", event, reason, "")
+        key = ("hello", account, "pause")
+        give = [Order(*key, line.at, "person", reason)] if event == "paused" else []
+        world.engine.store.order(give, [] if give else [key], [line])
+        world.tick(day(number, 11))
+        told[number] = world.why("hello")
+    world.tick(day(9))
+    again = {number: world.why("hello", at=day(number, 11)) for number in told}
+    said = ["since 2026-03-03T10:00:00Z: in talks", "since 2026-03-04T10:00:00Z: wrong prices", "since 2026-03-03T10:00:00Z: in talks", ""]
+    assert [why["paused"] for why in again.values()] == [why["paused"] for why in told.values()] == said
+    assert [why["passages"][0]["next"] for why in again.values()] == [why["passages"][0]["next"] for why in told.values()]
+    assert again[2]["passages"][0]["next"].startswith("paused since 2026-03-03T11:00:00Z")
+
+
+def test_why_at_a_time_tells_the_version_that_the_passage_had_then(world: World) -> None:
+    """Of who has been moved since, and of who has been through since: by the steps that were to come then."""
+    world.customer().playbook("hello", "- {id: settle, wait: 2 days}\n- {id: next, email: two}").tick(day(0))
+    before = world.why("hello")["passages"]
+    world.playbook("hello", "- {id: settle, wait: 4 days}\n- {id: then, email: one}")
+    world.account(seats=6).tick(day(1))
+    with world._looking(None) as tick:
+        apply(tick, changes(tick), {}, migrate=True)
+    world.tick(day(2))
+    moved = world.why("hello")["passages"]
+    assert world.span(day(3), day(4))[-1].sent == ["ann: One for Acme"]
+    world.playbook("hello", "- {id: other, email: one}").account(seats=7).tick(day(5))
+    assert world.why("hello", at=day(0))["passages"] == before
+    assert [step["step"] for step in before[0]["steps"]] == ["settle", "next"]
+    assert world.why("hello", at=day(2))["passages"] == moved
+    assert [step["step"] for step in moved[0]["steps"]] == ["settle", "then"]
+
+
+def test_what_is_held_on_for_the_same_reason_says_so_once(world: World) -> None:
+    world.customer(locale="fr").playbook("hello", "- {id: one, email: one}", hold="account.plan = 'frozen'")
+    world.span(day(0), day(3))
+    assert world.journal("hello").count("one held no_translation") == 1
+    world.account(plan="frozen").span(day(4), day(6))
+    world.account(plan="team").span(day(7), day(8))
+    assert [line for line in world.journal("hello") if line.startswith("one held")] == [
+        "one held no_translation", "one held hold", "one held hold", "one held no_translation",
+    ], "the timers of the passage, and its mail"  # fmt: skip
 
 
 def test_why_at_a_time_does_not_know_milestones_reached_since(world: World) -> None:
