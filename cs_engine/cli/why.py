@@ -125,4 +125,6 @@ def _told(order: Mapping[str, Any]) -> str:
 def _message(m: Mapping[str, Any]) -> str:
     reason = f" ({m['reason']})" if m["reason"] else ""
     until = f", not before {m['not_before']}" if m["not_before"] and m["state"] in ("held", "planned") else ""
-    return f"  {m['planned_at']}  {m['step']:<20} {m['kind']:<7} to {m['to']}: {m['state']}{reason}{until}"
+    why = f" ({m['delivery_reason']})" if m["delivery_reason"] else ""
+    since = f", {m['delivery']}{why} {m['delivery_at']}" if m["delivery"] else ""
+    return f"  {m['planned_at']}  {m['step']:<20} {m['kind']:<7} to {m['to']}: {m['state']}{reason}{until}{since}"

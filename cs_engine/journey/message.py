@@ -6,6 +6,7 @@
        ├──held──▶ held(until, reason) ──claimed──▶ …
        └──skipped──▶ skipped(reason)
 
+What has not settled becomes accepted when its provider tells of it (`told_of`): then it was taken, whatever we believed.
 `planned = accepted + skipped + rejected + uncertain + held + pending` over all messages; pending is planned + dispatching.
 """
 
@@ -113,6 +114,11 @@ def retried(id: str, reason: str, until: Micros, *, counts: bool = True, fence: 
 def lost_sight(id: str, reason: str, *, fence: int | None = None) -> Move:
     """The request left and no answer came, or the process died while it was on its way."""
     return Move(id, State.DISPATCHING, State.UNCERTAIN, reason, fence=fence)
+
+
+def told_of(id: str, was: State, provider_id: str) -> Move:
+    """The provider tells of it, so it was taken: whatever we believed, it is never sent again."""
+    return Move(id, was, State.ACCEPTED, "told", None, provider_id)
 
 
 def resolved(id: str, state: State, reason: str, provider_id: str = "") -> Move:

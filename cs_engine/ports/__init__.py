@@ -10,6 +10,7 @@ from cs_engine.ports.facts import Facts, Failure, Mask, Occurrences, Overlay, Pa
 from cs_engine.ports.rows import (
     AccountRow,
     Answer,
+    Applied,
     AskedMessage,
     Candidate,
     Change,
@@ -30,6 +31,7 @@ from cs_engine.ports.rows import (
     OpenCta,
     OrderedStep,
     PlaybookState,
+    Returned,
     Tick,
     TouchView,
     ValueChange,
@@ -41,6 +43,7 @@ from cs_engine.ports.store import Store
 __all__ = [
     "AccountRow",
     "Answer",
+    "Applied",
     "AskedMessage",
     "Call",
     "Candidate",
@@ -76,6 +79,7 @@ __all__ = [
     "Person",
     "PlaybookState",
     "Post",
+    "Returned",
     "Rows",
     "SourceReport",
     "Stock",

@@ -326,6 +326,38 @@ class Claim(NamedTuple):
     """For how long the dispatching ones are this holder's."""
 
 
+class Applied(NamedTuple):
+    """What a batch of a provider's events came to."""
+
+    events: int
+    """How many there were; 0: none waits."""
+    accepted: int
+    """Messages of which we learned that they were taken."""
+
+
+class Returned(NamedTuple):
+    """A mail that came back: the address is no good."""
+
+    id: str
+    enrolment_id: str
+    playbook: str
+    digest: str
+    step: str
+    kind: str
+    channel: str
+    template: str
+    topic: str
+    account_id: str
+    subject_id: str
+    recipient: str
+    """A contact."""
+    cta_id: str
+    planned_at: Micros
+    reason: str
+    stands: bool
+    """Whether its passage stands at its step yet: then who stands in can get it."""
+
+
 class EnrolmentView(NamedTuple):
     id: str
     digest: str
@@ -380,3 +412,7 @@ class MessageView(NamedTuple):
     settled_at: Micros | None
     moved_at: Micros
     """The now of the tick in which its state last changed."""
+    delivery: str = ""
+    """What the provider told of it since: delivered | bounced | …; '' for nothing."""
+    delivery_reason: str = ""
+    delivery_at: Micros | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, message, touch
+from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
@@ -20,6 +21,7 @@ from cs_engine.ports.facts import Touched
 from cs_engine.ports.rows import (
     AccountRow,
     Answer,
+    Applied,
     AskedMessage,
     Candidate,
     Change,
@@ -38,6 +40,7 @@ from cs_engine.ports.rows import (
     OpenCta,
     OrderedStep,
     PlaybookState,
+    Returned,
     Tick,
     TouchView,
     ValueChange,
@@ -403,7 +406,20 @@ class ProviderEvents(Protocol):
     """What mail providers tell of mails after they took them."""
 
     def receive(self, events: Sequence[Received]) -> int:
-        """Keeps them, all or nothing; how many are new. The same again, in whatever order, is nothing."""
+        """Keeps them, all or nothing; how many are new. The same again, in whatever order, is nothing. When this has returned, nothing
+        is claimed any more for an address that bounced, or of what somebody refused.
+        """
+
+    def apply_events(self, limit: int, decide: Callable[[Iterable[OfMessage]], Aftermath], now: Micros) -> Applied:
+        """Does what the first `limit` of those that wait lead to, in one transaction. `decide`: what that is."""
+
+    def returned(self) -> list[Returned]:
+        """Mails that came back since somebody last saw to it."""
+
+    def see_to_returned(
+        self, ids: Collection[str], instead: Sequence[message.NewMessage], alarms: Sequence[message.Alarm], now: Micros
+    ) -> None:
+        """They have been seen to: plans what goes in their place, for which their steps wait again, and word of it to our people."""
 
     def last_event(self) -> Micros | None:
         """When the last one came; None when none ever did."""

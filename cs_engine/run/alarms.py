@@ -31,6 +31,14 @@ def alarm(tick: TickContext, playbook: str, what: str, text: str) -> Alarm:
     return Alarm(message, told)
 
 
+def word_to(tick: TickContext, staff: str, what: str, text: str) -> Alarm:
+    """A Slack message to one of us; to the project's channel where `staff` is ''. Of one tick there is one about each `what`."""
+    recipient, kind = (staff, "staff") if staff else (tick.engine.project.config.slack.channel, "channel")
+    id = identity.alarm_id("", what, tick.at)
+    message = NewMessage(id, "", "", "", what, ALARM, "slack", "", TRANSACTIONAL, "", "", recipient, kind, "", MOST_URGENT, tick.at)
+    return Alarm(message, text)
+
+
 def fail(tick: TickContext, playbook: str, step: str, what: str, reason: str, n: int = 1) -> None:
     """Counts a failure of a playbook; the tenth within 24 hours switches it off, and its owner is told."""
     failure = PlaybookFailure(playbook, tick.at, step, what, reason, n)

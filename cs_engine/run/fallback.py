@@ -10,7 +10,7 @@ from cs_engine.journey import identity
 from cs_engine.journey.message import Move, NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Email, Notice, Plan
-from cs_engine.ports import Candidate
+from cs_engine.ports import Candidate, Returned
 from cs_engine.run.context import TickContext
 
 _UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone"})
@@ -46,19 +46,28 @@ class Fallbacks:
             for c, move in zip(candidates, moves, strict=True)
         ]
 
+    def after_return(self, mail: Returned) -> tuple[NewMessage, ...]:
+        """What goes in the place of a mail that was sent, and came back."""
+        return self._instead(mail) or () if self._named else ()
+
     def _with(self, candidate: Candidate, move: Move) -> Move:
+        instead = self._instead(candidate)
+        return move if instead is None else move._replace(instead=instead)
+
+    def _instead(self, candidate: Candidate | Returned) -> tuple[NewMessage, ...] | None:
+        """None where nobody is named to stand in."""
         plan = self._tick.plans.get(candidate.digest)
         step = plan.step(candidate.step) if plan is not None else None
         account = self._tick.facts.rows(Grain.ACCOUNT).get(candidate.account_id)
         if plan is None or account is None or not isinstance(step, Email | Notice) or candidate.channel != "email":
-            return move
+            return None
         role = step.to.role or ""
         if role not in self._named:
-            return move
+            return None
         self._lost(candidate)
-        return move._replace(instead=tuple(self._message(candidate, plan, row) for row in self._stand_ins(role, account)))
+        return tuple(self._message(candidate, plan, row) for row in self._stand_ins(role, account))
 
-    def _lost(self, candidate: Candidate) -> None:
+    def _lost(self, candidate: Candidate | Returned) -> None:
         """Whoever the claim has found unreachable is so for the rest of the tick."""
         row = self._tick.facts.rows(Grain.CONTACT).get(candidate.recipient)
         if row is not None and self._unreachable is not None:
@@ -77,7 +86,7 @@ class Fallbacks:
             role = self._named.get(role, "")
         return []
 
-    def _message(self, c: Candidate, plan: Plan, row: int) -> NewMessage:
+    def _message(self, c: Candidate | Returned, plan: Plan, row: int) -> NewMessage:
         who = self._tick.facts.ids(Grain.CONTACT)[row]
         return NewMessage(
             identity.instead_id(c.enrolment_id, c.step, c.channel, who, c.planned_at), c.enrolment_id, c.playbook, c.digest, c.step, c.kind,

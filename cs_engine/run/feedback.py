@@ -1,4 +1,4 @@
-"""What became of messages whose fate was not known: by the channel's own log, else by the step's policy."""
+"""What became of messages whose fate was not known: by what the provider has told, by the channel's own log, else by the step's policy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cs_engine.playbook.plan import Email, Notice, Webhook
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
 from cs_engine.run.deliver import settle
+from cs_engine.run.events import hear
 
 LONGEST_DOUBT = timedelta(hours=24) // timedelta(microseconds=1)
 """After this an uncertain message ends, whatever its policy."""
@@ -17,6 +18,7 @@ LONGEST_DOUBT = timedelta(hours=24) // timedelta(microseconds=1)
 
 def settle_doubts(tick: TickContext) -> None:
     """`drop` ends it at once, `resend` plans it again, `ask` waits for the provider or a person, 24 hours at most."""
+    hear(tick.engine.store, tick.report, tick.at)
     doubtful = tick.engine.store.uncertain()
     moves = []
     for channel in sorted({c.channel for c in doubtful}):

@@ -20,6 +20,7 @@ from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
 from cs_engine.run import spells
 from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.events import hear, see_to_returned
 from cs_engine.run.guarding import look as look_at_data
 from cs_engine.run.modes import begin as begin_modes
 from cs_engine.run.outage import late_ones
@@ -42,6 +43,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     store, project = engine.store, engine.project
     begun = store.begin_tick(at, engine.holder)
     report = TickReport(now, repeat=begun.repeat)
+    hear(store, report, at)
     states = store.playbooks()
     due = _due(engine, states, at, only)
     for plan in (project.plans[playbook] for playbook in due if playbook in project.plans):
@@ -55,6 +57,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     tick.horizon, tick.late = horizon, late_ones(engine, states, due, at)
     begin_modes(tick)
     look_at_data(tick)
+    see_to_returned(tick)
     if tick.unfit:  # all stays due
         return tick
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}

@@ -7,7 +7,7 @@ from itertools import repeat
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
-from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
+from cs_engine.journey.enrolment import ACTIVE, FINISHED, Move, NewEnrolment, Passage, Standing, Timer
 from cs_engine.journey.migrate import Migration
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
@@ -125,6 +125,12 @@ def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:
         ids=bound,
         now=now,
     )
+
+
+def reopen_steps(tx: Tx, places: Iterable[tuple[str, str]]) -> None:
+    """(passage, step): those who still stand there wait for a message again."""
+    rows = [(id, step, ACTIVE) for id, step in sorted(set(places))]
+    tx.update_each(schema.enrolments, (), "step_ended_at = NULL", ("id", "step", "state"), rows)
 
 
 def of_account(tx: Tx, account_id: str, playbook: str) -> list[EnrolmentView]:

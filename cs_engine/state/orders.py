@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from cs_engine.instants import Micros
+from cs_engine.journey.aftermath import NOT_ARRIVED
 from cs_engine.journey.message import Alarm
 from cs_engine.journey.mode import COMPLAINED, MODE, Reception
 from cs_engine.journey.orders import FAILURE_SPAN, FAILURES, Order, PlaybookFailure
@@ -67,13 +68,14 @@ def is_partial(tx: Tx, playbook: str) -> bool:
 
 def receptions(tx: Tx) -> list[Reception]:
     """Of each playbook with an order about its mode: what became of its mail to customers since then, one query for all."""
+    refused = f"m.state = 'rejected' OR coalesce(d.state, '') IN ({', '.join(repr(state) for state in NOT_ARRIVED)})"
     complained = ", ".join(f"'{reason}'" for reason in COMPLAINED)
     rows = tx.rows(
-        "SELECT m.playbook, sum(CASE WHEN m.state = 'accepted' THEN 1 ELSE 0 END), sum(CASE WHEN m.state = 'rejected' THEN 1 ELSE 0 END), "
-        "count(DISTINCT CASE WHEN s.email_hash IS NOT NULL THEN m.recipient END) "
+        f"SELECT m.playbook, sum(CASE WHEN {refused} THEN 0 ELSE 1 END), sum(CASE WHEN {refused} THEN 1 ELSE 0 END), "
+        "count(DISTINCT CASE WHEN s.email_hash IS NOT NULL OR d.complained_at IS NOT NULL THEN m.recipient END) "
         f"FROM standing_orders o JOIN messages m ON m.playbook = o.playbook AND m.settled_at IS NOT NULL AND m.settled_at >= o.at "
         "AND m.state IN ('accepted', 'rejected') AND m.recipient_kind = 'contact' AND m.channel = 'email' "
-        "LEFT JOIN contacts c ON c.id = m.recipient "
+        "LEFT JOIN deliveries d ON d.message_id = m.id LEFT JOIN contacts c ON c.id = m.recipient "
         f"LEFT JOIN suppressions s ON s.email_hash = c.email_hash AND c.email_hash <> '' AND s.reason IN ({complained}) "
         f"WHERE o.kind = '{MODE}' AND o.value IN ('canary', 'ramp') GROUP BY m.playbook ORDER BY m.playbook"
     )

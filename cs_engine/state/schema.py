@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0018"
+HEAD = "0019"
 """The newest migration."""
 
 metadata = MetaData()
@@ -467,6 +467,22 @@ Index(
     sqlite_where=text("applied_at IS NULL"),
     postgresql_where=text("applied_at IS NULL"),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _key("message_id"),
+    *map(_text, ("state", "reason")),
+    _at("at"),
+    _at("complained_at", nullable=True),
+    *(Column(name, Integer, nullable=False) for name in ("opens", "clicks", "machine_opens", "machine_clicks")),
+    _at("came_back", nullable=True),
+)
+for _name, _where in (
+    ("deliveries_failed", "state = 'blocked' OR state = 'dropped' OR state = 'bounced'"),
+    ("deliveries_came_back", "came_back = 0"),
+):
+    Index(_name, deliveries.c.message_id, sqlite_where=text(_where), postgresql_where=text(_where))
 
 ticks = Table(
     "ticks",

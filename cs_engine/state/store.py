@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message, touch
+from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
@@ -22,6 +23,7 @@ from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports import (
     AccountRow,
     Answer,
+    Applied,
     AskedMessage,
     Candidate,
     Change,
@@ -40,6 +42,7 @@ from cs_engine.ports import (
     OpenCta,
     OrderedStep,
     PlaybookState,
+    Returned,
     Tick,
     Touched,
     TouchView,
@@ -52,6 +55,7 @@ from cs_engine.state import (
     changes,
     claims,
     copying,
+    deliveries,
     doctor,
     edits,
     enrolments,
@@ -588,7 +592,28 @@ class SqlStore:
 
     def receive(self, events: Sequence[Received]) -> int:
         with self.database.write() as tx:
-            return len(provider_events.receive(tx, [one.event for one in events], self._wall()))
+            return provider_events.receive(tx, events, self._wall())
+
+    def apply_events(self, limit: int, decide: Callable[[Iterable[OfMessage]], Aftermath], now: Micros) -> Applied:
+        with self.database.read() as tx:
+            if not provider_events.any_waiting(tx):
+                return Applied(0, 0)
+        with self.database.write() as tx:
+            self._renew(tx)
+            return provider_events.apply(tx, limit, decide, now)
+
+    def returned(self) -> list[Returned]:
+        with self.database.read() as tx:
+            return deliveries.returned(tx)
+
+    def see_to_returned(
+        self, ids: Collection[str], instead: Sequence[message.NewMessage], alarms: Sequence[message.Alarm], now: Micros
+    ) -> None:
+        with self.database.write() as tx:
+            messages.plan(tx, instead)
+            enrolments.reopen_steps(tx, [(new.enrolment_id, new.step) for new in instead])
+            orders.sound(tx, alarms)
+            deliveries.see_to(tx, ids, now)
 
     def last_event(self) -> Micros | None:
         with self.database.read() as tx:

@@ -11,11 +11,13 @@ from cs_engine.playbook.plan import TRANSACTIONAL
 from cs_engine.ports import LossCount, Touched, TouchView
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
+from cs_engine.state.deliveries import ARRIVED_OR_UNTOLD
 
 _OURS = (
     "FROM messages WHERE settled_at IS NOT NULL AND state = 'accepted' AND settled_at >= :since AND settled_at < :before "
-    f"AND recipient_kind = 'contact' AND topic <> '{TRANSACTIONAL}'"
+    f"AND recipient_kind = 'contact' AND topic <> '{TRANSACTIONAL}' AND {ARRIVED_OR_UNTOLD}"
 )
+"""Mail of ours that touches somebody: what did not arrive does not."""
 _ANSWERS = "account_id, by, answered_at FROM answers WHERE by_kind = 'contact' AND answered_at >= :since AND answered_at < :before"
 """What customers answered is a row of its own table."""
 
@@ -30,6 +32,13 @@ def log(tx: Tx, touches: Sequence[Touch], reactions: Sequence[Reaction]) -> int:
 def react(tx: Tx, reactions: Sequence[Reaction]) -> None:
     """Keeps them; the same again is nothing."""
     tx.upsert(schema.reactions, Reaction._fields, sorted(set(reactions)), "ON CONFLICT DO NOTHING")
+
+
+def take_back(tx: Tx, reactions: Sequence[Reaction]) -> None:
+    """They were none."""
+    for reaction in sorted(set(reactions)):
+        sql = "DELETE FROM reactions WHERE account_id = :account AND contact_id = :contact AND kind = :kind AND at = :at"
+        tx.run(sql, account=reaction.account_id, contact=reaction.contact_id, kind=reaction.kind, at=reaction.at)
 
 
 def touched(tx: Tx, since: Micros, before: Micros) -> Touched:
