@@ -114,7 +114,9 @@ def in_doubt(world: World, id: str, was: State) -> None:
     lease = ", lease_until = 9e15, holder = 'far:1:a'" if was is State.DISPATCHING else ""
     until = to_micros(day(30)) if was is State.HELD else "NULL"
     with world.engine.store.database.write() as tx:  # type: ignore[attr-defined]
-        tx.run(f"UPDATE messages SET state = '{was.value}', settled_at = NULL, until = {until}{lease} WHERE id = :id", id=id)
+        tx.run(
+            f"UPDATE messages SET state = '{was.value}', settled_at = NULL, provider_id = '', until = {until}{lease} WHERE id = :id", id=id
+        )
         tx.run("UPDATE enrolments SET step_ended_at = NULL")
 
 
