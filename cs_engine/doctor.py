@@ -30,7 +30,8 @@ def examine() -> Iterator[Finding]:
         yield Finding("project", "wrong", error.message, error.mend)
         return
     yield Finding("project", "ok", str(root))
-    for part in (_playbooks, _database, _standing, _usage, _channels, _callers, _keys, _deployments, _prefect):
+    parts = (_playbooks, _database, _standing, _usage, _channels, _breakers, _callers, _keys, _deployments, _prefect)
+    for part in parts:
         yield from _guarded(part, settings)
 
 
@@ -106,6 +107,21 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     for channel in open_channels(settings, project, settings.root).values():
         channel.close()
     yield Finding("channels", "ok", f"e-mail by {email}, alerts by {slack}, webhooks by {webhook}")
+
+
+def _breakers(settings: Settings) -> Iterator[Finding]:
+    """Vendors that are given a rest, because they failed again and again."""
+    from cs_engine.journey.breaker import State
+    from cs_engine.run.breakers import told
+    from cs_engine.wiring import open_store
+
+    store = open_store(settings)
+    try:
+        failing = [breaker for breaker in store.breakers() if breaker.state is not State.CLOSED]
+    finally:
+        store.close()
+    for breaker in failing:
+        yield Finding("breakers", "warning", told(breaker), "mend what it says; one message tries it by itself, and the rest follows")
 
 
 def _callers(settings: Settings) -> Iterator[Finding]:

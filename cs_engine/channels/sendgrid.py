@@ -57,7 +57,7 @@ class _Answer(NamedTuple):
 _ANSWERS: Mapping[int, _Answer] = {
     202: _Answer("accepted"),
     401: _Answer("retry", "auth", True, "set SENDGRID_API_KEY to a key that is alive"),
-    403: _Answer("retry", "auth", False, "give the API key the permission Mail Send, and verify the senders' addresses or domain"),
+    403: _Answer("retry", "forbidden", False, "give the API key the permission Mail Send, and verify the senders' addresses or domain"),
     404: _Answer(
         "retry", "endpoint", True, "set SENDGRID_BASE_URL to the API's address, https://api.sendgrid.com or https://api.eu.sendgrid.com"
     ),

@@ -9,6 +9,7 @@ from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
+from cs_engine.journey.breaker import Breaker
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
@@ -356,6 +357,15 @@ class Messages(Protocol):
         """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled.
         An outcome that comes too late is journalled, and does what it still can: see `message.late`. The moves that were made.
         """
+
+    def breakers(self) -> list[Breaker]:
+        """Of the vendors that have failed."""
+
+    def breaker(self, way: str) -> Breaker:
+        """The vendor's, closed when it never failed."""
+
+    def move_breaker(self, to: Breaker, alarms: Sequence[message.Alarm] = ()) -> bool:
+        """Puts it so, with word of it to our own people; False, and nothing, when somebody has moved it since it was read."""
 
     def uncertain(self) -> list[Candidate]: ...
 

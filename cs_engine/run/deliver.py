@@ -20,6 +20,7 @@ from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.ports import Candidate, Outcome
 from cs_engine.run.alarms import fail
 from cs_engine.run.approving import review, steps_to_read, unread
+from cs_engine.run.breakers import Guard
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
 from cs_engine.run.fallback import Fallbacks
@@ -142,6 +143,7 @@ class _Lane:
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
         self._queue = Queue(sum(tick.engine.store.count_held(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
+        self._guard = Guard(tick, channel)
         self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
 
     def deliver(self) -> bool:
@@ -151,6 +153,9 @@ class _Lane:
         while True:
             try:
                 while more and not pause and len(flying) < self._most():
+                    if not self._may_send():
+                        pause = math.inf
+                        break
                     flying.append(self._claim())
                     more = flying[-1].more
                 if flying:
@@ -173,7 +178,13 @@ class _Lane:
 
     def _most(self) -> int:
         """Batches on their way at once: alone we would only hold more in doubt."""
-        return MOST_FLYING if self._tick.engine.outbox.posts_beside(self.channel) else 1
+        return MOST_FLYING if self._tick.engine.outbox.posts_beside(self.channel) and not self._guard.probes else 1
+
+    def _may_send(self) -> bool:
+        """Whether the vendor is not given a rest."""
+        if rests := self._guard.rests():
+            self._fail_loudly(rests)
+        return not rests
 
     def _land(self, flying: deque[_Batch]) -> None:
         """Something failed: what is on its way all the same is told."""
@@ -203,7 +214,8 @@ class _Lane:
 
         self._fallbacks.ready()
         began, wall = steady(), to_micros(engine.wall.now())
-        claim = engine.store.claim(wall, to_micros(moment), tick.at, BATCH, engine.holder, verdict, self.channel)
+        most = 1 if self._guard.probes else BATCH
+        claim = engine.store.claim(wall, to_micros(moment), tick.at, most, engine.holder, verdict, self.channel)
         for move in claim.moved:
             self._count(playbooks.get(move.id, ""), move)
             if move.instead:
@@ -248,6 +260,7 @@ class _Lane:
             raise failure.__cause__ or failure from None
         unmade = {**batch.without, **{failed.id: failed.code for failed in told if isinstance(failed, Failed)}}
         sent = [outcome for outcome in told if isinstance(outcome, Outcome)]
+        self._guard.learned(sent)
         outcomes = {outcome.id: outcome for outcome in (*(Outcome(id, "rejected", code) for id, code in unmade.items()), *sent)}
         settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
         self._blame(batch.candidates, unmade)
@@ -286,7 +299,7 @@ class _Lane:
             self._vain = 0 if through else self._vain + 1
             rests = self._patience < 0 or self._vain > MOST_VAIN_WAITS
         for code in failures:
-            if code == "auth":
+            if code in ("auth", "forbidden"):
                 self._fail_loudly(f"delivery: the {self.channel} channel refuses our key; its messages wait")
             elif rests:
                 self._fail_loudly(f"delivery: the {self.channel} channel takes nothing now ({code}); its messages wait")

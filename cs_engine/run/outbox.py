@@ -213,6 +213,10 @@ class Outbox:
         """The ways out, in the order in which they are served."""
         return list(self._channels)
 
+    def vendor(self, channel: str) -> str:
+        """Who takes what goes that way: mailbox | sendgrid | smtp | slack | https."""
+        return self._channels[channel].name
+
     def posts_beside(self, channel: str) -> bool:
         """Whether other processes render and post for this channel while this one does something else."""
         return channel in self._openers and bool(self._hands) and all(hand.ready for hand in self._hands)

@@ -352,6 +352,21 @@ tallies = Table(
     PrimaryKeyConstraint("playbook", "what", "at"),
 )
 
+breakers = Table(
+    "breakers",
+    metadata,
+    _key("way"),
+    _text("state", "closed"),
+    _at("since"),
+    _at("until"),
+    _text("reason", ""),
+    Column("times", Integer, nullable=False),
+    _at("began"),
+    Column("failed", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
+)
+
 alarms = Table("alarms", metadata, _key(), _text("text"))
 
 milestones = Table(

@@ -12,6 +12,7 @@ from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
+from cs_engine.journey.breaker import Breaker
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
@@ -52,6 +53,7 @@ from cs_engine.ports import (
 from cs_engine.state import answers as _answers
 from cs_engine.state import approvals as _approvals
 from cs_engine.state import (
+    breakers,
     changes,
     claims,
     copying,
@@ -484,6 +486,23 @@ class SqlStore:
     def settle(self, moves: Sequence[message.Move], now: Micros) -> list[message.Move]:
         with self.database.write() as tx:
             return messages.settle(tx, moves, now)
+
+    # --- breakers of the ways out
+
+    def breakers(self) -> list[Breaker]:
+        with self.database.read() as tx:
+            return breakers.all_of(tx)
+
+    def breaker(self, way: str) -> Breaker:
+        with self.database.read() as tx:
+            return breakers.one(tx, way)
+
+    def move_breaker(self, to: Breaker, alarms: Sequence[message.Alarm] = ()) -> bool:
+        with self.database.write() as tx:
+            moved = breakers.move(tx, to)
+            if moved and alarms:
+                orders.sound(tx, alarms)
+            return moved
 
     def uncertain(self) -> list[Candidate]:
         with self.database.read() as tx:

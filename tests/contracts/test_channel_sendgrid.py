@@ -54,7 +54,7 @@ def test_202_is_accepted_under_the_vendors_id(channel: SendgridChannel) -> None:
         (Answer(400, body=["not", "the", "vendor's", "shape"]), "rejected", "400"),
         (refusal(413), "rejected", "413"),
         (refusal(401), "retry", "auth"),
-        (refusal(403), "retry", "auth"),
+        (refusal(403), "retry", "forbidden"),
         (refusal(404), "retry", "endpoint"),
         (Answer(307, headers={"Location": "http://127.0.0.1:1/elsewhere"}), "retry", "endpoint"),
         (Answer(408), "retry", "request_timeout"),
