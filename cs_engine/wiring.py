@@ -18,7 +18,7 @@ from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
 from cs_engine.errors import ProblemsFound, SettingsError, SyncStopped
 from cs_engine.instants import to_micros
 from cs_engine.language.problems import Level, Problem
-from cs_engine.playbook.plan import Email
+from cs_engine.playbook.plan import Email, Notice
 from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
 from cs_engine.usage.attributes import Attributes
@@ -250,7 +250,9 @@ def require_base_url(settings: Settings, project: Project, forced: str | None = 
     email = channel_names(settings, project).email
     if settings.cs_engine_base_url or (forced or email) == "mailbox":
         return
-    asking = next((plan.playbook for plan in project.plans.values() for step in plan.steps if isinstance(step, Email) and step.ask), None)
+    asking = next(
+        (plan.playbook for plan in project.plans.values() for step in plan.steps if isinstance(step, Email | Notice) and step.ask), None
+    )
     if asking is not None:
         raise SettingsError(
             f"{asking} asks questions by mail, and nobody knows where their links lead",

@@ -168,6 +168,8 @@ class MailboxSlack(_Mailbox):
         }
         if outgoing.update:
             said["update"] = outgoing.update
+        if outgoing.speaker:
+            said["username"] = outgoing.speaker
         body = json.dumps(said, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         return Parcel(outgoing.id, body, {"channel": outgoing.channel})
 

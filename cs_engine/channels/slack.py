@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cs_engine.channels.addressing import whole
+from cs_engine.channels.addressing import one_line, whole
 from cs_engine.channels.door import Door
 from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
 from cs_engine.channels.slack_history import EVENT_TYPE, MESSAGE_ID, History
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ANSWER_WITHIN = 30.0
+MOST_NAME = 80
+"""Characters of the name that a message is posted under."""
 _PACE = 1.0
 """Seconds between two messages to one channel: what Slack allows."""
 _PATIENCE = 60.0
@@ -94,6 +96,8 @@ class SlackChannel:
         else:
             method = "chat.postMessage"
             payload |= {"unfurl_links": False, "unfurl_media": False}
+            if outgoing.speaker:  # left aside by Slack where the app lacks chat:write.customize
+                payload["username"] = one_line(outgoing.speaker)[:MOST_NAME]
         body = whole(json.dumps(payload, ensure_ascii=False, separators=(",", ":"))).encode()
         return Parcel(outgoing.id, body, {"method": method, "channel": payload["channel"]})
 

@@ -17,18 +17,18 @@ _MOST_WHY = 2_000
 _EN = {
     "why": "Why now", "checklist": "To do", "due": "due {due}", "priority": "priority {priority}", "account": "Open account",
     "low": "low", "normal": "normal", "high": "high",
-    "closed": ":white_check_mark: Closed by itself: {reason}",
+    "closed": ":white_check_mark: Closed by itself: {reason}", "copy": ":information_source: A copy: this is for {owner}",
     "goal": "the goal is reached", "exit": "the customer has left the playbook", "while": "the playbook no longer applies",
     "wait_met": "what it waited for has happened", "condition_cleared": "its condition has cleared", "subject_gone": "the customer is gone",
-    "by_hand": "its step was skipped",
+    "by_hand": "its step was skipped", "refused": "somebody said no to it",
 }  # fmt: skip
 _JA = {
     "why": "理由", "checklist": "やること", "due": "期限 {due}", "priority": "優先度 {priority}", "account": "アカウントを開く",
     "low": "低", "normal": "中", "high": "高",
-    "closed": ":white_check_mark: 自動で完了しました: {reason}",
+    "closed": ":white_check_mark: 自動で完了しました: {reason}", "copy": ":information_source: 写し: 担当は {owner} です",
     "goal": "目標を達成しました", "exit": "対象の条件から外れました", "while": "プレイブックの対象外になりました",
     "wait_met": "待っていたことが起こりました", "condition_cleared": "条件が解消しました", "subject_gone": "お客様が見つかりません",
-    "by_hand": "ステップが省略されました",
+    "by_hand": "ステップが省略されました", "refused": "承認されませんでした",
 }  # fmt: skip
 
 
@@ -63,6 +63,8 @@ class Alert:
     """What the template shows itself: due | priority | title | account, whose id it names in a link of its own."""
     closed: str = ""
     """Why it is closed; '' while it is open."""
+    owner: str = ""
+    """Of a copy: whose the CTA is."""
 
 
 def dressed(
@@ -73,6 +75,8 @@ def dressed(
     own = [dict(block) for block in blocks] or [_section(shortened(text, MOST_TEXT))]
     if alert.closed:
         own = [_context([said["closed"].format(reason=said.get(alert.closed, alert.closed))]), *own]
+    if alert.owner:
+        own = [_context([said["copy"].format(owner=slack_escape(alert.owner))]), *own]
     around = [*_around(alert, said), *(dict(block) for block in buttons)]
     # What the author wrote gives way: without the foot nobody knows why, or can say that it is done.
     return [*own[: MOST_BLOCKS - len(around)], *around]
@@ -101,7 +105,7 @@ def fitted(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     if over <= 0:
         return found
     copied: list[dict[str, Any]] = json.loads(json.dumps(found, ensure_ascii=False))
-    for spot in sorted(_texts(copied), key=lambda t: -len(t["text"])):
+    for spot in sorted(texts_in(copied), key=lambda t: -len(t["text"])):
         if over <= 0:
             break
         before = len(json.dumps(spot["text"], ensure_ascii=False))
@@ -110,16 +114,16 @@ def fitted(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     return copied
 
 
-def _texts(thing: Any) -> Iterator[dict[str, Any]]:
+def texts_in(thing: Any) -> Iterator[dict[str, Any]]:
     """Every text object, wherever it stands."""
     if isinstance(thing, dict):
         if thing.get("type") in {"mrkdwn", "plain_text"} and isinstance(thing.get("text"), str):
             yield thing
         for value in thing.values():
-            yield from _texts(value)
+            yield from texts_in(value)
     elif isinstance(thing, list):
         for value in thing:
-            yield from _texts(value)
+            yield from texts_in(value)
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -21,6 +21,10 @@ ALARM = "alarm"
 """The kind of a message that tells our own people how the engine fares. It belongs to no enrolment."""
 
 
+COPY = "cta_copy"
+"""The kind of a message that tells another of us of a CTA."""
+
+
 class State(StrEnum):
     PLANNED = "planned"
     HELD = "held"
@@ -45,7 +49,7 @@ class NewMessage(NamedTuple):
     digest: str
     step: str
     kind: str
-    """email | notice | cta | cta_update | alarm | webhook"""
+    """email | notice | cta | cta_copy | cta_update | alarm | webhook"""
     channel: str
     """email | slack | webhook"""
     template: str

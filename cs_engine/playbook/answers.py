@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
-from cs_engine.playbook.plan import Cta, Email, Plan, WaitUntil
+from cs_engine.playbook.plan import AddressedStep, Plan, WaitUntil
 from cs_engine.playbook.shape import Path
 
 _READS = re.compile(r"\b(answer|done)\s*\(\s*'([^']*)'\s*\)", re.IGNORECASE)
@@ -20,7 +20,7 @@ _AFTERWARDS = frozenset({"close_when", "until"})
 
 def check_answers(plan: Plan, texts: Mapping[Path, str], ids: Mapping[Path, str], document: Document, problems: Problems) -> None:
     """P122: the step cannot have run when its answer is read. `texts`: every condition by its place; `ids`: the steps' by theirs."""
-    asking = {step.id for step in plan.steps if isinstance(step, Email | Cta) and step.ask}
+    asking = {step.id for step in plan.steps if isinstance(step, AddressedStep) and step.ask}
     ways = _ways(plan) if any(_READS.search(text) for text in texts.values()) else {}
     for path, text in texts.items():
         for found in _READS.finditer(text):

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from cs_engine.playbook.plan import (
     LIVE,
+    AddressedStep,
     AnyStep,
     Branch,
     Cta,
@@ -128,15 +129,19 @@ def what(step: AnyStep) -> str:
 def _sends(step: Sending) -> str:
     match step:
         case Email():
-            return f"mail {step.template} to {step.to}" + (f", copy to {', '.join(step.cc)}" if step.cc else "")
+            return f"mail {step.template} to {step.to}{_copied(step)}"
         case Notice():
-            return f"notice of {step.milestone} to {step.to}"
+            return f"notice of {step.milestone} to {step.to}{_copied(step)}"
         case Cta():
-            return f"CTA {step.template} to {step.to}" + (f", due in {step.due}" if step.due else "")
+            return f"CTA {step.template} to {step.to}{_copied(step)}" + (f", due in {step.due}" if step.due else "")
         case Webhook():
             return f"webhook {step.endpoint}" + (f" with {', '.join(step.reads)}" if step.reads else "")
         case _:
             assert_never(step)
+
+
+def _copied(step: AddressedStep) -> str:
+    return f", copy to {', '.join(step.cc)}" if step.cc else ""
 
 
 def does(step: AnyStep) -> str:

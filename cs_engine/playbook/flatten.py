@@ -13,7 +13,7 @@ from cs_engine.playbook.checklist import to_dos
 from cs_engine.playbook.model import PlaybookSpec
 from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import AnyStep, Edge
-from cs_engine.playbook.questions import questions_of
+from cs_engine.playbook.questions import Question, questions_of
 from cs_engine.playbook.reader import Reader
 from cs_engine.playbook.shape import Path
 
@@ -26,6 +26,16 @@ class CommonSending(TypedDict):
 
     expires: Duration | None
     repeat: plan.Repeat | None
+
+
+class CommonPeople(TypedDict):
+    """What all steps have that send to people."""
+
+    to: plan.People
+    sender: str | None
+    cc: tuple[str, ...]
+    ask: tuple[Question, ...]
+    approve: plan.Approve | None
 
 
 class Common(TypedDict):
@@ -164,35 +174,27 @@ class Flattener:
             expires=None if step.expires is None else reader.duration((*path, "expires"), step.expires),
             repeat=None if step.repeat is None else self._repeat(step.repeat, (*path, "repeat")),
         )
-        sender = None if isinstance(step, written.CtaSpec) else reader.sender((*path, "from"), step.from_)
+        people = CommonPeople(
+            to=to,
+            sender=reader.sender((*path, "from"), step.from_, "an alert cannot speak as" if isinstance(step, written.CtaSpec) else ""),
+            cc=reader.copies((*path, "cc"), step.cc),
+            ask=questions_of(step.ask),
+            approve=None if step.approve is None else self._approve(step.approve, (*path, "approve")),
+        )
         match step:
             case written.EmailSpec():
-                template, cc = reader.template(step.email), reader.copies((*path, "cc"), step.cc)
-                return plan.Email(
-                    template=template,
-                    to=to,
-                    sender=sender,
-                    cc=cc,
-                    uncertain=step.uncertain,
-                    ask=questions_of(step.ask),
-                    approve=None if step.approve is None else self._approve(step.approve, (*path, "approve")),
-                    **own,
-                    **common,
-                )
+                return plan.Email(template=reader.template(step.email), uncertain=step.uncertain, **people, **own, **common)
             case written.NoticeSpec():
                 template = reader.notice_template(step.notice)
-                return plan.Notice(
-                    milestone=step.notice, template=template, to=to, sender=sender, uncertain=step.uncertain, **own, **common
-                )
+                return plan.Notice(milestone=step.notice, template=template, uncertain=step.uncertain, **people, **own, **common)
             case written.CtaSpec():
                 return plan.Cta(
                     template=reader.template(step.cta),
-                    to=to,
                     priority=step.priority,
                     due=None if step.due is None else reader.duration((*path, "due"), step.due),
                     close_when=None if step.close_when is None else reader.condition((*path, "close_when"), step.close_when),
-                    ask=questions_of(step.ask),
                     checklist=to_dos(step.checklist),
+                    **people,
                     **own,
                     **common,
                 )

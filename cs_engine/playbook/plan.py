@@ -101,40 +101,42 @@ class Approve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Email(SendingStep):
+class AddressedStep(SendingStep):
+    """What steps have that send to people."""
+
     template: str
-    """Name below templates/email/, or a path of the project when written ./beside."""
     to: People
     sender: str | None = None
-    """`from`: csm | csm.manager | a staff role | a staff e-mail; None: as project.yaml says."""
+    """`from`: csm | csm.manager | a staff role | a staff e-mail. None: mail as project.yaml says, an alert in the app's own name."""
     cc: tuple[str, ...] = ()
     """Who of us gets a copy, in the same words."""
     ask: tuple[Question, ...] = ()
     approve: Approve | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email(AddressedStep):
+    """A mail. Its template's name lies below templates/email/, or is a path of the project when written ./beside."""
+
     uncertain: Literal["ask", "drop", "resend"] = "ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice(SendingStep):
+class Notice(AddressedStep):
     """A milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     milestone: str
-    template: str
-    to: People
-    sender: str | None = None
     uncertain: Literal["ask", "drop", "resend"] = "ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cta(SendingStep):
-    template: str
-    """Name below templates/slack/."""
-    to: People
+class Cta(AddressedStep):
+    """An alert. Its template's name lies below templates/slack/."""
+
     priority: Literal["low", "normal", "high"] = "normal"
     due: Duration | None = None
     close_when: Expression | None = None
     """None: closed when the enclosing wait is met, else at goal or exit."""
-    ask: tuple[Question, ...] = ()
     checklist: tuple[ToDo, ...] = ()
 
 

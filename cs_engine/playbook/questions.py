@@ -12,7 +12,7 @@ from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import Asked, Column
 from cs_engine.playbook.asking import QuestionSpec
 from cs_engine.playbook.model import PlaybookSpec
-from cs_engine.playbook.steps import AnyStepSpec, CtaSpec, EmailSpec
+from cs_engine.playbook.steps import AnyStepSpec, CtaSpec, EmailSpec, NoticeSpec
 from cs_engine.usage.answers import answer_column, done_column
 
 LONGEST = 4_000
@@ -142,7 +142,7 @@ def contacts_named(steps: Iterable[tuple[str, AnyStepSpec]]) -> frozenset[str]:
     return frozenset(
         f"{id}.{name}"
         for id, step in steps
-        if isinstance(step, EmailSpec | CtaSpec)
+        if isinstance(step, EmailSpec | NoticeSpec | CtaSpec)
         for name, spec in step.ask.items()
         if spec.type == Kind.CONTACT.value
     )
@@ -155,7 +155,7 @@ def asked_by(spec: PlaybookSpec, steps: Iterable[tuple[str, AnyStepSpec]]) -> As
     done: dict[str, Column] = {}
     silent = []
     for id, step in steps:
-        questions = questions_of(step.ask) if isinstance(step, EmailSpec | CtaSpec) else ()
+        questions = questions_of(step.ask) if isinstance(step, EmailSpec | NoticeSpec | CtaSpec) else ()
         if not questions:
             silent.append(id)
             continue

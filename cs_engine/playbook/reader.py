@@ -184,9 +184,9 @@ class Reader:
             self.problems.add(self.document.place(path), "P204", message, "only an answer of type `contact` names somebody")
         return found
 
-    def sender(self, path: Path, text: str | None) -> str | None:
-        """Whom a mail comes from; `path` is of its `from`."""
-        return self.around.directory.sender(text, self.document.place(path), self.problems)
+    def sender(self, path: Path, text: str | None, said: str = "") -> str | None:
+        """Whom a message comes from; `path` is of its `from`, `said` begins what is wrong with who cannot be."""
+        return self.around.directory.sender(text, self.document.place(path), self.problems, said=said or "mail cannot come from")
 
     def approver(self, path: Path, text: str) -> str:
         """Who reads a mail before it goes; `path` is of its `approve`."""

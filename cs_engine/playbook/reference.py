@@ -49,9 +49,7 @@ def reference() -> str:
 
 
 def _later() -> list[str]:
-    keys = PlaybookSpec.LATER
-    for kind, spec in steps.KINDS.items():
-        keys |= {f"{key} on a {kind}" if key in steps.EmailSpec.LATER ^ spec.LATER else key for key in spec.LATER}
+    keys = PlaybookSpec.LATER | {f"{key} on a {kind}" for kind, spec in steps.KINDS.items() for key in spec.LATER}
     return sorted(keys | config.ProjectConfig.LATER)
 
 

@@ -246,6 +246,9 @@ def _unknown_key(fault: _Fault, document: Document, problems: Problems, called: 
     if issubclass(model, Keyed | ProjectConfig) and key in model.LATER:
         problems.add(place, "P104", f"`{key}` is part of the language but not built yet", "leave it out for now")
         return
+    if issubclass(model, Keyed) and key in model.ELSEWHERE:
+        problems.add(place, "P103", f"`{key}` means nothing in {where}", model.ELSEWHERE[key])
+        return
     meant = _meant(fault)
     mend = f'did you mean "{meant.key}"?' if meant.key else "keys here: " + ", ".join(keys_of(model))
     only = "" if meant.why else only_candidate(key, keys_of(model))

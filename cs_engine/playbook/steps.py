@@ -43,7 +43,7 @@ def _one_or_many(value: Any) -> Any:
 
 
 class AnyStepSpec(Keyed):
-    LATER = frozenset({"repeat"})
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {"repeat": "only what is sent is sent again: an email, notice, cta or webhook takes `repeat`"}
 
     if_: Condition | None = Field(
         None, alias="if", description="Only for those of whom it holds; others pass the step by. With `then` it is a block of its own."
@@ -71,7 +71,7 @@ class RepeatSpec(Keyed):
 
 
 class SendingSpec(AnyStepSpec):
-    LATER = frozenset()
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
 
     repeat: RepeatSpec | None = Field(None, description="Sends again: `{every: 3 days, times: 3, until: uses > 0}`.")
 
@@ -133,7 +133,6 @@ class NoticeSpec(SendingSpec):
     """Sends a milestone notice: a mail to the customer and a line to the CSM's channel."""
 
     CALLED = "a notice step"
-    LATER = SendingSpec.LATER | {"cc", "ask", "approve"}
     SYNONYMS: ClassVar[Synonyms] = {
         "milestone": ("notice", "It names the milestone"),
         "template": ("notice", "Its milestone names the template"),
@@ -146,6 +145,13 @@ class NoticeSpec(SendingSpec):
         description="champion | operators | everyone | a condition over contact.*. Default: the subject if a contact, else the champion.",
     )
     from_: str | None = Field(None, alias="from", description="csm | csm.manager | a staff role | a staff e-mail.")
+    cc: str | tuple[str, ...] = Field((), description="Who of us gets a copy of the mail. Written as for an email.")
+    approve: Annotated[ApproveSpec | None, BeforeValidator(_approve), WithJsonSchema(_APPROVE)] = Field(
+        None, description="Somebody of us reads the mail first. Written as for an email; the line to the CSM's channel does not wait."
+    )
+    ask: Annotated[dict[str, Asked], BeforeValidator(named_questions)] = Field(
+        default_factory=dict, description="Asks in the mail. Written as for an email."
+    )
     uncertain: Uncertain = Field("ask", description="As for an email.")
 
 
@@ -153,12 +159,24 @@ class CtaSpec(SendingSpec):
     """Calls a CSM to action. Firing again updates the one that is open."""
 
     CALLED = "a cta step"
-    LATER = SendingSpec.LATER | {"from", "cc", "approve"}
     SYNONYMS: ClassVar[Synonyms] = {"template": ("cta", "It names the template"), "slack": ("cta", "It names the template")}
 
     id: Id = Field(description="Names the step; unique in the playbook.")
     cta: str = Field(min_length=1, description="The template: templates/slack/<name>.yaml, or ./name beside the playbook.")
     to: str | None = Field(None, description="csm | csm.manager | a staff role. Default: csm.")
+    from_: str | None = Field(
+        None,
+        alias="from",
+        description="In whose name it speaks: csm | csm.manager | a staff role | a staff e-mail. Default: the app's. Slack shows it where "
+        "the app has the scope chat:write.customize.",
+    )
+    cc: str | tuple[str, ...] = Field(
+        (),
+        description="Who else of us is told, each in a message of their own: csm | csm.manager | a staff role | a staff e-mail; or a list.",
+    )
+    approve: Annotated[ApproveSpec | None, BeforeValidator(_approve), WithJsonSchema(_APPROVE)] = Field(
+        None, description="Somebody of us says yes before it is posted: `csm.manager`, or `{by: csm.manager, within: 1 day}`."
+    )
     priority: Literal["low", "normal", "high"] = Field("normal", description="How urgent it is for the CSM.")
     due: DurationText | None = Field(None, description="When it should be done by: `2 business days` after it fires.")
     close_when: Condition | None = Field(
@@ -257,7 +275,7 @@ class WebhookSpec(AnyStepSpec):
     """Tells another system: posts a small, signed JSON of ids to it."""
 
     CALLED = "a webhook step"
-    LATER = frozenset()
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     SYNONYMS: ClassVar[Synonyms] = {
         "url": ("webhook", "It names where to"),
         "body": ("with", "It names the values that go along"),

@@ -84,6 +84,8 @@ class Keyed(Strict):
     LATER: ClassVar[frozenset[str]] = frozenset()
     """Keys of the language that are not built yet."""
     SYNONYMS: ClassVar[Synonyms] = {}
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
+    """Keys that mean nothing here -> where they do."""
 
 
 def tag(kind: str) -> str:

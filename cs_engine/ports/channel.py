@@ -50,6 +50,8 @@ class Post:
     update: str = ""
     """Where the message stands that is edited instead of posting anew: the provider's id of its acceptance (for Slack `channel:ts`)."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    speaker: str = ""
+    """In whose name it is posted; '' in the app's own."""
 
 
 @dataclass(frozen=True, slots=True)

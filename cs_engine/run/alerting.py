@@ -12,6 +12,7 @@ from cs_engine.content.cta import SHOWN_BY, Alert, Item
 from cs_engine.content.formats import in_locale, write_date
 from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import Micros, from_micros
+from cs_engine.journey.message import COPY
 from cs_engine.journey.policy import zone_or
 from cs_engine.playbook.plan import Cta, Plan
 from cs_engine.ports import Candidate, CtaView, JournalLine
@@ -58,9 +59,17 @@ class Alerts:
                 locale=reader.locale, title=in_locale(plan.title, reader.locale), priority=step.priority,
                 due=day_of(due, reader.zone, reader.locale), why=tuple(because), checklist=_checklist(step, reader.locale),
                 link=self.link(candidate.account_id), shown=shown, closed=_closed(candidate, row),
+                owner=self._owner(candidate, row, reader),
             )  # fmt: skip
             made.append((alert, due))
         return made
+
+    def _owner(self, candidate: Candidate, row: CtaView | None, reader: Reader) -> str:
+        """Of a copy: whose the CTA is, by name."""
+        if candidate.kind != COPY:
+            return ""
+        person = self._tick.directory.staff.get(row.staff) if row is not None else None
+        return in_locale(person.name, reader.locale) if person is not None else self._tick.engine.project.config.slack.channel
 
     def link(self, account: str) -> str:
         """Where one of us looks at the account; '' where project.yaml does not say."""

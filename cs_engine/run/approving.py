@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from cs_engine.content.cta import texts_in
 from cs_engine.content.written import as_html, require_kept
+from cs_engine.errors import WrongUse
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import identity
-from cs_engine.journey.approval import ALARM, Answer, Approval, verdict
+from cs_engine.journey.approval import ALARM, REFUSED, Answer, Approval, verdict
 from cs_engine.journey.message import ALARM as KIND
-from cs_engine.journey.message import Alarm, Move, NewMessage
+from cs_engine.journey.message import COPY, Alarm, Move, NewMessage, held, skipped
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.config import ProjectConfig, Staff
-from cs_engine.playbook.plan import TRANSACTIONAL, Approve, Email
+from cs_engine.playbook.plan import TRANSACTIONAL, AddressedStep, Approve
 from cs_engine.playbook.project import Project
-from cs_engine.ports import Candidate, JournalLine, Letter, Store
+from cs_engine.ports import Candidate, JournalLine, Letter, Post, Store
 from cs_engine.run.alarms import MOST_URGENT
 from cs_engine.run.context import TickContext
 from cs_engine.run.letters import Letters
@@ -26,13 +28,23 @@ from cs_engine.run.letters import Letters
 MOST_SHOWN = 2_400
 """Characters of a mail that Slack shows; `cs-engine approve ID --show` shows all."""
 
+FOLLOWS = "follows_alert"
+"""Why a copy waits whose alert has not been posted: somebody has to say yes to it first."""
+
+_SOON = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(days=1)
 """An answer wakes the mail; the day is for what hangs on the mail itself, such as a contact that is gone."""
 
 
 def steps_to_read(tick: TickContext) -> set[tuple[str, str]]:
-    """(digest, step) of every step whose mail is read first."""
-    return {(plan.digest, step.id) for plan in tick.plans.values() for step in plan.steps if isinstance(step, Email) and step.approve}
+    """(digest, step) of every step whose messages are read first."""
+    steps = ((plan.digest, step) for plan in tick.plans.values() for step in plan.steps)
+    return {(digest, step.id) for digest, step in steps if isinstance(step, AddressedStep) and step.approve}
+
+
+def is_read(candidate: Candidate) -> bool:
+    """Whether it is what somebody reads of a step that wants it: its mail, or its alert, and neither a line nor a copy beside."""
+    return candidate.channel == "email" or candidate.kind == "cta"
 
 
 def review(tick: TickContext, letters: Letters) -> None:
@@ -55,14 +67,19 @@ def review(tick: TickContext, letters: Letters) -> None:
 
 def unread(tick: TickContext, steps: set[tuple[str, str]], candidates: Sequence[Candidate]) -> Callable[[Candidate], Move | None]:
     """What the claim asks last of a mail: has it been read? Answers from the rows of now."""
-    mine = [c.id for c in candidates if c.kind == "email" and (c.digest, c.step) in steps]
+    mine = [c.id for c in candidates if is_read(c) and (c.digest, c.step) in steps]
     known = tick.engine.store.approvals(mine) if mine else {}
-    until = to_micros(tick.clock.now() + _LOOK_AGAIN)
+    refused = {(a.enrolment_id, a.step) for a in known.values() if a.answer is Answer.REFUSED}
+    now = tick.clock.now()
+    until, soon = to_micros(now + _LOOK_AGAIN), to_micros(now + _SOON)
 
     def move(candidate: Candidate) -> Move | None:
-        if candidate.kind != "email" or (candidate.digest, candidate.step) not in steps:
+        if (candidate.digest, candidate.step) not in steps:
             return None
-        return verdict(candidate.id, candidate.state, known.get(candidate.id), until)
+        if candidate.kind == COPY and not candidate.provider_ref:
+            no = (candidate.enrolment_id, candidate.step) in refused
+            return skipped(candidate.id, candidate.state, REFUSED) if no else held(candidate.id, candidate.state, FOLLOWS, soon)
+        return verdict(candidate.id, candidate.state, known.get(candidate.id), until) if is_read(candidate) else None
 
     return move
 
@@ -72,10 +89,12 @@ def answer(
     yes: bool, reason: str = "", edited: tuple[str, str] | None = None,
 ) -> bool:  # fmt: skip
     """Somebody's yes or no at `now`, real time; `edited`: the (subject, text) that goes instead. False when it has been answered before,
-    or cannot go any more. Raises WrongUse for a text that lacks what mail law asks for and the mail had.
+    or cannot go any more. Raises WrongUse for a text that lacks what mail law asks for and the mail had, and for one of an alert.
     """
     given = approval._replace(answer=Answer.APPROVED if yes else Answer.REFUSED, by=by, answered_at=to_micros(now), reason=reason)
     if edited is not None:
+        if not approval.html:
+            raise WrongUse("an alert goes as its template says: it cannot be edited", "say yes or no to it")
         subject, text = edited[0] or approval.subject, edited[1]
         needed = [*needed_by_law(project.config), *_WAY_OUT.findall(approval.text)]
         require_kept([part for part in needed if part in approval.text], text)
@@ -94,24 +113,30 @@ def needed_by_law(config: ProjectConfig) -> list[str]:
 
 
 def _rendered(tick: TickContext, letters: Letters, candidates: Sequence[Candidate]) -> list[Approval]:
-    """The mails as their readers will see them. What cannot be made is told by its claim."""
+    """The messages as their readers will see them. What cannot be made is told by its claim."""
     jobs, _ = letters.jobs(candidates)
     by_id = {c.id: c for c in candidates}
     found = []
     for job in jobs:
-        letter, candidate = tick.engine.outbox.press.outgoing(job), by_id[job.id]
+        made, candidate = tick.engine.outbox.press.outgoing(job), by_id[job.id]
         plan = tick.plans[candidate.digest]
         step = plan.step(candidate.step)
-        if not isinstance(letter, Letter) or not isinstance(step, Email) or step.approve is None:
+        if not isinstance(made, Letter | Post) or not isinstance(step, AddressedStep) or step.approve is None:
             continue
+        subject, text, html = (made.subject, made.text, made.html) if isinstance(made, Letter) else (made.text, _words_of(made), "")
         deadline = int(tick.view(plan).after(np.array([to_micros(tick.clock.now())]), step.approve.within)[0])
         found.append(
             Approval(
                 candidate.id, candidate.playbook, candidate.account_id, candidate.subject_id, candidate.enrolment_id, candidate.step,
-                _approver(tick, step.approve, candidate), letter.subject, letter.text, letter.html, tick.at, deadline,
+                _approver(tick, step.approve, candidate), subject, text, html, tick.at, deadline,
             )
         )  # fmt: skip
     return found
+
+
+def _words_of(post: Post) -> str:
+    """What an alert says, its buttons aside."""
+    return "\n".join(text["text"] for block in post.blocks if block["type"] != "actions" for text in texts_in(block)) + "\n"
 
 
 def _approver(tick: TickContext, approve: Approve, candidate: Candidate) -> str:
@@ -141,18 +166,23 @@ def _told(tick: TickContext, approval: Approval, whom: str, text: str) -> Alarm:
 def _asking(approval: Approval) -> str:
     shown = approval.text if len(approval.text) <= MOST_SHOWN else approval.text[:MOST_SHOWN] + "…"
     return (
-        f":eyes: *{approval.playbook}* / {approval.step} for {approval.account_id}: a mail waits for your yes until "
-        f"{from_micros(approval.deadline):%Y-%m-%d %H:%M} UTC.\n*{_plain(approval.subject)}*\n```{_plain(shown)}```\n"
-        f"To edit it: `cs-engine approve {approval.message_id} --edit FILE`"
+        f":eyes: *{approval.playbook}* / {approval.step} for {approval.account_id}: {_called(approval)} waits for your yes until "
+        f"{from_micros(approval.deadline):%Y-%m-%d %H:%M} UTC.\n*{_plain(approval.subject)}*\n```{_plain(shown)}```"
+        + (f"\nTo edit it: `cs-engine approve {approval.message_id} --edit FILE`" if approval.html else "")
     )
 
 
 def _late(approval: Approval) -> str:
+    since = f"{from_micros(approval.asked_at):%Y-%m-%d %H:%M} UTC"
     return (
-        f":hourglass: *{approval.playbook}* / {approval.step} for {approval.account_id}: a mail has waited for {approval.approver}'s yes "
-        f"since {from_micros(approval.asked_at):%Y-%m-%d %H:%M} UTC. It stays held.\n*{_plain(approval.subject)}*\n"
+        f":hourglass: *{approval.playbook}* / {approval.step} for {approval.account_id}: {_called(approval)} has waited for "
+        f"{approval.approver}'s yes since {since}. It stays held.\n*{_plain(approval.subject)}*\n"
         f"`cs-engine approve {approval.message_id} --show`"
     )
+
+
+def _called(approval: Approval) -> str:
+    return "a mail" if approval.html else "an alert"
 
 
 def _plain(text: str) -> str:

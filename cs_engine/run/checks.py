@@ -19,7 +19,7 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
         for step in plan.steps:
             match step:
                 case Email() | Notice():
-                    asks = isinstance(step, Email) and bool(step.ask)
+                    asks = bool(step.ask)
                     uses.append(
                         TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars, asks, event)
                     )

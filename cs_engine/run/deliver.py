@@ -245,8 +245,9 @@ class _Lane:
         return message.held(candidate.id, candidate.state, fault, to_micros(self._tick.clock.now() + _MENDING))
 
     def _told(self, candidate: Candidate) -> message.Move | None:
-        """A CTA that several fire at once, as contacts of one account do, is one alert."""
-        if candidate.kind != "cta" or self._alerts.setdefault(candidate.cta_id, candidate.id) == candidate.id:
+        """A CTA that several fire at once, as contacts of one account do, is one alert, and one copy for each who gets one."""
+        alert = candidate.cta_id if candidate.kind == "cta" else f"{candidate.cta_id} {candidate.recipient}"
+        if candidate.kind not in ("cta", message.COPY) or self._alerts.setdefault(alert, candidate.id) == candidate.id:
             return None
         return message.skipped(candidate.id, candidate.state, "told_already")
 

@@ -14,7 +14,7 @@ from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.journey.step_orders import ahead, next_step
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import did_you_mean
-from cs_engine.playbook.plan import Email, Plan, SendingStep
+from cs_engine.playbook.plan import AddressedStep, Plan, SendingStep
 from cs_engine.ports import EditedStep, EnrolmentView, Letter
 from cs_engine.run.approving import needed_by_law
 from cs_engine.run.context import TickContext
@@ -136,7 +136,7 @@ def _meant(plan: Plan, passage: EnrolmentView, step: str | None, ended: bool) ->
 def _require_unread(tick: TickContext, plan: Plan, account: str, passage: str, name: str) -> None:
     """A mail that somebody is reading, or has read, is edited where it is read: what they read is what goes."""
     step = plan.step(name)
-    if not isinstance(step, Email) or step.approve is None:
+    if not isinstance(step, AddressedStep) or step.approve is None:
         return
     messages = tick.engine.store.messages_of(account, plan.playbook)
     waiting = next((m.id for m in messages if (m.enrolment_id, m.step, m.settled_at) == (passage, name, None)), None)

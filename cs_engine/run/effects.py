@@ -14,7 +14,7 @@ from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Walk
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.experiment import Assignment, of_split
-from cs_engine.journey.message import NewMessage
+from cs_engine.journey.message import COPY, NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import MILESTONE_LINE, WEBHOOK, Cta, Enrol, Notice, Plan, Sending, Set, Webhook
 from cs_engine.ports import CtaFired, EnrolRequest, JournalLine, Rows, ValueSet
@@ -118,7 +118,8 @@ def messages_for(
     if isinstance(step, Cta):
         ids = [identity.cta_id(passage.account_id, plan.playbook, step.id) for passage in passages]
         ctas += _fired(tick, plan, step, passages, ids, found)
-        return _planned(tick, plan, step, "cta", "slack", step.template, passages, found.who, repeat(found.kind), ids)
+        alerts = _planned(tick, plan, step, "cta", "slack", step.template, passages, found.who, repeat(found.kind), ids)
+        return alerts + _copies(tick, plan, step, passages, found, at, ids) if step.cc else alerts
     if isinstance(step, Webhook):
         return _planned(tick, plan, step, "webhook", WEBHOOK, step.endpoint, passages, found.who, repeat(found.kind))
     if not isinstance(step, Notice):
@@ -134,6 +135,22 @@ def _fired(
     for cta, passage, recipient in zip(ids, passages, found.who, strict=True):
         staff = recipient if found.kind == "staff" else ""
         yield CtaFired(cta, passage.account_id, plan.playbook, step.id, passage.id, staff, step.priority, due, tick.at)
+
+
+def _copies(
+    tick: TickContext, plan: Plan, step: Cta, passages: Sequence[Standing], found: Recipients, at: Rows, ids: Sequence[str]
+) -> list[NewMessage]:  # fmt: skip
+    """Word of each CTA to others of us; whose it is needs none."""
+    accounts = at if plan.subject is Grain.ACCOUNT else tick.facts.account_of_contact()[at]
+    csms = tick.directory.csm_of(accounts[found.member]).tolist()
+    told = [
+        (passage, cta, email)
+        for passage, cta, csm, owner in zip(passages, ids, csms, found.who, strict=True)
+        for email in tick.directory.copied(step.cc, csm)
+        if email != owner
+    ]
+    who, ctas, emails = [list(column) for column in zip(*told, strict=True)] if told else ([], [], [])
+    return _planned(tick, plan, step, COPY, "slack", step.template, who, emails, repeat("staff"), ctas)
 
 
 def _notice_lines(tick: TickContext, plan: Plan, step: Notice, who: Sequence[Standing], at: Rows) -> list[NewMessage]:

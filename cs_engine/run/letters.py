@@ -24,11 +24,11 @@ from cs_engine.journey.approval import ALARM as APPROVAL
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.caps import EXEMPT_TOPIC
 from cs_engine.journey.edits import Edit
-from cs_engine.journey.message import ALARM
+from cs_engine.journey.message import ALARM, COPY
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import EVENT, Grain, Type
 from cs_engine.playbook.config import ProjectConfig, Staff
-from cs_engine.playbook.plan import WEBHOOK, Cta, Email, Notice, Plan
+from cs_engine.playbook.plan import WEBHOOK, AddressedStep, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Person
 from cs_engine.run.alerting import Alerts
 from cs_engine.run.calls import Calls
@@ -144,7 +144,7 @@ class Letters:
             return self._calls.jobs(candidates)
         jobs: list[Job] = []
         without: dict[str, str] = {}
-        read_first = [c.id for c in candidates if c.kind == "email" and self._is_read_first(c)]
+        read_first = [c.id for c in candidates if c.channel == "email" and self._is_read_first(c)]
         self._read = self._tick.engine.store.approvals(read_first) if read_first else {}
         mailed = {c.enrolment_id for c in candidates if c.channel == "email" and c.enrolment_id}
         self._edits = {(e.enrolment_id, e.step): e for e in self._tick.engine.store.edits(mailed)} if mailed else {}
@@ -166,7 +166,7 @@ class Letters:
     def _is_read_first(self, candidate: Candidate) -> bool:
         plan = self._tick.plans.get(candidate.digest)
         step = plan.step(candidate.step) if plan is not None else None
-        return isinstance(step, Email) and step.approve is not None
+        return isinstance(step, AddressedStep) and step.approve is not None
 
     def _alarms(self, candidates: Sequence[Candidate]) -> list[Job]:
         """Words of our own, in no template."""
@@ -280,6 +280,8 @@ class Letters:
             id=candidate.id, channel=candidate.channel, template=candidate.template, locale=locale, context=context,
             playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now,
         )  # fmt: skip
+        sender = directory.sender(step.sender, csm)
+        context["sender"] = _staff(sender, locale)
         if group.channel == "slack":
             if isinstance(step, Cta):
                 alert, due = self._alerts[candidate.id]
@@ -290,19 +292,18 @@ class Letters:
                 }
                 if step.ask and self._tick.engine.links is not None:
                     job = replace(job, answer=self._tick.engine.links.token(candidate.id))
-                job = replace(job, alert=alert, steered=self._tick.engine.steered)
-            return replace(job, slack_channel=self._slack_channel(candidate), update=candidate.provider_ref)
-        if isinstance(step, Email) and step.ask:
+                spoken = in_locale(sender.name, locale) if step.sender is not None and sender is not None else ""
+                job = replace(job, alert=alert, steered=self._tick.engine.steered, speaker=spoken)
+            place = "" if candidate.kind == COPY else candidate.provider_ref
+            return replace(job, slack_channel=self._slack_channel(candidate), update=place)
+        if step.ask:
             context[NAME] = self._questions(step, candidate, locale)
-        sender = directory.sender(None if isinstance(step, Cta) else step.sender, csm)
-        context["sender"] = _staff(sender, locale)
         person = Person(sender.email, in_locale(sender.name, locale)) if sender else Person("")
         staff = directory.staff.get(candidate.recipient)
         to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
         headers = self._unsubscribing(candidate, context) if candidate.recipient_kind == "contact" else {}
-        named = [directory.one_of_us(role, csm) for role in step.cc] if isinstance(step, Email) else []
-        copied = [directory.staff.get(directory.here(who.email)) for who in named if who is not None]
-        cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied if who is not None and who.email != to.email)
+        copied = [directory.staff[email] for email in directory.copied(step.cc, csm) if email != to.email] if step.cc else []
+        cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied)
         pinned = self._pinned(candidate, context)
         return replace(job, sender=person, reply_to=self._answers(person, locale), to=to, cc=cc, headers=headers, pinned=pinned)
 
@@ -330,7 +331,7 @@ class Letters:
         instead = self._tick.directory.staff.get(self._tick.directory.here(sender.email))
         return sender if instead is None or instead.email == sender.email else Person(instead.email, in_locale(instead.name, locale))
 
-    def _questions(self, step: Email, candidate: Candidate, locale: str) -> Questions:
+    def _questions(self, step: AddressedStep, candidate: Candidate, locale: str) -> Questions:
         links = self._tick.engine.links
         assert links is not None, "an engine that sends questions signs their links"
 

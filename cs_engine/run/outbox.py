@@ -61,6 +61,8 @@ class Job:
     """Of an alarm that asks for a yes: the message that it is about."""
     answer: str = ""
     """Of a CTA that asks: what its button names."""
+    speaker: str = ""
+    """Of a CTA: in whose name it speaks; '' in the app's own."""
     steered: bool = False
     """Of a CTA: whether it has buttons that skip and postpone the next step."""
 
@@ -126,14 +128,14 @@ class Press:
             blocks = self._dressed(job, job.alert, text, blocks)
         return Post(
             id=job.id, channel=job.slack_channel, text=text, blocks=fitted(text, blocks), update=job.update,
-            metadata={"playbook": job.playbook, "step": job.step},
+            metadata={"playbook": job.playbook, "step": job.step}, speaker=job.speaker,
         )  # fmt: skip
 
     @staticmethod
     def _dressed(job: Job, alert: Alert, text: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """A CTA's blocks; closed it has no buttons."""
+        """A CTA's blocks; closed it has no buttons, and a copy has none."""
         buttons: list[dict[str, Any]] = []
-        if not alert.closed:
+        if not alert.closed and not alert.owner:
             buttons += [answer_button(job.answer, alert.locale)] if job.answer else []
             buttons += [step_buttons(job.id, alert.locale)] if job.steered else []
         return dressed(text, blocks, alert, buttons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -124,6 +124,11 @@ class Directory:
         """Who has that role (or e-mail) for an account with that CSM; None where nobody has."""
         email = {"csm": csm, "csm.manager": self._manager_of(csm)}.get(role, role if "@" in role else self._by_role.get(role, ""))
         return self.staff.get(email)
+
+    def copied(self, roles: Sequence[str], csm: str) -> list[str]:
+        """Who of us gets a copy today, each once, for an account with that CSM."""
+        named = (self.one_of_us(role, csm) for role in roles)
+        return list(dict.fromkeys(self.here(who.email) for who in named if who is not None))
 
     @staticmethod
     def _is_of_contacts(to: People) -> bool:

@@ -33,7 +33,8 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(t.provider_ref, ''),
        m.reason, m.fence,
        CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT}
-            WHEN m.kind = 'cta' AND t.state = 'closed' THEN t.closed_reason
+            WHEN m.kind IN ('cta', 'cta_copy') AND t.state = 'closed' THEN t.closed_reason
+            WHEN m.kind = 'cta_copy' AND t.opened_at < m.planned_at THEN 'told_already'
             WHEN m.kind = 'cta_update' AND coalesce(t.provider_ref, '') = '' THEN 'never_posted' END
 FROM messages m
 LEFT JOIN enrolments e ON e.id = m.enrolment_id
@@ -114,11 +115,11 @@ def late_mail(tx: Tx, playbooks: Collection[str], at: Micros) -> list[Candidate]
 
 
 def unread(tx: Tx) -> list[Candidate]:
-    """Mails that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
+    """Mails and alerts that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
     return [
         _candidate(row)
         for row in tx.rows(
-            f"{_CANDIDATE} m.state IN ('planned', 'held') AND m.kind = 'email' "
+            f"{_CANDIDATE} m.state IN ('planned', 'held') AND (m.channel = 'email' OR m.kind = 'cta') "
             "AND NOT EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id) ORDER BY m.planned_at, m.id"
         )
         if row[_LEFT] is None

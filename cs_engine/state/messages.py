@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
+from cs_engine.journey.approval import REFUSED
 from cs_engine.journey.message import LATE, Move, NewMessage, State, accepted, late
 from cs_engine.ports import Counts, JournalLine, MessageView
 from cs_engine.state import ctas, enrolments, journal, schema
@@ -121,6 +122,8 @@ def apply(tx: Tx, moves: Sequence[tuple[Subject, Move]], now: Micros) -> None:
     tx.update_each(schema.messages, (), "attempts = attempts - 1", ("id",), [(m.id,) for _, m in moves if not m.counts])
     tx.update_each(schema.messages, (), "sent_at = NULL", ("id",), [(m.id,) for _, m in moves if m.state in _NOT_SENT])
     ctas.delivered(tx, [(s.cta_id, m.provider_id) for s, m in moves if s.kind == "cta" and m.state is State.ACCEPTED and m.provider_id])
+    if refused := sorted({(s.cta_id, m.reason) for s, m in moves if s.kind == "cta" and m.reason == REFUSED}):
+        ctas.close(tx, refused, now)
     enrolments.end_steps(tx, (s.enrolment_id for s, m in moves if m.state.settled), now)
     journal.append(tx, [_line(subject, move, now) for subject, move in moves if not _says_nothing_new(subject, move)])
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cs_engine.clock import Clock
 from cs_engine.instants import to_micros
 from cs_engine.playbook.bundle import compile_bundle
-from cs_engine.playbook.plan import Cta, Email
+from cs_engine.playbook.plan import AddressedStep
 from cs_engine.playbook.project import Project
 from cs_engine.playbook.questions import Kind, Question, parse
 from cs_engine.ports import Answer, AskedMessage, JournalLine, Store
@@ -84,5 +84,5 @@ class Desk:
         if key not in self._known:
             plan, _ = compile_bundle(self._store.bundle(digest), self._project)
             step = plan.step(step_id) if plan is not None else None
-            self._known[key] = step.ask if isinstance(step, Email | Cta) else ()
+            self._known[key] = step.ask if isinstance(step, AddressedStep) else ()
         return self._known[key]

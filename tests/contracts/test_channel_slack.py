@@ -127,6 +127,15 @@ def test_an_update_edits_the_message_that_stands_there(double: SlackDouble, chan
     assert [m["text"] for m in double.messages["C0SUCCESS"]] == ["Acme is back"]
 
 
+def test_a_message_is_posted_in_a_name_and_edited_without_one(double: SlackDouble, channel: SlackChannel) -> None:
+    (first,) = channel.send([channel.build(replace(POST, speaker="Kim Sales\n" + "x" * 100))])
+    posted = double.messages["C0SUCCESS"][0]
+    assert posted["username"].startswith("Kim Sales x")
+    assert len(posted["username"]) == 80
+    edit = channel.build(replace(POST, id="msg_edit", speaker="Kim Sales", update=first.provider_id))
+    assert b"username" not in edit.body, "Slack takes none there"
+
+
 def test_an_update_may_be_tried_again_for_it_says_the_same_twice(double: SlackDouble, channel: SlackChannel) -> None:
     double.always(RESET)
     assert channel.send([channel.build(replace(POST, update="1700000001.000100"))])[0].kind == "retry"

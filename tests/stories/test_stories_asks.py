@@ -18,7 +18,7 @@ def asking(world: World) -> World:
 
 def answer(world: World, playbook: str, at: datetime, account: str = "acme", step: str = "", **given: str) -> Unanswered | None:
     """The page's button: to the latest message of the playbook (or of that step)."""
-    views = [m for m in world.engine.store.messages_of(account, playbook) if m.kind in ("email", "cta") and step in ("", m.step)]
+    views = [m for m in world.engine.store.messages_of(account, playbook) if m.kind in ("email", "notice", "cta") and step in ("", m.step)]
     desk = Desk(world.loaded, world.engine.store, FixedClock(at))
     found = desk.asking(views[-1].id)
     assert found is not None

@@ -132,10 +132,15 @@ def test_a_key_of_project_yaml_that_is_not_built_says_so(folder: Folder, key: st
     ]
 
 
-@pytest.mark.parametrize("key", sorted(KINDS["email"].LATER))
-def test_a_step_key_that_is_not_built_says_so(folder: Folder, key: str) -> None:
-    (said,) = folder.steps(f"- id: a\n  email: onboarding/welcome\n  {key}: csm").said()
-    assert said.startswith(f"5:5 error P104 `{key}` is part of the language but not built yet")
+def test_every_key_of_a_step_in_the_language_is_built() -> None:
+    assert {kind: spec.LATER for kind, spec in KINDS.items() if spec.LATER} == {}
+
+
+@pytest.mark.parametrize("step", ["wait: 2 days", "set: {stage: x}", "stop:", "split: {a: {weight: 50}, b: {weight: 50}}"])
+def test_what_is_not_sent_does_not_repeat(folder: Folder, step: str) -> None:
+    (said,) = folder.steps(f"- id: a\n  {step}\n  repeat: {{every: 1 day, times: 2}}").said()
+    assert "error P103 `repeat` means nothing in a" in said
+    assert "only what is sent is sent again" in said
 
 
 def test_every_mistake_of_a_file_is_said_in_one_pass(folder: Folder) -> None:
