@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0019"
+HEAD = "0020"
 """The newest migration."""
 
 metadata = MetaData()
