@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,6 +24,7 @@ from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.edits import CHOSEN, EDITED, Edits
 from cs_engine.web.house import House, SlackKeys
+from cs_engine.web.in_time import in_time
 from cs_engine.web.steps import ORDER, Steps
 from cs_engine.web.words import words
 
@@ -67,6 +69,9 @@ class Interactivity:
         if not is_from_slack(keys.signing_secret, request.headers, raw, self._house.clock.now().timestamp()):
             return PlainTextResponse("not signed by Slack\n", 401)
         payload = _payload(raw)
+        return await in_time(self._do(payload, keys), partial(_tell_late, keys, payload))
+
+    async def _do(self, payload: Mapping[str, Any], keys: SlackKeys) -> Response:
         match payload.get("type"):
             case "block_actions":
                 return await self._pressed(payload, keys)
@@ -215,6 +220,30 @@ def _option(value: str, label: str) -> dict[str, Any]:
 
 def _plain(text: str, most: int) -> dict[str, Any]:
     return {"type": "plain_text", "text": text if len(text) <= most else text[: most - 1] + "…"}
+
+
+async def _tell_late(keys: SlackKeys, payload: Mapping[str, Any], answer: Response | None) -> None:
+    """What was answered when Slack did not wait any more: the form has closed, so whoever sent it is told in a message of their own."""
+    problems = _problems(answer)
+    user = str(_at(payload, "user", "id") or "")
+    if not problems or not user or payload.get("type") != "view_submission":
+        return
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    text = "\n".join(["Your form was not kept. Please press the button again.", *problems])
+    try:
+        await AsyncWebClient(keys.bot_token, keys.base_url, timeout=_OPENS_WITHIN).chat_postMessage(channel=user, text=text)
+    except Exception as error:  # noqa: BLE001 - nothing was kept, and nobody can be told
+        log.error("Slack was not told: %s", type(error).__name__)  # noqa: TRY400 - a trace could quote it
+
+
+def _problems(answer: Response | None) -> list[str]:
+    """What was wrong with a form; nothing when it was kept."""
+    if answer is None:
+        return ["The database was busy for too long."]
+    found = json.loads(bytes(answer.body)) if answer.body else {}
+    errors = found.get("errors") if isinstance(found, dict) else None
+    return [f"• {field}: {text}" for field, text in errors.items()] if isinstance(errors, dict) else []
 
 
 async def _say(url: str, text: str) -> None:
