@@ -192,7 +192,7 @@ def _press(root: Path, locale: str) -> Press:
 
 # How often a message was tried, and by whom, may differ. So may the lines that tell of it.
 _NOT_COMPARED = {
-    "messages": {"attempts", "holder", "lease_until"},
+    "messages": {"attempts", "fence", "holder", "lease_until"},
     "ticks": {"holder", "began_at", "completed_at"},
     "journal": {"line"},
     "tick_holder": {"holder", "lease_until"},
