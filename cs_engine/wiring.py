@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -85,6 +85,38 @@ def email_hasher(settings: Settings) -> Callable[[str], list[str]]:
         return [hmac.new(key, normal, hashlib.sha256).hexdigest() for key in keys]
 
     return hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What it takes to show or erase a person."""
+
+    project: Project
+    store: SqlStore
+    usage: Usage
+    hashes: Callable[[str], list[str]]
+    mailbox: Path
+
+
+@contextmanager
+def registry(settings: Settings) -> Iterator[Registry]:
+    """Opened without any channel: it sends nothing."""
+    from cs_engine.channels.mailbox import mailbox_folder
+
+    project, store = load_project(settings), open_store(settings)
+    try:
+        yield Registry(project, store, open_usage(settings, project), email_hasher(settings), mailbox_folder(settings.root))
+    finally:
+        store.close()
+
+
+def erase_at_vendor(settings: Settings, project: Project, addresses: Sequence[str]) -> str | None:
+    """Asks SendGrid to erase what it has of these addresses; the job's id. None where mail goes another way. Raises CsEngineError."""
+    if not addresses or channel_names(settings, project).email != "sendgrid":
+        return None
+    from cs_engine.channels.sendgrid_erasure import ask
+
+    return ask(_secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid"), settings.sendgrid_base_url, addresses)
 
 
 def open_usage(settings: Settings, project: Project) -> Usage:

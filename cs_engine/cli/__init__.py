@@ -37,6 +37,9 @@ COMMANDS = {
     "up": "Everything on one machine: Prefect, the ticks on their schedule, the web.",
     "serve": "The web: the pages on which customers answer, unsubscribe and choose, and what Slack calls.",
     "suppress": "Never mail this address again.",
+    "unsuppress": "Let mail go to this address again.",
+    "export": "All that is held about a person, as JSON.",
+    "erase": "Take out what is held about a person, and never mail them again.",
     "doctor": "Settings, database, Prefect, templates, keys: what is wrong and how to mend it.",
 }
 

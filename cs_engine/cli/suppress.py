@@ -21,8 +21,7 @@ def command(address: str, reason: str) -> None:
     from cs_engine.instants import to_micros
     from cs_engine.wiring import email_hasher, open_store
 
-    if address.count("@") != 1 or address.startswith("@") or address.endswith("@") or any(c.isspace() for c in address.strip()):
-        raise WrongUse("that is no e-mail address; nothing was written", "cs-engine suppress name@company.example")
+    require_address(address)
     settings = settings_module.load()
     store = open_store(settings)
     now = to_micros(SystemClock().now())
@@ -32,3 +31,9 @@ def command(address: str, reason: str) -> None:
     finally:
         store.close()
     click.echo("Suppressed: no mail goes to that address any more." if any(new) else "That address was suppressed already.")
+
+
+def require_address(address: str) -> None:
+    """Raises WrongUse for what cannot be an address."""
+    if address.count("@") != 1 or address.startswith("@") or address.endswith("@") or any(c.isspace() for c in address.strip()):
+        raise WrongUse("that is no e-mail address; nothing was written", "write it as name@company.example")

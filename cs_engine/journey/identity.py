@@ -67,6 +67,11 @@ _BETWEEN = "\x1f"
 """The unit separator keeps ("a", "bc") and ("ab", "c") apart."""
 
 
+def person_key(contact: str) -> str:
+    """What a contact's id is hashed as, so that it can be told from an address."""
+    return f"contact{_BETWEEN}{contact}"
+
+
 def _digest(*parts: str) -> str:
     return _hashed(_BETWEEN.join(parts))
 

@@ -13,7 +13,7 @@ from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
 from cs_engine.journey.hours import Window
 from cs_engine.journey.orders import PAUSED
-from cs_engine.journey.preference import UNSUBSCRIBED
+from cs_engine.journey.preference import ERASED, UNSUBSCRIBED
 from cs_engine.journey.step_orders import POSTPONED
 from cs_engine.journey.touch import LOST
 
@@ -66,6 +66,8 @@ class Request:
     """From when on it is not sent any more."""
     lost: bool = False
     """Whether it goes to a contact that our persistence has lost."""
+    erased: bool = False
+    """Whether its recipient's data were erased."""
     refused: bool = False
     """Whether its recipient has refused its topic, or all."""
     not_before: Micros | None = None
@@ -132,6 +134,8 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
 
 def _barred(request: Request) -> str:
     """Why the customer may not be mailed at all; '' when they may."""
+    if request.erased:
+        return ERASED
     if not request.address:
         return "no_address"
     if request.suppressed:

@@ -13,6 +13,9 @@ ALL_TOPICS = ""
 UNSUBSCRIBED = "unsubscribed"
 """Why a mail is skipped whose topic its recipient has refused."""
 
+ERASED = "erased"
+"""Why nothing goes to somebody whose data were erased; and the reason of their suppression."""
+
 
 class Preference(NamedTuple):
     """Somebody said yes or no to a topic."""

@@ -22,6 +22,7 @@ from cs_engine.ports.rows import (
     EditedStep,
     EnrolmentView,
     EnrolRequest,
+    Erasure,
     GivenAnswer,
     JournalLine,
     Kept,
@@ -37,6 +38,7 @@ from cs_engine.ports.rows import (
     ValueChange,
     ValueSet,
     Verdict,
+    Whom,
 )
 from cs_engine.ports.store import Store
 
@@ -57,6 +59,7 @@ __all__ = [
     "EditedStep",
     "EnrolRequest",
     "EnrolmentView",
+    "Erasure",
     "Facts",
     "Failure",
     "GivenAnswer",
@@ -91,5 +94,6 @@ __all__ = [
     "ValueChange",
     "ValueSet",
     "Verdict",
+    "Whom",
     "always",
 ]

@@ -186,4 +186,13 @@ class Usage(Protocol):
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
         """(hash in `known`, hash under the newest key) of each address last synced that an older key's hash is known of."""
 
+    def person(self, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+        """Source -> the rows that were last synced of these contacts, with all columns: of `contacts` theirs, else what they did."""
+
+    def known_by(self, hashes: Collection[str]) -> list[str]:
+        """The contacts last synced whose address, or id, has one of these keyed hashes, under any key."""
+
+    def forget(self, contacts: Collection[str]) -> None:
+        """Blanks all that was synced of these contacts themselves; their ids, accounts and times stay. The next sync reads them anew."""
+
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...

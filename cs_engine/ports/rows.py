@@ -187,6 +187,34 @@ class Mailed(NamedTuple):
     """The recipient's, else the account's, else ''."""
 
 
+class Whom(NamedTuple):
+    """Whom a question for, or the erasure of, personal data is about."""
+
+    contacts: tuple[str, ...]
+    """Their ids in the sources: several where they are a contact of several accounts."""
+    hashes: tuple[str, ...]
+    """Keyed hashes of their addresses, under every key."""
+    ids_hashed: tuple[str, ...]
+    """The same of their ids: somebody who has no address, or another one by then, is known by them."""
+    playbooks: tuple[str, ...]
+    """Playbooks through which contacts pass, not accounts."""
+    fixed_answers: frozenset[tuple[str, str, str]] = frozenset()
+    """(playbook, step, field) of questions that are not answered in somebody's own words."""
+
+
+class Erasure(NamedTuple):
+    """What an erasure found and did."""
+
+    contacts: int
+    messages: int
+    stopped: int
+    """Messages that had yet to go, and do not."""
+    passages: int
+    """That ended by it."""
+    message_ids: tuple[str, ...]
+    """Of all messages to them or about them: whoever keeps copies takes these away."""
+
+
 class ValueChange(NamedTuple):
     """A watched value is another than it was."""
 
@@ -274,6 +302,8 @@ class Candidate(NamedTuple):
     contact_known: bool
     """False when the recipient is a contact that no longer exists. True for staff and channels."""
     suppressed: bool
+    erased: bool
+    """Whether it is suppressed because its recipient's data were erased."""
     refused: bool
     """Whether the recipient, a contact, has refused its topic, or all."""
     email_hash: str

@@ -33,6 +33,7 @@ from cs_engine.ports.rows import (
     EditedStep,
     EnrolmentView,
     EnrolRequest,
+    Erasure,
     GivenAnswer,
     JournalLine,
     LossCount,
@@ -46,6 +47,7 @@ from cs_engine.ports.rows import (
     TouchView,
     ValueChange,
     Verdict,
+    Whom,
 )
 
 
@@ -117,6 +119,21 @@ class People(Protocol):
 
     def mailed(self, message_id: str) -> Mailed | None:
         """To whom a message went; None when there is none of that id."""
+
+    def unsuppress(self, hashes: Collection[str]) -> list[tuple[str, Micros]]:
+        """Lets mail go to these again; (reason, since) of the suppressions that were there."""
+
+    def contacts_known(self, id: str, hashes: Collection[str]) -> list[tuple[str, str]]:
+        """(id, address) of the contacts of that id, or whose address is known by one of these hashes."""
+
+    def held(self, whom: Whom) -> dict[str, list[dict[str, Any]]]:
+        """Table -> its rows about the person, column by column."""
+
+    def erase(self, whom: Whom, at: Micros) -> Erasure:
+        """Takes out what is theirs, all or nothing; again is nothing. No mail to them is claimed after this has returned."""
+
+    def erased(self) -> set[str]:
+        """The hashes of all whose data were erased."""
 
     def preferring(self) -> set[str]:
         """The hashes of all who ever said something."""

@@ -352,5 +352,5 @@ def request_of(
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
         expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date,
-        refused=c.refused,
+        erased=c.erased, refused=c.refused,
     )  # fmt: skip

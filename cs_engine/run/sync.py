@@ -34,4 +34,6 @@ def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> N
     engine.store.log_touches(*engine.usage.touches())
     # Before the people come with hashes under a new key: what they said is held under the old one.
     engine.store.suppress_alike(engine.usage.rehashed(engine.store.suppressed() | engine.store.preferring()))
+    if gone := engine.usage.known_by(engine.store.erased()):
+        engine.usage.forget(gone)  # the source has them still
     engine.store.put_people(*engine.usage.people(), usage_set)

@@ -11,13 +11,14 @@ from typing import Any
 import duckdb
 
 from cs_engine.errors import CsEngineError
-from cs_engine.journey.identity import touch_id
+from cs_engine.journey.identity import person_key, touch_id
 from cs_engine.journey.touch import TALKED, Reaction, Touch, talked
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.company import is_zone
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import AccountRow, ContactRow, Overlay, SourceReport
+from cs_engine.sources import persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
 from cs_engine.sources.duckdb_facts import DuckdbFacts
@@ -99,6 +100,25 @@ class DuckdbUsage:
                 f"SELECT DISTINCT email FROM read_parquet({text(self._current().contacts)}) WHERE email <> ''"
             ).fetchall()
         return [(old, self._hash_email(address)) for (address,) in addresses for old in self._older_hashes(address) if old in known]
+
+    def person(self, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+        return persons.rows(self._current(), contacts)
+
+    def known_by(self, hashes: Collection[str]) -> list[str]:
+        if not hashes:
+            return []
+
+        def known(id: str, email: str) -> bool:
+            return any(
+                self._hash_email(text) in hashes or any(old in hashes for old in self._older_hashes(text))
+                for text in (person_key(id), email)
+                if text
+            )
+
+        return [id for id, email in persons.addresses(self._current()) if known(id, email)]
+
+    def forget(self, contacts: Collection[str]) -> None:
+        persons.forget(self._current(), contacts)
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
         config = self._config

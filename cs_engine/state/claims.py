@@ -8,6 +8,7 @@ from typing import Any
 from cs_engine.instants import Micros
 from cs_engine.journey.caps import EVERYBODY, EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, second
 from cs_engine.journey.message import State, skipped
+from cs_engine.journey.preference import ERASED
 from cs_engine.journey.touch import channel_of
 from cs_engine.ports import Candidate, Claim, Verdict
 from cs_engine.state import messages, preferences
@@ -26,6 +27,7 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(c.email, ''),
        c.id IS NOT NULL OR m.recipient_kind <> 'contact',
        s.email_hash IS NOT NULL,
+       coalesce(s.reason, '') = '{ERASED}',
        c.email_hash <> '' AND {preferences.REFUSED.format(hash="c.email_hash", topic="m.topic")},
        coalesce(c.email_hash, ''),
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
@@ -44,7 +46,8 @@ LEFT JOIN suppressions s ON s.email_hash = c.email_hash AND c.email_hash <> ''
 LEFT JOIN ctas t ON t.id = m.cta_id
 WHERE m.settled_at IS NULL AND """
 _LEFT = len(Candidate._fields)
-_STATE, _FLAGS = Candidate._fields.index("state"), [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "refused")]
+_STATE = Candidate._fields.index("state")
+_FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused")]
 
 
 def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:

@@ -18,7 +18,7 @@ from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
-from cs_engine.journey.preference import Preference
+from cs_engine.journey.preference import ERASED, Preference
 from cs_engine.journey.provider_event import Received
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports import (
@@ -35,6 +35,7 @@ from cs_engine.ports import (
     EditedStep,
     EnrolmentView,
     EnrolRequest,
+    Erasure,
     GivenAnswer,
     JournalLine,
     LossCount,
@@ -49,6 +50,7 @@ from cs_engine.ports import (
     TouchView,
     ValueChange,
     Verdict,
+    Whom,
 )
 from cs_engine.state import answers as _answers
 from cs_engine.state import approvals as _approvals
@@ -69,6 +71,7 @@ from cs_engine.state import (
     orders,
     passed_over,
     people,
+    persons,
     plans,
     preferences,
     provider_events,
@@ -602,6 +605,28 @@ class SqlStore:
     def mailed(self, message_id: str) -> Mailed | None:
         with self.database.read() as tx:
             return preferences.mailed(tx, message_id)
+
+    def unsuppress(self, hashes: Collection[str]) -> list[tuple[str, Micros]]:
+        with self.database.write() as tx:
+            return suppressions.drop(tx, hashes)
+
+    # --- the rights of a person
+
+    def contacts_known(self, id: str, hashes: Collection[str]) -> list[tuple[str, str]]:
+        with self.database.read() as tx:
+            return persons.contacts(tx, id, hashes)
+
+    def held(self, whom: Whom) -> dict[str, list[dict[str, Any]]]:
+        with self.database.read() as tx:
+            return persons.held(tx, whom)
+
+    def erase(self, whom: Whom, at: Micros) -> Erasure:
+        with self.database.write() as tx:
+            return persons.erase(tx, whom, at)
+
+    def erased(self) -> set[str]:
+        with self.database.read() as tx:
+            return suppressions.all_hashes(tx, ERASED)
 
     def preferring(self) -> set[str]:
         with self.database.read() as tx:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from cs_engine.instants import Micros
 from cs_engine.state.database import Tx
@@ -19,8 +19,18 @@ def add(tx: Tx, email_hash: str, reason: str, at: Micros) -> bool:
     return added == 1
 
 
-def all_hashes(tx: Tx) -> set[str]:
-    return {hashed for (hashed,) in tx.rows("SELECT email_hash FROM suppressions")}
+def drop(tx: Tx, hashes: Collection[str]) -> list[tuple[str, Micros]]:
+    """Takes them back; (reason, since) of those that stood."""
+    rows = tx.rows(
+        f"DELETE FROM suppressions WHERE {tx.among('email_hash', 'hashes')} RETURNING reason, suppressed_at", hashes=tx.ids(hashes)
+    )
+    return sorted({(reason, at) for reason, at in rows}, key=lambda row: row[1])
+
+
+def all_hashes(tx: Tx, reason: str = "") -> set[str]:
+    """`reason`: only of those that were suppressed for it."""
+    only = "WHERE reason = :reason" if reason else ""
+    return {hashed for (hashed,) in tx.rows(f"SELECT email_hash FROM suppressions {only}", **{"reason": reason} if reason else {})}
 
 
 def contacts(tx: Tx) -> set[str]:

@@ -102,6 +102,7 @@ def test_a_candidate_brings_what_the_policy_reads(store: SqlStore) -> None:
             email="ken@example.jp",
             contact_known=True,
             suppressed=False,
+            erased=False,
             refused=False,
             email_hash="hash-of-ken",
             timezone="Asia/Tokyo",

@@ -30,9 +30,32 @@ class SendgridDouble(HttpDouble):
         self._api_key = api_key
         self.accepted: list[TakenMail] = []
         self.problems: list[tuple[str, str]] = []
+        self.erased: list[str] = []
+        """Addresses of which it was asked to erase everything."""
 
     def _routes(self) -> list[web.RouteDef]:
-        return [web.post("/v3/mail/send", self._mail_send)]
+        return [web.post("/v3/mail/send", self._mail_send), web.post("/v3/recipients/erasejob", self._erase)]
+
+    async def _erase(self, request: web.Request) -> web.Response:
+        body = await self._heard(request)
+        if request.headers.get("Authorization") != f"Bearer {self._api_key}":
+            return await self._give(request, refusal(401))
+        if (scripted := self._scripted("")) is not None:
+            return await self._give(request, scripted)
+        payload = json.loads(body)
+        addresses = payload.get("email_addresses")
+        if (
+            set(payload) != {"email_addresses"}
+            or not isinstance(addresses, list)
+            or not 0 < len(addresses) <= 5_000
+            or len(body) > 256 * 1024
+        ):
+            with self.lock:
+                self.problems.append(("email_addresses", "no list of 1 to 5000 addresses within 256 KB"))
+            return await self._give(request, refusal(400, "email_addresses"))
+        with self.lock:
+            self.erased += addresses
+        return await self._give(request, Answer(202, body={"job_id": "job-1"}))
 
     async def _mail_send(self, request: web.Request) -> web.Response:
         body = await self._heard(request)

@@ -94,6 +94,15 @@ class MemoryUsage:
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:  # noqa: ARG002
         return []
 
+    def person(self, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:  # noqa: ARG002
+        return {}
+
+    def known_by(self, hashes: Collection[str]) -> list[str]:  # noqa: ARG002
+        return []
+
+    def forget(self, contacts: Collection[str]) -> None:
+        """Nobody is forgotten here."""
+
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> MemoryFacts:
         self.last = MemoryFacts(self._people, now, conditions, overlay)
         return self.last

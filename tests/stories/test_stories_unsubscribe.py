@@ -11,12 +11,12 @@ STEPS = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email:
 
 def test_who_unsubscribes_between_plan_and_send_gets_nothing_and_is_told_of_as_such(world: World) -> None:
     world.customer().playbook("hello", STEPS)
-    assert world.tick(day(0, 2)).sent == [], "planned at night, held"
-    world.prefer("ann", "tips", False, day(0, 5))
-    assert world.tick(day(0)).sent == []
+    assert world.tick(day(0, 22)).delivery == {"held": 1}, "planned at night"
+    world.prefer("ann", "tips", False, day(0, 23))
+    assert world.tick(day(1)).sent == []
     assert world.messages("hello") == ["one ann skipped (unsubscribed)"]
     assert "one skipped unsubscribed" in world.journal("hello")
-    world.tick(day(1))
+    world.tick(day(2))
     assert world.stands("hello") == ["rest"], "the journey goes on, as after any message"
 
 

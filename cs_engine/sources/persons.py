@@ -1,0 +1,75 @@
+"""Single people in what was synced: shown, and blanked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cs_engine.sources.snapshot import UsageSet
+from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.sync import working_database
+
+_KEPT = frozenset({"#no", "#account", "id", "account", "created_at", "learned_at"})
+"""What facts need of a contact to know that there was one."""
+
+
+def rows(usage: UsageSet, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Source -> its rows of these contacts, as plain values; times in ISO 8601."""
+    found = {}
+    with working_database(":memory:", "UTC") as db:
+        for source, file, column in _files(usage):
+            picked = _picked(db, file, column, contacts)
+            if picked:
+                found[source] = picked
+    return found
+
+
+def addresses(usage: UsageSet) -> list[tuple[str, str]]:
+    """(id, address or '') of all contacts."""
+    with working_database(":memory:", "UTC") as db:
+        return db.execute(f"SELECT id, coalesce(email, '') FROM read_parquet({text(usage.contacts)})").fetchall()
+
+
+def forget(usage: UsageSet, contacts: Collection[str]) -> None:
+    """Writes the contacts anew with theirs blanked, in the place of the old ones at once: rows and their numbers stay as they are."""
+    aside = usage.contacts.with_suffix(".forgetting")
+    with working_database(":memory:", "UTC") as db:
+        columns, kept = [quoted(name) for name in _columns(db, usage.contacts)], {quoted(name) for name in _KEPT}
+        shown = listed(name if name in kept else f"CASE WHEN NOT list_contains($1, id) THEN {name} END AS {name}" for name in columns)
+        db.execute(
+            f'COPY (SELECT {shown} FROM read_parquet({text(usage.contacts)}) ORDER BY "#no") '
+            f"TO {text(aside)} (FORMAT parquet, COMPRESSION snappy)",
+            [list(contacts)],
+        )
+    aside.replace(usage.contacts)
+
+
+def _files(usage: UsageSet) -> list[tuple[str, Path, str]]:
+    """(source, file, the column that names a contact)."""
+    events = sorted(usage.folder.glob("events-*.parquet"))
+    of_events = [(file.stem.removeprefix("events-"), file, "contact") for file in events]
+    touched = [("touches", usage.touches, "contact")] if usage.touches.exists() else []
+    return [("contacts", usage.contacts, "id"), *of_events, *touched]
+
+
+def _picked(db: duckdb.DuckDBPyConnection, file: Path, column: str, contacts: Collection[str]) -> list[dict[str, Any]]:
+    names = [name for name in _columns(db, file) if not name.startswith("#")]
+    if column not in names:
+        return []
+    shown = listed(quoted(name) for name in names)
+    picked = db.execute(
+        f"SELECT {shown} FROM read_parquet({text(file)}) WHERE list_contains($1, {quoted(column)})", [list(contacts)]
+    ).fetchall()
+    return [{name: _plain(value) for name, value in zip(names, row, strict=True) if value is not None} for row in picked]
+
+
+def _columns(db: duckdb.DuckDBPyConnection, file: Path) -> list[str]:
+    return [str(row[0]) for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file)})").fetchall()]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime | date) else value if isinstance(value, str | int | float | bool) else str(value)

@@ -1,0 +1,181 @@
+"""All that our tables hold about one person: shown as it is, or taken out so that only keyed hashes and bare ids are left.
+
+Every table stands here, under what it holds of people or under NOBODYS: a test refuses one that nobody has thought about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from cs_engine.instants import Micros
+from cs_engine.journey import message
+from cs_engine.journey.enrolment import FINISHED, Move
+from cs_engine.journey.message import State
+from cs_engine.journey.preference import ERASED
+from cs_engine.ports import Erasure, JournalLine, Whom
+from cs_engine.state import enrolments, journal, messages, preferences, schema
+from cs_engine.state.database import Tx
+
+NOBODYS = frozenset({
+    "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "standing_orders", "failures", "tallies",
+    "milestones", "milestone_definitions", "ticks", "people_source", "tick_holder",
+})  # fmt: skip
+"""Tables without a word about single people."""
+
+_SUBJECT = "({contacts:subject_id} AND (subject_id <> account_id OR {playbooks:playbook}))"
+"""A row about the contact itself, where accounts may have the same ids."""
+_PASSAGES = f"SELECT id FROM enrolments WHERE {_SUBJECT}"
+_MAIL = f"((recipient_kind = 'contact' AND {{contacts:recipient}}) OR {_SUBJECT})"
+_MAILS = f"SELECT id FROM messages WHERE {_MAIL}"
+
+PLACES: Mapping[str, str] = {
+    "contacts": "({contacts:id} OR {hashes:email_hash})",
+    "suppressions": "{hashes:email_hash}",
+    "preferences": "{hashes:email_hash}",
+    "consents": "{hashes:email_hash}",
+    "enrolments": _SUBJECT,
+    "kept_at_entry": f"enrolment_id IN ({_PASSAGES})",
+    "step_orders": f"enrolment_id IN ({_PASSAGES})",
+    "edits": f"enrolment_id IN ({_PASSAGES})",
+    "ctas": f"enrolment_id IN ({_PASSAGES})",
+    "messages": _MAIL,
+    "approvals": f"message_id IN ({_MAILS})",
+    "alarms": f"id IN (SELECT id FROM messages WHERE kind = 'alarm' AND step IN (SELECT 'approval:' || id FROM messages WHERE {_MAIL}))",
+    "provider_events": f"(message_id IN ({_MAILS}) OR {{hashes:address}})",
+    "answers": f"((by_kind = 'contact' AND {{contacts:by}}) OR {_SUBJECT} OR {{contacts:value}})",
+    "touches": "{contacts:contact_id}",
+    "reactions": "{contacts:contact_id}",
+    "losses": "{contacts:contact_id}",
+    "watched": "({contacts:subject_id} AND name LIKE 'contact %')",
+    "changes": "({contacts:subject_id} AND name LIKE 'contact %')",
+    "spells": "({contacts:subject_id} AND name LIKE 'held_since_contact/%')",
+    "passed_over": "({contacts:subject_id} AND {playbooks:playbook})",
+    "enrol_requests": "({contacts:subject_id} AND {playbooks:playbook})",
+    "journal": f"({_SUBJECT} OR enrolment_id IN ({_PASSAGES}))",
+}
+"""Table -> which of its rows are about the person. The `_` in a pattern stands for a colon, which would name a value."""
+
+
+class _Among:
+    """In a format string, `{contacts:column}`: the column is one of these."""
+
+    def __init__(self, tx: Tx, name: str) -> None:
+        self._tx, self._name = tx, name
+
+    def __format__(self, column: str) -> str:
+        return self._tx.among(column, self._name)
+
+
+def contacts(tx: Tx, id: str, hashes: Collection[str]) -> list[tuple[str, str]]:
+    """(id, address) of who has that id, or an address that is known by one of these hashes."""
+    mine = f"id = :id OR {tx.among('email_hash', 'hashes')}"
+    return [(row[0], row[1]) for row in tx.rows(f"SELECT id, email FROM contacts WHERE {mine} ORDER BY id", id=id, hashes=tx.ids(hashes))]
+
+
+def held(tx: Tx, whom: Whom) -> dict[str, list[dict[str, Any]]]:
+    """Table -> its rows about the person, as they stand; tables without any are left out."""
+    found = {}
+    for table in PLACES:
+        columns = schema.metadata.tables[table].columns.keys()
+        rows = tx.rows(f"SELECT {', '.join(columns)} FROM {table} WHERE {_where(tx, table)} ORDER BY {columns[0]}", **_bound(tx, whom))
+        if rows:
+            found[table] = [dict(zip(columns, row, strict=True)) for row in rows]
+    return found
+
+
+def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
+    """Takes out what is theirs. Messages that have yet to go are skipped, their passages end; the hashes stay, as never to be mailed."""
+    preferences.before_claims(tx)
+    work = _Work(tx, whom)
+    for hashed in sorted({*whom.hashes, *whom.ids_hashed}):
+        tx.run(
+            "INSERT INTO suppressions (email_hash, reason, suppressed_at) VALUES (:hash, :reason, :at) "
+            "ON CONFLICT (email_hash) DO UPDATE SET reason = excluded.reason, suppressed_at = excluded.suppressed_at "
+            "WHERE suppressions.reason <> excluded.reason",
+            hash=hashed,
+            reason=ERASED,
+            at=at,
+        )
+    mails = {id for (id,) in work.rows("id", "messages")}
+    _blank_texts(work, whom)
+    stopped = _stop_mail(tx, work, at)
+    ended = _end_passages(tx, work, at)
+    contacts = work.blank("contacts", "email = '', name = '', role = '', locale = '', timezone = ''")
+    return Erasure(contacts, len(mails), stopped, ended, tuple(sorted(mails)))
+
+
+class _Work:
+    """Statements on the person's rows of one table."""
+
+    def __init__(self, tx: Tx, whom: Whom) -> None:
+        self._tx = tx
+        self._values = _bound(tx, whom)
+
+    def rows(self, columns: str, table: str, more: str = "") -> list[tuple[Any, ...]]:
+        return self._tx.rows(f"SELECT {columns} FROM {table} WHERE {self._mine(table)}{more}", **self._values)
+
+    def blank(self, table: str, sets: str, more: str = "", **values: object) -> int:
+        return self._tx.run(f"UPDATE {table} SET {sets} WHERE {self._mine(table)}{more}", **self._values, **values)
+
+    def drop(self, table: str, more: str = "") -> int:
+        return self._tx.run(f"DELETE FROM {table} WHERE {self._mine(table)}{more}", **self._values)
+
+    def theirs(self, column: str) -> str:
+        """The condition that a column names the person."""
+        return self._tx.among(column, "contacts")
+
+    def _mine(self, table: str) -> str:
+        return _where(self._tx, table)
+
+
+def _blank_texts(work: _Work, whom: Whom) -> None:
+    """What was written by them, to them and about them."""
+    for table in ("kept_at_entry", "edits", "reactions", "watched", "changes", "spells", "enrol_requests"):
+        work.drop(table)
+    work.blank("approvals", "subject = '', text = '', html = '', reason = ''")
+    work.blank("alarms", "text = '(erased)'")
+    work.blank("step_orders", "reason = ''")
+    work.blank("provider_events", "agent = ''")
+    work.blank("touches", "contact_id = ''")
+    work.blank("journal", "seen = ''")
+    # There our own people say why, in their words.
+    work.blank("journal", "reason = ''", " AND (event IN ('approved', 'refused', 'edit_taken_back') OR event LIKE '%_ordered')")
+    _answers(work, whom)
+
+
+def _answers(work: _Work, whom: Whom) -> None:
+    """Their own words go; what the customer's journey hangs on, a date or a choice, stays without who said it."""
+    for playbook, step, field in sorted({(row[0], row[1], row[2]) for row in work.rows("playbook, step, field", "answers")}):
+        if (playbook, step, field) not in whom.fixed_answers:
+            here = {"of": playbook, "at_step": step, "asked": field}
+            work.blank("answers", "value = ''", " AND playbook = :of AND step = :at_step AND field = :asked", **here)
+    work.blank("answers", "by = ''", f" AND by_kind = 'contact' AND {work.theirs('by')}")
+
+
+def _stop_mail(tx: Tx, work: _Work, at: Micros) -> int:
+    waiting = work.rows("id, state", "messages", " AND state IN ('planned', 'held') AND kind <> 'cta_update'")
+    return len(messages.settle(tx, [message.skipped(id, State(state), ERASED) for id, state in sorted(waiting)], at))
+
+
+def _end_passages(tx: Tx, work: _Work, at: Micros) -> int:
+    active = work.rows("id, revision, step, otherwise_done, playbook, account_id, subject_id", "enrolments", " AND state = 'active'")
+    enrolments.move(tx, [Move(id, revision, FINISHED, step, bool(done), at, ERASED) for id, revision, step, done, *_ in active], at)
+    lines = [
+        JournalLine(at, playbook, account, subject, id, step, "finished", ERASED, "")
+        for id, _, step, _, playbook, account, subject in sorted(active)
+    ]
+    journal.append(tx, lines)
+    return len(active)
+
+
+def _where(tx: Tx, table: str) -> str:
+    return PLACES[table].format(contacts=_Among(tx, "contacts"), hashes=_Among(tx, "hashes"), playbooks=_Among(tx, "playbooks"))
+
+
+def _bound(tx: Tx, whom: Whom) -> dict[str, object]:
+    return {
+        "contacts": tx.ids(whom.contacts),
+        "hashes": tx.ids(hashed for hashed in (*whom.hashes, *whom.ids_hashed) if hashed),
+        "playbooks": tx.ids(whom.playbooks),
+    }

@@ -1,0 +1,78 @@
+"""Who is erased between plan and send gets nothing, is nobody's subject any more, and stays unknown though the source has them still."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cs_engine.channels.mailbox import mailbox_folder
+from cs_engine.instants import to_micros
+from cs_engine.ports import Erasure
+from cs_engine.run.person import Named, erase, exported, named
+from cs_engine.settings import Settings
+from cs_engine.wiring import email_hasher
+from tests.stories.world import World, day
+
+ONE = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}"
+
+
+def who(world: World, person: str) -> Named:
+    return named(world.engine.store, world.loaded, email_hasher(Settings(cs_engine_project=world.root)), person)
+
+
+def erased(world: World, person: str, at: datetime) -> tuple[Erasure, int]:
+    engine = world.engine
+    return erase(engine.store, engine.usage, mailbox_folder(world.root), who(world, person), to_micros(at))
+
+
+def test_who_is_erased_between_plan_and_send_gets_nothing_and_colleagues_do(world: World) -> None:
+    world.customer().contact("bob", role="operator")
+    world.playbook("hello", "- {id: one, email: one, to: everyone}")
+    world.playbook("own", ONE, subject="contact", enter="contact.role = 'champion'")
+    assert world.tick(day(0, 22)).delivery == {"held": 3}, "planned at night"
+    done, _ = erased(world, "ANN@customer.example", day(0, 23))
+    assert (done.contacts, done.stopped, done.passages) == (1, 2, 1)
+    assert world.tick(day(1)).sent == ["bob: One for Acme"]
+    assert world.messages("hello") == ["one ann skipped (erased)", "one bob accepted"]
+    assert world.messages("own") == ["one ann skipped (erased)"]
+    assert world.stands("own") == ["erased"]
+
+
+def test_a_later_sync_of_the_same_person_keeps_and_mails_nothing(world: World) -> None:
+    world.customer().playbook("hello", ONE)
+    world.tick(day(0))
+    erased(world, "ann", day(0, 11))
+    world.uses()  # the source is read anew, and has Ann still
+    world.playbook("again", "- {id: hi, email: three}")
+    for number in (1, 3):
+        assert world.tick(day(number)).sent == []
+    facts = world.engine.usage.person(["ann"])["contacts"]
+    assert [sorted(row) for row in facts] == [["account", "created_at", "id"]]
+    assert "customer.example" not in str(world.engine.store.held(who(world, "ann").whom))
+
+
+def test_not_even_under_another_address(world: World) -> None:
+    world.customer().playbook("hello", ONE)
+    world.tick(day(0))
+    erased(world, "ann", day(0, 11))
+    world.contact("ann", email="ann@elsewhere.example")
+    assert [world.tick(day(number)).sent for number in (1, 2, 3)] == [[], [], []]
+
+
+def test_files_of_the_mailbox_go_too(world: World) -> None:
+    world.customer().contact("bob", role="operator").playbook("hello", "- {id: one, email: one, to: everyone}")
+    ticked = world.tick(day(0))
+    assert len(ticked.files) == 2
+    assert erased(world, "ann@customer.example", day(0, 11))[1] == 1
+    assert sorted(file.path.exists() for file in ticked.files) == [False, True]
+
+
+def test_an_export_shows_what_is_held_and_what_was_synced(world: World) -> None:
+    world.customer().uses("acme", day(0, 9), contact="ann").playbook("hello", ONE)
+    world.tick(day(0))
+    said = exported(world.engine.store, world.engine.usage, mailbox_folder(world.root), who(world, "ann@customer.example"))
+    assert [row["email"] for row in said["held"]["contacts"]] == ["ann@customer.example"]
+    assert [(row["step"], row["state"]) for row in said["held"]["messages"]] == [("one", "accepted")]
+    assert said["held"]["messages"][0]["settled_at"] == day(0).isoformat()
+    assert [row["name"] for row in said["synced"]["contacts"]] == ["Ann Doe"]
+    assert [row["event"] for row in said["synced"]["usage"]] == ["used"]
+    assert len(said["mailbox"]) == 1
