@@ -19,7 +19,7 @@ from cs_engine.state.database import Tx
 
 NOBODYS = frozenset({
     "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "standing_orders", "failures", "tallies",
-    "milestones", "milestone_definitions", "ticks", "people_source", "tick_holder",
+    "milestones", "milestone_definitions", "breakers", "ticks", "people_source", "tick_holder",
 })  # fmt: skip
 """Tables without a word about single people."""
 
@@ -43,6 +43,7 @@ PLACES: Mapping[str, str] = {
     "approvals": f"message_id IN ({_MAILS})",
     "alarms": f"id IN (SELECT id FROM messages WHERE kind = 'alarm' AND step IN (SELECT 'approval:' || id FROM messages WHERE {_MAIL}))",
     "provider_events": f"(message_id IN ({_MAILS}) OR {{hashes:address}})",
+    "deliveries": f"message_id IN ({_MAILS})",
     "answers": f"((by_kind = 'contact' AND {{contacts:by}}) OR {_SUBJECT} OR {{contacts:value}})",
     "touches": "{contacts:contact_id}",
     "reactions": "{contacts:contact_id}",
@@ -137,6 +138,7 @@ def _blank_texts(work: _Work, whom: Whom) -> None:
     work.blank("alarms", "text = '(erased)'")
     work.blank("step_orders", "reason = ''")
     work.blank("provider_events", "agent = ''")
+    work.blank("deliveries", "opens = 0, clicks = 0, machine_opens = 0, machine_clicks = 0")
     work.blank("touches", "contact_id = ''")
     work.blank("journal", "seen = ''")
     # There our own people say why, in their words.

@@ -93,7 +93,7 @@ def test_somebody_has_thought_about_every_table() -> None:
 
 def test_what_is_held_is_found_in_every_table_and_is_nobody_elses(lived: SqlStore) -> None:
     held = lived.held(WHOM)
-    assert sorted(set(PLACES) - set(held)) == ["ctas", "passed_over", "provider_events", "step_orders", "suppressions"]
+    assert sorted(set(PLACES) - set(held)) == ["ctas", "deliveries", "passed_over", "provider_events", "step_orders", "suppressions"]
     assert [row["id"] for row in held["enrolments"]] == ["enr_ken"]
     assert sorted(row["id"] for row in held["messages"]) == ["msg_about_ken", "msg_ken", "msg_of_account"]
     assert [row["name"] for row in held["contacts"]] == [CANARY]
