@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from cs_engine.errors import SettingsError
-from cs_engine.ports import Letter, Parcel, Person
+from cs_engine.ports import Letter, Outcome, Parcel, Person
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _ADDRESS = re.compile(r"""[^\s@<>()\[\],;:\\"\x00-\x1f\x7f]+@[^\s@<>()\[\],;:\\"\x00-\x1f\x7f.]+(\.[^\s@<>()\[\],;:\\"\x00-\x1f\x7f.]+)*""")
@@ -25,6 +25,10 @@ def whole(text: str) -> str:
 def is_address(text: str) -> bool:
     """Whether this can be one mailbox: a single @, no space, no character that would make two of it. Not whether it exists."""
     return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
+
+
+INVALID_ADDRESS = "invalid_address"
+"""The code of a letter whose recipient's address is none."""
 
 
 def ascii_domain(address: str) -> str:
@@ -52,10 +56,16 @@ def copies(letter: Letter) -> list[Person]:
 def unaddressable(letter: Letter) -> Parcel | None:
     """For a letter that no mail system could take, a parcel that `refused` knows; None for all others."""
     if not is_address(letter.to.email):
-        return Parcel(letter.id, b"", {"refused": "invalid_address"})
+        return Parcel(letter.id, b"", {"refused": INVALID_ADDRESS})
     if not is_address(letter.sender.email):
         return Parcel(letter.id, b"", {"refused": "invalid_sender"})
     return None
+
+
+def refused(parcel: Parcel) -> Outcome | None:
+    """What becomes of a parcel that `unaddressable` made; None for all others."""
+    code = parcel.meta.get("refused")
+    return None if code is None else Outcome(parcel.id, "rejected", code, nobody=code == INVALID_ADDRESS)
 
 
 def require_lawful(company_address: str | Mapping[str, str] | None, unsubscribe: str | None) -> None:

@@ -19,7 +19,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from cs_engine.channels.addressing import one_line, unaddressable
+from cs_engine.channels.addressing import one_line, refused, unaddressable
 from cs_engine.channels.mime import mime
 from cs_engine.ports import Call, Holds, Letter, Outcome, Parcel, Post, always
 
@@ -81,8 +81,8 @@ class _Mailbox:
         """Writes one chunk: all files first, then all flushed, then all renamed, then the folder flushed once."""
         written: list[tuple[str, str, int]] = []
         for parcel in parcels:
-            if (refused := parcel.meta.get("refused")) is not None:
-                outcomes[parcel.id] = Outcome(parcel.id, "rejected", refused)
+            if (outcome := refused(parcel)) is not None:
+                outcomes[parcel.id] = outcome
             elif not _SAFE_ID.fullmatch(parcel.id):
                 outcomes[parcel.id] = Outcome(parcel.id, "rejected", "invalid_id")
             elif not holds(parcel.id):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
-from cs_engine.channels.addressing import ascii_domain, copies, one_line, unaddressable, whole
+from cs_engine.channels.addressing import ascii_domain, copies, one_line, refused, unaddressable, whole
 from cs_engine.channels.door import Door
 from cs_engine.channels.mime import MESSAGE_ID
 from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
@@ -136,8 +136,8 @@ class SendgridChannel:
         """Posts what it draws from the queue; when `knocking`, until the vendor has answered."""
         clock = asyncio.get_running_loop().time
         for index, parcel in queue:
-            if (refused := parcel.meta.get("refused")) is not None:
-                outcomes[index] = Outcome(parcel.id, "rejected", refused)
+            if (outcome := refused(parcel)) is not None:
+                outcomes[index] = outcome
             else:
                 outcomes[index] = self._door.closed(parcel.id, clock()) or self._door.learned(await self._post(session, parcel), clock())
             if knocking and self._door.heard:
@@ -164,7 +164,7 @@ class SendgridChannel:
                 self._said.add(response.status)
                 log.error("SendGrid answered %d: nothing was taken and it will be tried again. mend: %s", response.status, answer.mend)
         code = await _code(response) if answer.kind == "rejected" else answer.code
-        return Outcome(id, answer.kind, code, blameless=bool(answer.mend))
+        return Outcome(id, answer.kind, code, blameless=bool(answer.mend), nobody=_TO.fullmatch(code) is not None)
 
 
 def _payload(letter: Letter) -> dict[str, Any]:
@@ -220,6 +220,10 @@ def _no_tracking() -> Any:
         open_tracking=helper.OpenTracking(False),
         subscription_tracking=helper.SubscriptionTracking(False),
     )
+
+
+_TO = re.compile(r"400:personalizations[.\[]\d+\]?\.to\b.*")
+"""The code of a letter whose recipient SendGrid does not take."""
 
 
 async def _code(response: aiohttp.ClientResponse) -> str:

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cs_engine.channels.addressing import ascii_domain, copies, unaddressable
+from cs_engine.channels.addressing import INVALID_ADDRESS, ascii_domain, copies, refused, unaddressable
 from cs_engine.channels.door import Door
 from cs_engine.channels.mime import mime
 from cs_engine.errors import SettingsError
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _ANSWER_WITHIN = 30.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LEADING_DOT = re.compile(rb"(?m)^\.")
+_NOBODY = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+"""RFC 3463 and RFC 7505: no such mailbox, no such domain, no address, moved, a domain that takes no mail, mailbox disabled."""
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _MEND = "SMTP_URL is smtp://user:password@host:587?starttls=yes or smtps://user:password@host:465"
 
@@ -85,8 +87,8 @@ class SmtpChannel:
     def _work(self, queue: Iterator[tuple[int, Parcel]], outcomes: list[Outcome | None]) -> None:
         line: smtplib.SMTP | None = None
         for index, parcel in queue:
-            if (refused := parcel.meta.get("refused")) is not None:
-                outcomes[index] = Outcome(parcel.id, "rejected", refused)
+            if (outcome := refused(parcel)) is not None:
+                outcomes[index] = outcome
                 continue
             outcomes[index] = self._door.closed(parcel.id, time.monotonic())
             if outcomes[index] is not None:
@@ -212,7 +214,7 @@ def _envelope(line: smtplib.SMTP, parcel: Parcel) -> Outcome | None:
     """MAIL FROM and RCPT TO; the outcome when the server refuses sender or recipient. A refused copy goes without its mail."""
     sender, recipient = parcel.meta["from"], parcel.meta["to"]
     if not (sender + recipient).isascii():
-        return Outcome(parcel.id, "rejected", "invalid_address")  # would need SMTPUTF8 all the way to the recipient
+        return Outcome(parcel.id, "rejected", INVALID_ADDRESS, nobody=sender.isascii())  # would need SMTPUTF8 all the way to the recipient
     size = [f"size={len(parcel.body)}"] if line.has_extn("size") else []
     answer = line.mail(sender, size)
     if answer[0] // 100 == 2:
@@ -233,7 +235,7 @@ def _outcome(id: str, status: int, reply: bytes) -> Outcome:
     code = f"{status}:{enhanced[0]}" if enhanced else str(status)
     if status == 530:
         return Outcome(id, "retry", "auth", blameless=True)
-    return Outcome(id, "rejected" if status >= 500 else "retry", code)
+    return Outcome(id, "rejected" if status >= 500 else "retry", code, nobody=status >= 500 and code.partition(":")[2] in _NOBODY)
 
 
 def _again(line: smtplib.SMTP) -> smtplib.SMTP | None:

@@ -87,6 +87,8 @@ class Outcome:
     """Seconds, when the provider said so or the channel knows (its pace, its back-off); None: as the engine thinks fit."""
     blameless: bool = False
     """Of a retry: the channel is at fault (a refused key, a limit, no connection), not this message: its attempt does not count."""
+    nobody: bool = False
+    """Of a rejection: nobody can be reached at that address, whatever is sent there."""
 
 
 Holds = Callable[[str], bool]

@@ -140,6 +140,8 @@ class _Lane:
         self._fallbacks = Fallbacks(tick)
         self._patience, self._vain = PATIENCE, 0
         self._to_read = steps_to_read(tick)
+        self._stand_ins = False
+        """Whether what was refused has others planned in its place, who can be claimed now."""
         self._alerts: dict[str, str] = {}
         """CTA -> the message that tells of it in this tick."""
         self._queue = Queue(sum(tick.engine.store.count_held(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
@@ -161,6 +163,7 @@ class _Lane:
                 if flying:
                     began = time.monotonic()
                     sent = self._settle(flying.popleft())
+                    more, self._stand_ins = more or self._stand_ins, False
                     wait = self._pause(sent, time.monotonic() - began)
                     pause = math.inf if wait is None else max(pause, wait)
             except BaseException:
@@ -263,7 +266,13 @@ class _Lane:
         sent = [outcome for outcome in told if isinstance(outcome, Outcome)]
         self._guard.learned(sent)
         outcomes = {outcome.id: outcome for outcome in (*(Outcome(id, "rejected", code) for id, code in unmade.items()), *sent)}
-        settle(self._tick, [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates])
+        moves = [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates]
+        moves = self._fallbacks.after_refusal(batch.candidates, moves, outcomes)
+        settle(self._tick, moves)
+        for candidate, move in zip(batch.candidates, moves, strict=True):
+            if move.instead:
+                self._tick.of(candidate.playbook).planned += len(move.instead)
+                self._stand_ins = True
         self._blame(batch.candidates, unmade)
         for playbook, accepted in self._accepted(batch, outcomes).items():
             self._tick.of(playbook).sent += accepted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from cs_engine.journey import identity
 from cs_engine.journey.message import Move, NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Email, Notice, Plan
-from cs_engine.ports import Candidate, Returned
+from cs_engine.ports import Candidate, Outcome, Returned
 from cs_engine.run.context import TickContext
 
 _UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone"})
@@ -18,7 +18,7 @@ _UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone"})
 
 
 class Fallbacks:
-    """Who stands in at the claim, within one tick. A project that names nobody pays nothing."""
+    """Who stands in at the claim, and for who is refused, within one tick. A project that names nobody pays nothing."""
 
     def __init__(self, tick: TickContext) -> None:
         self._tick = tick
@@ -45,6 +45,14 @@ class Fallbacks:
             self._with(c, move) if move is not None and move.reason in _UNREACHABLE else move
             for c, move in zip(candidates, moves, strict=True)
         ]
+
+    def after_refusal(self, candidates: Sequence[Candidate], moves: Sequence[Move], outcomes: Mapping[str, Outcome]) -> list[Move]:
+        """The moves that settle what was sent; those of mail that was refused because nobody is at the address name what is planned in its
+        place.
+        """
+        if not self._named:
+            return list(moves)
+        return [self._with(c, move) if outcomes[c.id].nobody else move for c, move in zip(candidates, moves, strict=True)]
 
     def after_return(self, mail: Returned) -> tuple[NewMessage, ...]:
         """What goes in the place of a mail that was sent, and came back."""

@@ -71,6 +71,7 @@ def test_each_answer_has_one_meaning(double: SendgridDouble, channel: SendgridCh
     double.always(answer)
     (outcome,) = channel.send(parcels(1))
     assert (outcome.kind, outcome.code) == (kind, code)
+    assert outcome.nobody == ("personalizations" in code), "whom a refusal is about is told: somebody may stand in"
     assert double.requests == 1, "nothing is sent a second time"
 
 

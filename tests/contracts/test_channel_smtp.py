@@ -55,6 +55,7 @@ def test_each_failure_has_one_meaning_and_harms_nobody_else(
     outcomes = channel.send(parcels(3))
     assert [o.kind for o in outcomes] == ["accepted", kind, "accepted"]
     assert outcomes[1].code == code
+    assert outcomes[1].nobody == (code == "550:5.1.1"), "whom a refusal is about is told: somebody may stand in"
     assert len(double.accepted) == taken
 
 

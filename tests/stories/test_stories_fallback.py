@@ -50,6 +50,22 @@ def test_where_the_champion_has_gone_who_is_champion_now_gets_the_mail(world: Wo
     assert world.messages("hello") == ["one ann skipped (recipient_gone)", "one bob accepted"]
 
 
+def test_an_address_that_is_refused_as_it_is_sent_to_is_replaced_in_the_same_tick(world: World) -> None:
+    team(world).contact("ann", email="ann@nowhere@customer.example").project(people=INSTEAD)
+    world.playbook("hello", to("champion") + "\n- {id: two, email: two, to: everyone}")
+    told = world.tick(day(0))
+    assert (told.sent, told.delivery) == (["bob: One for Acme", "cat: One for Acme"], {"accepted": 2, "rejected": 1})
+    assert told.of("hello")["messages"]["planned"] == 3
+    assert world.messages("hello") == ["one ann rejected (invalid_address)", "one bob accepted", "one cat accepted"]
+    assert world.stands("hello") == ["one"]
+    assert world.tick(day(1)).sent == ["bob: Two for Acme", "cat: Two for Acme", "dan: Two for Acme"]
+
+
+def test_what_is_refused_for_another_reason_has_no_stand_in(world: World) -> None:
+    team(world).project(people=INSTEAD).mail("one", "One", "{{ account.name | nothing }}").playbook("hello", to("champion"))
+    assert "bob" not in "".join(world.tick(day(0)).sent + world.messages("hello"))
+
+
 def test_while_one_of_a_role_can_be_reached_nobody_stands_in(world: World) -> None:
     team(world).project(people=INSTEAD).playbook("hello", to("operators"))
     world.suppress("bob@customer.example")
