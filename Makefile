@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv
 STAMP := $(VENV)/.set-up
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint format soak bench clean
+.PHONY: setup run test lint format soak audit bench clean
 
 setup: $(STAMP)
 
@@ -46,6 +46,11 @@ test: lint
 # What takes too long for every day: deaths at every kind of event, ten thousand mails, random walks drawn anew.
 soak: setup
 	$(BIN)/pytest -m soak
+
+# Known vulnerabilities of what uv.lock names. Asks PyPI's advisories, so it needs the network.
+audit: setup
+	@$(UV) export --quiet --frozen --no-emit-project --format requirements-txt > .cs-engine-audit.txt
+	@$(UV) tool run --quiet pip-audit --disable-pip --require-hashes -r .cs-engine-audit.txt; found=$$?; rm -f .cs-engine-audit.txt; exit $$found
 
 # Each prints the floor that it is compared with, measured in the same run. SIZE scales the real sample up.
 SIZE := --accounts 100000 --events 5000000

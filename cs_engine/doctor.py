@@ -189,17 +189,17 @@ def _prefect(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001 - all par
     if tuple(int(part) for part in fastapi.split(".")[:2]) >= (0, 151):
         yield Finding("prefect", "wrong", f"fastapi {fastapi} breaks Prefect's server", "pip install 'fastapi>=0.139,<0.151'")
     from cs_engine.prefect_flows import named_server
-    from cs_engine.prefect_server import answers
+    from cs_engine.prefect_server import answers, shown
 
     url = named_server()
     if not url:
         yield Finding("prefect", "ok", f"prefect {version('prefect')}; no PREFECT_API_URL, so each run starts a server of its own")
         return
     if answers(url):
-        yield Finding("prefect", "ok", f"prefect {version('prefect')}; the server at {url} answers")
+        yield Finding("prefect", "ok", f"prefect {version('prefect')}; the server at {shown(url)} answers")
     else:
         mend = "prefect server start, or unset PREFECT_API_URL (prefect config unset PREFECT_API_URL)"
-        yield Finding("prefect", "wrong", f"no server answers at PREFECT_API_URL={url}", mend)
+        yield Finding("prefect", "wrong", f"no server answers at PREFECT_API_URL={shown(url)}", mend)
     wanted = " ".join(f"{name}={value}" for name, value in SERVER_SETTINGS.items())
     yield Finding(
         "prefect",

@@ -30,7 +30,7 @@ from cs_engine.deployments import attribute
 from cs_engine.errors import CsEngineError, PrefectDown, WrongUse
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
-from cs_engine.prefect_server import EmbeddedServer, answers, embedded_server
+from cs_engine.prefect_server import EmbeddedServer, answers, embedded_server, shown
 from cs_engine.run.context import Engine
 from cs_engine.run.report import TickReport
 from cs_engine.run.tick import ENTER, UnitFailed, run_tick
@@ -177,7 +177,7 @@ def _api_url(own: EmbeddedServer) -> str:
     own.stop()
     if not answers(named):
         raise PrefectDown(
-            f"no Prefect server answers at PREFECT_API_URL={named}",
+            f"no Prefect server answers at PREFECT_API_URL={shown(named)}",
             "start it (prefect server start), or unset PREFECT_API_URL (also in Prefect's profile): each run then starts one of its own",
         )
     return named

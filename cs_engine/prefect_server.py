@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from cs_engine.errors import PrefectDown
 from cs_engine.server_settings import SERVER_SETTINGS
@@ -110,6 +111,12 @@ class EmbeddedServer:
 def embedded_server(root: Path) -> EmbeddedServer:
     """The server of a project that has none, not started yet."""
     return EmbeddedServer(root / ".cs-engine" / "prefect.log")
+
+
+def shown(url: str) -> str:
+    """The address as it may be printed: a proxy's name and password in it are nobody's business."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}")) if "@" in parts.netloc else url
 
 
 def answers(url: str, seconds: float = 5.0) -> bool:

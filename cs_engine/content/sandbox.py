@@ -168,6 +168,8 @@ def forbidden(tree: nodes.Template) -> Iterator[Forbidden]:
         line = node.lineno or 1
         if isinstance(node, nodes.Call):
             yield Forbidden(line, "call", _last_word(node.node), "a template calls nothing", "use a filter: `{{ value | number }}`")
+        elif isinstance(node, nodes.Name) and node.name == "self" and "self" not in bound:
+            yield Forbidden(line, "name", "self", 'a template has no "self"', "name the value that you mean, as `contact.name`")
         elif isinstance(node, nodes.For) and node.recursive:
             yield Forbidden(line, "statement", "recursive", "a recursive loop", "write a plain `{% for … %}`")
         elif isinstance(node, nodes.Filter) and node.name not in STOCK_FILTERS | OWN_FILTERS:
