@@ -361,6 +361,9 @@ class Messages(Protocol):
     def next_until(self, channels: Collection[str] = ()) -> Micros | None:
         """The earliest instant that a planned or held message waits for. `channels`: of these alone."""
 
+    def count_waiting(self, channel: str, now: Micros) -> int:
+        """Messages of that channel that may be claimed at `now`."""
+
     def count_held(self, reason: str) -> int:
         """How many are held for that reason."""
 

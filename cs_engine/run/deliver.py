@@ -226,7 +226,8 @@ class _Lane:
         lease = Lease(engine.store, engine.wall, claim, began)
         try:
             jobs, without = self._letters.jobs(claim.dispatching)
-            posted = engine.outbox.post(self.channel, jobs, lease, more=claim.more)
+            left = engine.store.count_waiting(self.channel, to_micros(moment)) if claim.more and engine.outbox.grows(self.channel) else 0
+            posted = engine.outbox.post(self.channel, jobs, lease, left=left)
         except BaseException:
             self._put_back(claim.dispatching, "not_made")
             raise

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cs_engine.run.lease import Lease
 
 WORTH_A_POOL = 2_000
-"""Jobs after which it pays to start processes, if more follow: a start costs about as much as rendering some thousand mails."""
+"""Jobs that have to be waiting for processes to be worth their start, which costs about as much as rendering some thousand mails."""
 
 NOBODY = Person("")
 
@@ -208,7 +208,6 @@ class Outbox:
         self._processes = _cores() if processes is None else processes
         self._hands: list[Hand] = []
         self._retired: list[Hand] = []
-        self._made = 0
 
     @property
     def channels(self) -> list[str]:
@@ -229,15 +228,18 @@ class Outbox:
 
         self._hands = [Hand(*self._arguments, self._openers, self._processes) for _ in range(self._processes)]
 
-    def post(self, channel: str, jobs: Sequence[Job], lease: Lease, *, more: bool = False) -> Callable[[], list[Outcome | Failed]]:
-        """Renders and sends what the lease holds; call what is returned for what became of each job, in no order. `more`: others will
-        follow.
+    def grows(self, channel: str) -> bool:
+        """Whether other processes would be started for this channel if there were much to do."""
+        return channel in self._openers and self._processes > 1 and not self._hands
+
+    def post(self, channel: str, jobs: Sequence[Job], lease: Lease, *, left: int = 0) -> Callable[[], list[Outcome | Failed]]:
+        """Renders and sends what the lease holds; call what is returned for what became of each job, in no order. `left`: how many more
+        are waiting.
 
         Where `posts_beside`, it has begun already when this returns. Else all is done in the call, which raises NotSent when it
         fails before anything left.
         """
-        self._made += len(jobs)
-        if not self._hands and channel in self._openers and self._processes > 1 and more and self._made >= WORTH_A_POOL:
+        if jobs and left >= WORTH_A_POOL and self.grows(channel):
             self.start_processes()
         if not self.posts_beside(channel):
             return partial(self._post_alone, channel, jobs, lease)

@@ -169,6 +169,16 @@ def count_held(tx: Tx, reason: str) -> int:
     return int(row[0]) if row else 0
 
 
+def count_waiting(tx: Tx, channel: str, now: Micros) -> int:
+    row = tx.row(
+        "SELECT count(*) FROM messages WHERE settled_at IS NULL AND state IN ('planned', 'held') AND channel = :channel "
+        "AND (until IS NULL OR until <= :now)",
+        channel=channel,
+        now=now,
+    )
+    return int(row[0]) if row else 0
+
+
 def emails_since(tx: Tx, since: Micros, before: Micros) -> tuple[list[str], list[str], list[int]]:
     """(account, contact, n) of mails to customers accepted at `since` or later, and before `before`, and of those that people logged."""
     rows = tx.rows(

@@ -477,6 +477,10 @@ class SqlStore:
         with self.database.read() as tx:
             return messages.count_held(tx, reason)
 
+    def count_waiting(self, channel: str, now: Micros) -> int:
+        with self.database.read() as tx:
+            return messages.count_waiting(tx, channel, now)
+
     def expired_leases(self, wall: Micros) -> list[Candidate]:
         with self.database.read() as tx:
             return claims.expired(tx, wall)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
 
 from cs_engine.channels.mailbox import mailbox_folder
+from cs_engine.run import deliver as delivery
+from cs_engine.run import outbox as outbox_module
 from cs_engine.run.tick import run_tick
 from tests.promise.crowd import anew, crowd, states
 from tests.stories.world import World, day
@@ -36,6 +39,20 @@ def one_fails(world: World, customers: int) -> None:
 
 def test_of_a_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
     one_fails(world, 1_000)
+
+
+def test_other_processes_are_started_once_there_is_enough_to_do_for_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "WORTH_A_POOL", 60)
+    monkeypatch.setattr(delivery, "BATCH", 50)
+    crowd(world, 100).playbook("hello", "- {id: one, email: one}")
+    world.tick(day(0, 9), "nobody")
+    assert world.engine.outbox.grows("email") is (os.cpu_count() != 1)
+    assert world.tick(day(0)).delivery == {"accepted": 100}
+    assert not world.engine.outbox._hands, "after the first batch only 50 were left"
+    world.playbook("more", "- {id: one, email: one}")
+    monkeypatch.setattr(outbox_module, "WORTH_A_POOL", 40)
+    assert world.tick(day(1)).delivery == {"accepted": 100}
+    assert len(world.engine.outbox._hands) == world.engine.outbox._processes
 
 
 @pytest.mark.soak
