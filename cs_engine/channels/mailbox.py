@@ -170,6 +170,8 @@ class MailboxSlack(_Mailbox):
             said["update"] = outgoing.update
         if outgoing.speaker:
             said["username"] = outgoing.speaker
+        if outgoing.thread:
+            said["thread"] = outgoing.thread
         body = json.dumps(said, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         return Parcel(outgoing.id, body, {"channel": outgoing.channel})
 

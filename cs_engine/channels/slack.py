@@ -76,8 +76,8 @@ class SlackChannel:
         self._door = Door()
         self._free_at: dict[str, float] = {}
         """Channel -> when it takes the next message, by the loop's clock."""
-        self._unsure: dict[str, str] = {}
-        """Message id -> the channel it was meant for, of those whose fate this process did not learn."""
+        self._unsure: dict[str, tuple[str, str]] = {}
+        """Message id -> the channel it was meant for, and the thread if any, of those whose fate this process did not learn."""
 
     @staticmethod
     def build(outgoing: Post) -> Parcel:
@@ -98,8 +98,11 @@ class SlackChannel:
             payload |= {"unfurl_links": False, "unfurl_media": False}
             if outgoing.speaker:  # left aside by Slack where the app lacks chat:write.customize
                 payload["username"] = one_line(outgoing.speaker)[:MOST_NAME]
+        if outgoing.thread:
+            place, payload["thread_ts"] = slack_place(outgoing.thread)
+            payload["channel"] = place or outgoing.channel
         body = whole(json.dumps(payload, ensure_ascii=False, separators=(",", ":"))).encode()
-        return Parcel(outgoing.id, body, {"method": method, "channel": payload["channel"]})
+        return Parcel(outgoing.id, body, {"method": method, "channel": payload["channel"], "thread": payload.get("thread_ts", "")})
 
     def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Posts all, channels side by side; one outcome a parcel, in order.
@@ -159,7 +162,7 @@ class SlackChannel:
         if outcome.kind == "uncertain" and parcel.meta["method"] == "chat.update":
             return Outcome(parcel.id, "retry", outcome.code)  # the same edit twice is the same edit
         if outcome.kind == "uncertain":
-            self._unsure[parcel.id] = parcel.meta["channel"]
+            self._unsure[parcel.id] = (parcel.meta["channel"], parcel.meta["thread"])
         return outcome
 
     def _refused(self, id: str, error: SlackApiError) -> Outcome:
@@ -191,12 +194,12 @@ class SlackChannel:
         meant = {id: self._unsure[id] for id in ids if id in self._unsure}
         history = History(self._client(session))
         found: dict[str, Outcome] = {}
-        for channel in dict.fromkeys([*meant.values(), *self._look_in]):
-            here = await history.messages(channel)
+        for place in dict.fromkeys([*meant.values(), *((channel, "") for channel in self._look_in)]):
+            here = await history.messages(*place)
             if here is None:
                 continue  # unreadable: it proves nothing
             found |= {id: Outcome(id, "accepted", provider_id=here[id]) for id in ids if id in here}
-            found |= {id: Outcome(id, "retry", "not_sent") for id, its in meant.items() if its == channel and id not in here}
+            found |= {id: Outcome(id, "retry", "not_sent") for id, its in meant.items() if its == place and id not in here}
         for id, outcome in found.items():
             # Who asks may ask again before it believes that a message is not there.
             if outcome.kind == "accepted":

@@ -24,24 +24,23 @@ class History:
         self._client = client
         self._names: dict[str, str] | None = None
 
-    async def messages(self, channel: str) -> dict[str, str] | None:
-        """Our message id -> channel:ts, over the youngest thousand; None when the channel cannot be read."""
+    async def messages(self, channel: str, thread: str = "") -> dict[str, str] | None:
+        """Our message id -> channel:ts, over the youngest thousand, or those of a thread; None when the channel cannot be read."""
         import aiohttp
         from slack_sdk.errors import SlackClientError
 
         try:
             id = await self._channel_id(channel)
-            return None if id is None else await self._read(id)
+            return None if id is None else await self._read(id, thread)
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError):
             return None
 
-    async def _read(self, channel_id: str) -> dict[str, str]:
+    async def _read(self, channel_id: str, thread: str) -> dict[str, str]:
         found: dict[str, str] = {}
         cursor = ""
         for _ in range(_PAGES):
-            page = await self._client.conversations_history(
-                channel=channel_id, include_all_metadata=True, limit=_PAGE, cursor=cursor or None
-            )
+            asked: dict[str, Any] = {"channel": channel_id, "include_all_metadata": True, "limit": _PAGE, "cursor": cursor or None}
+            page = await (self._client.conversations_replies(ts=thread, **asked) if thread else self._client.conversations_history(**asked))
             messages: list[dict[str, Any]] = page.get("messages") or []
             for message in messages:
                 metadata: dict[str, Any] = message.get("metadata") or {}

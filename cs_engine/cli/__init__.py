@@ -24,6 +24,7 @@ COMMANDS = {
     "pause": "Stop a playbook, or one account in it, until it is resumed.",
     "resume": "Let a playbook go on that was paused, or stopped itself.",
     "approve": "Say yes to a mail that waits for one, or to what a guard holds.",
+    "cta": "CTAs that are open; done, snoozed, useful or a false alarm.",
     "touch": "Log a call, mail or meeting of your own.",
     "ledger": "What went to an account and what came back; whom persistence has lost.",
     "skip": "Skip one account's next step in a playbook.",

@@ -21,6 +21,8 @@ _EN = {
     "goal": "the goal is reached", "exit": "the customer has left the playbook", "while": "the playbook no longer applies",
     "wait_met": "what it waited for has happened", "condition_cleared": "its condition has cleared", "subject_gone": "the customer is gone",
     "by_hand": "its step was skipped", "refused": "somebody said no to it",
+    "done": ":white_check_mark: Done by {who}", "snoozed": ":zzz: Snoozed until {day}",
+    "do": "Done", "useful": "Useful", "false_alarm": "False alarm", "snooze": "Snooze until …",
 }  # fmt: skip
 _JA = {
     "why": "理由", "checklist": "やること", "due": "期限 {due}", "priority": "優先度 {priority}", "account": "アカウントを開く",
@@ -29,12 +31,38 @@ _JA = {
     "goal": "目標を達成しました", "exit": "対象の条件から外れました", "while": "プレイブックの対象外になりました",
     "wait_met": "待っていたことが起こりました", "condition_cleared": "条件が解消しました", "subject_gone": "お客様が見つかりません",
     "by_hand": "ステップが省略されました", "refused": "承認されませんでした",
+    "done": ":white_check_mark: {who}さんが完了しました", "snoozed": ":zzz: {day}まで保留中",
+    "do": "完了", "useful": "役に立った", "false_alarm": "誤報", "snooze": "保留する（日付）",
 }  # fmt: skip
+_NOTES_EN = {
+    "fired": ":repeat: It has fired again on {day}.",
+    "closed": ":white_check_mark: Closed by itself: {reason}.",
+    "done": ":white_check_mark: {who} has done it.",
+    "snoozed": ":zzz: {who} has snoozed it until {day}.",
+    "woke": ":alarm_clock: It is back: it was snoozed until today.",
+    "answered": ":speech_balloon: {who} has answered: {reason}.",
+}  # fmt: skip
+_NOTES_JA = {
+    "fired": ":repeat: {day}に再び条件に該当しました。",
+    "closed": ":white_check_mark: 自動で完了しました: {reason}。",
+    "done": ":white_check_mark: {who}さんが完了しました。",
+    "snoozed": ":zzz: {who}さんが{day}まで保留しました。",
+    "woke": ":alarm_clock: 保留の期限になりました。",
+    "answered": ":speech_balloon: {who}さんが回答しました: {reason}。",
+}  # fmt: skip
+DONE_ACTION, SNOOZE_ACTION, ITEM_ACTION = "cs_done", "cs_snooze", "cs_item"
+USEFUL_ACTION, FALSE_ALARM_ACTION = "cs_useful", "cs_false_alarm"
+"""The actions of what stands below an alert. The block's id ends in the message's, which it is all about."""
 
 
 def words(locale: str) -> Mapping[str, str]:
     """What we say on CTAs, in that language."""
     return _JA if locale.partition("-")[0] == "ja" else _EN
+
+
+def notes(locale: str) -> Mapping[str, str]:
+    """What we say in their threads."""
+    return _NOTES_JA if locale.partition("-")[0] == "ja" else _NOTES_EN
 
 
 class Item(NamedTuple):
@@ -65,6 +93,12 @@ class Alert:
     """Why it is closed; '' while it is open."""
     owner: str = ""
     """Of a copy: whose the CTA is."""
+    closed_by: str = ""
+    """Who closed it: a name; '' when nobody did."""
+    snoozed: str = ""
+    """The day until which it is out of the way; '' when it is not."""
+    message: str = ""
+    """The message that buttons speak of; '' where nothing can be pressed."""
 
 
 def dressed(
@@ -74,7 +108,9 @@ def dressed(
     said = words(alert.locale)
     own = [dict(block) for block in blocks] or [_section(shortened(text, MOST_TEXT))]
     if alert.closed:
-        own = [_context([said["closed"].format(reason=said.get(alert.closed, alert.closed))]), *own]
+        own = [_context([_closed(alert, said)]), *own]
+    elif alert.snoozed:
+        own = [_context([said["snoozed"].format(day=alert.snoozed)]), *own]
     if alert.owner:
         own = [_context([said["copy"].format(owner=slack_escape(alert.owner))]), *own]
     around = [*_around(alert, said), *(dict(block) for block in buttons)]
@@ -82,10 +118,20 @@ def dressed(
     return [*own[: MOST_BLOCKS - len(around)], *around]
 
 
+def _closed(alert: Alert, said: Mapping[str, str]) -> str:
+    if alert.closed_by:
+        return said["done"].format(who=slack_escape(alert.closed_by))
+    return said["closed"].format(reason=said.get(alert.closed, alert.closed))
+
+
 def _around(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     if alert.why:
         yield _section(shortened("\n".join((f"*{said['why']}*", *alert.why)), _MOST_WHY))
-    if alert.checklist:
+    live = alert.message and not alert.closed
+    if alert.checklist and live:
+        yield _section(f"*{said['checklist']}*")
+        yield {"type": "actions", "block_id": f"items:{alert.message}", "elements": [_checkboxes(alert.checklist)]}
+    elif alert.checklist:
         ticked = ((":white_check_mark:" if item.done else ":white_medium_square:", slack_escape(item.text)) for item in alert.checklist)
         yield _section("\n".join((f"*{said['checklist']}*", *(f"{box} {text}" for box, text in ticked))))
     foot = [
@@ -96,6 +142,22 @@ def _around(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     ]
     if foot:
         yield _context([" · ".join(foot)])
+    if live:
+        yield {"type": "actions", "block_id": f"cta:{alert.message}", "elements": list(_buttons(alert.message, said))}
+
+
+def _buttons(message: str, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for action, word, style in (
+        (DONE_ACTION, said["do"], {"style": "primary"}), (USEFUL_ACTION, said["useful"], {}), (FALSE_ALARM_ACTION, said["false_alarm"], {}),
+    ):  # fmt: skip
+        yield {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": word}, "value": message, **style}
+    yield {"type": "datepicker", "action_id": SNOOZE_ACTION, "placeholder": {"type": "plain_text", "text": said["snooze"]}}
+
+
+def _checkboxes(items: Sequence[Item]) -> dict[str, Any]:
+    options = [{"text": {"type": "plain_text", "text": item.text}, "value": item.key} for item in items]
+    ticked = [option for option, item in zip(options, items, strict=True) if item.done]
+    return {"type": "checkboxes", "action_id": ITEM_ACTION, "options": options, **({"initial_options": ticked} if ticked else {})}
 
 
 def fitted(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -34,6 +34,11 @@ def alarm_id(playbook: str, what: str, at: int) -> str:
     return f"msg_{_near(playbook)}{_digest(playbook, what, str(at))}"
 
 
+def note_id(playbook: str, cta: str, what: str, at: int) -> str:
+    """The id of the message that tells of something that befell a CTA at that instant."""
+    return f"msg_{_near(playbook)}{_digest(cta, what, str(at))}"
+
+
 def instead_id(enrolment: str, step: str, channel: str, recipient: str, planned_at: int) -> str:
     """The id of a message to somebody else, in place of those of a step that were planned then."""
     return f"msg_{enrolment[4:10]}{_digest(enrolment, step, channel, recipient, 'instead', str(planned_at))}"

@@ -52,6 +52,8 @@ class Post:
     metadata: Mapping[str, str] = field(default_factory=dict)
     speaker: str = ""
     """In whose name it is posted; '' in the app's own."""
+    thread: str = ""
+    """Where the message stands that this one replies to, in the same words; '' for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ class CtaFired(NamedTuple):
     priority: str
     due_at: Micros | None
     fired_at: Micros
+    minutes: int = 0
+    """How long it should take."""
 
 
 class OpenCta(NamedTuple):
@@ -87,6 +89,15 @@ class OpenCta(NamedTuple):
     """Whose it is: an e-mail; '' when it went to a channel."""
     finished: str
     """Why its passage has ended: goal | exit | done | …; '' while it goes on."""
+    priority: str
+    due_at: Micros | None
+    opened_at: Micros
+    state: str
+    """open | snoozed"""
+    snoozed_until: Micros | None
+    escalated_at: Micros | None
+    told: str
+    provider_ref: str
 
 
 class CtaView(NamedTuple):
@@ -107,6 +118,11 @@ class CtaView(NamedTuple):
     provider_ref: str
     """Where its message stands; '' where none does."""
     closed_reason: str
+    closed_by: str
+    """The e-mail of one of us; '' when it closed by itself."""
+    snoozed_until: Micros | None
+    told: str
+    """own | digest: by a message of its own, or in a digest; '' where that is not decided."""
 
 
 class ValueSet(NamedTuple):
@@ -272,6 +288,8 @@ class Change(NamedTuple):
     tallies: Sequence[Tally] = ()
     """Added to what was counted of the same run."""
     kept: Sequence[Kept] = ()
+    notes: Sequence[message.Alarm] = ()
+    """Replies in the threads of CTAs."""
 
 
 class Candidate(NamedTuple):

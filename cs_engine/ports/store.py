@@ -10,6 +10,7 @@ from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.breaker import Breaker
+from cs_engine.journey.cta import Mark
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
@@ -292,8 +293,8 @@ class Milestones(Protocol):
 class Answers(Protocol):
     """What people were asked and answered."""
 
-    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine]) -> int:
-        """Keeps those that say something new, each with its line of the journal (aligned); how many."""
+    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = ()) -> int:
+        """Keeps those that say something new, each with its line of the journal (aligned); how many. `notes`: planned where any does."""
 
     def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
         """The latest answers, given by then, of those who stand in these playbooks."""
@@ -425,8 +426,32 @@ class Ctas(Protocol):
     def ctas_open_before(self, now: Micros) -> Mapping[str, int]:
         """Account -> its CTAs that were open when the tick at `now` began; accounts with none are left out."""
 
-    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
-        """(cta id, reason); journalled. `telling`: the messages that say so, planned with it."""
+    def close_ctas(
+        self,
+        closing: Sequence[tuple[str, str]],
+        now: Micros,
+        telling: Sequence[message.NewMessage] = (),
+        notes: Sequence[message.Alarm] = (),
+    ) -> None:
+        """(cta id, reason); journalled. `telling`, `notes`: the messages that say so, planned with it."""
+
+    def cta_told_by(self, message_id: str) -> CtaView | None:
+        """The CTA that a message tells of; None when there is none, or it told of an earlier opening."""
+
+    def end_cta(self, view: CtaView, reason: str, by: str, now: Micros, telling: str, note: message.Alarm) -> bool:
+        """Somebody of us closes it; journalled. `telling`: the id of the message that says so. False when it is closed by now."""
+
+    def snooze_cta(self, view: CtaView, until: Micros, line: JournalLine, telling: str, note: message.Alarm) -> bool:
+        """Out of the way until then; it counts as open. False when it is closed by now, or that is so already."""
+
+    def wake_ctas(self, ids: Collection[str], now: Micros, lines: Sequence[JournalLine], notes: Sequence[message.Alarm]) -> None:
+        """What was snoozed until now is no more."""
+
+    def mark_cta(self, marks: Sequence[Mark], lines: Sequence[JournalLine]) -> int:
+        """Keeps those that say something new, each with its line of the journal (aligned); how many."""
+
+    def cta_marks(self, ids: Collection[str]) -> list[Mark]:
+        """What was said of these CTAs since they were opened."""
 
     def ctas(self, ids: Collection[str]) -> Mapping[str, CtaView]:
         """By id, as they stand now."""

@@ -19,6 +19,7 @@ from cs_engine.journey.migrate import ARRIVE
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
+from cs_engine.run.cta_notes import fired_again
 from cs_engine.run.effects import arms_of, effects_of, fired_of, requests_of, shadows_of, values_of
 from cs_engine.run.guarding import allow, commit
 from cs_engine.run.hold import hold
@@ -90,7 +91,7 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     journal += [*fired_of(tick, plan, result, cohort.row, members, own), *shadows_of(tick, plan, result, cohort.row, members)]
     return len(moves), Change(
         moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
-        values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members),
+        values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members), notes=fired_again(tick, ctas),
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from cs_engine.playbook.plan import Cta, Plan
 from cs_engine.ports import Candidate, CtaView, JournalLine
 from cs_engine.run.because import EVENTS, Because, Decision, Reader
 from cs_engine.run.context import TickContext
+from cs_engine.run.cta_notes import name_of
 
 
 class Alerts:
@@ -50,6 +52,7 @@ class Alerts:
         ]
         readers = [self.reader(c.recipient, locale) for c in candidates]
         why = self._because.lines(plan, decisions, readers)
+        ticked = self._ticked(step, rows)
         shown = frozenset(SHOWN_BY[name] for name in template.needs | template.wants if name in SHOWN_BY)
         made = []
         for candidate, reader, because in zip(candidates, readers, why, strict=True):
@@ -57,10 +60,13 @@ class Alerts:
             due = row.due_at if row is not None else self._due(plan, step, candidate.planned_at)
             alert = Alert(
                 locale=reader.locale, title=in_locale(plan.title, reader.locale), priority=step.priority,
-                due=day_of(due, reader.zone, reader.locale), why=tuple(because), checklist=_checklist(step, reader.locale),
-                link=self.link(candidate.account_id), shown=shown, closed=_closed(candidate, row),
+                due=day_of(due, reader.zone, reader.locale), why=tuple(because),
+                checklist=_checklist(step, reader.locale, ticked.get(candidate.cta_id, ())), link=self.link(candidate.account_id),
+                shown=shown, message=candidate.id if self._tick.engine.steered and candidate.kind != COPY else "",
                 owner=self._owner(candidate, row, reader),
             )  # fmt: skip
+            if row is not None and row.state != "open":
+                alert = self._out_of_the_way(alert, candidate, row, reader)
             made.append((alert, due))
         return made
 
@@ -70,6 +76,22 @@ class Alerts:
             return ""
         person = self._tick.directory.staff.get(row.staff) if row is not None else None
         return in_locale(person.name, reader.locale) if person is not None else self._tick.engine.project.config.slack.channel
+
+    def _out_of_the_way(self, alert: Alert, candidate: Candidate, row: CtaView, reader: Reader) -> Alert:
+        if row.state == "snoozed":
+            return replace(alert, snoozed=day_of(row.snoozed_until, reader.zone, reader.locale))
+        if candidate.kind != "cta_update":  # closed between the claim and now: its update says so
+            return alert
+        by = name_of(self._tick.engine.project, row.closed_by, reader.locale) if row.closed_by else ""
+        return replace(alert, closed=row.closed_reason, closed_by=by)
+
+    def _ticked(self, step: Cta, rows: Mapping[str, CtaView]) -> dict[str, set[str]]:
+        """CTA -> the items that are done; nothing is asked where the step lists none."""
+        found: dict[str, set[str]] = {}
+        for mark in self._tick.engine.store.cta_marks(list(rows)) if step.checklist and rows else ():
+            if mark.kind == "item" and mark.value == "done":
+                found.setdefault(mark.cta_id, set()).add(mark.item)
+        return found
 
     def link(self, account: str) -> str:
         """Where one of us looks at the account; '' where project.yaml does not say."""
@@ -94,9 +116,5 @@ def day_of(at: Micros | None, zone: ZoneInfo, locale: str) -> str:
     return "" if at is None else write_date(from_micros(at).astimezone(zone), locale, "weekday")
 
 
-def _checklist(step: Cta, locale: str) -> tuple[Item, ...]:
-    return tuple(Item(item.key, in_locale(item.text, locale)) for item in step.checklist)
-
-
-def _closed(candidate: Candidate, row: CtaView | None) -> str:
-    return row.closed_reason if candidate.kind == "cta_update" and row is not None and row.state == "closed" else ""
+def _checklist(step: Cta, locale: str, done: Collection[str]) -> tuple[Item, ...]:
+    return tuple(Item(item.key, in_locale(item.text, locale), item.key in done) for item in step.checklist)

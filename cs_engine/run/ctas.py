@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from cs_engine.journey import identity
 from cs_engine.journey.message import NewMessage
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.plan import Cta, Plan, WaitUntil
-from cs_engine.ports import OpenCta
+from cs_engine.ports import JournalLine, OpenCta
 from cs_engine.run.context import TickContext
+from cs_engine.run.cta_notes import note, said
 from cs_engine.run.own import own_of
 
 
 def close_ctas(tick: TickContext) -> None:
-    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject leaves or has left (goal, exit, while)."""
+    """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject leaves or has left (goal, exit, while);
+    what was snoozed until now is back.
+    """
     closing: list[tuple[str, str]] = []
     ctas = sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id))
     for digest, same in groupby(ctas, key=lambda c: c.digest):
         plan = tick.plans.get(digest)
         if plan is not None:
             closing += _closing(tick, plan, list(same))
+    why = dict(closing)
     if closing:
-        why = dict(closing)
-        told = [cta for cta in ctas if cta.id in why and isinstance(tick.plans[cta.digest].step(cta.step), Cta)]
-        tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta) for cta in told])
+        project, told = tick.engine.project, [cta for cta in ctas if cta.id in why]
+        shown = [cta for cta in told if isinstance(tick.plans[cta.digest].step(cta.step), Cta)]
+        notes = [
+            note(project, cta, "closed", tick.at, said(project, cta, "closed", reason=why[cta.id])) for cta in told if cta.provider_ref
+        ]
+        tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta, "closed") for cta in shown], notes)
+    _wake(tick, [cta for cta in ctas if cta.id not in why and cta.snoozed_until is not None and cta.snoozed_until <= tick.at])
 
 
-def _update(tick: TickContext, cta: OpenCta) -> NewMessage:
-    """Tells the CSM, in the place of the alert, that it is closed."""
+def _wake(tick: TickContext, ctas: Sequence[OpenCta]) -> None:
+    if not ctas:
+        return
+    project = tick.engine.project
+    notes = [note(project, cta, "woke", tick.at, said(project, cta, "woke")) for cta in ctas]
+    lines = [
+        JournalLine(tick.at, cta.playbook, cta.account_id, cta.subject_id, cta.enrolment_id, cta.step, "cta_woke", "", "") for cta in ctas
+    ]
+    tick.engine.store.wake_ctas([cta.id for cta in ctas], tick.at, lines, notes)
+
+
+def _update(tick: TickContext, cta: OpenCta, what: str) -> NewMessage:
+    """Tells the CSM, in the place of the alert, what is so now."""
     plan = tick.plans[cta.digest]
     step = plan.step(cta.step)
     assert isinstance(step, Cta)
     recipient, kind = (cta.staff, "staff") if cta.staff else (tick.engine.project.config.slack.channel, "channel")
     return NewMessage(
-        identity.message_id(cta.enrolment_id, cta.step, "slack", recipient, repeat=-1), cta.enrolment_id, cta.playbook, cta.digest,
+        identity.note_id(cta.playbook, cta.id, f"show {what}", tick.at), cta.enrolment_id, cta.playbook, cta.digest,
         cta.step, "cta_update", "slack", step.template, plan.topic, cta.account_id, cta.subject_id, recipient, kind, cta.id,
         plan.priority, tick.at,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from cs_engine.playbook.plan import ChangeEntry, EventEntry, Plan
 from cs_engine.ports import Change, JournalLine, Kept, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
+from cs_engine.run.cta_notes import fired_again
 from cs_engine.run.effects import arms_of, effects_of, fired_of, requests_of, shadows_of, values_of
 from cs_engine.run.experiments import Groups
 from cs_engine.run.guarding import allow, commit
@@ -269,6 +270,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
         requests_of(tick, plan, result, who), kept=[Kept(id, one) for id, one in zip(ids, kept, strict=True) if one],
+        notes=fired_again(tick, ctas),
     )  # fmt: skip
     allowed = allow(tick, plan, change, part=part)
     if allowed is None:

@@ -174,7 +174,7 @@ class Letters:
         return [
             Job(
                 id=c.id, channel=c.channel, template="", locale=self._config.locale, context={}, playbook=c.playbook, step=c.step,
-                topic=c.topic, at=now, slack_channel=self._slack_channel(c), text=texts[c.id],
+                topic=c.topic, at=now, slack_channel=self._slack_channel(c), text=texts[c.id], thread=c.provider_ref,
                 approve=c.step.removeprefix(f"{APPROVAL}:") if c.step.startswith(f"{APPROVAL}:") else "",
             )
             for c in candidates

@@ -55,6 +55,8 @@ class Job:
     """Of a CTA: what is known of it beside its template."""
     text: str = ""
     """What an alarm says; it has no template."""
+    thread: str = ""
+    """Of an alarm: where the message stands that it replies to."""
     pinned: tuple[str, str, str] | None = None
     """Subject, text and HTML as somebody read them: what goes instead of the template."""
     approve: str = ""
@@ -119,7 +121,8 @@ class Press:
             blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": job.text}}]
             if job.approve:
                 blocks.append(approve_buttons(job.approve, job.locale))
-            return Post(id=job.id, channel=job.slack_channel, text=job.text, blocks=blocks, metadata={"playbook": job.playbook})
+            metadata = {"playbook": job.playbook}
+            return Post(id=job.id, channel=job.slack_channel, text=job.text, blocks=blocks, metadata=metadata, thread=job.thread)
         template = self.library.slack(job.template, job.locale)
         if template is None:
             return Failed(job.id, "no_template")

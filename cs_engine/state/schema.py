@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0020"
+HEAD = "0021"
 """The newest migration."""
 
 metadata = MetaData()
@@ -229,10 +229,26 @@ ctas = Table(
     _text("provider_ref", ""),
     _at("closed_at", nullable=True),
     _text("closed_reason", ""),
+    _at("snoozed_until", nullable=True),
+    _at("told_at", nullable=True),
+    _at("escalated_at", nullable=True),
+    _text("closed_by", ""),
+    _text("told", ""),
+    Column("minutes", Integer, nullable=False, server_default=text("0")),
     CheckConstraint(_one_of("open", "snoozed", "closed"), "ctas_state_known"),
     CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", "ctas_closed_when"),
 )
 Index("ctas_open", ctas.c.account_id, sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"))
+
+cta_marks = Table(
+    "cta_marks",
+    metadata,
+    _text("cta_id"),
+    _at("opened_at"),
+    *map(_text, ("kind", "item", "value", "by")),
+    _at("at"),
+    PrimaryKeyConstraint("cta_id", "opened_at", "kind", "item"),
+)
 
 assignments = Table(
     "assignments",

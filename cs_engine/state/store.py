@@ -13,6 +13,7 @@ from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.breaker import Breaker
+from cs_engine.journey.cta import Mark
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
@@ -234,6 +235,8 @@ class SqlStore:
             requests.put(tx, change.requests)
             tallies.add(tx, change.tallies)
             kept.put(tx, change.kept)
+            if change.notes:
+                orders.sound(tx, change.notes)
             journal.append(tx, change.journal)
 
     def kept(self, enrolments: Collection[str]) -> dict[str, str]:
@@ -314,9 +317,12 @@ class SqlStore:
             requests.drop(tx, playbook, subjects)
             journal.append(tx, lines)
 
-    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine]) -> int:
+    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = ()) -> int:
         with self.database.write() as tx:
-            return _answers.put(tx, answers, lines)
+            kept = _answers.put(tx, answers, lines)
+            if kept:
+                orders.sound(tx, notes)
+            return kept
 
     def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
         with self.database.read() as tx:
@@ -561,10 +567,54 @@ class SqlStore:
         with self.database.read() as tx:
             return cta.open_before(tx, now)
 
-    def close_ctas(self, closing: Sequence[tuple[str, str]], now: Micros, telling: Sequence[message.NewMessage] = ()) -> None:
+    def close_ctas(
+        self,
+        closing: Sequence[tuple[str, str]],
+        now: Micros,
+        telling: Sequence[message.NewMessage] = (),
+        notes: Sequence[message.Alarm] = (),
+    ) -> None:
         with self.database.write() as tx:
             messages.plan(tx, telling)
             cta.close(tx, closing, now)
+            orders.sound(tx, notes)
+
+    def cta_told_by(self, message_id: str) -> CtaView | None:
+        with self.database.read() as tx:
+            return cta.told_by(tx, message_id)
+
+    def end_cta(self, view: CtaView, reason: str, by: str, now: Micros, telling: str, note: message.Alarm) -> bool:
+        with self.database.write() as tx:
+            if not cta.close(tx, [(view.id, reason)], now, by):
+                return False
+            cta.show_again(tx, view, telling, now)
+            orders.sound(tx, [note])
+            return True
+
+    def snooze_cta(self, view: CtaView, until: Micros, line: JournalLine, telling: str, note: message.Alarm) -> bool:
+        with self.database.write() as tx:
+            if not cta.snooze(tx, view, until):
+                return False
+            journal.append(tx, [line])
+            cta.show_again(tx, view, telling, line.at)
+            orders.sound(tx, [note])
+            return True
+
+    def wake_ctas(self, ids: Collection[str], now: Micros, lines: Sequence[JournalLine], notes: Sequence[message.Alarm]) -> None:
+        with self.database.write() as tx:
+            cta.wake(tx, ids, now)
+            journal.append(tx, lines)
+            orders.sound(tx, notes)
+
+    def mark_cta(self, marks: Sequence[Mark], lines: Sequence[JournalLine]) -> int:
+        with self.database.write() as tx:
+            fresh = {mark[:4] for mark in cta.mark(tx, marks)}
+            journal.append(tx, [line for mark, line in zip(marks, lines, strict=True) if mark[:4] in fresh])
+            return len(fresh)
+
+    def cta_marks(self, ids: Collection[str]) -> list[Mark]:
+        with self.database.read() as tx:
+            return cta.marks(tx, ids)
 
     def ctas(self, ids: Collection[str]) -> Mapping[str, CtaView]:
         with self.database.read() as tx:
@@ -718,4 +768,5 @@ def _without(change: Change, enrolments_there: set[str]) -> Change:
         change.requests,
         change.tallies,
         kept=[k for k in change.kept if k.enrolment_id not in enrolments_there],
+        notes=change.notes,
     )

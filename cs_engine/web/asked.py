@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cs_engine.clock import Clock
-from cs_engine.instants import to_micros
+from cs_engine.instants import Micros, to_micros
+from cs_engine.journey.message import Alarm
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import AddressedStep
 from cs_engine.playbook.project import Project
 from cs_engine.playbook.questions import Kind, Question, parse
 from cs_engine.ports import Answer, AskedMessage, JournalLine, Store
+from cs_engine.run.cta_notes import note, said
 
 
 class Asking(NamedTuple):
@@ -76,8 +78,15 @@ class Desk:
                     question.field, seen,
                 )
             )  # fmt: skip
-        self._store.put_answers(answers, lines)
+        self._store.put_answers(answers, lines, self._notes(message.id, [answer.field for answer in answers], by, at))
         return None
+
+    def _notes(self, message_id: str, fields: Sequence[str], by: str, at: Micros) -> list[Alarm]:
+        """Word of it in the thread of the CTA that asked; of a mail there is none. What was answered is not quoted."""
+        cta = self._store.cta_told_by(message_id)
+        if cta is None:
+            return []
+        return [note(self._project, cta, "answered", at, said(self._project, cta, "answered", who=by, reason=", ".join(fields)))]
 
     def _questions(self, digest: str, step_id: str) -> tuple[Question, ...]:
         key = (digest, step_id)

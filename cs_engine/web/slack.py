@@ -22,6 +22,7 @@ from cs_engine.run.approving import answer
 from cs_engine.run.outbox import ANSWER_ACTION, APPROVE_ACTION, EDIT_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
+from cs_engine.web.ctas import ACTIONS, Ctas
 from cs_engine.web.edits import CHOSEN, EDITED, Edits
 from cs_engine.web.house import House, SlackKeys
 from cs_engine.web.in_time import in_time
@@ -56,6 +57,7 @@ class Interactivity:
 
     def __init__(self, house: House, desk: Desk) -> None:
         self._house, self._desk, self._steps, self._edits = house, desk, Steps(house), Edits(house)
+        self._ctas = Ctas(house)
         self._staff = {person.slack: person.email for person in house.project.team.staff if person.slack}
 
     async def take(self, request: Request) -> Response:
@@ -89,6 +91,8 @@ class Interactivity:
         first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
         if first.get("action_id") in (APPROVE_ACTION, REFUSE_ACTION):
             return await self._read(payload, first)
+        if first.get("action_id") in ACTIONS:
+            return await self._worked(payload, first)
         if first.get("action_id") in (SKIP_ACTION, POSTPONE_ACTION, EDIT_ACTION):
             return await self._ask_which(payload, first, keys)
         if first.get("action_id") != ANSWER_ACTION:
@@ -113,6 +117,12 @@ class Interactivity:
             said = f"The mail {word}." if done else "The mail has been answered before, or cannot go any more."
         url = str(payload.get("response_url", ""))
         return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
+
+    async def _worked(self, payload: Mapping[str, Any], action: Mapping[str, Any]) -> Response:
+        """Somebody works on an alert; what became of it is said to them alone."""
+        by, url = self._staff.get(str(_at(payload, "user", "id") or "")), str(payload.get("response_url", ""))
+        said = await run_in_threadpool(self._ctas.press, action, by)
+        return Response(background=BackgroundTask(_say, url, said) if said and url.startswith(_HOOKS) else None)
 
     def _answer(self, id: str, by: str, yes: bool) -> bool:
         store = self._house.store

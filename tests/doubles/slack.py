@@ -59,7 +59,12 @@ class SlackDouble(HttpDouble):
             return await self._chat(request, method, said)
         if method in ("views.open", "views.update"):
             return web.json_response(self._view(said))
-        reading = {"conversations.history": self._history, "conversations.list": self._list, "conversations.open": self._open}.get(method)
+        reading = {
+            "conversations.history": self._history,
+            "conversations.replies": self._replies,
+            "conversations.list": self._list,
+            "conversations.open": self._open,
+        }.get(method)
         return web.json_response(reading(said) if reading else {"ok": False, "error": "unknown_method"})
 
     async def _chat(self, request: web.Request, method: str, said: dict[str, Any]) -> web.Response:
@@ -109,7 +114,16 @@ class SlackDouble(HttpDouble):
         if str(said.get("include_all_metadata", "")).lower() not in {"1", "true"}:
             return {"ok": True, "messages": []}
         with self.lock:
-            posts = self.messages.get(said["channel"], [])[::-1]
+            posts = [post for post in self.messages.get(said["channel"], []) if not post.get("thread_ts")][::-1]
+        return self._page(said, posts)
+
+    def _replies(self, said: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            posts = [post for post in self.messages.get(said["channel"], []) if said["ts"] in (post["ts"], post.get("thread_ts"))]
+        return self._page(said, posts) if posts else {"ok": False, "error": "thread_not_found"}
+
+    @staticmethod
+    def _page(said: dict[str, Any], posts: list[dict[str, Any]]) -> dict[str, Any]:
         start, limit = int(said.get("cursor") or 0), int(said.get("limit") or 100)
         following = str(start + limit) if len(posts) > start + limit else ""
         return {"ok": True, "messages": posts[start : start + limit], "response_metadata": {"next_cursor": following}}

@@ -50,18 +50,30 @@ def test_an_alert_is_posted_once_with_our_id_and_edited_where_it_stands(alarm: W
     (posted,) = slack.messages[ALEX]
     assert posted["metadata"]["event_payload"] == {"playbook": "alarm", "step": "call", "cs_message_id": message_of(alarm)}
     alarm.uses("acme", day(4, 9)).tick(day(4))
-    (edited,) = slack.messages[ALEX]
+    edited, _ = slack.messages[ALEX]
     assert edited["ts"] == posted["ts"]
     assert edited["edited"]
     assert "Closed by itself" in str(edited["blocks"])
+
+
+def test_what_happens_then_is_said_once_in_its_thread_however_often_that_fails(alarm: World, slack: SlackDouble) -> None:
+    alarm.tick(day(3))
+    slack.on_request(3, Answer(fate="reset", take=True))  # the reply, after the update
+    slack.on_request(2, Answer(fate="reset", take=True))
+    for hour in (10, 11, 12, 13):
+        alarm.uses("acme", day(4, 9)).tick(day(4, hour))
+    first, *replies = slack.messages[ALEX]
+    assert [(reply["text"], reply["thread_ts"]) for reply in replies] == [
+        (":white_check_mark: Closed by itself: its condition has cleared.", first["ts"])
+    ]
 
 
 def test_an_alert_in_the_teams_channel_is_edited_there(alarm: World, slack: SlackDouble) -> None:
     alarm.write("playbooks/team.yaml", "staff: [{email: lead@vendor.example, name: Toni}, {email: nora@vendor.example, name: Nora}]\n")
     alarm.account(csm="nora@vendor.example").tick(day(3))
     assert texts(slack) == ["Call Acme"]
-    assert alarm.uses("acme", day(4, 9)).tick(day(4)).delivery == {"accepted": 1}
-    assert [message.get("edited") for message in slack.messages["C0CS"]] == [True]
+    assert alarm.uses("acme", day(4, 9)).tick(day(4)).delivery == {"accepted": 2}, "the edit, and a reply in its thread"
+    assert [message.get("edited") for message in slack.messages["C0CS"]] == [True, None]
 
 
 def test_a_limit_is_waited_for(alarm: World, slack: SlackDouble) -> None:
@@ -74,7 +86,7 @@ def test_a_post_of_unknown_fate_is_found_in_the_history(alarm: World, slack: Sla
     slack.on_request(1, Answer(fate="reset", take=True))
     assert alarm.tick(day(3)).delivery == {"accepted": 1}, "delivery did not know, feedback found it"
     alarm.uses("acme", day(4, 9)).tick(day(4))
-    assert [message.get("edited") for message in slack.messages[ALEX]] == [True], "and knows where it stands"
+    assert [message.get("edited") for message in slack.messages[ALEX]] == [True, None], "and knows where it stands"
 
 
 def test_a_post_that_is_not_in_the_history_goes_again(alarm: World, slack: SlackDouble) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cs_engine.channels.mailbox import Mail
+from cs_engine.channels.mailbox import Mail, mails
 from tests.stories.world import World, day
 
 CALL = "- {id: call, cta: call}\n- {id: rest, wait: 30 days}"
@@ -192,3 +192,34 @@ def test_an_alert_that_is_closed_before_it_is_sent_is_not_sent_and_neither_is_it
     assert world.messages("alarm") == ["call alex skipped (condition_cleared)", "call alex skipped (never_posted)"]
     world.tick(day(1))
     assert world.stands("alarm") == ["rest"]
+
+
+# --- threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_firing_again_is_told_once_in_the_thread_of_the_alert(world: World) -> None:
+    world.customer(contract_id="c-1").playbook("alarm", "- {id: call, cta: call}", once_per="account.contract_id")
+    first = world.tick(day(0))
+    world.tick(day(1))
+    again = world.account(contract_id="c-2").tick(day(2))
+    assert again.replies == ["U-ALEX: :repeat: It has fired again on Wednesday, 4 March."]
+    (reply,) = [found for file in mails(world.root) if "thread" in (found := said(file))]
+    assert (reply["thread"], reply["channel"]) == (f"mailbox:{first.files[0].id}", "U-ALEX")
+    assert (world.tick(day(2), "alarm").replies, world.tick(day(3)).replies) == ([], [])
+
+
+def test_closing_by_itself_is_told_in_the_thread(world: World) -> None:
+    world.customer().uses("acme", day(1, 9)).playbook("alarm", CALL, goal="uses > 0")
+    assert world.tick(day(0)).replies == []
+    assert world.tick(day(1)).replies == ["U-ALEX: :white_check_mark: Closed by itself: the goal is reached."]
+
+
+def test_what_nobody_saw_has_no_thread(world: World) -> None:
+    world.customer().uses().playbook("alarm", CALL.replace("cta: call", "cta: call, close_when: uses > 0"))
+    assert (world.tick(day(0)).replies, world.tick(day(1)).replies) == ([], [])
+
+
+def test_a_cta_with_an_if_of_its_own_journals_what_it_saw(world: World) -> None:
+    world.customer().playbook("alarm", "- {id: call, cta: call, if: account.seats > 3}")
+    world.tick(day(0))
+    assert "call fired if" in world.journal("alarm")

@@ -117,6 +117,8 @@ class Ticked:
     sent: list[str]
     """What reached the mailbox in it, sorted: `ann: One for Acme` is a mail to ann@…, `U-ALEX: Call Acme` a Slack message."""
     files: list[Mail]
+    replies: list[str]
+    """What was said in the threads of alerts in it, sorted: of these nothing stands in the two before."""
 
     def of(self, playbook: str) -> dict[str, Any]:
         """The playbook's part of the report; {} when it was not due."""
@@ -248,7 +250,10 @@ class World:
     def _ticked(self, report: dict[str, Any]) -> Ticked:
         fresh = [m for m in mails(self.root) if m.id not in self._seen]
         self._seen.update(m.id for m in fresh)
-        return Ticked(report, sorted(f"{m.to.split('@')[0]}: {m.subject}" for m in fresh), fresh)
+        replies = [m for m in fresh if m.kind == "slack" and "thread" in json.loads(m.path.read_text(encoding="utf-8"))]
+        posts = [m for m in fresh if m not in replies]
+        sent, said = (sorted(f"{m.to.split('@')[0]}: {m.subject}" for m in some) for some in (posts, replies))
+        return Ticked(report, sent, posts, said)
 
     # --- what can be seen afterwards
 
