@@ -14,12 +14,12 @@ from tests.unit.cli.conftest import Call
 
 @pytest.fixture
 def alerted(project: Path) -> World:
-    """An alert of Acme's stands."""
+    """An alert of one account stands."""
     world = World(project)
     world.write("templates/slack/call.yaml", 'text: "Call {{ account.name }}"\n')
     world.write(
         "playbooks/alarm.yaml",
-        "playbook: alarm\nexisting: include\ntopic: tips\naudience: account.id = 'acme'\nsteps:\n  - {id: call, cta: call, due: 1 day}\n",
+        "playbook: alarm\nexisting: include\ntopic: tips\naudience: account.id = 'acc0'\nsteps:\n  - {id: call, cta: call, due: 1 day}\n",
     )
     world.tick(day(1))
     world.close()
@@ -34,7 +34,7 @@ def the_open_one(call: Call) -> dict[str, Any]:
 
 def test_what_is_open_is_listed_and_done_once(alerted: World, call: Call) -> None:
     row = the_open_one(call)
-    assert (row["account"], row["playbook"], row["priority"], row["due"], row["state"]) == ("acme", "alarm", "normal", "2026-03-04", "open")
+    assert (row["account"], row["playbook"], row["priority"], row["due"], row["state"]) == ("acc0", "alarm", "normal", "2026-03-04", "open")
     assert row["cta"] in call("cta", "--staff", row["staff"]).out
     assert call("cta", row["cta"], "--false-alarm").out == "kept.\n"
     assert call("cta", row["cta"], "--false-alarm").out == "so already: nothing was changed.\n"
