@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.message import ALARM
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration
 from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
@@ -98,13 +99,17 @@ class Storm(RuleBasedStateMachine):
         """Looks at the very moment at which it leaves."""
         rows = self.town.rows(
             "SELECT m.state, m.kind, m.channel, m.recipient, m.digest, m.subject_id, e.state, e.step = m.step "
-            "FROM messages m JOIN enrolments e ON e.id = m.enrolment_id WHERE m.id = :id",
+            "FROM messages m JOIN enrolments e ON e.id = m.enrolment_id WHERE m.id = :id "
+            "UNION ALL SELECT state, kind, channel, recipient, digest, subject_id, '', false FROM messages "
+            "WHERE id = :id AND enrolment_id = ''",
             id=message,
         )
         ((state, kind, channel, recipient, digest, subject, enrolment, here),) = rows
         assert state == "dispatching"
         assert recipient not in self.muted
-        assert kind == "cta_update" or (enrolment == "active" and here), "nothing goes after a goal or exit, or from a step that was left"
+        assert kind in ("cta_update", ALARM) or (enrolment == "active" and here), (
+            "nothing goes after a goal or exit, or from a step that was left"
+        )
         assert not (kind in ("email", "notice") and channel == "email" and self._is_held(digest, subject)), "mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
 
@@ -162,12 +167,14 @@ class Storm(RuleBasedStateMachine):
     def nothing_is_there_twice(self) -> None:
         twice = "SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1"
         for _, digest, step_id, *_, times in self.town.rows(
-            twice.format("enrolment_id, digest, step, channel, recipient, kind", "messages")
+            twice.format("enrolment_id, digest, step, channel, recipient, kind", "(SELECT * FROM messages WHERE kind <> 'alarm') AS m")
         ):
             step = self.plans[digest].step(step_id)
             assert isinstance(step, Email | Notice | Cta)
             assert step.repeat is not None
             assert times <= step.repeat.times
+        alarms = "(SELECT * FROM messages WHERE kind = 'alarm') AS m"
+        assert self.town.rows(twice.format("cta_id, step, planned_at", alarms)) == [], "what happens to a CTA is told once"
         assert self.town.rows(twice.format("playbook, subject_id, key, passage", "enrolments")) == []
         assert self.town.rows(twice.format("playbook, subject_id, state", "enrolments WHERE state = 'active'")) == []
 
@@ -187,6 +194,7 @@ class Storm(RuleBasedStateMachine):
         for name, channel in self.town.channels.items():
             for message in [id for id, times in channel.times.items() if times > 1]:
                 ((digest, step_id),) = self.town.rows("SELECT digest, step FROM messages WHERE id = :id", id=message)
+                assert digest, "what is told of a CTA is never sent again in doubt"
                 step = self.plans[digest].step(step_id)
                 assert not channel.knows, name
                 assert isinstance(step, Email | Notice)
