@@ -9,8 +9,9 @@ from cs_engine.language import durations
 from cs_engine.language.expression import AT_ENTRY as KEPT
 from cs_engine.language.expression import OF_PASSAGE, Duration, Expression, Spell, Type
 from cs_engine.language.functions import ASKED, AT_ENTRY, FUNCTIONS, HAPPENED, HELD, MENDS, SAME, SUBJECTS, Function
+from cs_engine.language.happened import Happened
 from cs_engine.language.problems import did_you_mean
-from cs_engine.language.scope import NotHere, kept
+from cs_engine.language.scope import kept
 from cs_engine.language.tokens import Kind
 from cs_engine.language.values import Value, double
 
@@ -39,7 +40,7 @@ class Calls:
         if name == AT_ENTRY:
             return self._at_entry(node)
         if name == HAPPENED:
-            return self._happened(node)
+            return Happened(self.compiler).value(node)
         if name == HELD:
             return self._held(node)
         if function := FUNCTIONS.get(name):
@@ -130,33 +131,6 @@ class Calls:
         spells = tuple(inner.spells.values())
         compiler.at_entry[column.name] = Expression(words, compiler.scope.grain, value.sql, of, names, spells=spells)
         return Value(column.to_sql(), of, start, end, compiler.report.text[start:end], broken=value.broken)
-
-    def _happened(self, node: exp.Expr) -> Value:
-        """`happened('invited', area = 'roles')`."""
-        compiler, given = self.compiler, node.expressions
-        if compiler.scope.events is None:
-            return compiler.refuse(node, "X220", "happened() cannot be asked here")
-        if len(given) not in (1, 2):
-            return compiler.refuse(node, "X217", "happened() takes an event, and a condition over it", "write happened('invited')")
-        token = compiler.token(given[0]) if given[0].key == "column" else None
-        if token is None or token.kind is not Kind.TEXT:
-            start, end = compiler.span(given[0])
-            words = compiler.report.text[start:end]
-            return compiler.refuse(given[0], "X207", "happened() takes the name of an event in single quotes", f"write happened('{words}')")
-        event = str(token.value)
-        scope = compiler.scope.events.scope_of(event)
-        if isinstance(scope, NotHere):
-            return compiler.refuse(given[0], "X218", scope.reason, scope.mend)
-        inner = type(compiler)(compiler.tokens, scope, compiler.report)
-        where = inner.truth(inner.value(given[1])) if len(given) == 2 else None
-        start, end = compiler.span(node)
-        words = compiler.report.text[start:end]
-        if where is not None and where.broken:
-            return Value("NULL", Type.BOOLEAN, start, end, words, broken=True)
-        sql = "" if where is None else where.sql
-        column = compiler.scope.events.count(" ".join(words.split()), event, sql, tuple(sorted(inner.columns)))
-        compiler.columns.add(column.name)
-        return Value(f"({column.to_sql()} > 0)", Type.BOOLEAN, start, end, words)
 
     def _held(self, node: exp.Expr) -> Value:
         """`held(changes_7d = 0, '14 days')`: it is true now, and the memory of it reaches back that far."""

@@ -78,6 +78,9 @@ class Events(Protocol):
     def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
         """The column, called `name`, of how many of these events there were. `where`: SQL, '' for all; `reads`: its columns."""
 
+    def time(self, name: str, event: str, where: str, reads: tuple[str, ...], *, last: bool) -> Column:
+        """The column of when the last, or the first, of these events was; blank where there was none."""
+
 
 class Spells(Protocol):
     """What held(…) may ask: since when a condition has been true of the subject."""

@@ -70,7 +70,10 @@ class Measured:
     """A window metric over the subject's own events."""
 
     window: Window
-    type: Type = Type.NUMBER
+
+    @property
+    def type(self) -> Type:
+        return Type.NUMBER if self.window.when is None else Type.INSTANT
 
 
 @dataclass(frozen=True, slots=True)

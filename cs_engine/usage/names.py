@@ -29,7 +29,7 @@ from cs_engine.usage.columns import (
     Streak,
 )
 from cs_engine.usage.spells import spell_column, spell_in
-from cs_engine.usage.windows import Kind, Window
+from cs_engine.usage.windows import Kind, When, Window
 
 Scalar = str | int | float | bool | None
 
@@ -282,12 +282,19 @@ class _Events:
         return EventScope(source, columns, self.grain)
 
     def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
+        return self._asked(name, event, where, reads, None)
+
+    def time(self, name: str, event: str, where: str, reads: tuple[str, ...], *, last: bool) -> Column:
+        return self._asked(f"{'last' if last else 'first'} {name}", event, where, reads, "last" if last else "first")
+
+    def _asked(self, name: str, event: str, where: str, reads: tuple[str, ...], when: When | None) -> Column:
         source, plain = self._named(event)
         named = "event = '" + plain.replace("'", "''") + "'"
         both = f"{named} AND {where}" if where else named
         every = tuple(sorted({"event", *reads}))
-        self.catalogue.happened[name] = Window(name, Kind.COUNT, source, "", both, None, 0, reads=every)
-        return Column(name, Type.NUMBER)
+        window = Window(name, Kind.COUNT, source, "", both, None, 0, reads=every, when=when)
+        self.catalogue.happened[name] = window
+        return Column(name, Measured(window).type)
 
     def _named(self, event: str) -> tuple[str, str]:
         """(source, name): `tickets.opened` is of the further source tickets, all else of the usage."""

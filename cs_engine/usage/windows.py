@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cs_engine.language import durations
 from cs_engine.language.expression import Expression, Type
@@ -28,6 +28,9 @@ class Kind(StrEnum):
     ACTIVE_DAYS = "active_days"
     ACTIVE_WEEKS = "active_weeks"
 
+
+When = Literal["first", "last"]
+"""Of these events the first one, or the last."""
 
 DESCRIPTIONS: Mapping[Kind, str] = {
     Kind.COUNT: "events",
@@ -56,6 +59,8 @@ class Window:
     hours: int | None = None
     reads: tuple[str, ...] = ()
     """The columns that `where` reads."""
+    when: When | None = None
+    """Not how many there were, but when the first or the last was: what happened() compares with a time."""
 
     @property
     def unbounded(self) -> bool:
@@ -67,7 +72,7 @@ class Window:
         counted = self.kind in (Kind.COUNT, Kind.DAYS_SINCE_LAST) or (
             self.kind is Kind.COUNT_DISTINCT and self.column in ("contact", "event")
         )
-        return self.unbounded and counted and set(self.reads) <= {"event"}
+        return self.unbounded and counted and self.when is None and set(self.reads) <= {"event"}
 
     @property
     def from_firsts(self) -> bool:

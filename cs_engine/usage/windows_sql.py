@@ -116,6 +116,8 @@ class _Reading(StrEnum):
 def column(window: Window, joined: str, grain_since: str, moment: Moment) -> str:
     """The metric's value beside a LEFT JOINed aggregate: 0 where nothing was seen, days counted from `grain_since` where nobody acted."""
     value = f"{joined}.{quoted(window.name)}"
+    if window.when is not None:
+        return value
     if window.kind is Kind.DAYS_SINCE_LAST:
         # A sign-up later than now is not there at all, and a blank one leaves the days blank.
         return f"({moment.today_sql} - coalesce({value}, CAST({grain_since} AS DATE)))"
@@ -165,6 +167,8 @@ def _plain(window: Window, moment: Moment) -> str:
     """An aggregate straight over the events."""
     condition = _in_window(window, moment)
     filtered = f" FILTER ({condition})" if condition else ""
+    if window.when is not None:
+        return f'{"max" if window.when == "last" else "min"}("at"){filtered}'
     match window.kind:
         case Kind.SUM:
             return f"sum(CAST({quoted(window.column)} AS DOUBLE)){filtered}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from cs_engine.run import approving
@@ -216,10 +217,17 @@ def test_webinar_invitation(tmp_path: Path) -> None:
 def test_payment_failed(tmp_path: Path) -> None:
     """At once, again after three days, then the CSM calls; nothing is held at night, and all of it ends when it is paid."""
     shelf = stock(tmp_path, "payment-failed").columns(plan="team")
-    shelf.account("bell", since=day(-90), payment_failed_at="2026-01-03")
+    shelf.account("bell", since=day(-90))
+    told = ["account_id,contact_id,event,occurred_at\n"]
+
+    def tell(event: str, at: datetime, *accounts: str) -> None:
+        told.extend(f"{account},,{event},{at.isoformat()}\n" for account in accounts)
+        shelf.write("data/payments.csv", "".join(told))
+
+    tell("payment_failed", day(-60), "bell")
     assert shelf.run(day(0)).sent == []
-    for account in ("acme", "yamada"):
-        shelf.account(account, payment_failed_at="2026-03-03")
+    tell("payment_succeeded", day(0, 8), "acme", "yamada")
+    tell("payment_failed", day(1, 8), "acme", "yamada")
     ticks = [shelf.run(day(1, 23)), *shelf.on(3, 5, 9)]
     assert len(ticks[0].files) == 2
     assert languages(ticks) == {
@@ -230,10 +238,12 @@ def test_payment_failed(tmp_path: Path) -> None:
         "U0SAMPLE01: Payment open for a week: Acme",
         "U0SAMPLE01: お支払いが1週間未了です: Yamada",
     ]
-    for account in ("acme", "yamada"):
-        shelf.account(account, payment_failed_at="")
+    tell("payment_succeeded", day(11), "acme", "yamada")
     shelf.run(day(12))
     assert shelf.stands("payment-failed") == ["goal"]
+    tell("payment_failed", day(20), "acme")
+    shelf.run(day(21))
+    assert len(shelf.stands("payment-failed")) == 2, "the next one counts again"
     shelf.close()
 
 

@@ -89,6 +89,59 @@ def test_happened_of_a_contact_is_its_own_and_segments_may_ask_it(world: World) 
     assert world.tick(day(0)).sent == ["bob: One for Acme"]
 
 
+PAID = {"goal": "happened('paid', at > event.at)", "enter": {"event": "failed"}}
+
+
+def test_happened_after_the_event_that_the_passage_began_with(world: World) -> None:
+    world.customer().customer("bell", "bob").playbook("hello", WAIT, **PAID)
+    world.uses("acme", day(0, 8), event="paid").uses("acme", day(0, 9), event="failed").uses("bell", day(0, 9), event="failed")
+    world.tick(day(0))
+    assert world.stands("hello") == ["settle"], "what was paid before is another payment"
+    world.uses("acme", day(0, 12), event="paid").tick(day(1))
+    assert (world.stands("hello"), world.stands("hello", "bell")) == (["goal"], ["settle"])
+    seen = [line.seen for line in world.engine.store.journal("acme", "hello") if line.event == "finished"]
+    assert seen == ['{"event.at":"2026-03-02T09:00:00.000000Z","last happened(\'paid\')":"2026-03-02T12:00:00Z"}']
+
+
+def test_each_passage_has_its_own_event_to_be_after(world: World) -> None:
+    world.customer().playbook("hello", WAIT, **PAID, once_per="event.id")
+    world.uses("acme", day(0, 8), day(0, 9), event="failed").tick(day(0))
+    world.uses("acme", day(0, 11), event="paid").uses("acme", day(0, 12), event="failed").tick(day(1))
+    assert sorted(world.stands("hello")) == ["goal", "goal", "settle"]
+
+
+ASKED = {
+    "at > event.at": True,
+    "event.at < at": True,
+    "at >= event.at + 3 hours": True,
+    "at > event.at + 3 hours": False,
+    "(contact = 'bob' and at > event.at)": False,
+    "contact = 'ann' and at > event.at": True,
+    "at < event.at": False,
+    "event.at > at": False,
+    "at > account.signed_up_at": True,
+    "at < account.signed_up_at": False,
+    "at > coalesce(account.renewal_at, event.at)": True,
+    "at > account.renewal_at": False,
+    "hour(at) = 12 and at > event.at": True,
+    "hour(at) = 13 and at > event.at": False,
+}
+
+
+def test_the_time_beside_at_may_be_any_of_the_passage_or_its_subject(world: World) -> None:
+    for number, asked in enumerate(ASKED):
+        world.playbook(f"p{number}", WAIT, enter={"event": "failed"}, goal=f"happened('paid', {asked})")
+    world.customer().uses("acme", day(0, 9), event="failed").tick(day(0))
+    world.uses("acme", day(0, 12), event="paid", contact="ann").tick(day(1))
+    assert {asked: world.stands(f"p{number}") == ["goal"] for number, asked in enumerate(ASKED)} == ASKED
+
+
+def test_what_is_learned_late_counts_from_then_on(world: World) -> None:
+    world.customer().playbook("hello", WAIT, **PAID).uses("acme", day(0, 9), event="failed").tick(day(0))
+    world.uses("acme", day(3), event="paid")
+    assert [world.tick(day(at)).of("hello").get("finished") for at in (1, 3)] == [{}, {"goal": 1}], "not before it happened"
+
+
 # --- bad input -----------------------------------------------------------------------------------------------------------
 
 
@@ -104,6 +157,10 @@ def test_happened_of_a_contact_is_its_own_and_segments_may_ask_it(world: World) 
         ({"goal": "happened(invited)"}, "X207", "happened() takes the name of an event in single quotes"),
         ({"goal": "happened('invited', aera = 'x')"}, "X211", "nothing is called aera"),
         ({"goal": "happened('invited', contact)"}, "X213", "a condition is needed, contact is text"),
+        ({"goal": "happened('invited', at > account.signed_up_at and at < account.renewal_at)"}, "X220", "after one time, or before one"),
+        ({"goal": "happened('invited', at > account.plan)"}, "X213", "account.plan is text"),
+        ({"goal": "happened('invited', at > event.at)"}, "X212", "the columns of events alone"),
+        ({"goal": "happened('invited', at = account.signed_up_at)"}, "X212", "the columns of events alone"),
     ],
 )
 def test_what_is_wrong_has_its_place(world: World, keys: dict[str, object], code: str, words: str) -> None:
