@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, no
 from cs_engine.journey.hours import Window
 from cs_engine.journey.orders import PAUSED
 from cs_engine.journey.preference import ERASED, UNSUBSCRIBED
+from cs_engine.journey.rates import Buckets, Rates
 from cs_engine.journey.step_orders import POSTPONED
 from cs_engine.journey.touch import LOST
 
@@ -36,6 +37,7 @@ class Rules:
     written: Callable[[str, str, str], bool]
     """(channel, template, locale) -> whether that template exists in that locale."""
     caps: Sequence[Cap] = ()
+    rates: Rates = field(default_factory=Rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Request:
     account: str = ""
     recipient: str = ""
     """A contact id, a staff e-mail, or a channel's name."""
+    domain: str = ""
+    """Of the contact's address, in small letters."""
     reason: str = ""
     """Why it waits so far."""
     expires_at: Micros | None = None
@@ -87,20 +91,26 @@ def judge(
     history: History = nothing_sent,
     unmade: Callable[[int], message.Move | None] = lambda _position: None,
     queue: Queue | None = None,
+    buckets: Buckets | None = None,
 ) -> list[message.Move | None]:
     """For each message None (it may go), or the move that keeps it: held until an instant, or skipped, with the reason.
 
     They are judged in order: who comes first wins under a cap. `unmade` is asked last, by position, for a move of what could go but
     cannot be made: it takes no room under a cap. A held message is judged again when its time comes; nothing is dropped for coming
-    at a bad hour, or as one too many. `queue` is kept over the claims of a tick.
+    at a bad hour, or as one too many. `queue` is kept over the claims of a tick; of `buckets` is taken what they go by.
     """
     ledger = Ledger(rules.caps, requests, history, to_micros(at), queue or Queue())
     window = _Openings(rules, at)
     verdicts: list[message.Move | None] = []
     for position, request in enumerate(requests):
-        move = _judge(request, rules, at) or _wait(request, ledger, window) or unmade(position)
+        move = _judge(request, rules, at) or _wait(request, ledger, window)
+        if move is None and buckets is not None:
+            move = _pace(request, buckets, window)
+        move = move or unmade(position)
         if move is None:
             ledger.goes(request)
+            if buckets is not None:
+                buckets.goes(request)
         verdicts.append(move)
     return verdicts
 
@@ -158,6 +168,16 @@ def _wait(request: Request, ledger: Ledger, window: _Openings) -> message.Move |
     if hours_apply and (closed := window.wait(request)) is not None:
         return message.held(request.id, request.state, closed[1], to_micros(closed[0]))
     return None
+
+
+def _pace(request: Request, buckets: Buckets, window: _Openings) -> message.Move | None:
+    """What it has to wait for because others go that way."""
+    if (frees := buckets.frees(request)) is None:
+        return None
+    until, reason = frees
+    if _to_customer(request) and request.topic != EXEMPT_TOPIC:
+        until = to_micros(window.opens(from_micros(until), request))
+    return message.held(request.id, request.state, reason, until)
 
 
 def _to_customer(request: Request) -> bool:

@@ -102,6 +102,12 @@ def parse_rate(text: str) -> tuple[int, Duration] | None:
     return (int(found[1]), Duration(1, f"{found[2]}s")) if found else None
 
 
+def per(text: str) -> tuple[int, Micros] | None:
+    """`10 per second`: how many, and in how long (second, minute, hour, a day of 24 hours). None when it is no such thing."""
+    found = re.fullmatch(r"([1-9][0-9]{0,6})\s+per\s+(second|minute|hour|day)", text.strip())
+    return (int(found[1]), {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}[found[2]] * 1_000_000) if found else None
+
+
 def length(duration: Duration) -> Micros | None:
     """The length in microseconds, of days as 24 hours each; None for business days, which have none."""
     days = {"days": 1, "weeks": 7}.get(duration.unit)

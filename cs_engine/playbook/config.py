@@ -121,6 +121,32 @@ class CapSpec(Strict):
     channel: Literal["email", "slack"] | None = Field(None, description="Counts and holds messages of this channel alone.")
 
 
+DEFAULT_DOMAIN = "default"
+"""The key of `rates: domains:` for each domain that is not named."""
+
+
+class WarmUpSpec(Strict):
+    """A new sender's ramp, for each domain that is written to."""
+
+    from_: str = Field(alias="from", description="The day on which it begins: 2026-03-02.")
+    start: str = Field(description="How much mail goes to each domain at first: 50 per day.")
+    double: str = Field("2 days", description="After how long it is twice as much, again and again.")
+    until: str = Field(description="The day on which it ends: 2026-03-30.")
+
+
+class RatesSpec(Strict):
+    """How fast messages go, over all processes that deliver: so many per second, minute, hour or day. What is too fast waits."""
+
+    sendgrid: str | None = Field(None, description="All mail by SendGrid: 600 per minute.")
+    smtp: str | None = Field(None, description="All mail by SMTP: 5 per second.")
+    slack: str | None = Field(None, description="All that is posted in the Slack workspace: 50 per minute.")
+    slack_channel: str | None = Field(None, description="What is posted to each Slack channel or person: 1 per second.")
+    domains: dict[str, str] = Field(
+        default_factory=dict, description="A recipient's domain, or `default` for each other one -> mail to it: {default: 500 per hour}."
+    )
+    warm_up: WarmUpSpec | None = Field(None, description="A ramp for each domain, for senders that nobody knows yet.")
+
+
 class Company(Strict):
     """Who sends: shown in every mail's footer, as CAN-SPAM and 特定電子メール法 ask."""
 
@@ -244,6 +270,7 @@ class ProjectConfig(Strict):
     spread: str | None = Field(
         None, description="How much customer mail may go at once when much became free, after a break or an outage: 200 per hour."
     )
+    rates: RatesSpec | None = Field(None, description="How fast messages go: by vendor, Slack channel and recipients' domain.")
     hold: Hold = Field(Hold(), description="When whose mail waits.")
     guards: Guards = Field(Guards(), description="How much a run may do, and on which data, before somebody says yes.")
     persistence: Persistence | None = Field(None, description="When a contact is left in peace.")

@@ -11,7 +11,7 @@ from cs_engine.language import durations
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.calendars import Calendars, is_country, parse_span
-from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CalendarSpec, ProjectConfig
+from cs_engine.playbook.config import DAYS_OF_WEEK, DEFAULT_DOMAIN, EVERYBODY, CalendarSpec, ProjectConfig, WarmUpSpec
 from cs_engine.playbook.shape import Path, shown
 
 _COMMON_YEAR = 2001
@@ -22,6 +22,7 @@ def check_sending(config: ProjectConfig, document: Document, problems: Problems)
     """The rules of sending: that they can be kept, and name what is there."""
     check_window(config, document, problems)
     check_caps(config, document, problems)
+    check_rates(config, document, problems)
     check_guards(config, document, problems)
 
 
@@ -126,6 +127,41 @@ def check_caps(config: ProjectConfig, document: Document, problems: Problems) ->
                 f"a second cap of the same messages over the same span; the first stands at {where}",
                 "keep one",
             )
+
+
+def check_rates(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """Rates that can be kept, of domains, and a ramp that rises and ends."""
+    spec = config.rates
+    if spec is None:
+        return
+    texts: dict[Path, str | None] = {("rates", name): getattr(spec, name) for name in ("sendgrid", "smtp", "slack", "slack_channel")}
+    texts |= {("rates", "domains", domain): text for domain, text in spec.domains.items()}
+    if spec.warm_up is not None:
+        texts["rates", "warm_up", "start"] = spec.warm_up.start
+    for path, text in texts.items():
+        if text is not None and durations.per(text) is None:
+            problems.add(document.place(path), "P210", f"{shown(text)} is no rate", "write one such as 600 per minute, or 1 per second")
+    for domain in spec.domains:
+        if domain != DEFAULT_DOMAIN and not re.fullmatch(r"(?i)[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
+            mend = f"write what stands behind the @, such as gmail.com, or {DEFAULT_DOMAIN}"
+            problems.add(document.key_place(("rates", "domains", domain)), "P210", f"{shown(domain)} is no domain", mend)
+    if spec.warm_up is not None:
+        _check_warm_up(spec.warm_up, document, problems)
+
+
+def _check_warm_up(spec: WarmUpSpec, document: Document, problems: Problems) -> None:
+    here: Path = ("rates", "warm_up")
+    span = durations.check(spec.double, document.place((*here, "double")), problems)
+    if span is not None and not durations.length(span):
+        problems.add(document.place((*here, "double")), "P210", f"a ramp does not double after {span}", "write a span such as 2 days")
+    days = {}
+    for key, text in (("from", spec.from_), ("until", spec.until)):
+        try:
+            days[key] = date.fromisoformat(text)
+        except ValueError:
+            problems.add(document.place((*here, key)), "P210", f"{shown(text)} is no day", "write one such as 2026-03-02")
+    if len(days) == 2 and days["until"] <= days["from"]:
+        problems.add(document.place((*here, "until")), "P210", "the ramp ends before it begins", "write a later day")
 
 
 def check_guards(config: ProjectConfig, document: Document, problems: Problems) -> None:

@@ -18,6 +18,7 @@ from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
 from cs_engine.journey.preference import Preference
 from cs_engine.journey.provider_event import Received
+from cs_engine.journey.rates import Bucket
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports.facts import Touched
 from cs_engine.ports.rows import (
@@ -378,6 +379,12 @@ class Messages(Protocol):
         """Applies the moves whose guard holds, writes their journal lines, and step_ended_at where a step's last message settled.
         An outcome that comes too late is journalled, and does what it still can: see `message.late`. The moves that were made.
         """
+
+    def buckets(self, keys: Collection[str]) -> Mapping[str, Bucket]:
+        """What is left of rates, of those that something was taken of. Asked by a claim's verdict they are that claim's until it ends."""
+
+    def put_buckets(self, spent: Sequence[Bucket]) -> None:
+        """Puts them as they are now: in a claim's verdict, with the claim."""
 
     def breakers(self) -> list[Breaker]:
         """Of the vendors that have failed."""

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from cs_engine.clock import steady
@@ -17,6 +17,7 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import History, Queue, Scope
 from cs_engine.journey.policy import Request, judge, no_longer_than
+from cs_engine.journey.rates import Buckets, Line
 from cs_engine.ports import Candidate, Outcome
 from cs_engine.run.alarms import fail
 from cs_engine.run.approving import review, steps_to_read, unread
@@ -43,6 +44,8 @@ PATIENCE = 120.0
 MOST_VAIN_WAITS = 2
 """How often in a row a limit is waited for and then is still there."""
 
+_TURN = 1.0
+"""Seconds, at least, between claims of what waits for a rate."""
 _SOON = timedelta(seconds=30)
 """When to try again what a channel could not take, or we could not make. Ticks are further apart."""
 _MENDING = timedelta(hours=1)
@@ -146,6 +149,9 @@ class _Lane:
         """CTA -> the message that tells of it in this tick."""
         self._queue = Queue(sum(tick.engine.store.count_held(cap.reason) for cap in letters.rules.caps if cap.scope is Scope.PROJECT))
         self._guard = Guard(tick, channel)
+        self._line = Line()
+        self._turn: Micros | None = None
+        """When the first goes of those that wait for a rate."""
         self._jitter = Random(f"{tick.engine.holder} {channel}")  # noqa: S311 - spreads retries, guards nothing
 
     def deliver(self) -> bool:
@@ -173,7 +179,7 @@ class _Lane:
                 continue
             if pause == math.inf:
                 return False
-            if not pause and not more:
+            if not pause and not more and not (pause := self._in_turn()):
                 return True
             if pause:
                 time.sleep(pause + 0.05)
@@ -211,7 +217,10 @@ class _Lane:
                 candidate = candidates[position]
                 return self._unmakeable(candidate) or read(candidate) or self._told(candidate)
 
-            moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue)
+            buckets = self._buckets(requests, moment)
+            moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue, buckets)
+            if buckets is not None:
+                self._spend(buckets)
             kept = [no_longer_than(move, request.expires_at) for move, request in zip(moves, requests, strict=True)]
             return self._fallbacks.instead(candidates, kept)
 
@@ -232,6 +241,32 @@ class _Lane:
             self._put_back(claim.dispatching, "not_made")
             raise
         return _Batch(claim.dispatching, lease, without, posted, claim.more)
+
+    def _buckets(self, requests: Sequence[Request], moment: datetime) -> Buckets | None:
+        """What is left of the project's rates; None when it declares none."""
+        rates = self._letters.rules.rates
+        if not rates:
+            return None
+        vendor, read = self._tick.engine.outbox.vendor(self.channel), self._tick.engine.store.buckets
+        return Buckets(rates, vendor, requests, read, to_micros(moment), self._line)
+
+    def _spend(self, buckets: Buckets) -> None:
+        if spent := buckets.spent:
+            self._tick.engine.store.put_buckets(spent)
+        self._turn = min((at for at in (self._turn, buckets.next_turn) if at is not None), default=None)
+
+    def _in_turn(self) -> float:
+        """Seconds until one goes that waits for a rate, when it is worth waiting for; 0: there is none."""
+        turn, self._turn = self._turn, None
+        # In a span delivery's clock is moved on to it; what goes nowhere need not be waited for.
+        if turn is None or self._tick.horizon is not None or self._tick.engine.outbox.vendor(self.channel) == "mailbox":
+            return 0.0
+        wait = max(_TURN, (turn - to_micros(self._tick.clock.now())) / 1_000_000)
+        if wait > self._patience:
+            return 0.0
+        self._patience -= wait
+        self._line.moves_on()
+        return wait
 
     def _requests(self, candidates: Sequence[Candidate]) -> list[Request]:
         dates, holds, orders = self._plans.dates(candidates), self._plans.holds(candidates), self._tick.orders
@@ -360,7 +395,7 @@ def request_of(
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
-        kind=c.kind, account=c.account_id, recipient=c.recipient, reason=c.reason,
+        kind=c.kind, account=c.account_id, recipient=c.recipient, domain=c.email.rpartition("@")[2].lower(), reason=c.reason,
         expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date,
         erased=c.erased, refused=c.refused,
     )  # fmt: skip

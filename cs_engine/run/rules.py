@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from cs_engine.content.library import Library
+from cs_engine.instants import to_micros
 from cs_engine.journey.caps import Cap, Scope
 from cs_engine.journey.guards import Limits, Most
 from cs_engine.journey.hours import QuietHours, Window
 from cs_engine.journey.policy import Rules
+from cs_engine.journey.rates import Rate, Rates, WarmUp
 from cs_engine.language import durations
 from cs_engine.playbook.calendars import Calendars
-from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, Guards, ProjectConfig
+from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, Guards, ProjectConfig, WarmUpSpec
 from cs_engine.playbook.words import share_of
 
 
@@ -34,6 +37,7 @@ def rules_of(config: ProjectConfig, library: Library) -> Rules:
         locale_of=locale_of,
         written=written,
         caps=[*(_cap(spec) for spec in config.caps), *spread_of(config)],
+        rates=rates_of(config),
     )
 
 
@@ -67,6 +71,35 @@ def spread_of(config: ProjectConfig) -> list[Cap]:
     rate = durations.parse_rate(config.spread) if config.spread else None
     window = durations.length(rate[1]) if rate else None
     return [Cap(Scope.PROJECT, rate[0], window, f"spread: {config.spread}")] if rate and window else []
+
+
+def rates_of(config: ProjectConfig) -> Rates:
+    """How fast each way out, each Slack channel and each domain is written to."""
+    spec = config.rates
+    if spec is None:
+        return Rates()
+    vendors = {"sendgrid": spec.sendgrid, "smtp": spec.smtp, "slack": spec.slack}
+    ramp = spec.warm_up
+    return Rates(
+        {vendor: _rate(text, vendor) for vendor, text in vendors.items() if text is not None},
+        _rate(spec.slack_channel, "slack_channel") if spec.slack_channel is not None else None,
+        {domain.lower(): _rate(text, "domain") for domain, text in spec.domains.items()},
+        _ramp(ramp, ZoneInfo(config.timezone)) if ramp is not None else None,
+    )
+
+
+def _rate(text: str, what: str) -> Rate:
+    read = durations.per(text)
+    assert read, "checked as the project was loaded"
+    return Rate(*read, f"rate: {what} {' '.join(text.split())}")
+
+
+def _ramp(spec: WarmUpSpec, zone: ZoneInfo) -> WarmUp:
+    span = durations.parse(spec.double)
+    doubles = durations.length(span) if span else None
+    assert doubles, "checked as the project was loaded"
+    begins, ends = (to_micros(datetime.combine(date.fromisoformat(day), time(), zone)) for day in (spec.from_, spec.until))
+    return WarmUp(begins, _rate(spec.start, "warm_up")._replace(reason="rate: warm_up"), doubles, ends)
 
 
 def limits_of(guards: Guards) -> Limits:

@@ -88,8 +88,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """A transaction that writes: all of it or, when anything is raised, nothing. Raises LostRace when PostgreSQL chose another's,
-        RowRefused when a constraint is broken.
+        RowRefused when a constraint is broken. Within another one, in the same thread, it is that one.
         """
+        if (around := getattr(self._writing, "tx", None)) is not None:
+            yield around
+            return
         with self._turn, self._connect() as connection:
             # Takes the write lock at once: a deferred transaction that turns into a writer can fail halfway.
             connection.execution_options(begin_with="BEGIN IMMEDIATE")

@@ -368,6 +368,8 @@ tallies = Table(
     PrimaryKeyConstraint("playbook", "what", "at"),
 )
 
+buckets = Table("buckets", metadata, _key("key"), Column("tokens", Double, nullable=False), _at("at"))
+
 breakers = Table(
     "breakers",
     metadata,

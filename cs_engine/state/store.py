@@ -21,6 +21,7 @@ from cs_engine.journey.mode import MODE, Reception
 from cs_engine.journey.orders import PAUSE, Order, PlaybookFailure
 from cs_engine.journey.preference import ERASED, Preference
 from cs_engine.journey.provider_event import Received
+from cs_engine.journey.rates import Bucket
 from cs_engine.journey.step_orders import StepOrder
 from cs_engine.ports import (
     AccountRow,
@@ -57,6 +58,7 @@ from cs_engine.state import answers as _answers
 from cs_engine.state import approvals as _approvals
 from cs_engine.state import (
     breakers,
+    buckets,
     changes,
     claims,
     copying,
@@ -500,7 +502,15 @@ class SqlStore:
         with self.database.write() as tx:
             return messages.settle(tx, moves, now)
 
-    # --- breakers of the ways out
+    # --- rates and breakers of the ways out
+
+    def buckets(self, keys: Collection[str]) -> Mapping[str, Bucket]:
+        with self.database.write() as tx:
+            return buckets.locked(tx, keys)
+
+    def put_buckets(self, spent: Sequence[Bucket]) -> None:
+        with self.database.write() as tx:
+            buckets.put(tx, spent)
 
     def breakers(self) -> list[Breaker]:
         with self.database.read() as tx:

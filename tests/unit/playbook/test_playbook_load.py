@@ -366,6 +366,30 @@ LENGTHS = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52
         (
             "project",
             "topics:",
+            "rates: {sendgrid: fast}\ntopics:",
+            '8:19 error P210 "fast" is no rate; write one such as 600 per minute, or 1 per second',
+        ),
+        (
+            "project",
+            "topics:",
+            "rates: {domains: {gmail: 5 per hour}}\ntopics:",
+            '8:19 error P210 "gmail" is no domain; write what stands behind the @, such as gmail.com, or default',
+        ),
+        (
+            "project",
+            "topics:",
+            "rates: {warm_up: {from: 2026-03-02, start: 50 per day, until: 2026-03-01}}\ntopics:",
+            "8:63 error P210 the ramp ends before it begins; write a later day",
+        ),
+        (
+            "project",
+            "topics:",
+            "rates: {warm_up: {from: soon, start: 50 per day, until: 2026-03-01}}\ntopics:",
+            '8:25 error P210 "soon" is no day; write one such as 2026-03-02',
+        ),
+        (
+            "project",
+            "topics:",
             "caps: [{per: contact, most: 2, in: week}]\ntopics:",
             f"8:36 error X290 'week' is no length of time; {LENGTHS}",
         ),
