@@ -22,8 +22,9 @@ from cs_engine.channels.addressing import ascii_domain, copies, one_line, refuse
 from cs_engine.channels.door import Door
 from cs_engine.channels.mime import MESSAGE_ID
 from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
+from cs_engine.channels.sendgrid_log import SendgridLog
 from cs_engine.errors import SettingsError
-from cs_engine.ports import Holds, Letter, Outcome, Parcel, Person, always
+from cs_engine.ports import Holds, Letter, Outcome, Parcel, Person, Trace, always
 
 if TYPE_CHECKING:
     import aiohttp
@@ -92,7 +93,8 @@ class SendgridChannel:
         if concurrency < 1:
             raise SettingsError("SendGrid's concurrency is less than 1")
         key = checked_key(api_key, "SENDGRID_API_KEY")
-        self._url = checked_url(base_url, "SENDGRID_BASE_URL") + "/v3/mail/send"
+        base = checked_url(base_url, "SENDGRID_BASE_URL")
+        self._url, self._log = f"{base}/v3/mail/send", SendgridLog(base, CUSTOM_ARG)
         self._concurrency = concurrency
         self._pool = Pool(self.name, concurrency, answer_within, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
         self._door = Door()
@@ -112,8 +114,12 @@ class SendgridChannel:
         return self._pool.run(lambda session: self._post_all(session, parcels, holds)) if parcels else []
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:  # noqa: ARG002  the protocol's
-        """Nothing: SendGrid cannot be asked by our id (its logs know recipients and subjects only). Its event webhook tells."""
+        """Nothing: SendGrid cannot be asked by our id. Its event webhook tells, or its log: see `search`."""
         return {}
+
+    def search(self, traces: Sequence[Trace]) -> Mapping[str, Outcome]:
+        """`accepted` for those that stand in the vendor's log; a few at a time, for it may be asked a few times a minute only."""
+        return self._pool.run(lambda session: self._log.find(session, traces)) if traces else {}
 
     def close(self) -> None:
         self._pool.close()

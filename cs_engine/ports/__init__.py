@@ -5,7 +5,7 @@ facts.py: usage and the facts of one now. rows.py: what goes into the state and 
 
 from __future__ import annotations
 
-from cs_engine.ports.channel import Call, Channel, Holds, Letter, M_contra, Outcome, Parcel, Person, Post, always
+from cs_engine.ports.channel import Call, Channel, Holds, Letter, Logged, M_contra, Outcome, Parcel, Person, Post, Trace, always
 from cs_engine.ports.facts import Facts, Failure, Mask, Occurrences, Overlay, PassageFacts, Rows, SourceReport, Stock, Touched, Usage
 from cs_engine.ports.rows import (
     AccountRow,
@@ -67,6 +67,7 @@ __all__ = [
     "JournalLine",
     "Kept",
     "Letter",
+    "Logged",
     "LossCount",
     "M_contra",
     "Mailed",
@@ -90,6 +91,7 @@ __all__ = [
     "Tick",
     "TouchView",
     "Touched",
+    "Trace",
     "Usage",
     "ValueChange",
     "ValueSet",

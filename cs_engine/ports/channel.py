@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,23 @@ Holds = Callable[[str], bool]
 def always(id: str) -> bool:  # noqa: ARG001 - a Holds
     """Of what nobody else could take meanwhile."""
     return True
+
+
+class Trace(NamedTuple):
+    """What a message whose fate is unknown may be looked for by, in a provider's own record."""
+
+    id: str
+    to: str
+    """The address that it was meant for."""
+    playbook: str
+
+
+@runtime_checkable
+class Logged(Protocol):
+    """A channel whose provider can be asked what it took, if not by our ids."""
+
+    def search(self, traces: Sequence[Trace]) -> Mapping[str, Outcome]:
+        """`accepted` for those that the provider's record has; the others may have been taken all the same."""
 
 
 M_contra = TypeVar("M_contra", contravariant=True)

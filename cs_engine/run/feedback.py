@@ -7,7 +7,7 @@ from datetime import timedelta
 from cs_engine.journey import message
 from cs_engine.journey.message import State
 from cs_engine.playbook.plan import Email, Notice, Webhook
-from cs_engine.ports import Candidate
+from cs_engine.ports import Candidate, Trace
 from cs_engine.run.context import TickContext
 from cs_engine.run.deliver import settle
 from cs_engine.run.events import hear
@@ -23,7 +23,10 @@ def settle_doubts(tick: TickContext) -> None:
     moves = []
     for channel in sorted({c.channel for c in doubtful}):
         candidates = [c for c in doubtful if c.channel == channel]
-        known = tick.engine.outbox.lookup(channel, [c.id for c in candidates])
+        known = dict(tick.engine.outbox.lookup(channel, [c.id for c in candidates]))
+        # In the very tick their record cannot have them yet, and who does not answer would not answer this either.
+        traces = [Trace(c.id, c.email, c.playbook) for c in candidates if c.id not in known and c.email and c.moved_at < tick.at]
+        known |= tick.engine.outbox.search(channel, traces)
         for candidate in candidates:
             outcome = known.get(candidate.id)
             if outcome is not None and outcome.kind == "accepted":

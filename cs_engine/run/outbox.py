@@ -16,7 +16,7 @@ from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
 from cs_engine.content.mail import Rendered
 from cs_engine.playbook.plan import WEBHOOK
-from cs_engine.ports import Call, Channel, Letter, Outcome, Parcel, Person, Post
+from cs_engine.ports import Call, Channel, Letter, Logged, Outcome, Parcel, Person, Post, Trace
 
 if TYPE_CHECKING:
     from cs_engine.run.hands import Hand, Openers
@@ -293,6 +293,11 @@ class Outbox:
     def lookup(self, channel: str, ids: Sequence[str]) -> Mapping[str, Outcome]:
         """What the channel knows of messages whose fate is not known."""
         return self._channels[channel].lookup(ids)
+
+    def search(self, channel: str, traces: Sequence[Trace]) -> Mapping[str, Outcome]:
+        """What the record of the channel's provider has of them, where it keeps one that can be searched."""
+        way = self._channels[channel]
+        return way.search(traces) if traces and isinstance(way, Logged) else {}
 
     def close(self) -> None:
         """Ends the processes and closes the channels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -32,9 +33,54 @@ class SendgridDouble(HttpDouble):
         self.problems: list[tuple[str, str]] = []
         self.erased: list[str] = []
         """Addresses of which it was asked to erase everything."""
+        self.keeps_log = False
+        """Whether the account has Email Logs and the key may read them."""
+        self.log_answer: Answer | None = None
+        self.searches: list[str] = []
+        """What its log was searched by."""
+        self.opened: list[str] = []
 
     def _routes(self) -> list[web.RouteDef]:
-        return [web.post("/v3/mail/send", self._mail_send), web.post("/v3/recipients/erasejob", self._erase)]
+        return [web.post("/v3/mail/send", self._mail_send), web.post("/v3/recipients/erasejob", self._erase), *self._log_routes()]
+
+    def _log_routes(self) -> list[web.RouteDef]:
+        return [web.post("/v3/logs", self._search), web.get("/v3/logs/{id}", self._open)]
+
+    async def _search(self, request: web.Request) -> web.Response:
+        """Email Logs: the query is one of the vendor's language, or it is a problem."""
+        if (no := await self._no_log(request)) is not None:
+            return no
+        said = json.loads(await request.read())
+        query = said.get("query", "")
+        conditions = dict(_condition(part) for part in query.split(" AND ")) if isinstance(query, str) else {"": ""}
+        wrong = set(said) - {"query", "limit"} or "" in conditions or not 1 <= said.get("limit", 10) <= 1_000
+        if wrong or request.content_type != "application/json":
+            self.problems.append(("query", "no query of the log"))
+            return await self._give(request, refusal(400, "query"))
+        with self.lock:
+            self.searches.append(query)
+            hits = [mail for mail in self.accepted if mail.to == conditions.get("to_email", mail.to)]
+        if "categories" in conditions:
+            hits = [mail for mail in hits if conditions["categories"] in mail.payload.get("categories", [])]
+        listed = [_listed(mail) for mail in hits[: said.get("limit", 10)]]
+        return web.json_response({"messages": listed})
+
+    async def _open(self, request: web.Request) -> web.Response:
+        if (no := await self._no_log(request)) is not None:
+            return no
+        id = request.match_info["id"]
+        with self.lock:
+            self.opened.append(id)
+            mail = next((mail for mail in self.accepted if _listed(mail)["sg_message_id"] == id), None)
+        if mail is None:
+            return await self._give(request, refusal(404))
+        entry = {"events": [], "api_key_id": "k", "client_ip": "", "custom_args": mail.payload["custom_args"]}
+        return web.json_response(_listed(mail) | entry)
+
+    async def _no_log(self, request: web.Request) -> web.Response | None:
+        if request.headers.get("Authorization") != f"Bearer {self._api_key}" or not self.keeps_log:
+            return await self._give(request, refusal(403))
+        return await self._give(request, self.log_answer) if self.log_answer is not None else None
 
     async def _erase(self, request: web.Request) -> web.Response:
         body = await self._heard(request)
@@ -82,6 +128,27 @@ class SendgridDouble(HttpDouble):
     def _take(self, payload: dict[str, Any], to: str) -> None:
         with self.lock:
             self.accepted.append(TakenMail(payload.get("custom_args", {}).get("cs_message_id", ""), to, payload))
+
+
+def _listed(mail: TakenMail) -> dict[str, str]:
+    """An entry of the log."""
+    return {
+        "from_email": mail.payload["from"]["email"], "sg_message_id": f"sg-{mail.id}.recvd-abc-1-0.0", "subject": mail.payload["subject"],
+        "to_email": mail.to, "status": "delivered", "sg_message_id_created_at": "2026-03-02T10:00:00Z",
+    }  # fmt: skip
+
+
+_CONDITIONS = (
+    re.compile(r'(to_email|subject|sg_message_id|reason) = "([^"]*)"'),
+    re.compile(r'(sg_message_id_created_at) [<>]=? TIMESTAMP "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"'),
+    re.compile(r"(categories|status) IN \('([^']*)'\)"),
+)
+
+
+def _condition(text: str) -> tuple[str, str]:
+    """(field, value) of one condition in the log's language; ('', '') for what is none."""
+    found = next((match for shape in _CONDITIONS if (match := shape.fullmatch(text))), None)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def refusal(status: int, field: str | None = None, message: str = "refused for person@customer.example") -> Answer:
