@@ -13,7 +13,7 @@ from cs_engine.journey.message import State
 from cs_engine.journey.step_orders import StepOrder, ahead, can_wait, has_effect, next_step
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.bundle import compile_bundle
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import SHADOW, Plan
 from cs_engine.playbook.project import Project
 from cs_engine.ports import EnrolmentView, OrderedStep, Store
 
@@ -185,11 +185,12 @@ def _check(plan: Plan, order: StepOrder, before: StepOrder | None) -> None:
 
 
 def plan_of(engine: Office, passage: EnrolmentView) -> Plan:
-    """The version that the passage is on."""
+    """The version that the passage is on; in shadow it is the same."""
+    digest = passage.digest.removesuffix(SHADOW)
     for plan in engine.project.plans.values():
-        if plan.digest == passage.digest:
+        if plan.digest == digest:
             return plan
-    older, problems = compile_bundle(engine.store.bundle(passage.digest), engine.project)
+    older, problems = compile_bundle(engine.store.bundle(digest), engine.project)
     if older is None:
         raise WrongUse(f"the version that it is on no longer compiles: {problems[0].message}", "cs-engine check")
     return older

@@ -16,7 +16,7 @@ COUNTS = ("emails_30d > 0", "account.open_ctas > 0")
 Truth = Callable[[str], bool]
 """Whether an atom holds."""
 
-_ATOM = re.compile(r"[\w.]+(?:\('\w+'\))?(?: > 0)?")
+_ATOM = re.compile(r"[\w.]+(?:\('?[\w.]+'?\))?(?: > 0)?")
 
 
 def atoms(text: str) -> list[str]:

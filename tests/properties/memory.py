@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -33,11 +32,22 @@ from cs_engine.ports import (
     Stock,
     always,
 )
+from cs_engine.usage.answers import answers_in
 from tests.properties.conditions import ACCOUNT_FLAGS, MILESTONES, holds
 
 WHEN = {"m0": "account.a0", "m1": "account.a1 and account.a2"}
 """What makes the milestones of tests.properties.project reached."""
 _BORN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Happened(NamedTuple):
+    """Somebody was invited."""
+
+    id: str
+    account: str
+    contact: str
+    at: datetime
+    loud: bool
 
 
 @dataclass
@@ -51,6 +61,7 @@ class People:
     keys: dict[str, str] = field(default_factory=dict)
     """Account -> the value of `account.key`."""
     flags: set[tuple[str, str]] = field(default_factory=set)
+    events: list[Happened] = field(default_factory=list)
 
     def living(self) -> dict[str, tuple[str, str]]:
         """Contacts whose account is there."""
@@ -120,6 +131,8 @@ class MemoryFacts:
         self._csm, self._keys = dict(people.accounts), dict(people.keys)
         self._role = {contact: people.contacts[contact][1] for contact in self._contacts}
         self._flags = frozenset(people.flags)
+        self._events = [event for event in people.events if event.at <= now]
+        self._answers = {name: dict(zip(*column, strict=True)) for columns in overlay.answers.values() for name, column in columns.items()}
         self._latched = {milestone: set(ids) for milestone, (ids, _) in overlay.latched.items()}
         self._of_accounts = {name: dict(zip(ids, values, strict=True)) for name, (ids, values) in overlay.account_numbers.items()}
         self._of_contacts = {name: dict(zip(ids, values, strict=True)) for name, (ids, values) in overlay.contact_numbers.items()}
@@ -141,7 +154,19 @@ class MemoryFacts:
             role = condition.text.split("'")[1]
             return np.array([self._role[contact] == role for contact in self._contacts], dtype=np.bool_)
         grain = condition.grain
-        return np.array([holds(condition.text, partial(self.true, grain, row)) for row in range(self._size(grain))], np.bool_)
+        if condition.of_passage:  # is asked for passages alone
+            return np.zeros(self._size(grain), dtype=np.bool_)
+        return np.array([holds(condition.text, self.truth(condition, row)) for row in range(self._size(grain))], np.bool_)
+
+    def truth(self, condition: Expression, row: int) -> Callable[[str], bool]:
+        """What an atom of that condition is of the subject at that row. Answers hang on whose step was asked, which its names tell."""
+        subject = self.ids(condition.grain)[row]
+        known: dict[str, bool] = {}
+        for name in condition.names:
+            if (column := answers_in(name)) is not None:
+                atom = f"done('{column.step}')" if column.done else f"answer('{column.step}.{column.fields[0]}')"
+                known[atom] = self._answers.get(name, {}).get(subject) == "true"
+        return lambda atom: known[atom] if atom in known else self.true(condition.grain, row, atom)
 
     def true(self, grain: Grain, row: int, atom: str) -> bool:
         """Whether an atom holds of the subject at that row."""
@@ -152,6 +177,8 @@ class MemoryFacts:
             return numbers["emails_30d"].get(subject, 0) > 0
         if atom == "account.open_ctas > 0":
             return self._of_accounts["open_ctas"].get(account, 0) > 0
+        if atom == "in_segment('keen')":
+            return (account, "account.a3") in self._flags
         if atom.startswith("reached("):
             return self._reached(account, atom.split("'")[1])
         return (account if atom.startswith("account.") else subject, atom) in self._flags
@@ -160,6 +187,8 @@ class MemoryFacts:
         return Stock(len(self._accounts), len(self._contacts), 0, None)
 
     def texts(self, expression: Expression) -> list[str]:
+        if expression.type is Type.BOOLEAN:
+            return [str(value).lower() for value in self.mask(expression).tolist()]
         assert expression.text == "account.key"
         rows = range(len(self._accounts)) if expression.grain is Grain.ACCOUNT else self._of
         return [self._keys.get(self._accounts[row], "") for row in rows]
@@ -189,14 +218,27 @@ class MemoryFacts:
     def milestones(self) -> Mapping[str, Mask]:
         return {m: np.array([self._reached(account, m) for account in self._accounts], dtype=np.bool_) for m in MILESTONES}
 
-    def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:
-        raise NotImplementedError("conditions ask for nothing of the past in these towns")
+    def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:  # noqa: ARG002
+        masks = {name: self.mask(expression) for name, expression in expressions.items()}
+        return [json.dumps({name: bool(mask[row]) for name, mask in masks.items()}) for row in rows.tolist()]
 
     def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
-        raise NotImplementedError("passages begin with conditions in these towns")
+        assert (entry.event, entry.where) == ("invited", None)
+        index = self._rows[grain]
+        here = sorted(
+            (index[whose], event)
+            for event in self._events
+            if (whose := event.account if grain is Grain.ACCOUNT else event.contact) in index and event.at > since
+        )
+        return Occurrences(
+            np.array([row for row, _ in here], np.int64),
+            np.array([to_micros(event.at) for _, event in here], np.int64),
+            [event.id for _, event in here],
+            [json.dumps({"event.id": event.id, "event.at": event.at.isoformat(), "event.loud": event.loud}) for _, event in here],
+        )
 
     def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> PassageFacts:
-        raise NotImplementedError("conditions are over subjects in these towns")
+        return MemoryPassages(self, grain, rows, [json.loads(one or "{}") for one in kept])
 
     def close(self) -> None:
         """Nothing is open."""
@@ -227,6 +269,39 @@ class MemoryFacts:
                 return self._contacts[row].capitalize()
             case _:
                 return None
+
+
+class MemoryPassages:
+    """The `PassageFacts` of cs_engine.ports: what was kept of each, beside what is so of its subject."""
+
+    def __init__(self, facts: MemoryFacts, grain: Grain, rows: Rows, kept: Sequence[Mapping[str, Any]]) -> None:
+        self._facts, self._grain, self._rows, self._kept = facts, grain, rows.tolist(), kept
+
+    def holds(self, condition: Expression) -> Mask:
+        return np.array([row >= 0 and self._holds(condition, i) for i, row in enumerate(self._rows)], dtype=np.bool_)
+
+    def _holds(self, condition: Expression, i: int) -> bool:
+        now, kept = self._facts.truth(condition, self._rows[i]), self._kept[i]
+
+        def truth(atom: str) -> bool:
+            if atom.startswith("at_entry("):
+                return bool(kept[f"at_entry:{atom[9:-1]}"])
+            return bool(kept.get(atom)) if atom.startswith("event.") else now(atom)
+
+        return holds(condition.text, truth)
+
+    def texts(self, expression: Expression) -> list[str]:
+        assert expression.text == "event.id"
+        return [kept.get("event.id", "") for kept in self._kept]
+
+    def times(self, expression: Expression) -> Rows:
+        raise NotImplementedError("dates are accounts' in these towns")
+
+    def seen(self, expression: Expression, which: Rows) -> list[str]:
+        return [json.dumps({n: self._kept[i][n] for n in expression.names if n in self._kept[i]}) for i in which.tolist()]
+
+    def contacts(self, condition: Expression) -> tuple[Rows, Rows]:
+        raise NotImplementedError("recipients hang on contacts alone in these towns")
 
 
 Fate = Literal["accepted", "rejected", "retry", "lost", "unheard"]

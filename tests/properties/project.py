@@ -45,7 +45,7 @@ ATTRIBUTES = Attributes(
         "created_at": _TIME,
         **{flag.removeprefix("contact."): Type.BOOLEAN for flag in CONTACT_FLAGS},
     },
-    events={"usage": {"account": _TEXT, "contact": _TEXT, "event": _TEXT, "at": _TIME}},
+    events={"usage": {"account": _TEXT, "contact": _TEXT, "event": _TEXT, "at": _TIME, "loud": Type.BOOLEAN}},
 )
 
 FILES = {
@@ -76,6 +76,7 @@ FILES = {
               - {id: m0, title: First, when: account.a0, notice: one}
               - {id: m1, title: Second, when: account.a1 and account.a2, notice: two}
         """,
+    "playbooks/segments.yaml": "keen: {when: account.a3}\n",
     "templates/email/layout.mjml": LAYOUT,
     "templates/email/layout.txt": "{{ body }} {{ company.name }} {{ company.postal_address }} {{ company.contact }} {{ unsubscribe_url }}",
     "templates/email/one.md": "---\nsubject: One for {{ account.name }}\n---\nHello\n",

@@ -15,13 +15,16 @@ from typing import Any, NamedTuple, cast
 
 from cs_engine.clock import FixedClock
 from cs_engine.errors import LostRace
+from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
+from cs_engine.run.links import PURPOSE, AnswerLinks
 from cs_engine.run.outbox import Outbox, Press
 from cs_engine.run.report import TickReport
 from cs_engine.run.sync import sync
 from cs_engine.run.tick import run_tick
+from cs_engine.signing import Signer
 from cs_engine.state import SqlStore
 from cs_engine.state.holder import this_process
 from cs_engine.state.schema import metadata
@@ -122,6 +125,12 @@ class Town:
         self.store = fresh_store()
         self.now = START - timedelta(minutes=15)
         self.channels = {name: MemoryChannel(name, lambda message: fates(message, self.now), knows=knows) for name in ("email", "slack")}
+        self.refused: set[tuple[str, str]] = set()
+        """(contact, topic) of what nobody wants to get."""
+        self.report: TickReport | None = None
+        """Of the latest tick that came to its end."""
+        self.versions: dict[str, Plan] = {}
+        """Every version that was ever live, by digest."""
         self._usage = MemoryUsage(people)
 
     def close(self) -> None:
@@ -134,9 +143,11 @@ class Town:
 
     def tick(self, now: datetime, life: Life | None = None, horizon: datetime | None = None) -> TickReport:
         """One process's tick. Raises Killed when it dies on the way."""
-        self.now = now
+        self.now, self.report = now, None
+        self.versions |= {plan.digest: plan for plan in self.project.plans.values()}
         with self._process(life or Life()) as engine:
-            return run_tick(engine, now, horizon=horizon)
+            self.report = run_tick(engine, now, horizon=horizon)
+        return self.report
 
     def survives(self, now: datetime, life: Life | None = None, horizon: datetime | None = None) -> bool:
         """Whether a tick came to its end: it may die, or find that a twin has completed it."""
@@ -146,6 +157,13 @@ class Town:
             return False
         assert not report.failures, report.failures
         return True
+
+    @contextmanager
+    def people_at_work(self, now: datetime) -> Iterator[Engine]:
+        """The engine as commands and pages use it between ticks."""
+        self.now = now
+        with self._process(Life()) as engine:
+            yield engine
 
     @contextmanager
     def _process(self, life: Life) -> Iterator[Engine]:
@@ -165,6 +183,7 @@ class Town:
             holder=holder,
             delivery_clock=FixedClock,
             wall=FixedClock(self.now),
+            links=AnswerLinks("https://pages.example", Signer(["k" * 16], PURPOSE), FixedClock(self.now)),
         )
 
     # --- what can be seen afterwards

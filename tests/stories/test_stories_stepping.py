@@ -27,6 +27,14 @@ def postpones(world: World, until: datetime, step: str | None = None) -> list[tu
 # --- skip --------------------------------------------------------------------------------------------------------------
 
 
+def test_a_step_of_a_passage_in_shadow_can_be_skipped_too(world: World) -> None:
+    """By the version that it is on, which in shadow is the same."""
+    world.customer().playbook("hello", "- {id: rest, wait: 2 days}\n- {id: two, email: two}", mode="shadow").tick(day(0))
+    assert skips(world) == [("two", True)]
+    assert world.tick(day(2)).sent == []
+    assert world.stands("hello") == ["done"]
+
+
 def test_a_mail_that_waits_for_the_morning_is_not_sent_and_the_passage_goes_on(world: World) -> None:
     world.customer().playbook("hello", TWO).tick(day(0, 22))
     assert skips(world) == [("one", True)]

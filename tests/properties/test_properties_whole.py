@@ -1,0 +1,297 @@
+"""The whole language under random people: what the promises of journeys say, whatever a playbook uses and whoever meddles.
+
+Every message is planned at most once; planned = accepted + skipped + rejected + uncertain + held + pending; nobody is stuck: each active
+passage has a due time or a condition; nothing is sent after a goal, an exit, a pause or a refusal, or before its yes; and the same inputs
+give the same journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from cs_engine.instants import from_micros, to_micros
+from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.orders import PAUSE
+from cs_engine.language import durations
+from cs_engine.language.expression import Duration, Expression
+from cs_engine.playbook.config import ProjectConfig
+from cs_engine.playbook.plan import SHADOW, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, shadow_of
+from tests.properties.days import Flags, initially, moments, towns
+from tests.properties.documents import Doc
+from tests.properties.memory import Fate
+from tests.properties.profiles import quick, soak
+from tests.properties.project import Home
+from tests.properties.test_properties_storm import FATES, sometimes_lost
+from tests.properties.town import START, Life, Moment, Town, mixed
+from tests.properties.whole import Whole, answer_all, comes, configs, dawns, playbooks, whole_days
+
+LONGEST = 80
+"""Ticks until all must have come to rest."""
+QUIET_DAYS = 3
+_NOT_PAUSED = ("cta_update", "alarm")
+_TRANSACTIONAL = "transactional"
+
+
+class Gale(RuleBasedStateMachine):
+    """One town in which everything is used. Its now only goes forward."""
+
+    home: Home
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.weather = 0
+        self.muted: set[str] = set()
+
+    @initialize(docs=playbooks(), flags=initially(), knows=st.booleans(), data=st.data())
+    def opens(self, docs: list[Doc], flags: Flags, knows: bool, data: st.DataObject) -> None:
+        self.people = towns(flags)
+        config = data.draw(configs(self.home))
+        self.town = Town(replace(self.home.project, config=config), docs, self.people, self._fate, knows=knows)
+        self.town.sync()
+
+    def teardown(self) -> None:
+        if hasattr(self, "town"):
+            self.calms_down()
+            self.town.close()
+
+    # --- what happens
+
+    @rule(whole=whole_days(), weather=st.integers(0, 1000))
+    def passes(self, whole: Whole, weather: int) -> None:
+        self._dawns(whole, weather)
+        self._ticks(whole.day.horizon)
+
+    @rule(whole=whole_days(), weather=st.integers(0, 1000), moment=moments())
+    def dies(self, whole: Whole, weather: int, moment: Moment) -> None:
+        """And no one runs that tick again."""
+        self._dawns(whole, weather)
+        self.town.survives(self.now, Life(moment), self._horizon(whole.day.horizon))
+
+    def _dawns(self, whole: Whole, weather: int) -> None:
+        self.now, self.weather = self.now + whole.day.span, weather
+        comes(whole, self.people, self.now)
+        dawns(whole, self.town, self.now)
+        if whole.day.mutes:
+            self.muted.add(whole.day.mutes)
+
+    def _ticks(self, horizon: bool = False) -> None:
+        known = self.town.store.playbooks()
+        due = {p for p in self.town.project.plans if p not in known or known[p].next_due_at <= to_micros(self.now)}
+        assert self.town.survives(self.now, horizon=self._horizon(horizon))
+        assert self.town.report is not None
+        waiting = {held.playbook for held in self.town.report.guards}
+        for who, plan in self._active():
+            if plan.playbook in due - waiting:
+                self._stands_well(who, plan)
+
+    def _horizon(self, wanted: bool) -> datetime | None:
+        return self.now + timedelta(hours=12) if wanted else None
+
+    def _fate(self, message: str, now: datetime) -> Fate:
+        """Looks at the very moment at which it leaves."""
+        ((state, kind, topic, playbook, account, recipient, digest, subject, enrolment, step, passage, here, control),) = self.town.rows(
+            "SELECT m.state, m.kind, m.topic, m.playbook, m.account_id, m.recipient, m.digest, m.subject_id, m.enrolment_id, m.step, "
+            "e.state, e.step = m.step, e.control FROM messages m LEFT JOIN enrolments e ON e.id = m.enrolment_id WHERE m.id = :id",
+            id=message,
+        )
+        assert state == "dispatching"
+        assert recipient not in self.muted
+        if kind not in _NOT_PAUSED:
+            assert passage == "active", "nothing goes after a goal or exit"
+            assert here, "nothing goes from a step that was left"
+            assert not control, "nothing goes in shadow, or to control"
+            assert self._pause(playbook, account) is None, "nothing goes while the playbook, or the account in it, is paused"
+            self._was_wanted(message, enrolment, step, digest)
+        if kind == "email" and topic != _TRANSACTIONAL:
+            assert (recipient, topic) not in self.town.refused
+            assert not self._is_held(digest, subject), "mail waits while a hold is on"
+        return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
+
+    def _was_wanted(self, message: str, enrolment: str, step: str, digest: str) -> None:
+        """Nobody has ordered the step away, and who reads its mails has said yes."""
+        orders = self.town.rows("SELECT kind FROM step_orders WHERE enrolment_id = :id AND step = :step", id=enrolment, step=step)
+        assert ("skip",) not in orders
+        at = self._version(digest).step(step)
+        if isinstance(at, Email) and at.approve is not None:
+            said = self.town.rows("SELECT answer FROM approvals WHERE message_id = :id", id=message)
+            assert said == [("approved",)], "nothing goes without its yes"
+
+    def _pause(self, playbook: str, account: str) -> object:
+        standing = {order[:2] for order in self.town.store.orders(to_micros(self.now)) if order.kind == PAUSE}
+        return next((key for key in ((playbook, ""), (playbook, account)) if key in standing), None)
+
+    def _version(self, digest: str) -> Plan:
+        plan = self.town.versions[digest.removesuffix(SHADOW)]
+        return shadow_of(plan) if digest.endswith(SHADOW) else plan
+
+    def _is_held(self, digest: str, subject: str) -> bool:
+        plan = self._version(digest)
+        row = self.town.facts.rows(plan.subject).get(subject)
+        return plan.hold is not None and row is not None and bool(self.town.facts.mask(plan.hold)[row])
+
+    # --- what always holds
+
+    def _active(self) -> list[tuple[Standing, Plan]]:
+        at = to_micros(self.now) + 1
+        return [
+            (who, self._version(digest))
+            for playbook, digest, n in self.town.store.occupied()
+            if n
+            for who in self.town.store.standing(playbook, digest, at)
+        ]
+
+    def _stands_well(self, who: Standing, plan: Plan) -> None:
+        """After a tick in which the playbook was due: at a step, and for a reason."""
+        now, step = to_micros(self.now), plan.step(who.step)
+        if who.held_since is not None:
+            paused = self._pause(plan.playbook, who.account_id) is not None
+            assert paused or self._is_held(plan.digest, who.subject_id), "its timers stand still because of a pause, or a hold that is on"
+            return
+        postponed = self.town.rows(
+            "SELECT until FROM step_orders WHERE enrolment_id = :id AND step = :step AND kind = 'postpone'", id=who.id, step=who.step
+        )
+        if postponed and postponed[0][0] > now:
+            return
+        match step:
+            case Wait():
+                assert _after(who.since, step.duration) > now
+            case WaitUntil():
+                assert not self._holds(plan, step.until, who)
+                assert who.otherwise_done or step.at_most is None or _after(who.since, step.at_most) > now
+            case WaitDate():
+                assert self.town.facts.instants(step.at)[self.town.facts.rows(plan.subject)[who.subject_id]] > now
+            case Email() | Notice() | Cta() if who.control:
+                assert who.since == now or step.repeat is not None, "a control passage waits for no message"
+            case Email() | Notice() | Cta() if step.repeat is not None and who.step_ended_at is not None:
+                assert who.step_ended_at == now or _after(who.step_ended_at, step.repeat.every) > now
+            case _:
+                assert step is not None
+                messages = self.town.rows(
+                    "SELECT settled_at FROM messages WHERE enrolment_id = :id AND step = :step AND kind <> 'cta_update'",
+                    id=who.id,
+                    step=who.step,
+                )
+                assert messages, "it waits for messages that there are"
+                assert who.step_ended_at == now or (None,) in messages
+
+    def _holds(self, plan: Plan, condition: Expression, who: Standing) -> bool:
+        row = self.town.facts.rows(plan.subject)[who.subject_id]
+        if not condition.of_passage:
+            return bool(self.town.facts.mask(condition)[row])
+        (kept,) = self.town.rows("SELECT kept FROM kept_at_entry WHERE enrolment_id = :id", id=who.id) or [("",)]
+
+        return bool(self.town.facts.passages(plan.subject, np.array([row]), [kept[0]]).holds(condition)[0])
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def what_is_planned_is_somewhere(self) -> None:
+        planned, *rest = self.town.store.counts()
+        assert planned == sum(rest)
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def nothing_is_there_twice(self) -> None:
+        twice = "SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1"
+        of_messages = twice.format("enrolment_id, digest, step, channel, recipient, kind", "messages WHERE kind <> 'alarm'")
+        for _, digest, step_id, *_, times in self.town.rows(of_messages):
+            step = self._version(digest).step(step_id)
+            assert isinstance(step, Email | Notice | Cta)
+            assert step.repeat is not None
+            assert times <= step.repeat.times
+        assert self.town.rows(twice.format("playbook, subject_id, key, passage", "enrolments")) == []
+        both = self.town.rows(twice.format("playbook, subject_id, state", "enrolments WHERE state = 'active'"))
+        parallel = {plan.playbook for plan in self.town.versions.values() if plan.parallel}
+        shadows = {plan.playbook for plan in self.town.versions.values() if plan.shadow or plan.mode.kind == "shadow"}
+        assert {playbook for playbook, *_ in both} <= parallel | shadows
+        kept = "enrolments WHERE state = 'active' AND digest NOT LIKE '%~shadow'"
+        assert {playbook for playbook, *_ in self.town.rows(twice.format("playbook, subject_id", kept))} <= parallel
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def control_and_shadow_have_no_effect(self) -> None:
+        for table in ("messages", "ctas"):
+            assert self.town.rows(f"SELECT t.id FROM {table} t JOIN enrolments e ON e.id = t.enrolment_id WHERE e.control") == []
+
+    @invariant()
+    @precondition(lambda self: hasattr(self, "town"))
+    def what_was_accepted_arrived(self) -> None:
+        accepted = {id for (id,) in self.town.rows("SELECT id FROM messages WHERE state = 'accepted'")}
+        assert accepted <= {id for channel in self.town.channels.values() for id in channel.taken}
+
+    # --- in the end
+
+    def calms_down(self) -> None:
+        """Nothing changes any more, all is accepted and all who are asked say yes: who is inside then waits for what will not come."""
+        self.weather, quiet = 0, 0
+        self.now = self.now.replace(hour=10, minute=0) + timedelta(days=1)
+        for _ in range(LONGEST):
+            if quiet >= QUIET_DAYS:
+                break
+            self.now += timedelta(days=8)
+            answer_all(self.town, self.now)
+            lines = "SELECT count(*) FROM journal"
+            before = self.town.rows(lines)
+            self._ticks()
+            quiet = quiet + 1 if self.town.rows(lines) == before else 0
+        else:
+            going_on = "SELECT playbook, step, event, reason, count(*) FROM journal WHERE at = :now GROUP BY 1, 2, 3, 4"
+            pytest.fail(f"it never comes to rest: {self.town.rows(going_on, now=to_micros(self.now))}")
+        counts = self.town.store.counts()
+        kept = self.town.rows("SELECT digest, subject_id, reason FROM messages WHERE state = 'held'")
+        assert all(self._is_held(digest, subject) for digest, subject, _ in kept), f"only a hold that is on keeps mail for good: {kept}"
+        assert (counts.pending, counts.uncertain) == (0, 0)
+        gone = {row[0] for row in self.town.rows("SELECT id FROM enrolments WHERE finished_reason IN ('goal', 'exit')")}
+        assert not [cta for cta in self.town.store.open_ctas() if cta.enrolment_id in gone]
+        for who, plan in self._active():
+            step = plan.step(who.step)
+            if who.held_since is not None:
+                assert self._is_held(plan.digest, who.subject_id)
+                continue
+            assert isinstance(step, WaitUntil), "nobody is stuck"
+            assert step.at_most is None or who.otherwise_done
+
+
+def _after(at: int, duration: Duration) -> int:
+    return to_micros(durations.add(from_micros(at), duration, START.tzinfo))  # type: ignore[arg-type]
+
+
+def gales(home: Home) -> type[Gale]:
+    return type("GaleOfTheProject", (Gale,), {"home": home})
+
+
+def test_no_gale_breaks_what_always_holds(home: Home) -> None:
+    run_state_machine_as_test(gales(home), settings=quick(8, 8))
+
+
+@pytest.mark.soak
+def test_gales_soak(home: Home) -> None:
+    run_state_machine_as_test(gales(home), settings=soak(600, 20))
+
+
+@quick(3)
+@given(docs=playbooks(), flags=initially(), story=st.lists(whole_days(), min_size=3, max_size=6), data=st.data())
+def test_the_same_inputs_give_the_same_journal(home: Home, docs: list[Doc], flags: Flags, story: list[Whole], data: st.DataObject) -> None:
+    config = data.draw(configs(home))
+    one, other = (_journal(home, docs, flags, story, config) for _ in range(2))
+    assert one == other
+
+
+def _journal(home: Home, docs: list[Doc], flags: Flags, story: list[Whole], config: ProjectConfig) -> list[tuple[object, ...]]:
+    people, now = towns(flags), START
+    town = Town(replace(home.project, config=config), docs, people, sometimes_lost)
+    for whole in story:
+        now += whole.day.span
+        comes(whole, people, now)
+        dawns(whole, town, now)
+        assert town.survives(now)
+    journal = town.journal()
+    town.close()
+    return journal
