@@ -65,14 +65,15 @@ def _attributes(root: Path) -> Attributes | None:
 
 def check_project() -> tuple[Project, list[Problem]]:
     """The project and every problem of its playbooks and templates, sorted by place."""
-    from cs_engine.run.checks import template_problems
+    from cs_engine.run.checks import law_problems, template_problems
     from cs_engine.sources.describe import locales
 
     settings = settings_module.load()
     project = load_project(settings)
     # By the languages of the people last synced `check` knows which translations are needed; before that by the project's own.
     spoken = sorted({project.config.locale, *locales(project.root, project.config)})
-    problems = {*project.problems, *template_problems(project, spoken)}
+    lawful = law_problems(project, has_pages=bool(settings.cs_engine_base_url))
+    problems = {*project.problems, *template_problems(project, spoken), *lawful}
     return project, sorted(problems, key=lambda p: (p.level is not Level.ERROR, p.place, p.code))
 
 

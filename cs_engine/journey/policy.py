@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import EXEMPT_TOPIC, Cap, History, Ledger, Queue, nothing_sent
+from cs_engine.journey.consent import NO_CONSENT, Consent, lacks
 from cs_engine.journey.hours import Window
 from cs_engine.journey.orders import PAUSED
 from cs_engine.journey.preference import ERASED, UNSUBSCRIBED
 from cs_engine.journey.rates import Buckets, Rates
 from cs_engine.journey.step_orders import POSTPONED
 from cs_engine.journey.touch import LOST
+from cs_engine.playbook.config import Law
 
 HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
@@ -38,6 +40,8 @@ class Rules:
     """(channel, template, locale) -> whether that template exists in that locale."""
     caps: Sequence[Cap] = ()
     rates: Rates = field(default_factory=Rates)
+    law_of: Callable[[str], Law | None] = lambda _country: None
+    """A recipient's country ('' for unknown) -> the mail law that rules them; None: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,11 @@ class Request:
     """Whether its recipient's data were erased."""
     refused: bool = False
     """Whether its recipient has refused its topic, or all."""
+    asked_for: bool = False
+    """Whether its recipient has said that they want its topic, or all."""
+    consent: str = ""
+    """What is on record of their consent."""
+    country: str = ""
     not_before: Micros | None = None
     """Until when somebody postponed it."""
     date: Micros | None = None
@@ -129,7 +138,7 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
         # A date that cannot be told is asked for again: it is no time to wait for.
         until = request.date if request.date != NEVER else to_micros(at + timedelta(days=1))
         return message.held(request.id, request.state, DATE, until)
-    if _to_customer(request) and (reason := _barred(request)):
+    if _to_customer(request) and (reason := _barred(request, rules)):
         return message.skipped(request.id, request.state, reason)
     if request.paused:
         return message.held(request.id, request.state, PAUSED, to_micros(at + timedelta(days=1)))
@@ -142,7 +151,7 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
     return None
 
 
-def _barred(request: Request) -> str:
+def _barred(request: Request, rules: Rules) -> str:
     """Why the customer may not be mailed at all; '' when they may."""
     if request.erased:
         return ERASED
@@ -152,8 +161,10 @@ def _barred(request: Request) -> str:
         return "suppressed"
     if request.topic == EXEMPT_TOPIC:
         return ""
-    if request.refused:
+    if request.refused or (request.consent == Consent.OPT_OUT and not request.asked_for):
         return UNSUBSCRIBED
+    if lacks(rules.law_of(request.country), request.consent, request.asked_for):
+        return NO_CONSENT
     return LOST if request.lost else ""
 
 

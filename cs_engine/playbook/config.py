@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cs_engine.playbook.words import Share
 from cs_engine.usage.model import LocalisedText, Strict
@@ -19,6 +19,7 @@ class AccountsSource(Strict):
     csm: str = Field("csm_email", description="The column with the CSM's e-mail.")
     locale: str = Field("locale", description="The column with its language: en, ja.")
     timezone: str = Field("timezone", description="The column with its time zone.")
+    country: str = Field("country", description="The column with the country that it is in, as two letters: JP.")
     signed_up_at: str = Field("signed_up_at", description="The column that says when it signed up; before that it is not there.")
     learned_at: str | None = Field(None, description="When we learned of the row; nothing learned after `now` exists.")
 
@@ -34,6 +35,10 @@ class ContactsSource(Strict):
     role: str = Field("role", description="The column with what it does: champion, operator.")
     locale: str = Field("locale", description="The column with its language; the account's where blank.")
     timezone: str = Field("timezone", description="The column with its time zone; the account's where blank.")
+    country: str = Field("country", description="The column with the country that it lives in; the account's where blank.")
+    consent: str | None = Field(None, description="The column with what it said to mail: opt_in, customer, opt_out or blank.")
+    consent_source: str | None = Field(None, description="The column that says how we know: a form, a contract, a fair.")
+    consent_at: str | None = Field(None, description="The column that says when it said so.")
     created_at: str = Field("created_at", description="The column that says since when it is there.")
     learned_at: str | None = Field(None, description="When we learned of the row; nothing learned after `now` exists.")
 
@@ -172,6 +177,39 @@ class PeopleConfig(Strict):
     fallback: dict[str, str] = Field(default_factory=dict, description="Role that is empty -> who gets it instead: {champion: operators}.")
 
 
+Law = Literal["us", "eu", "jp"]
+
+
+def _for_all(value: Any) -> Any:
+    """`jp` is short for `{else: jp}`."""
+    return {"else": value} if isinstance(value, str) else value
+
+
+class LawSpec(Strict):
+    """Which mail law rules whom."""
+
+    countries: dict[str, Law] = Field(
+        default_factory=dict, description="Country, as two letters, or EU -> its law: {JP: jp, US: us, EU: eu}. Read in `country`."
+    )
+    else_: Law = Field(alias="else", description="For people of all other countries, and of none that is known.")
+
+
+_LAW_SCHEMA = {
+    "anyOf": [
+        {"enum": ["us", "eu", "jp"]},
+        {
+            "type": "object",
+            "properties": {
+                "countries": {"type": "object", "additionalProperties": {"enum": ["us", "eu", "jp"]}},
+                "else": {"enum": ["us", "eu", "jp"]},
+            },
+            "required": ["else"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
 class Topic(Strict):
     title: LocalisedText = Field(description="What recipients read in their preferences.")
 
@@ -251,6 +289,9 @@ class ProjectConfig(Strict):
     sender: Sender = Field(description="Whom mail comes from.")
     unsubscribe: str | None = Field(
         None, description="mailto:… or https://… that takes an unsubscribe, where CS_ENGINE_BASE_URL is not set."
+    )
+    law: Annotated[LawSpec | None, BeforeValidator(_for_all), WithJsonSchema(_LAW_SCHEMA)] = Field(
+        None, description="Which mail law is kept: `us`, `eu` or `jp` for all, or `{countries: {JP: jp, EU: eu}, else: us}`."
     )
     quiet_hours: QuietHours | None = Field(QuietHours(), description="When customer mail waits; null: never.")
     send_days: tuple[DayOfWeek, ...] = Field(

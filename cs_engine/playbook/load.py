@@ -31,6 +31,7 @@ from cs_engine.playbook.implied import (
     lost_source,
     one_person_source,
 )
+from cs_engine.playbook.law import check_law
 from cs_engine.playbook.people import Directory
 from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.playbook.project import Project, definitions_of
@@ -267,6 +268,7 @@ class _Loader:
             company.check_project(document, team, problems)
             if config is not None:
                 check_sending(config, document, problems)
+                check_law(config, document, problems)
                 company.check_webhooks(config, document, problems)
                 alerts.check_alerts(config, document, problems)
         if (document := documents.get(f"{FOLDER}/team.yaml")) is not None:

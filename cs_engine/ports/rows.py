@@ -21,6 +21,8 @@ class AccountRow(NamedTuple):
     csm: str
     """The CSM's e-mail; '' when nobody."""
     created_at: Micros | None
+    country: str = ""
+    """Two letters; '' when unknown."""
 
 
 class ContactRow(NamedTuple):
@@ -34,6 +36,13 @@ class ContactRow(NamedTuple):
     locale: str
     timezone: str
     created_at: Micros | None
+    country: str = ""
+    consent: str = ""
+    """What is on record: cs_engine.journey.consent.Consent."""
+    consent_source: str = ""
+    """How we know."""
+    consent_at: Micros | None = None
+    """When they said so."""
 
 
 class PlaybookState(NamedTuple):
@@ -326,6 +335,12 @@ class Candidate(NamedTuple):
     """Whether the recipient, a contact, has refused its topic, or all."""
     email_hash: str
     """Of the recipient when it is a contact with an address; '' else."""
+    asked_for: bool
+    """Whether the recipient, a contact, has said that they want its topic, or all, since what is on record of their consent."""
+    consent: str
+    """What is on record of the recipient's consent."""
+    country: str
+    """The contact's, else the account's, else ''."""
     timezone: str
     """The contact's, else the account's, else ''."""
     locale: str

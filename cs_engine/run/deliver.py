@@ -397,5 +397,5 @@ def request_of(
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, domain=c.email.rpartition("@")[2].lower(), reason=c.reason,
         expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date,
-        erased=c.erased, refused=c.refused,
+        erased=c.erased, refused=c.refused, asked_for=c.asked_for, consent=c.consent, country=c.country,
     )  # fmt: skip

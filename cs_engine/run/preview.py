@@ -87,7 +87,7 @@ def _candidate(tick: TickContext, m: NewMessage, locale: str | None) -> Candidat
         id=m.id, state=State.PLANNED, enrolment_id=m.enrolment_id, playbook=m.playbook, digest=m.digest, step=m.step, kind=m.kind,
         channel=m.channel, template=m.template, topic=m.topic, account_id=m.account_id, subject_id=m.subject_id, recipient=m.recipient,
         recipient_kind=m.recipient_kind, cta_id=m.cta_id, planned_at=m.planned_at, moved_at=m.planned_at, attempts=0, email=email,
-        contact_known=True, suppressed=False, erased=False, refused=False, email_hash="",
+        contact_known=True, suppressed=False, erased=False, refused=False, email_hash="", asked_for=False, consent="", country="",
         timezone=zone, locale=locale or own, provider_ref="",
     )  # fmt: skip
 

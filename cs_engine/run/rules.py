@@ -16,6 +16,7 @@ from cs_engine.journey.rates import Rate, Rates, WarmUp
 from cs_engine.language import durations
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, Guards, ProjectConfig, WarmUpSpec
+from cs_engine.playbook.law import law_of
 from cs_engine.playbook.words import share_of
 
 
@@ -38,6 +39,7 @@ def rules_of(config: ProjectConfig, library: Library) -> Rules:
         written=written,
         caps=[*(_cap(spec) for spec in config.caps), *spread_of(config)],
         rates=rates_of(config),
+        law_of=law_of(config.law),
     )
 
 

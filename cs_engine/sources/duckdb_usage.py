@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from cs_engine.errors import CsEngineError
+from cs_engine.journey.consent import read_consent
 from cs_engine.journey.identity import person_key, touch_id
 from cs_engine.journey.touch import TALKED, Reaction, Touch, talked
 from cs_engine.language.expression import Expression
@@ -61,10 +62,13 @@ class DuckdbUsage:
         return f"{current.folder.name} {self._hash_email('')[:12]}" if current is not None else ""
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
-        usage = self._current()
+        usage, source = self._current(), self._config.sources.contacts
+        # A column that merely has such a name was not meant as a record.
+        consent = [name if getattr(source, name) is not None else "" for name in ("consent", "consent_source", "consent_at")]
         with syncing.working_database(":memory:", "UTC") as db:
-            accounts = _rows(db, usage.accounts, ("id", "name", "locale", "timezone", "csm"), "signed_up_at")
-            contacts = _rows(db, usage.contacts, ("id", "account", "email", "name", "role", "locale", "timezone"), "created_at")
+            accounts = _rows(db, usage.accounts, ("id", "name", "locale", "timezone", "csm", "country"), ("signed_up_at",))
+            texts = ("id", "account", "email", "name", "role", "locale", "timezone", "country", consent[0], consent[1])
+            contacts = _rows(db, usage.contacts, texts, ("created_at", consent[2]))
         hashed = self._hash_email
         known = lru_cache(maxsize=None)(is_zone)
 
@@ -73,10 +77,10 @@ class DuckdbUsage:
             return name if name and known(name) else ""
 
         return (
-            [AccountRow(id, name, locale, zone(timezone), csm, at) for id, name, locale, timezone, csm, at in accounts],
+            [AccountRow(id, name, locale, zone(tz), csm, at, land.upper()) for id, name, locale, tz, csm, land, at in accounts],
             [
-                ContactRow(id, account, email, hashed(email) if email else "", name, role, locale, zone(timezone), at)
-                for id, account, email, name, role, locale, timezone, at in contacts
+                ContactRow(id, account, email, hashed(email) if email else "", name, role, locale, zone(tz), at, land.upper(), *record)
+                for id, account, email, name, role, locale, tz, land, at, record in map(_with_record, contacts)
             ],
         )
 
@@ -140,6 +144,15 @@ class DuckdbUsage:
         return found
 
 
-def _rows(db: duckdb.DuckDBPyConnection, file: Path, texts: tuple[str, ...], since: str) -> list[tuple[Any, ...]]:
-    shown = listed(f"coalesce({quoted(name)}, '')" for name in texts)
-    return db.execute(f'SELECT {shown}, epoch_us({quoted(since)}) FROM read_parquet({text(file)}) ORDER BY "#no"').fetchall()
+def _with_record(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A contact's row, what is on record of its consent put together at its end."""
+    *named, consent, source, created_at, consent_at = row
+    return (*named, created_at, (read_consent(consent), source, consent_at))
+
+
+def _rows(db: duckdb.DuckDBPyConnection, file: Path, texts: tuple[str, ...], instants: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Columns that the source does not have are blank."""
+    there = {str(row[0]) for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file)})").fetchall()}
+    shown = [f"coalesce(CAST({quoted(name)} AS VARCHAR), '')" if name in there else "''" for name in texts]
+    shown += [f"epoch_us({quoted(name)})" if name in there else "NULL" for name in instants]
+    return db.execute(f'SELECT {listed(shown)} FROM read_parquet({text(file)}) ORDER BY "#no"').fetchall()

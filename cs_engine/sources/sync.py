@@ -47,7 +47,9 @@ class _Room:
 
 
 _ACCOUNTS = _Room(frozenset({"id", "signed_up_at"}), frozenset({"signed_up_at", "learned_at"}), frozenset({"id"}))
-_CONTACTS = _Room(frozenset({"id", "account", "email"}), frozenset({"created_at", "learned_at"}), frozenset({"id", "account"}))
+_CONTACTS = _Room(
+    frozenset({"id", "account", "email"}), frozenset({"created_at", "learned_at", "consent_at"}), frozenset({"id", "account"})
+)
 _EVENTS = _Room(
     frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"})
 )

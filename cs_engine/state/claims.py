@@ -30,6 +30,9 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        coalesce(s.reason, '') = '{ERASED}',
        c.email_hash <> '' AND {preferences.REFUSED.format(hash="c.email_hash", topic="m.topic")},
        coalesce(c.email_hash, ''),
+       c.email_hash <> '' AND {preferences.ASKED_FOR.format(hash="c.email_hash", topic="m.topic", since="coalesce(c.consent_at, 0)")},
+       coalesce(c.consent, ''),
+       coalesce(nullif(c.country, ''), a.country, ''),
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
        coalesce(nullif(c.locale, ''), a.locale, ''),
        coalesce(t.provider_ref, ''),
@@ -48,7 +51,7 @@ LEFT JOIN ctas t ON t.id = m.cta_id
 WHERE m.settled_at IS NULL AND """
 _LEFT = len(Candidate._fields)
 _STATE = Candidate._fields.index("state")
-_FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused")]
+_FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused", "asked_for")]
 
 
 def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:

@@ -19,7 +19,7 @@ from cs_engine.state.database import Tx
 
 NOBODYS = frozenset({
     "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "standing_orders", "failures", "tallies",
-    "milestones", "milestone_definitions", "breakers", "ticks", "people_source", "tick_holder",
+    "milestones", "milestone_definitions", "breakers", "buckets", "ticks", "people_source", "tick_holder",
 })  # fmt: skip
 """Tables without a word about single people."""
 
@@ -39,6 +39,7 @@ PLACES: Mapping[str, str] = {
     "step_orders": f"enrolment_id IN ({_PASSAGES})",
     "edits": f"enrolment_id IN ({_PASSAGES})",
     "ctas": f"enrolment_id IN ({_PASSAGES})",
+    "cta_marks": f"cta_id IN (SELECT id FROM ctas WHERE enrolment_id IN ({_PASSAGES}))",
     "messages": _MAIL,
     "approvals": f"message_id IN ({_MAILS})",
     "alarms": f"id IN (SELECT id FROM messages WHERE kind = 'alarm' AND step IN (SELECT 'approval:' || id FROM messages WHERE {_MAIL}))",
@@ -102,7 +103,7 @@ def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
     _blank_texts(work, whom)
     stopped = _stop_mail(tx, work, at)
     ended = _end_passages(tx, work, at)
-    contacts = work.blank("contacts", "email = '', name = '', role = '', locale = '', timezone = ''")
+    contacts = work.blank("contacts", "email = '', name = '', role = '', locale = '', timezone = '', country = '', consent_source = ''")
     return Erasure(contacts, len(mails), stopped, ended, tuple(sorted(mails)))
 
 

@@ -19,6 +19,10 @@ REFUSED = """EXISTS (
                   WHERE y.email_hash = n.email_hash AND y.topic IN ({topic}, '') AND y.state = 'wanted' AND y.at > n.at))"""
 """SQL: whether the person of that hash has refused that topic. As `journey.preference.word_on`."""
 
+ASKED_FOR = """EXISTS (
+  SELECT 1 FROM preferences w WHERE w.email_hash = {hash} AND w.topic IN ({topic}, '') AND w.state = 'wanted' AND w.at > {since})"""
+"""SQL: whether that person has asked for that topic, or for all, since then."""
+
 
 def before_claims(tx: Tx) -> None:
     """Waits for claims that have begun, and keeps others waiting until this transaction ends: first of all in one that refuses mail.

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0022"
+HEAD = "0023"
 """The newest migration."""
 
 metadata = MetaData()
@@ -49,7 +49,12 @@ _OPEN = ("planned", "held", "dispatching", "uncertain")
 _SETTLED = ("accepted", "skipped", "rejected")
 
 accounts = Table(
-    "accounts", metadata, _key(), _text("name"), _text("locale"), _text("timezone"), _text("csm"), _at("created_at", nullable=True)
+    "accounts",
+    metadata,
+    _key(),
+    *map(_text, ("name", "locale", "timezone", "csm")),
+    _at("created_at", nullable=True),
+    _text("country", ""),
 )
 
 contacts = Table(
@@ -64,6 +69,8 @@ contacts = Table(
     _text("locale"),
     _text("timezone"),
     _at("created_at", nullable=True),
+    *(_text(name, "") for name in ("country", "consent", "consent_source")),
+    _at("consent_at", nullable=True),
 )
 
 plans = Table("plans", metadata, _key("digest"), _text("playbook"), _text("bundle"), _at("registered_at"))

@@ -14,7 +14,7 @@ from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.scope import kept as kept_column
 from cs_engine.playbook.plan import EventEntry
-from cs_engine.ports import Facts, Overlay, Usage
+from cs_engine.ports import AccountRow, ContactRow, Facts, Overlay, Usage
 from tests.contracts.usage_world import WRITERS, Account, Contact, Event, Project, World, open_project, write
 
 NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)
@@ -83,10 +83,11 @@ def test_a_sync_reports_what_it_read_and_people_come_back_whole(project: Project
         ("usage", 6, 6, 0),
     ]
     accounts, contacts = project.usage.people()
-    assert accounts[0] == ("a1", "株式会社アルファ", "ja", "Asia/Tokyo", "csm@vendor.example", to_micros(NOW - timedelta(days=30)))
+    born = to_micros(NOW - timedelta(days=30))
+    assert accounts[0] == AccountRow("a1", "株式会社アルファ", "ja", "Asia/Tokyo", "csm@vendor.example", born)
     since = to_micros(NOW - timedelta(days=20))
     email = "c1@customer.example"
-    assert contacts[0] == ("c1", "a1", email, f"hash of {email}", "山田", "operator", "ja", "Asia/Tokyo", since)
+    assert contacts[0] == ContactRow("c1", "a1", email, f"hash of {email}", "山田", "operator", "ja", "Asia/Tokyo", since)
     assert contacts[2].email_hash == "", "nobody without an address has a hash"
     assert project.usage.synced()
 
@@ -244,10 +245,10 @@ def test_what_was_learned_later_than_now_is_not_there(tmp_path: Path) -> None:
         head, *lines = file.read_text(encoding="utf-8").splitlines()
         rest = [f"{line},{learned if line.startswith(('a2', 'e1')) else ''}" for line in lines]
         file.write_text("\n".join([f"{head},learned_at", *rest]), encoding="utf-8")
-    sources = config.model_dump(by_alias=True)["sources"]
+    sources = config.model_dump(by_alias=True, exclude_unset=True)["sources"]
     for name in ("accounts", "usage"):
         sources[name]["learned_at"] = "learned_at"
-    config = type(config).model_validate(config.model_dump(by_alias=True) | {"sources": sources})
+    config = type(config).model_validate(config.model_dump(by_alias=True, exclude_unset=True) | {"sources": sources})
     project = open_project(tmp_path, config, metrics={"changes": {"count": "*"}, "people": {"count_distinct": "contact"}})
     assert project.values(NOW, "changes") == {"a1": 2}
     assert project.values(NOW, "people") == {"a1": 2}
@@ -303,9 +304,10 @@ def test_what_is_kept_of_an_event_has_its_values_in_their_kind(project: Project)
 
 def test_without_an_id_an_event_is_known_by_who_did_what_when(tmp_path: Path) -> None:
     config = write(tmp_path, WORLD)
-    sources = config.model_dump(by_alias=True)["sources"]
+    sources = config.model_dump(by_alias=True, exclude_unset=True)["sources"]
     sources["usage"]["id"] = None
-    project = open_project(tmp_path, type(config).model_validate(config.model_dump(by_alias=True) | {"sources": sources}))
+    plain = config.model_dump(by_alias=True, exclude_unset=True) | {"sources": sources}
+    project = open_project(tmp_path, type(config).model_validate(plain))
     since = NOW - timedelta(days=30)
     ids = [id for _, id, _ in happened(project, entry("opened"), Grain.ACCOUNT, since)]
     assert len(ids) == 3

@@ -38,7 +38,7 @@ def lenient(tmp_path: Path) -> ProjectConfig:
 
 
 def changed(config: ProjectConfig, **sources: Any) -> ProjectConfig:
-    plain = config.model_dump(by_alias=True)
+    plain = config.model_dump(by_alias=True, exclude_unset=True)
     return ProjectConfig.model_validate(plain | {"sources": plain["sources"] | sources})
 
 

@@ -26,6 +26,7 @@ PAGES = (
     "docs/webhooks.md",
     "docs/ledger.md",
     "docs/ctas.md",
+    "docs/consent.md",
 )
 PLAYBOOKS = ROOT / "docs/writing-playbooks.md"
 
