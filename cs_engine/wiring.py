@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -83,7 +82,7 @@ def email_hasher(settings: Settings) -> Callable[[str], list[str]]:
 
     def hashes(address: str) -> list[str]:
         normal = address.strip().lower().encode()
-        return [hmac.new(key, normal, hashlib.sha256).hexdigest() for key in keys]
+        return [hmac.digest(key, normal, "sha256").hex() for key in keys]
 
     return hashes
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +30,7 @@ from cs_engine.channels.sendgrid import CUSTOM_ARG
 from cs_engine.errors import SettingsError
 from cs_engine.instants import Micros
 from cs_engine.journey import provider_event as told
-from cs_engine.journey.provider_event import ProviderEvent, Received, event_id_of
+from cs_engine.journey.provider_event import ProviderEvent, Received, digest, event_id_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -138,9 +137,10 @@ def _event(one: Mapping[str, Any], hashes: tuple[str, ...], received_at: Micros)
     provider_id = _text(one.get("sg_message_id"), _LONGEST_ID).partition(".")[0]
     url = _text(one.get("url"))
     link = _digest(url) if url else ""
+    told_as = digest(event_id) if event_id else ""
     about = message_id or provider_id or (event_id if address and not kind.startswith(told.UNKNOWN) else _digest(one))
     return ProviderEvent(
-        event_id_of(about, address, kind, at, link), event_id, message_id, provider_id, address, kind, at, reason,
+        event_id_of(about, address, kind, at, link), told_as, message_id, provider_id, address, kind, at, reason,
         _text(one.get("useragent"), _LONGEST_AGENT), link, one.get("sg_machine_open") in (True, 1, "true", "True"),
         _text(one.get("asm_group_id"), _LONGEST_WORD),
     )  # fmt: skip
@@ -176,6 +176,8 @@ def _at(timestamp: Any, received_at: Micros) -> Micros:
 
 def _text(value: Any, longest: int = 10_000) -> str:
     """Text that every database takes; '' for what is none. Numbers stand for their digits."""
+    if type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**30 else ""
     if not isinstance(value, str):
@@ -189,8 +191,7 @@ def _slug(text: str) -> str:
 
 
 def _digest(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return digest(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
 
 
 def _public_key(text: str) -> EllipticCurvePublicKey:

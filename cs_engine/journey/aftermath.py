@@ -19,7 +19,7 @@ or did not, is a mark beside it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
@@ -95,6 +95,7 @@ class Delivery(NamedTuple):
     """processed | deferred | delivered | blocked | dropped | bounced"""
     reason: str = ""
     at: Micros = 0
+    delivered_at: Micros | None = None
     complained_at: Micros | None = None
     opens: int = 0
     """By people."""
@@ -133,7 +134,7 @@ class OfMessage(NamedTuple):
     delivery: Delivery
     new: Sequence[ProviderEvent]
     all: Sequence[tuple[ProviderEvent, str]]
-    """Its deliveries, openings and clicks, the new ones among them, and how each was judged before ('': not yet)."""
+    """Its openings and clicks, the new ones among them, and how each was judged before ('': not yet)."""
 
 
 def aftermath_of(known: Iterable[OfMessage]) -> Aftermath:
@@ -162,6 +163,8 @@ def _of_message(one: OfMessage, done: Aftermath) -> None:
 
 def _marked(delivery: Delivery, event: ProviderEvent) -> Delivery:
     mark = told.DELIVERED if event.kind in _ARRIVED else event.kind
+    if event.kind == told.DELIVERED:
+        delivery = delivery._replace(delivered_at=min(event.at, delivery.delivered_at or event.at))
     if event.kind == told.COMPLAINED:
         delivery = delivery._replace(complained_at=min(event.at, delivery.complained_at or event.at))
     if mark not in _RANK:
@@ -174,14 +177,14 @@ def _marked(delivery: Delivery, event: ProviderEvent) -> Delivery:
 
 def _judge(one: OfMessage, delivery: Delivery, done: Aftermath) -> Delivery:
     """Counts openings and clicks, people's and machines' apart; a person's is a reaction."""
+    if not one.all:
+        return delivery
     before = {event.id: judged for event, judged in one.all}
     events = [event for event, _ in one.all if _is_recipients(event.address, one.mailed)]
-    found = machines.judge(events)
-    if not found:
-        return delivery
+    found = machines.judge(events, delivery.delivered_at)
     for event in events:
-        now = found.get(event.id)
-        if now is None or now == before[event.id]:
+        now = found[event.id]
+        if now == before[event.id]:
             continue
         done.judged.append((event.id, now))
         if one.mailed.recipient_kind == "contact" and (now == machines.PERSON or before[event.id]):
@@ -189,7 +192,7 @@ def _judge(one: OfMessage, delivery: Delivery, done: Aftermath) -> Delivery:
             (done.reactions if now == machines.PERSON else done.withdrawn).append(reaction)
 
     def count(kind: str, by: str) -> int:
-        return sum(event.kind == kind and found.get(event.id) == by for event in events)
+        return sum(event.kind == kind and found[event.id] == by for event in events)
 
     return delivery._replace(
         opens=count(told.OPENED, machines.PERSON), clicks=count(told.CLICKED, machines.PERSON),
@@ -201,7 +204,6 @@ def _is_recipients(address: str, mailed: Mailed) -> bool:
     return not address or not mailed.address or address == mailed.address
 
 
-def refusing(events: Iterable[Received]) -> bool:
-    """Whether any of them may keep mail from being sent."""
-    kinds: Collection[str] = {one.event.kind for one in events}
-    return bool(_WORTH_A_LINE & set(kinds))
+def may_forbid(event: ProviderEvent) -> bool:
+    """Whether it may keep mail from being sent."""
+    return event.kind in _WORTH_A_LINE

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cs_engine.instants import Micros
-from cs_engine.journey.provider_event import CLICKED, DELIVERED, OPENED, ProviderEvent
+from cs_engine.journey.provider_event import CLICKED, ProviderEvent
 
 SOON: Micros = 10 * 1_000_000
 """So soon after its delivery nobody reads a mail; and so fast nobody follows several links."""
@@ -38,21 +39,21 @@ _APPLES_PROXY = "mozilla/5.0"
 """The whole of what Apple's says; browsers say more."""
 
 
-def judge(events: Sequence[ProviderEvent]) -> dict[str, str]:
-    """Event -> PERSON or MACHINE, of the openings and clicks among all events of one mail and one address."""
-    delivered = min((event.at for event in events if event.kind == DELIVERED), default=None)
+def judge(events: Sequence[ProviderEvent], delivered: Micros | None) -> dict[str, str]:
+    """Event -> PERSON or MACHINE, of all openings and clicks of one mail by one address. `delivered`: when it was; None: not told."""
     clicks = sorted((event for event in events if event.kind == CLICKED), key=lambda event: event.at)
     bursts = {click.id for click in clicks if len({c.link for c in clicks if abs(c.at - click.at) <= SOON}) >= MANY_LINKS}
-    return {
-        event.id: MACHINE if event.id in bursts or is_machine(event, delivered) else PERSON
-        for event in events
-        if event.kind in (OPENED, CLICKED)
-    }
+    return {event.id: MACHINE if event.id in bursts or is_machine(event, delivered) else PERSON for event in events}
 
 
 def is_machine(event: ProviderEvent, delivered: Micros | None) -> bool:
     """Whether this one, taken by itself, was a machine's. `delivered`: when the mail was; None: nobody has told."""
-    agent = event.agent.strip().lower()
-    if event.machine or agent in ("", _APPLES_PROXY) or _AGENTS.search(agent):
+    if event.machine or (delivered is not None and event.at - delivered <= SOON):
         return True
-    return delivered is not None and event.at - delivered <= SOON
+    return _is_machines(event.agent)
+
+
+@lru_cache(maxsize=4096)
+def _is_machines(agent: str) -> bool:
+    named = agent.strip().lower()
+    return named in ("", _APPLES_PROXY) or _AGENTS.search(named) is not None

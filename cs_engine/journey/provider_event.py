@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -26,8 +27,8 @@ class ProviderEvent(NamedTuple):
 
     id: str
     """Derives from what happened (`event_id_of`): told again, under whatever id of the provider's, it is the same."""
-    event_id: str
-    """The provider's own id of it; '' when it has none. It may change when the provider tells again."""
+    told_as: str
+    """A digest of the provider's own id of it; '' when it has none. It may change when the provider tells again."""
     message_id: str
     """Ours; '' when the provider does not say: then `address` is all there is."""
     provider_id: str
@@ -57,5 +58,14 @@ class Received(NamedTuple):
 
 
 def event_id_of(about: str, address: str, kind: str, at: Micros, link: str) -> str:
-    """The identity of an event. `about`: our message's id, else the provider's; else whatever else tells it from others."""
-    return blake2b("\x1f".join((about, address, kind, str(at), link)).encode(), digest_size=12).hexdigest()
+    """The identity of an event. `about`: our message's id, else the provider's; else whatever else tells it from others.
+
+    Begins with its second: what comes together goes into few pages of the index.
+    """
+    text = "\x1f".join((about, address, kind, str(at), link))
+    return f"{at // 1_000_000:08x}{digest(text, 12)}"
+
+
+def digest(text: str, size: int = 10) -> str:
+    """Of that many bytes, in letters, digits, `-` and `_`."""
+    return urlsafe_b64encode(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()).rstrip(b"=").decode()

@@ -17,6 +17,9 @@ from cs_engine.state.database import Tx
 
 _COLUMNS = (*ProviderEvent._fields, "received_at")
 _EVENT = ", ".join(ProviderEvent._fields)
+_JUDGED_BY = (DELIVERED, OPENED, CLICKED)
+OPENED_OR_CLICKED = f"kind = '{OPENED}' OR kind = '{CLICKED}'"
+"""SQL: as the index has it."""
 _SENT_BEFORE: Micros = 7 * 24 * 3600 * 1_000_000
 """A bounce that says nothing but an address is of the last mail that went there, if that is no older."""
 
@@ -26,13 +29,13 @@ def receive(tx: Tx, received: Sequence[Received], received_at: Micros) -> int:
     under its own id or under another.
     """
     by_id = {one.event.id: one for one in received}
-    if aftermath.refusing(by_id.values()):
+    if any(aftermath.may_forbid(one.event) for one in received):
         preferences.before_claims(tx)
     # In the order of ids: two who bring the same wait for each other, and never both.
     rows = [(*by_id[id].event, received_at) for id in sorted(by_id)]
     known = tx.insert_new(schema.provider_events, _COLUMNS, rows)
     new = [one for id, one in sorted(by_id.items()) if id not in known]
-    _forbid(tx, [one for one in new if aftermath.refusing([one])])
+    _forbid(tx, [one for one in new if aftermath.may_forbid(one.event)])
     return len(new)
 
 
@@ -118,20 +121,14 @@ def _mailed(tx: Tx, ids: Iterable[str]) -> dict[str, Mailed]:
 
 
 def _judged(tx: Tx, new: dict[str, list[ProviderEvent]]) -> dict[str, list[tuple[ProviderEvent, str]]]:
-    """By message that has openings or clicks, old or new: these and its deliveries, each with how it was judged before."""
+    """By message: all its openings and clicks, each with how it was judged before, where news of them or of its delivery have come."""
     found: dict[str, list[tuple[ProviderEvent, str]]] = {id: [] for id in new}
-    named = {id for id, events in new.items() if any(event.kind in (DELIVERED, OPENED, CLICKED) for event in events)}
-    watched = tx.rows(
-        f"SELECT DISTINCT message_id FROM provider_events WHERE {tx.among('message_id', 'ids')} AND message_id <> '' "
-        f"AND kind IN ('{OPENED}', '{CLICKED}')",
+    named = [id for id, events in new.items() if any(event.kind in _JUDGED_BY for event in events)]
+    rows = tx.rows(
+        f"SELECT {_EVENT}, judged FROM provider_events WHERE {tx.among('message_id', 'ids')} AND ({OPENED_OR_CLICKED})",
         ids=tx.ids(sorted(named)),
     )
-    rows = tx.rows(
-        f"SELECT {_EVENT}, judged FROM provider_events WHERE {tx.among('message_id', 'ids')} AND message_id <> '' "
-        f"AND kind IN ('{DELIVERED}', '{OPENED}', '{CLICKED}')",
-        ids=tx.ids(id for (id,) in watched),
-    )
-    for *row, judged in rows if watched else ():
+    for *row, judged in rows:
         event = _event(row)
         found[event.message_id].append((event, judged))
     return found

@@ -484,7 +484,7 @@ provider_events = Table(
     "provider_events",
     metadata,
     _key(),
-    *map(_text, ("event_id", "message_id", "provider_id", "address", "kind")),
+    *map(_text, ("told_as", "message_id", "provider_id", "address", "kind")),
     _at("at"),
     *map(_text, ("reason", "agent", "link")),
     Column("machine", Boolean, nullable=False),
@@ -493,30 +493,25 @@ provider_events = Table(
     _at("applied_at", nullable=True),
     _text("judged", ""),
 )
-Index(
-    "provider_events_told",
-    provider_events.c.event_id,
-    unique=True,
-    sqlite_where=text("event_id <> ''"),
-    postgresql_where=text("event_id <> ''"),
-)
-Index("provider_events_of", provider_events.c.message_id, sqlite_where=text("message_id <> ''"), postgresql_where=text("message_id <> ''"))
-Index(
-    "provider_events_waiting",
-    provider_events.c.received_at,
-    sqlite_where=text("applied_at IS NULL"),
-    postgresql_where=text("applied_at IS NULL"),
-)
+for _name, _column, _where, _unique in (
+    ("provider_events_told", provider_events.c.told_as, "told_as <> ''", True),
+    ("provider_events_of", provider_events.c.message_id, "kind = 'opened' OR kind = 'clicked'", False),
+    ("provider_events_waiting", provider_events.c.received_at, "applied_at IS NULL", False),
+):
+    Index(_name, _column, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
 
+# In one tree on SQLite: what is told of many mails at once touches half the pages.
 deliveries = Table(
     "deliveries",
     metadata,
     _key("message_id"),
     *map(_text, ("state", "reason")),
     _at("at"),
+    _at("delivered_at", nullable=True),
     _at("complained_at", nullable=True),
     *(Column(name, Integer, nullable=False) for name in ("opens", "clicks", "machine_opens", "machine_clicks")),
     _at("came_back", nullable=True),
+    sqlite_with_rowid=False,
 )
 for _name, _where in (
     ("deliveries_failed", "state = 'blocked' OR state = 'dropped' OR state = 'bounced'"),

@@ -29,7 +29,7 @@ from tests.contracts.state_rows import MINUTE, NOW, claimed, entered, events, ma
 
 
 def told(id: str = "1", kind: str = DELIVERED, **other: Any) -> Received:
-    values: dict[str, Any] = {"event_id": f"sg-{id}", "message_id": f"msg_{id}", "provider_id": "", "address": "h-ann", "at": NOW}
+    values: dict[str, Any] = {"told_as": f"sg-{id}", "message_id": f"msg_{id}", "provider_id": "", "address": "h-ann", "at": NOW}
     event = ProviderEvent(id=id, kind=kind, **values | other)
     return Received(event, (event.address,))
 
@@ -41,8 +41,8 @@ def kept(store: SqlStore) -> list[str]:
 
 def test_the_same_again_is_nothing_by_what_happened_or_by_the_providers_id(store: SqlStore) -> None:
     assert store.receive([told("1"), told("2"), told("1")]) == 2
-    assert store.receive([told("1", event_id="another"), told("3", event_id="sg-2"), told("4")]) == 1
-    assert store.receive([told("5", event_id=""), told("6", event_id="")]) == 2, "no id of the provider's is no identity"
+    assert store.receive([told("1", told_as="another"), told("3", told_as="sg-2"), told("4")]) == 1
+    assert store.receive([told("5", told_as=""), told("6", told_as="")]) == 2, "no id of the provider's is no identity"
     assert kept(store) == ["1", "2", "4", "5", "6"]
 
 
@@ -147,5 +147,5 @@ def test_a_refusal_holds_when_the_provider_is_answered_and_of_two_words_the_newe
     store.receive([leaves])
     assert [(p.topic, p.wanted) for p in store.preferences(["h-1"])] == [("onboarding", False)]
     store.receive([back])
-    store.receive([leaves._replace(event=leaves.event._replace(id="u2", event_id=""))])
+    store.receive([leaves._replace(event=leaves.event._replace(id="u2", told_as=""))])
     assert [(p.topic, p.wanted) for p in store.preferences(["h-1"])] == [("onboarding", True)]

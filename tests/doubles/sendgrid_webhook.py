@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -45,3 +45,16 @@ def event(kind: str, message: str | None = "msg_1", n: int = 0, at: int = 1_761_
         "sg_event_id": f"{kind}-{message}-{at}-{n}", "sg_message_id": f"X{message}.recvd-5c8bd-0", "cs_message_id": message, **more,
     }  # fmt: skip
     return {key: value for key, value in whole.items() if value is not None}
+
+
+PERSON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+
+
+def life_of(n: int) -> Iterator[dict[str, Any]]:
+    """What SendGrid tells of mail number n: processed, delivered; of one in ten that it was opened and clicked."""
+    about: dict[str, Any] = {"message": f"msg_{n:024}", "email": f"person{n}@customer.example"}
+    yield event("processed", **about)
+    yield event("delivered", at=1_761_555_002, response="250 2.0.0 OK " + "x" * 60, **about)
+    if n % 10 == 0:
+        yield event("open", at=1_761_555_600, useragent=PERSON, sg_machine_open=False, **about)
+        yield event("click", at=1_761_555_660, useragent=PERSON, url=f"https://vendor.example/{n % 7}", **about)

@@ -15,7 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "provider_events",
         sa.Column("id", sa.Text, primary_key=True, nullable=False),
-        *_texts("event_id", "message_id", "provider_id", "address", "kind"),
+        *_texts("told_as", "message_id", "provider_id", "address", "kind"),
         sa.Column("at", sa.BigInteger, nullable=False),
         *_texts("reason", "agent", "link"),
         sa.Column("machine", sa.Boolean, nullable=False),
@@ -24,8 +24,8 @@ def upgrade() -> None:
         sa.Column("applied_at", sa.BigInteger, nullable=True),
         sa.Column("judged", sa.Text, nullable=False, server_default=sa.text("''")),
     )
-    _partial("provider_events_told", ["event_id"], "event_id <> ''", unique=True)
-    _partial("provider_events_of", ["message_id"], "message_id <> ''")
+    _partial("provider_events_told", ["told_as"], "told_as <> ''", unique=True)
+    _partial("provider_events_of", ["message_id"], "kind = 'opened' OR kind = 'clicked'")
     _partial("provider_events_waiting", ["received_at"], "applied_at IS NULL")
 
 

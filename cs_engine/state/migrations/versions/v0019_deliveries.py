@@ -17,9 +17,11 @@ def upgrade() -> None:
         sa.Column("message_id", sa.Text, primary_key=True, nullable=False),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("state", "reason")),
         sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("delivered_at", sa.BigInteger, nullable=True),
         sa.Column("complained_at", sa.BigInteger, nullable=True),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("opens", "clicks", "machine_opens", "machine_clicks")),
         sa.Column("came_back", sa.BigInteger, nullable=True),
+        sqlite_with_rowid=False,
     )
     _partial("deliveries_failed", "state = 'blocked' OR state = 'dropped' OR state = 'bounced'")
     _partial("deliveries_came_back", "came_back = 0")
