@@ -22,6 +22,18 @@ Named = Sequence[tuple[str, Place]]
 """Names a template reads, and where each stands."""
 
 
+class NoAnswer(NamedTuple):
+    """Why an answer cannot be read."""
+
+    code: str
+    message: str
+    mend: str
+
+
+Unanswered = Callable[[str, str], NoAnswer | None]
+"""(answer, kickoff.date) -> what is wrong with it; None when it may have been answered."""
+
+
 class TemplateUse(NamedTuple):
     """A step that sends a template."""
 
@@ -38,6 +50,8 @@ class TemplateUse(NamedTuple):
     """Whether the step asks something, by links in its mail."""
     event: Collection[str] = ()
     """Columns of the event that its passages begin with."""
+    unanswered: Unanswered | None = None
+    """Why nothing can have been answered to what a template asks there; None: not checked."""
 
 
 UNUSED = "T314"
@@ -156,13 +170,24 @@ class _Checking:
     # --- names ---------------------------------------------------------------------------------------------------------
 
     def _names(self, read: Named, uses: Sequence[TemplateUse], kind: Kind) -> None:
-        """T304: a name that is nowhere."""
+        """T304: a name that is nowhere; X219, P122: an answer that nobody can have given."""
+        self._answers([(name, place) for name, place in read if variables.is_asked(name)], uses)
+        read = [(name, place) for name, place in read if not variables.is_asked(name)]
         for allowed, use in self._allowed(uses, kind):
             for name, place in read:
                 if name in allowed or (name.startswith("vars.") and (use is None or use.vars is None)):
                     continue
                 where = f" ({use.place.file} sends it about {'an account' if use.grain is Grain.ACCOUNT else 'a contact'})" if use else ""
                 self.problems.add(place, "T304", f'unknown variable "{name}"{where}', _mend(name, allowed))
+
+    def _answers(self, read: Named, uses: Sequence[TemplateUse]) -> None:
+        for name, place in read:
+            asked, _, said = name.partition(":")
+            for use in uses:
+                fault = use.unanswered(asked, said) if use.unanswered is not None else None
+                if fault is not None:
+                    sent = f" ({use.place.file}:{use.place.line} sends it)"
+                    self.problems.add(place, fault.code, f"{fault.message}{sent}", fault.mend)
 
     def _allowed(self, uses: Sequence[TemplateUse], kind: Kind) -> Iterable[tuple[set[str], TemplateUse | None]]:
         """The names that each kind of use knows."""

@@ -17,6 +17,7 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
+from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
 from cs_engine.content import formats, links, names, spots, variables
@@ -88,6 +89,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
         self.tests = {name: TESTS[name] for name in STOCK_TESTS}
 
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """The tree, in which `answer('kickoff.date')` is an item of `answer`: nothing is called."""
+        tree: nodes.Template = _Items(self).visit(super()._parse(source, name, filename))
+        return tree
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`a.b` is an item of a dict, or one of the few attributes of `loop`; nothing else has any."""
         if obj.__class__ is dict:
@@ -115,6 +121,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 return str(left) + str(right)
             raise SecurityError(operator)
         return super().call_binop(context, operator, left, right)
+
+
+class _Items(NodeTransformer):
+    """Makes items of what reads answers."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - as Jinja finds it
+        asked = variables.asked_in(node)
+        if asked is None:
+            return self.generic_visit(node)
+        item = nodes.Getitem(nodes.Name(asked[0], "load"), nodes.Const(asked[1]), "load")
+        return item.set_lineno(node.lineno).set_environment(self._sandbox)
 
 
 def _escaped(written: Callable[[Any], Any], escaping: Callable[[str], str]) -> Callable[[Any], Any]:
@@ -167,6 +187,12 @@ def forbidden(tree: nodes.Template) -> Iterator[Forbidden]:
     for node in _all(tree):
         line = node.lineno or 1
         if isinstance(node, nodes.Call):
+            if variables.asked_in(node) is not None:
+                continue
+            if isinstance(node.node, nodes.Name) and node.node.name in variables.ASKED:
+                name, example = node.node.name, {"answer": "kickoff.date", "done": "kickoff"}[node.node.name]
+                yield Forbidden(line, "call", name, f"{name}() takes one text in quotes", f"write `{name}('{example}')`")
+                continue
             yield Forbidden(line, "call", _last_word(node.node), "a template calls nothing", "use a filter: `{{ value | number }}`")
         elif isinstance(node, nodes.Name) and node.name == "self" and "self" not in bound:
             yield Forbidden(line, "name", "self", 'a template has no "self"', "name the value that you mean, as `contact.name`")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from jinja2 import nodes
 
 from cs_engine.content import names, questions
-from cs_engine.content.guard import lexing
+from cs_engine.content.guard import lexing, pieces
 from cs_engine.content.source import Span
 from cs_engine.language.problems import Place
 
@@ -26,7 +27,24 @@ ENGINE_ASKING = frozenset({questions.NAME})
 ENGINE_MILESTONE = frozenset({"milestone.id", "milestone.title"})
 ENGINE_CTA = frozenset({"cta.priority", "cta.due", "cta.title"})
 
+ASKED = ("answer", "done")
+"""What reads answers: `answer('kickoff.date')`, `done('kickoff')`. It looks like a call, and is the name `answer:kickoff.date`."""
+_ASKED = re.compile(rf"({'|'.join(ASKED)})\s*\(\s*(['\"])([^'\"]*)\2\s*\)")
+
 ADDRESSED = ("contact", "account", "champion", "csm", "sender")
+
+
+def asked_in(node: nodes.Node) -> tuple[str, str] | None:
+    """(answer, kickoff.date) of a node that reads an answer; None for all others."""
+    match node:
+        case nodes.Call(node=nodes.Name(name=name), args=[nodes.Const(value=str(said))], kwargs=[], dyn_args=None, dyn_kwargs=None):
+            return (name, said) if name in ASKED else None
+    return None
+
+
+def is_asked(name: str) -> bool:
+    """Whether a name that a template reads is an answer."""
+    return name.partition(":")[0] in ASKED and ":" in name
 
 
 class Reads(NamedTuple):
@@ -50,7 +68,7 @@ class _Walk:
         self.wants: set[str] = set()
         self.whole: set[str] = set()
 
-    def visit(self, node: nodes.Node, bound: frozenset[str]) -> None:
+    def visit(self, node: nodes.Node, bound: frozenset[str]) -> None:  # noqa: PLR0912 - one case a kind of node
         match node:
             case nodes.For():
                 self.visit(node.iter, bound)
@@ -81,6 +99,8 @@ class _Walk:
                 self.name(node.name, bound)
             case nodes.Getattr() | nodes.Getitem():
                 self.dotted(node, bound)
+            case nodes.Call():
+                self.call(node, bound)
             case _:
                 self.children(node, bound)
 
@@ -97,6 +117,12 @@ class _Walk:
         if name in bound:
             return
         (self.whole if name in GROUPS else self.needs).add(name)
+
+    def call(self, node: nodes.Call, bound: frozenset[str]) -> None:
+        if (asked := asked_in(node)) is not None:
+            self.needs.add(":".join(asked))
+        else:
+            self.children(node, bound)
 
     def addressed(self, group: str) -> None:
         self.needs.add(f"{group}.name")
@@ -134,7 +160,10 @@ def reads(tree: nodes.Template) -> Reads:
 
 
 def places(span: Span) -> Iterator[tuple[str, Place]]:
-    """Every dotted name in the template's Jinja, and where it stands; groups alone too. The template must be well-formed."""
+    """Every dotted name in the template's Jinja, and where it stands; groups alone, and answers, too. It must be well-formed."""
+    for piece in pieces(span.text):
+        for asked in _ASKED.finditer(piece.text) if piece.kind in ("value", "statement") else ():
+            yield f"{asked[1]}:{asked[3]}", span.place(piece.offset + asked.start(), len(asked[0]))
     source = span.text
     position = 0
     chain: list[str] = []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
 
-from cs_engine.language.problems import Problems
+from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.draw import edges
 from cs_engine.playbook.plan import AddressedStep, Plan, WaitUntil
@@ -40,6 +42,48 @@ def check_answers(plan: Plan, texts: Mapping[Path, str], ids: Mapping[Path, str]
                 message = f'the step "{asked}" cannot have run before "{reader}"'
                 mend = "ask in a step before it" if asked != reader else "read it in a later step"
                 problems.add(place, "P122", message, mend)
+
+
+class Unanswerable(NamedTuple):
+    """Why what a step says cannot read an answer."""
+
+    code: str
+    message: str
+    mend: str
+
+
+class Answerable:
+    """What the templates of a plan's steps may read."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._fields = {s.id: [q.field for q in s.ask] for s in plan.steps if isinstance(s, AddressedStep) and s.ask}
+
+    @cached_property
+    def _ways(self) -> dict[str, set[str]]:
+        return _ways(self._plan)
+
+    def fault(self, reader: str, kind: str, said: str) -> Unanswerable | None:
+        """What is wrong with `answer('…')` or `done('…')` (`kind`) in what the step `reader` sends; None when nothing is."""
+        asked = said.partition(".")[0]
+        known = [f"{step}.{name}" for step, fields in self._fields.items() for name in fields] if kind == "answer" else [*self._fields]
+        if said not in known:
+            return self._unknown(kind, said, known)
+        step = self._plan.step(reader)
+        again = asked == reader and isinstance(step, AddressedStep) and step.repeat is not None
+        if reader in self._ways[asked] or again:
+            return None
+        mend = "ask in a step before it" if asked != reader else "read it in what a later step sends"
+        return Unanswerable("P122", f'the step "{asked}" cannot have run before "{reader}"', mend)
+
+    def _unknown(self, kind: str, said: str, known: list[str]) -> Unanswerable:
+        step = said.partition(".")[0]
+        if self._plan.step(step) is not None and step not in self._fields:
+            return Unanswerable("X219", f'the step "{step}" asks nothing', "give it `ask: {field: text}`")
+        if kind == "answer" and said in self._fields:
+            return Unanswerable("X219", "answer() takes a step and a field", f"write answer('{said}.{self._fields[said][0]}')")
+        message = f"no step asks '{said}'" if kind == "answer" else f"there is no step '{said}'"
+        return Unanswerable("X219", message, did_you_mean(said, known) or (f"there are {', '.join(known)}" if known else "no step asks"))
 
 
 def _step_of(path: Path, ids: Mapping[Path, str]) -> str | None:

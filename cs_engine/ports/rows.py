@@ -186,6 +186,15 @@ class GivenAnswer(NamedTuple):
     value: str
 
 
+class PassageAnswer(NamedTuple):
+    """The latest answer of a passage to one question."""
+
+    enrolment_id: str
+    step: str
+    field: str
+    value: str
+
+
 class AskedMessage(NamedTuple):
     """A message that asks, as the page that takes its answers needs it."""
 

@@ -43,6 +43,7 @@ from cs_engine.ports.rows import (
     MessageView,
     OpenCta,
     OrderedStep,
+    PassageAnswer,
     PlaybookState,
     Returned,
     Tick,
@@ -299,6 +300,9 @@ class Answers(Protocol):
 
     def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
         """The latest answers, given by then, of those who stand in these playbooks."""
+
+    def answers_in(self, enrolments: Collection[str], until: Micros) -> list[PassageAnswer]:
+        """The latest answers of these passages, given by then, whatever has become of them."""
 
     def asked(self, message_id: str) -> AskedMessage | None:
         """A message that asks, whatever its state; None when there is none of that id."""

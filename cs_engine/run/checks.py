@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from cs_engine.content.check import UNUSED, TemplateUse, check
+from cs_engine.content.check import UNUSED, NoAnswer, TemplateUse, Unanswered, check
 from cs_engine.content.library import Library
 from cs_engine.language import yaml
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Problem, Problems
+from cs_engine.playbook.answers import Answerable
 from cs_engine.playbook.implied import ONE_PERSON
 from cs_engine.playbook.load import FOLDER
-from cs_engine.playbook.plan import MILESTONE_LINE, Cta, Email, Notice
+from cs_engine.playbook.plan import MILESTONE_LINE, AddressedStep, AnyStep, Cta, Notice, Plan
 from cs_engine.playbook.project import Project
 
 
@@ -17,20 +18,9 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
     """Problems of the templates that the playbooks use. `locales`: those of the people, so that a missing one is an error."""
     uses: list[TemplateUse] = []
     for plan in project.plans.values():
-        event = plan.event.columns if plan.event is not None else ()
+        answerable = Answerable(plan)
         for step in plan.steps:
-            match step:
-                case Email() | Notice():
-                    asks = bool(step.ask)
-                    uses.append(
-                        TemplateUse(step.template, "email", plan.subject, step.place, isinstance(step, Notice), plan.vars, asks, event)
-                    )
-                    if isinstance(step, Notice):
-                        uses.append(TemplateUse(MILESTONE_LINE, "slack", plan.subject, step.place, True, plan.vars, event=event))
-                case Cta():
-                    uses.append(TemplateUse(step.template, "slack", plan.subject, step.place, False, plan.vars, event=event))
-                case _:
-                    pass
+            uses += _uses(plan, step, answerable)
     library = Library(project.root, project.config.locale)
     problems = check(library, uses, lambda grain: known_names(project, grain), locales)
     # What a broken playbook uses is not known: its templates are not called unused beside its errors. And one that waits for a key of
@@ -54,6 +44,28 @@ def law_problems(project: Project, has_pages: bool) -> list[Problem]:
         mend = "name the column: `country:` under sources.contacts or sources.accounts; or name one law for all"
         problems.warn(document.key_place(("law", "countries")), "P214", "nobody's country is known, so `else` rules everybody", mend)
     return list(problems)
+
+
+def _uses(plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:
+    """The templates of a step's messages."""
+    if not isinstance(step, AddressedStep):
+        return []
+    mail, noticed = not isinstance(step, Cta), isinstance(step, Notice)
+    use = TemplateUse(
+        step.template, "email" if mail else "slack", plan.subject, step.place, noticed, plan.vars, mail and bool(step.ask),
+        plan.event.columns if plan.event is not None else (), _unanswered(answerable, step.id),
+    )  # fmt: skip
+    return [use, use._replace(name=MILESTONE_LINE, kind="slack", asks=False)] if noticed else [use]
+
+
+def _unanswered(answerable: Answerable, step: str) -> Unanswered:
+    """What is wrong with an answer that the messages of that step read."""
+
+    def unanswered(kind: str, said: str) -> NoAnswer | None:
+        fault = answerable.fault(step, kind, said)
+        return None if fault is None else NoAnswer(*fault)
+
+    return unanswered
 
 
 def known_names(project: Project, grain: Grain) -> set[str]:

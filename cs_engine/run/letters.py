@@ -18,6 +18,7 @@ from cs_engine.content.formats import in_locale
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
+from cs_engine.content.variables import is_asked
 from cs_engine.content.written import ANSWER, PREFERENCES, UNSUBSCRIBE, as_html, filled
 from cs_engine.instants import Micros, from_micros
 from cs_engine.journey.approval import ALARM as APPROVAL
@@ -31,6 +32,7 @@ from cs_engine.playbook.config import ProjectConfig, Staff
 from cs_engine.playbook.plan import WEBHOOK, AddressedStep, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Person
 from cs_engine.run.alerting import Alerts
+from cs_engine.run.answered import Answers
 from cs_engine.run.calls import Calls
 from cs_engine.run.context import TickContext
 from cs_engine.run.outbox import Job
@@ -63,6 +65,7 @@ class Letters:
         self._config = tick.engine.project.config
         self._calls = Calls(tick)
         self._library = tick.engine.outbox.press.library
+        self.answers = Answers(tick)
         self.alerts = Alerts(tick)
         self._alerts: dict[str, tuple[Alert, Micros | None]] = {}
         """Of the CTAs at hand: message -> what it says, and when it is due."""
@@ -107,6 +110,7 @@ class Letters:
             return "no_template"
         event = plan.event.columns if plan.event is not None else {}
         unknown = any(name.removeprefix(EVENT) not in event for name in _of_event(template))
+        unknown = unknown or not self.answers.are_asked(plan, template.needs)
         return "unknown_name" if unknown or any(not self._is_column(plan.subject, name) for name in self._columns(template)) else ""
 
     def _locale(self, candidate: Candidate) -> str:
@@ -129,7 +133,8 @@ class Letters:
 
     def _columns(self, template: EmailTemplate | SlackTemplate) -> set[str]:
         """The columns of facts that the template reads."""
-        return {name for name in template.needs | (template.wants & self._known) if name.split(".")[0] not in _OURS}
+        names = template.needs | (template.wants & self._known)
+        return {name for name in names if name.split(".")[0] not in _OURS and not is_asked(name)}
 
     def _is_column(self, grain: Grain, name: str) -> bool:
         try:
@@ -203,6 +208,8 @@ class Letters:
             self._alerts = {candidate.id: alert for candidate, alert in zip(candidates, made, strict=True)}
         if _of_event(group.template):
             self._put_events(group.plan, candidates, contexts)
+        if any(map(is_asked, group.template.needs)):
+            self.answers.put(group.plan, group.template.needs, group.locale, candidates, contexts)
         for candidate, context, csm, name in zip(candidates, contexts, csms, names, strict=True):
             jobs.append(self._job(group, candidate, {**shared, **context}, csm, name))
 

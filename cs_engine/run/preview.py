@@ -29,11 +29,16 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
         raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
     subject = _subject(tick, plan, account)
     who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
-    return [_shown(tick, job) for job in jobs_of(tick, plan, step, who, _kept(tick, plan, subject, account), locale)]
+    last = next((p.id for p in reversed(tick.engine.store.enrolments_of(account, plan.playbook)) if p.subject_id == subject), "")
+    return [_shown(tick, job) for job in jobs_of(tick, plan, step, who, _kept(tick, plan, subject, account), locale, last)]
 
 
-def jobs_of(tick: TickContext, plan: Plan, step: Sending, who: Standing, kept: str, locale: str | None = None) -> list[Job]:
-    """What the step would send for that passage now; `kept`: what it began with. Raises WrongUse when that is nothing."""
+def jobs_of(
+    tick: TickContext, plan: Plan, step: Sending, who: Standing, kept: str, locale: str | None = None, of: str = ""
+) -> list[Job]:  # fmt: skip
+    """What the step would send for that passage now; `kept`: what it began with, `of`: the passage whose answers are shown where it is none
+    itself. Raises WrongUse when that is nothing.
+    """
     rows = tick.rows_of(plan.subject, [who.subject_id])
     own = Own(tick, plan, rows, [kept])
     messages = messages_for(tick, plan, step, [who], rows, [], chosen(own, step, np.zeros(1, np.int64)))
@@ -43,6 +48,8 @@ def jobs_of(tick: TickContext, plan: Plan, step: Sending, who: Standing, kept: s
         )
     letters = Letters(tick)
     letters.previewed[who.id] = kept
+    if of:
+        letters.answers.of[who.id] = of
     letters.spoken = locale or ""
     if isinstance(step, Cta):
         letters.alerts.previewed[who.id] = Because(tick).now(plan, step, own)

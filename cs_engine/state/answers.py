@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from cs_engine.instants import Micros
-from cs_engine.ports import Answer, AskedMessage, GivenAnswer, JournalLine
+from cs_engine.ports import Answer, AskedMessage, GivenAnswer, JournalLine, PassageAnswer
 from cs_engine.state import journal, schema
 from cs_engine.state.database import Tx
 
@@ -43,6 +43,16 @@ def standing(tx: Tx, playbooks: Collection[str], until: Micros) -> list[GivenAns
         until=until,
     )
     return [GivenAnswer(*row) for row in rows]
+
+
+def of_passages(tx: Tx, enrolments: Collection[str], until: Micros) -> list[PassageAnswer]:
+    latest = _LATEST.format(where=f"{tx.among('enrolment_id', 'ids')} AND answered_at <= :until")
+    rows = tx.rows(
+        f"SELECT enrolment_id, step, field, value FROM answers WHERE line IN ({latest}) ORDER BY line",
+        ids=tx.ids(sorted(set(enrolments))),
+        until=until,
+    )
+    return [PassageAnswer(*row) for row in rows]
 
 
 def asked(tx: Tx, message_id: str) -> AskedMessage | None:

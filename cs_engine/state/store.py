@@ -45,6 +45,7 @@ from cs_engine.ports import (
     MessageView,
     OpenCta,
     OrderedStep,
+    PassageAnswer,
     PlaybookState,
     Returned,
     Tick,
@@ -329,6 +330,10 @@ class SqlStore:
     def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
         with self.database.read() as tx:
             return _answers.standing(tx, playbooks, until)
+
+    def answers_in(self, enrolments: Collection[str], until: Micros) -> list[PassageAnswer]:
+        with self.database.read() as tx:
+            return _answers.of_passages(tx, enrolments, until)
 
     def asked(self, message_id: str) -> AskedMessage | None:
         with self.database.read() as tx:
