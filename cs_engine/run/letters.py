@@ -320,7 +320,9 @@ class Letters:
             return read.subject, read.text, read.html
         if (edit := self._edits.get((candidate.enrolment_id, candidate.step))) is None:
             return None
-        text = filled(edit.text, own_links(self._config, context))
+        # A mark of which this recipient has nothing is not left standing.
+        bare = {UNSUBSCRIBE: context["unsubscribe_url"], PREFERENCES: "", ANSWER: ""}
+        text = filled(edit.text, bare | own_links(self._config, context))
         return edit.subject, text, as_html(text)
 
     def _unsubscribing(self, candidate: Candidate, context: dict[str, Any]) -> dict[str, str]:

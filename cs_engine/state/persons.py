@@ -37,7 +37,7 @@ PLACES: Mapping[str, str] = {
     "enrolments": _SUBJECT,
     "kept_at_entry": f"enrolment_id IN ({_PASSAGES})",
     "step_orders": f"enrolment_id IN ({_PASSAGES})",
-    "edits": f"enrolment_id IN ({_PASSAGES})",
+    "edits": f"(enrolment_id IN ({_PASSAGES}) OR enrolment_id IN (SELECT enrolment_id FROM messages WHERE {_MAIL}))",
     "ctas": f"enrolment_id IN ({_PASSAGES})",
     "cta_marks": f"cta_id IN (SELECT id FROM ctas WHERE enrolment_id IN ({_PASSAGES}))",
     "messages": _MAIL,
@@ -143,7 +143,7 @@ def _blank_texts(work: _Work, whom: Whom) -> None:
     work.blank("touches", "contact_id = ''")
     work.blank("journal", "seen = ''")
     # There our own people say why, in their words.
-    work.blank("journal", "reason = ''", " AND (event IN ('approved', 'refused', 'edit_taken_back') OR event LIKE '%_ordered')")
+    work.blank("journal", "reason = ''", " AND (event IN ('approved', 'refused', 'edit_taken_back', 'resolved') OR event LIKE '%_ordered')")
     _answers(work, whom)
 
 

@@ -114,7 +114,7 @@ class Interactivity:
             yes = action.get("action_id") == APPROVE_ACTION
             done = await run_in_threadpool(self._answer, id, by, yes)
             word = "goes at the next run" if yes else "will not go"
-            said = f"The mail {word}." if done else "The mail has been answered before, or cannot go any more."
+            said = f"It {word}." if done else "It has been answered before, or cannot go any more."
         url = str(payload.get("response_url", ""))
         return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
 

@@ -7,6 +7,7 @@ import pytest
 from cs_engine.content.written import read_edited
 from cs_engine.errors import LostRace, WrongUse
 from cs_engine.run.editing import Draft, draft, edit, take_back
+from tests.stories.test_stories_erase import erased
 from tests.stories.world import Ticked, World, day, opened
 
 TWO = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}"
@@ -206,3 +207,30 @@ def test_an_edit_that_is_taken_while_a_run_decides_is_what_goes(world: World) ->
 def test_a_file_is_read_as_it_was_shown(world: World) -> None:
     assert read_edited("Subject: Hi\r\n\r\nDear Ann\r\n") == ("Hi", "Dear Ann\n")
     assert read_edited("Dear Ann\n") == ("", "Dear Ann\n")
+
+
+def test_each_recipient_leaves_by_a_link_of_their_own_which_has_to_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CS_ENGINE_BASE_URL", "https://cs.vendor.example")
+    world.customer().contact("bob", role="operator").contact("kim", role="operator")
+    world.playbook("hello", "- {id: one, email: one, to: operators}").tick(day(0, 22))
+    found = drafted(world)
+    assert "[[unsubscribe]]" in found.text
+    assert "https://cs.vendor.example" not in found.text, "no link of one in the mail of another"
+    with pytest.raises(WrongUse, match="mail law"):
+        edit(world.engine, found, "", found.text.replace("[[unsubscribe]]", ""), "shorter")
+    edits(world)
+    mails = {file.to: opened(file) for file in world.tick(day(1)).files}
+    for mail in mails.values():
+        part = mail.get_body(("plain",))
+        assert part is not None
+        own = mail["List-Unsubscribe"].strip("<>")
+        assert own in str(part.get_content())
+        assert "[[" not in str(part.get_content())
+    assert len({mail["List-Unsubscribe"] for mail in mails.values()}) == 2
+
+
+def test_what_was_written_to_somebody_goes_when_they_are_erased(world: World) -> None:
+    world.customer().playbook("hello", TWO).tick(day(0))
+    edits(world, "two")
+    erased(world, "ann", day(0, 11))
+    assert world.engine.store.edits_of("acme", "hello") == []
