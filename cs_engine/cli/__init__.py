@@ -36,7 +36,7 @@ COMMANDS = {
     "draw": "A playbook as a diagram: Mermaid or SVG.",
     "deploy": "Write the deployments to prefect.yaml.",
     "up": "Everything on one machine: Prefect, the ticks on their schedule, the web.",
-    "serve": "The web: the pages on which customers answer, unsubscribe and choose, and what Slack calls.",
+    "serve": "The web: the pages on which customers answer, unsubscribe and choose, and what Slack and SendGrid call.",
     "suppress": "Never mail this address again.",
     "unsuppress": "Let mail go to this address again.",
     "export": "All that is held about a person, as JSON.",

@@ -11,7 +11,7 @@ import click
 )
 @click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 def command(host: str, port: int) -> None:
-    """The web: the pages on which customers answer, unsubscribe and choose, and what Slack calls. Ends with Ctrl-C.
+    """The web: the pages on which customers answer, unsubscribe and choose, and what Slack and SendGrid call. Ends with Ctrl-C.
 
     CS_ENGINE_BASE_URL says where customers reach it; the links in mails begin with that.
     """

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy.event import listen
 
+from cs_engine.channels.sendgrid_events import EventReader
 from cs_engine.doctor import _callers
 from cs_engine.errors import SettingsError
 from cs_engine.settings import Settings
@@ -164,6 +167,33 @@ def test_what_is_not_known_is_kept_and_never_a_failure(world: World, browser: Br
     assert "customer.example" not in str(first)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(
+    ["event", "email", "timestamp", "sg_event_id", "sg_message_id", "cs_message_id", "url", "useragent", "type", "status"]
+)
+WORDS = st.sampled_from(["bounce", "dropped", "open", "click", "delivered", "group_unsubscribe", "blocked", "Invalid"])
+
+READER = EventReader(SENDGRID.public_key, lambda address: [f"h{len(address)}"])
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.dictionaries(NAMES, WORDS | JSON, max_size=8) | JSON, max_size=6))
+def test_whatever_sendgrid_may_write_one_day_can_be_read_and_kept(events: list[Any]) -> None:
+    body = json.dumps(events).encode()
+    headers = {name.lower(): value for name, value in SENDGRID.headers(body).items()}
+    read = READER.read(headers, body, 1)
+    assert len(read) <= len(events)
+    assert read == READER.read(headers, body, 1), "the same again is the same"
+    for one in read:
+        values = [value for value in one.event if isinstance(value, str)]
+        assert [value for value in values if "\0" in value or value != value.encode("utf-8", "replace").decode()] == []
+        assert -(2**63) <= one.event.at < 2**63
+
+
 def test_nothing_of_a_person_is_kept(world: World, browser: Browser) -> None:
     link = "http://127.0.0.1:8321/a/msg_1~-~0~1~secret"
     post(
@@ -199,8 +229,8 @@ def test_a_locked_database_answers_503_and_the_batch_is_taken_when_it_comes_agai
 
 
 def test_a_full_disk_answers_503_and_keeps_none_of_the_batch(world: World, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nearly_full(settings: Settings, **patience: Any) -> SqlStore:
-        store = open_store(settings, **patience)
+    def nearly_full(given: Settings, **patience: Any) -> SqlStore:
+        store = open_store(given, **patience)
         if patience:
             store.close()
             listen(store.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 100"))
@@ -217,13 +247,13 @@ def test_a_full_disk_answers_503_and_keeps_none_of_the_batch(world: World, serve
 
 
 def test_the_doctor_says_where_events_are_taken_and_when_the_last_one_came(world: World, served: Served) -> None:
-    settings = Settings(
+    set_up = Settings(
         cs_engine_project=world.root, sendgrid_webhook_public_key=SENDGRID.public_key, cs_engine_base_url="https://cs.vendor.example/"
     )
     where = "SendGrid's events are taken at https://cs.vendor.example/webhooks/sendgrid"
-    assert [finding.message for finding in _callers(settings)] == [f"{where}; nothing has come yet"]
+    assert [finding.message for finding in _callers(set_up)] == [f"{where}; nothing has come yet"]
     post(served(sendgrid_webhook_public_key=SENDGRID.public_key), event("delivered"))
-    assert re.fullmatch(rf"{where}; the last event came \d{{4}}-.*Z", next(_callers(settings)).message)
+    assert re.fullmatch(rf"{where}; the last event came \d{{4}}-.*Z", next(_callers(set_up)).message)
 
 
 def test_the_doctor_warns_of_events_that_nobody_hears(world: World) -> None:
