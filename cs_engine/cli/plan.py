@@ -75,7 +75,9 @@ def _steps(added: Sequence[str], removed: Sequence[str], changed: Mapping[str, t
 
 
 def _inside(inside: Inside, *, moves: bool) -> Iterator[str]:
-    yield f"  {inside.people:,} inside {inside.version[:8]} " + ("go on in it; with --migrate:" if moves else "go on to its end")
+    yield f"  {inside.people:,} inside {inside.version[:8]} " + (
+        "go on in it; with --migrate:" if moves else "go on to its end, unless apply says --removed end"
+    )
     for step, n in sorted(inside.steps.items()):
         if moves and inside.ways:
             to = inside.ways[step].removesuffix(".arrive")

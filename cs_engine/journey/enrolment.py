@@ -1,6 +1,6 @@
 """The states of an enrolment (one passage of one subject through one playbook), and the moves between them.
 
-    entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | step_removed | failed)
+    entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | step_removed | playbook_removed | failed)
 
 The pointer is (step, otherwise done?). A passage that stands at a sending step waits for its messages: `step_ended_at` is
 written by the state when the last of them settles.
@@ -124,5 +124,5 @@ def all_parked(
 
 
 def finished(who: Standing, reason: str, at: Micros) -> Move:
-    """The passage ends: goal | done | exit | step_removed | failed."""
+    """The passage ends: goal | done | exit | step_removed | playbook_removed | failed."""
     return Move(who.id, who.revision, FINISHED, who.step, who.otherwise_done, at, reason)

@@ -18,6 +18,8 @@ ARRIVE = ".arrive"
 """Ends the pointer of who comes to a step at the next tick, as if from the step before it. No step has such an id."""
 
 REMOVED = "step_removed"
+PLAYBOOK_REMOVED = "playbook_removed"
+"""Why a passage ends whose playbook somebody took out of the project."""
 
 
 class Way(NamedTuple):

@@ -256,6 +256,17 @@ class Persistence(Strict):
     cta: str = Field(description="Template below templates/slack/ of the CTA to the CSM.")
 
 
+class Retention(Strict):
+    """How long is kept what only the past is told from. What active passages need stays; so do passages, messages, answers and touches."""
+
+    journal: str | None = Field(
+        None, description="Lines of the journal, and orders for steps, of passages that ended longer ago: 400 days. Default: for good."
+    )
+    changes: str | None = Field(
+        None, description="Changes of watched values, and spells of held(…) that are over, since longer: 90 days. Default: for good."
+    )
+
+
 class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
     account_url: str | None = Field(
@@ -277,7 +288,7 @@ class Webhooks(Strict):
 class ProjectConfig(Strict):
     """project.yaml"""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"retention"})
+    LATER: ClassVar[frozenset[str]] = frozenset()
     """Keys of the language that are not built yet."""
 
     name: str = Field(description="The project's name.")
@@ -315,6 +326,7 @@ class ProjectConfig(Strict):
     hold: Hold = Field(Hold(), description="When whose mail waits.")
     guards: Guards = Field(Guards(), description="How much a run may do, and on which data, before somebody says yes.")
     persistence: Persistence | None = Field(None, description="When a contact is left in peace.")
+    retention: Retention = Field(Retention(), description="How long the past is kept.")
     people: PeopleConfig = Field(PeopleConfig(), description="Who has which role among a customer's people.")
     topics: dict[str, Topic] = Field(default_factory=dict, description="What recipients can say no to, one by one.")
     webhooks: Webhooks = Field(Webhooks(), description="Where `webhook` steps may go.")

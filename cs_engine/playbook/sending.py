@@ -14,6 +14,7 @@ from cs_engine.playbook.calendars import Calendars, is_country, parse_span
 from cs_engine.playbook.config import DAYS_OF_WEEK, DEFAULT_DOMAIN, EVERYBODY, CalendarSpec, ProjectConfig, WarmUpSpec
 from cs_engine.playbook.shape import Path, shown
 
+DAY: Micros = timedelta(days=1) // timedelta(microseconds=1)
 _COMMON_YEAR = 2001
 """Begins on a Monday; calendars of every year are looked at in it."""
 
@@ -24,6 +25,7 @@ def check_sending(config: ProjectConfig, document: Document, problems: Problems)
     check_caps(config, document, problems)
     check_rates(config, document, problems)
     check_guards(config, document, problems)
+    check_retention(config, document, problems)
 
 
 def check_window(config: ProjectConfig, document: Document, problems: Problems) -> None:
@@ -173,3 +175,21 @@ def check_guards(config: ProjectConfig, document: Document, problems: Problems) 
     span = durations.check(newest, place, problems)
     if span is not None and not durations.length(span):
         problems.add(place, "P212", f"how old events are is not counted in {span.unit}", "write a span such as 36 hours or 3 days")
+
+
+LEAST_KEPT = 30
+"""Days: what is younger people still ask about."""
+
+
+def check_retention(config: ProjectConfig, document: Document, problems: Problems) -> None:
+    """Ages that can be counted, and are not too young."""
+    for key in ("journal", "changes"):
+        text, place = getattr(config.retention, key), document.place(("retention", key))
+        span = None if text is None else durations.check(text, place, problems)
+        if span is None:
+            continue
+        kept = durations.length(span)
+        if not kept:
+            problems.add(place, "P215", f"how long something is kept is not counted in {span.unit}", "write a span such as 400 days")
+        elif kept < LEAST_KEPT * DAY:
+            problems.add(place, "P215", f"what is {span} old is still asked about", f"keep it for {LEAST_KEPT} days at least")

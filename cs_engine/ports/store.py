@@ -491,6 +491,18 @@ class ProviderEvents(Protocol):
         """When the last one came; None when none ever did."""
 
 
+class Retention(Protocol):
+    """What is old goes."""
+
+    def forget_journal(self, before: Micros, limit: int) -> int:
+        """Deletes lines of the journal (at most so many) and orders for steps of passages that ended before then; how many rows."""
+
+    def forget_changes(self, before: Micros, needed: Mapping[str, Micros]) -> int:
+        """Deletes changes of watched values and spells that were over before then. `needed`: name -> since when its changes are still
+        looked at.
+        """
+
+
 class Records(Protocol):
     """What `why` tells of one account in one playbook, and CTAs of theirs."""
 
@@ -512,5 +524,7 @@ class Records(Protocol):
     def messages_of(self, account_id: str, playbook: str) -> list[MessageView]: ...
 
 
-class Store(Ticks, People, Playbooks, Passages, Milestones, Answers, Ledger, Messages, Approvals, Ctas, ProviderEvents, Records, Protocol):
+class Store(
+    Ticks, People, Playbooks, Passages, Milestones, Answers, Ledger, Messages, Approvals, Ctas, ProviderEvents, Retention, Records, Protocol
+):
     """Our tables. Every method is one transaction of its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from cs_engine.instants import Micros
 from cs_engine.journey import enrolment
 from cs_engine.journey.columns import from_columns
 from cs_engine.journey.enrolment import Standing
-from cs_engine.journey.migrate import REMOVED, Difference, behind, difference, moved, unsafe, way
+from cs_engine.journey.migrate import PLAYBOOK_REMOVED, REMOVED, Difference, behind, difference, moved, unsafe, way
 from cs_engine.journey.orders import EXISTING, PERSON, Order
 from cs_engine.playbook.plan import SHADOW, Plan
 from cs_engine.ports import JournalLine, PlaybookState
@@ -72,6 +72,11 @@ class Change:
     def asks(self) -> bool:
         """Whether somebody has to say what becomes of those who match already."""
         return bool(self.match_already) and not self.existing
+
+    @property
+    def left_behind(self) -> int:
+        """How many are inside though the project has the playbook no more."""
+        return sum(inside.people for inside in self.elsewhere) if self.state == "removed" else 0
 
     @property
     def differs(self) -> bool:
@@ -151,11 +156,14 @@ class Unsafe(CsEngineError):
     """People cannot be moved as it stands; nothing was changed."""
 
 
-def apply(tick: TickContext, found: Sequence[Change], answers: Mapping[str, str], *, migrate: bool) -> dict[str, Counter[str]]:
+def apply(
+    tick: TickContext, found: Sequence[Change], answers: Mapping[str, str], *, migrate: bool, ending: Collection[str] = ()
+) -> dict[str, Counter[str]]:  # fmt: skip
     """Makes what is written the version of new entrants, keeps the answers about who matches already, and with `migrate` moves people.
+    Those inside a playbook of `ending`, which the project has no more, end.
 
-    Answers how many of each playbook stayed, were redirected or removed. Raises Unsafe, and changes nothing, when moving somebody
-    is not safe. Each batch of people is one transaction; dying in between and applying again moves the rest.
+    Answers how many of each playbook stayed, were redirected or removed, or ended with their playbook. Raises Unsafe, and changes
+    nothing, when moving somebody is not safe. Each batch of people is one transaction; dying in between and applying again moves the rest.
     """
     store, project = tick.engine.store, tick.engine.project
     if migrate:
@@ -173,23 +181,46 @@ def apply(tick: TickContext, found: Sequence[Change], answers: Mapping[str, str]
             if change.version:
                 counted = moves.setdefault(change.playbook, Counter())
                 counted.update(_migrate(tick, tick.plans[inside.version], project.plans[change.playbook], at))
+    for change in found:
+        if change.left_behind and change.playbook in ending:
+            ended = sum(_end_all(tick, change.playbook, digest, at) for p, digest, n in store.occupied() if p == change.playbook and n)
+            moves[change.playbook] = Counter(ended=ended)
     return moves
 
 
+def _end_all(tick: TickContext, playbook: str, digest: str, at: Micros) -> int:
+    """Ends all who are inside that version; how many. What is planned for them is skipped by the next tick, and their CTAs are closed."""
+
+    def end(members: Sequence[Standing]) -> Counter[str]:
+        ended = [enrolment.finished(who, PLAYBOOK_REMOVED, at) for who in members]
+        lines = [
+            JournalLine(at, playbook, who.account_id, who.subject_id, who.id, who.step, "finished", PLAYBOOK_REMOVED, "") for who in members
+        ]
+        tick.engine.store.migrate_people((), ended, lines, at)
+        return Counter(ended=len(members))
+
+    return _in_batches(tick, playbook, digest, end)["ended"]
+
+
 def _migrate(tick: TickContext, old: Plan, new: Plan, at: Micros) -> Counter[str]:
+    return _in_batches(tick, old.playbook, old.digest, lambda members: _migrate_batch(tick, old, new, members, at))
+
+
+def _in_batches(tick: TickContext, playbook: str, digest: str, work: Callable[[Sequence[Standing]], Counter[str]]) -> Counter[str]:
+    """Does it to all inside that version, a transaction a batch; what a run has moved meanwhile is done again as it stands then."""
     counted: Counter[str] = Counter()
-    members = tick.engine.store.standing(old.playbook, old.digest, _FAR)
+    members = tick.engine.store.standing(playbook, digest, _FAR)
     for start in range(0, len(members), MOST_AT_ONCE):
         batch = members[start : start + MOST_AT_ONCE]
         for left in reversed(range(_MOST_RACES)):
             try:
-                counted.update(_migrate_batch(tick, old, new, batch, at))
+                counted.update(work(batch))
                 break
-            except LostRace:  # a run has moved some of them meanwhile
+            except LostRace:
                 if not left:
                     raise
                 known = {who.id for who in batch}
-                batch = [who for who in tick.engine.store.standing(old.playbook, old.digest, _FAR) if who.id in known]
+                batch = [who for who in tick.engine.store.standing(playbook, digest, _FAR) if who.id in known]
     return counted
 
 

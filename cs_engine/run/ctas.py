@@ -7,6 +7,7 @@ from itertools import groupby
 
 from cs_engine.journey import identity
 from cs_engine.journey.message import NewMessage
+from cs_engine.journey.migrate import PLAYBOOK_REMOVED
 from cs_engine.language.expression import Expression
 from cs_engine.playbook.plan import Cta, Plan, WaitUntil
 from cs_engine.ports import JournalLine, OpenCta
@@ -71,6 +72,9 @@ def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[s
     for i, (cta, row) in enumerate(zip(ctas, rows.tolist(), strict=True)):
         if row < 0:
             found.append((cta.id, "subject_gone"))
+            continue
+        if cta.finished == PLAYBOOK_REMOVED:
+            found.append((cta.id, cta.finished))
             continue
         if cta.finished in ("goal", "exit"):  # latched; it need not hold any more, if the tick that saw it died
             ways = (way for way in plan.leaves() if way.finished == cta.finished and holds(way.condition, i) == way.when)

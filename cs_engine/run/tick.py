@@ -23,6 +23,7 @@ from cs_engine.run.guarding import tell
 from cs_engine.run.modes import as_it_runs, note, orders_of
 from cs_engine.run.observe import observe
 from cs_engine.run.report import TickReport
+from cs_engine.run.retention import forget, forgets
 
 ENTER = "enter"
 """The unit in which new passages begin."""
@@ -78,6 +79,8 @@ def _phases(tick: TickContext, do: Do) -> None:
         _unit(tick, do, "", "guards", partial(tell, tick))
     _unit(tick, do, "", "deliver", partial(deliver, tick))
     _unit(tick, do, "", "feedback", partial(settle_doubts, tick))
+    if forgets(tick):
+        _unit(tick, do, "", "retention", partial(forget, tick))
     stocks(tick)
     tick.report.failures += [f"{failure.text}: {failure.reason}" for failure in tick.facts.failed]
 

@@ -80,6 +80,7 @@ from cs_engine.state import (
     preferences,
     provider_events,
     requests,
+    retention,
     spells,
     step_orders,
     suppressions,
@@ -731,6 +732,17 @@ class SqlStore:
     def last_event(self) -> Micros | None:
         with self.database.read() as tx:
             return provider_events.last(tx)
+
+    # --- what is old goes
+
+    def forget_journal(self, before: Micros, limit: int) -> int:
+        with self.database.write() as tx:
+            self._renew(tx)
+            return retention.journal(tx, before, limit) + retention.orders(tx, before)
+
+    def forget_changes(self, before: Micros, needed: Mapping[str, Micros]) -> int:
+        with self.database.write() as tx:
+            return retention.changes(tx, before, needed) + retention.spells(tx, before)
 
     # --- for people who ask why
 

@@ -173,6 +173,22 @@ def test_those_inside_a_playbook_that_is_taken_away_are_told_of_and_go_on(world:
     assert world.stands("hello") == ["one"]
 
 
+def test_those_inside_a_playbook_that_is_taken_away_end_if_somebody_says_so(world: World) -> None:
+    """The mail that waits is skipped for that reason, the alert that stands is closed, in shadow too, and others are left alone."""
+    world.customer().playbook("hello", "- {id: ring, cta: call}\n- {id: one, email: one}").playbook("other", OLD)
+    world.tick(day(0, 21))
+    world.tick(day(0, 22))
+    assert world.messages("hello")[0] == "one ann held (quiet_hours)"
+    world.delete("playbooks/hello.yaml").delete("playbooks/other.yaml")
+    with world._looking(None) as tick:
+        assert apply(tick, changes(tick), {}, migrate=False, ending=["hello"]) == {"hello": Counter(ended=1)}
+    world.tick(day(1))
+    assert (world.stands("hello"), world.stands("other")) == (["playbook_removed"], ["one"])
+    assert world.messages("hello")[0] == "one ann skipped (playbook_removed)"
+    assert world.engine.store.open_ctas() == []
+    assert "one finished playbook_removed" in world.journal("hello")
+
+
 # Who matches already
 
 

@@ -49,3 +49,16 @@ def test_a_broken_playbook_is_told_and_the_others_are_planned(project: Path, cal
     said = call("plan")
     assert said.code == 1
     assert "more: broken\n  has errors, so nobody enters: cs-engine check\n" in said.out
+
+
+def test_those_inside_a_playbook_that_was_removed_end_if_somebody_says_so(project: Path, call: Call) -> None:
+    (project / "playbooks/welcome-all.yaml").unlink()
+    assert "go on to its end, unless apply says --removed end" in call("plan").out
+    said = call("apply", "--quiet")
+    assert said.code == 2
+    assert "people are inside playbooks that were removed: welcome-all (2); nothing was changed" in said.err
+    assert "ended" not in call("apply", "--removed", "keep").out
+    assert "welcome-all: removed" in call("plan").out, "they are there still"
+    said = call("apply", "--removed", "end")
+    assert (said.code, "welcome-all: 2 ended (playbook_removed)" in said.out) == (0, True)
+    assert call("plan").out == "Nothing changes: 2 playbook(s) as they were.\n"
