@@ -107,6 +107,13 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     for channel in open_channels(settings, project, settings.root).values():
         channel.close()
     yield Finding("channels", "ok", f"e-mail by {email}, alerts by {slack}, webhooks by {webhook}")
+    if email != "mailbox" and not (settings.cs_engine_base_url or "").startswith("https://"):
+        yield Finding(
+            "channels",
+            "warning",
+            "mails have no one-click unsubscribe, which Gmail and Yahoo ask of who sends much: CS_ENGINE_BASE_URL is no https:// address",
+            "docs/consent.md, Links in mails",
+        )
 
 
 def _breakers(settings: Settings) -> Iterator[Finding]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories.world import World, day
+from cs_engine.errors import WrongUse
+from cs_engine.run.approving import answer
+from tests.stories.world import World, day, opened
 
 STEPS = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}"
 
@@ -50,3 +52,29 @@ def test_colleagues_decide_for_themselves(world: World) -> None:
     world.customer().contact("bob", role="operator").playbook("hello", "- {id: one, email: one, to: everyone}")
     world.prefer("ann", "tips", False, day(0, 8))
     assert world.tick(day(0)).sent == ["bob: One for Acme"]
+
+
+def test_who_edits_a_mail_that_waits_for_a_yes_keeps_its_way_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CS_ENGINE_BASE_URL", "https://cs.vendor.example")
+    world.customer().playbook("hello", "- {id: one, email: one, approve: csm}")
+    world.tick(day(0))
+    engine = world.engine
+    (read,) = engine.store.approvals_waiting()
+    link = next(word for word in read.text.split() if "/u/" in word)
+    with pytest.raises(WrongUse, match="mail law"):
+        answer(engine.store, engine.project, read, "kim", day(0, 12), yes=True, edited=("Hi", "Hello\nVendor 1 Street"))
+    assert answer(engine.store, engine.project, read, "kim", day(0, 12), yes=True, edited=("Hi", f"Hello\nVendor 1 Street {link}"))
+    (file,) = world.tick(day(1)).files
+    assert str(opened(file)["List-Unsubscribe"]) == f"<{link}>"
+
+
+def test_no_value_of_a_source_begins_a_header_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CS_ENGINE_BASE_URL", "https://cs.vendor.example")
+    evil = "Ann\r\nBcc: evil@evil.example\r\nList-Unsubscribe: <https://evil.example>"
+    world.account(name=evil).contact("ann", name=evil).playbook("hello", STEPS)
+    (file,) = world.tick(day(0)).files
+    message = opened(file)
+    assert message["Bcc"] is None
+    assert message.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
+    (header,) = message.get_all("List-Unsubscribe", [])
+    assert str(header).startswith("<https://cs.vendor.example/u/")

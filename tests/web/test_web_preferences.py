@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from cs_engine.clock import FixedClock, SystemClock
+from cs_engine.doctor import _channels
 from cs_engine.run.links import PREFERENCES_LIVE, PreferenceLinks
+from cs_engine.settings import Settings
 from cs_engine.signing import Signer
 from tests.stories.world import Ticked, World, day, opened
 from tests.web.browser import Browser, Page
@@ -113,16 +115,16 @@ def test_scanners_open_every_link_and_nothing_changes(world: World, served: Serv
 def test_the_confirm_page_names_the_topic_and_its_button_stops_it(world: World, served: Served) -> None:
     path, browser = mailed(world), served()
     page = browser.get(path)
-    assert "Do you want no more e-mails about “Tips”?" in page.text
+    assert "Stop e-mails about “Tips”?" in page.text
     assert (page.action, page.buttons) == (path, [("stop", "topic"), ("stop", "all")])
     done = browser.post(path, {"stop": "topic"})
-    assert "You get no more e-mails about “Tips”." in done.text
+    assert "We will send you no more e-mails about “Tips”." in done.text
     assert words_of(world) == [("tips", False, "page")]
 
 
 def test_its_other_button_stops_all(world: World, served: Served) -> None:
     path, browser = mailed(world), served()
-    assert "You get no more e-mails from us." in browser.post(path, {"stop": "all"}).text
+    assert "We will send you no more e-mails." in browser.post(path, {"stop": "all"}).text
     assert words_of(world) == [("", False, "page")]
     page = browser.get(choose(path))
     assert page.boxes == {"tips": False, "milestones": False}
@@ -173,7 +175,7 @@ def test_the_pages_speak_the_contacts_language_and_say_nothing_of_a_person(world
     world.mail("one", "こんにちは", locale="ja").mail("two", "こんにちは", locale="ja")
     path, browser = mailed(world, locale="ja"), served(language="en")
     for page, said in (
-        (browser.get(path), "「活用のヒント」のメールの配信を停止しますか。"),
+        (browser.get(path), "「活用のヒント」のメールの配信を停止しますか？"),
         (browser.get(choose(path)), "メール配信の設定"),
     ):
         assert page.lang == "ja"
@@ -270,3 +272,15 @@ def test_a_link_lives_four_hundred_days_and_as_long_as_its_key() -> None:
 
 def test_one_click_is_promised_over_https_alone() -> None:
     assert [links_at(day(0), ["k"], base).one_click for base in (BASE, "http://127.0.0.1:8321")] == [True, False]
+
+
+def test_the_doctor_warns_of_mail_that_nobody_can_unsubscribe_from_with_one_click(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def states() -> list[str]:
+        return [f.state for f in _channels(Settings(cs_engine_project=world.root))]
+
+    assert states() == ["ok"]
+    for name, value in {"CS_ENGINE_EMAIL": "sendgrid", "SENDGRID_API_KEY": "SG.key"}.items():
+        monkeypatch.setenv(name, value)
+    assert states() == ["ok"]
+    monkeypatch.setenv("CS_ENGINE_BASE_URL", "http://cs.vendor.example")
+    assert states() == ["ok", "warning"]
