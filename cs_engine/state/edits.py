@@ -17,6 +17,8 @@ _OF_STEP = "FROM messages m WHERE m.enrolment_id = {of}.id AND m.step = :step AN
 
 def of_claimed(tx: Tx, enrolments: Collection[str]) -> list[Edit]:
     """Those for what these passages send where they stand."""
+    if tx.row("SELECT 1 FROM edits LIMIT 1") is None:  # as nearly always
+        return []
     rows = tx.rows(
         f"SELECT {_COLUMNS} FROM edits d JOIN enrolments e ON e.id = d.enrolment_id AND e.step = d.step AND e.repeats = d.round "
         f"WHERE {tx.among('d.enrolment_id', 'ids')}",
