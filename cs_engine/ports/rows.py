@@ -488,3 +488,8 @@ class MessageView(NamedTuple):
     """What the provider told of it since: delivered | bounced | …; '' for nothing."""
     delivery_reason: str = ""
     delivery_at: Micros | None = None
+    opens: int = 0
+    """By people."""
+    clicks: int = 0
+    machine_opens: int = 0
+    machine_clicks: int = 0

@@ -67,6 +67,7 @@ def explain(tick: TickContext, plan: Plan, account: str) -> dict[str, Any]:
                 "step": m.step, "kind": m.kind, "to": m.recipient, "state": m.state, "reason": m.reason,
                 "planned_at": _time(m.planned_at), "settled_at": _time(m.settled_at), "not_before": _time(m.until), "id": m.id,
                 "delivery": m.delivery, "delivery_reason": m.delivery_reason, "delivery_at": _time(m.delivery_at),
+                "opens": m.opens, "clicks": m.clicks, "machine_opens": m.machine_opens, "machine_clicks": m.machine_clicks,
             }
             for m in known.messages
         ],

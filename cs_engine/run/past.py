@@ -104,7 +104,7 @@ def _rests(own: Sequence[JournalLine]) -> list[tuple[Micros, Micros | None]]:
 def _message_then(message: MessageView, lines: Sequence[JournalLine], until: Micros) -> MessageView:
     """A message that has moved since stood planned, or held as the last line of its step says; of what was told since nothing was known."""
     if message.delivery_at is not None and message.delivery_at > until:
-        message = message._replace(delivery="", delivery_reason="", delivery_at=None)
+        message = message._replace(delivery="", delivery_reason="", delivery_at=None, opens=0, clicks=0, machine_opens=0, machine_clicks=0)
     if message.moved_at <= until:
         return message
     waiting = (State.HELD.value, State.UNCERTAIN.value, "retried")

@@ -214,7 +214,8 @@ def next_until(tx: Tx, channels: Collection[str] = ()) -> Micros | None:
 def of_account(tx: Tx, account_id: str, playbook: str) -> list[MessageView]:
     rows = tx.rows(
         "SELECT m.id, m.enrolment_id, m.step, m.kind, m.recipient, m.state, m.reason, m.until, m.planned_at, m.settled_at, m.moved_at, "
-        "coalesce(d.state, ''), coalesce(d.reason, ''), d.at "
+        "coalesce(d.state, ''), coalesce(d.reason, ''), d.at, "
+        "coalesce(d.opens, 0), coalesce(d.clicks, 0), coalesce(d.machine_opens, 0), coalesce(d.machine_clicks, 0) "
         "FROM enrolments e JOIN messages m ON m.enrolment_id = e.id LEFT JOIN deliveries d ON d.message_id = m.id "
         "WHERE e.playbook = :playbook AND e.account_id = :account ORDER BY m.planned_at, m.id",
         playbook=playbook,

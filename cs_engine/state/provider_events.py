@@ -78,9 +78,8 @@ def _forbid(tx: Tx, new: Sequence[Received]) -> None:
     """From here on nothing is claimed for an address that is no good, or of a topic that somebody has refused."""
     if not new:
         return
-    for one in new:
-        for hashed in one.hashes if (why := aftermath.suppresses(one.event)) else ():
-            suppressions.add(tx, hashed, why, one.event.at)
+    bounced = [(hashed, why, one.event.at) for one in new if (why := aftermath.suppresses(one.event)) for hashed in one.hashes]
+    suppressions.add_all(tx, bounced)
     ids = tx.ids(one.event.message_id for one in new if one.event.message_id)
     topics = dict(tx.rows(f"SELECT id, topic FROM messages WHERE {tx.among('id', 'ids')}", ids=ids))
     preferences.put(tx, [said for one in new for said in aftermath.says(one, topics.get(one.event.message_id, ""))])

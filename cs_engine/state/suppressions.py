@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from cs_engine.instants import Micros
+from cs_engine.state import schema
 from cs_engine.state.database import Tx
 
 
@@ -25,6 +26,12 @@ def drop(tx: Tx, hashes: Collection[str]) -> list[tuple[str, Micros]]:
         f"DELETE FROM suppressions WHERE {tx.among('email_hash', 'hashes')} RETURNING reason, suppressed_at", hashes=tx.ids(hashes)
     )
     return sorted({(reason, at) for reason, at in rows}, key=lambda row: row[1])
+
+
+def add_all(tx: Tx, rows: Iterable[tuple[str, str, Micros]]) -> None:
+    """(hash, reason, since when) of many at once; of one that is suppressed already the first reason stays."""
+    earliest = {hashed: (hashed, reason, at) for hashed, reason, at in sorted(rows, key=lambda row: row[2], reverse=True)}
+    tx.upsert(schema.suppressions, ("email_hash", "reason", "suppressed_at"), sorted(earliest.values()), "ON CONFLICT DO NOTHING")
 
 
 def all_hashes(tx: Tx, reason: str = "") -> set[str]:

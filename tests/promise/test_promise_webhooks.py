@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
+import multiprocessing
 import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -102,3 +106,44 @@ def test_of_what_is_told_nothing_is_lost_and_nothing_doubled_while_a_tick_writes
     assert kept == wanted, f"{len(kept):,} events are kept of {len(wanted):,}"
     assert waiting == [(0,)]
     assert (len(began) > 1, counts.planned, counts.pending) == (True, sum(began), sum(began)), "the tick's own work is whole"
+
+
+def serve(root: Path, key: str, told: Connection) -> None:
+    """The web, in a process that may be killed."""
+    with (
+        house(Settings(cs_engine_project=root, sendgrid_webhook_public_key=key)) as found,
+        WebServer(found, listening("127.0.0.1", 0)) as web,
+    ):
+        told.send(web.url)
+        told.recv()
+
+
+def test_what_was_answered_survives_the_death_of_the_web(world: World) -> None:
+    """SIGKILL while batches come: of those that were answered all is there, of the others a whole batch or nothing."""
+    posts, spawn = written(60, 18_000), multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=serve, args=(world.root, SENDGRID.public_key, there), daemon=True)
+    process.start()
+    url: str = here.recv()
+    answered: list[int] = []
+
+    def bring() -> None:
+        for number, one in enumerate(posts):
+            post(url, [one])
+            answered.append(number)
+
+    with ThreadPoolExecutor(1) as bringing:
+        brought = bringing.submit(bring)
+        while len(answered) < 5 and not brought.done():
+            time.sleep(0.005)
+        process.kill()
+        process.join()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            brought.result()
+    batches = [{(one["cs_message_id"], one["event"]) for one in json.loads(body)} for body, _ in posts]
+    with world.engine.store.database.read() as tx:  # type: ignore[attr-defined]
+        vendors = {"opened": "open", "clicked": "click"}
+        kept = {(message, vendors.get(kind, kind)) for message, kind in tx.rows("SELECT message_id, kind FROM provider_events")}
+    done = {one for number in answered for one in batches[number]}
+    assert done <= kept
+    assert kept - done in (set(), batches[len(answered)] - done)

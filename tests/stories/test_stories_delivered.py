@@ -190,6 +190,17 @@ def test_what_is_not_the_addresss_fault_suppresses_nobody(world: World, kind: st
     assert delivery(world).state == mark
 
 
+def test_many_that_bounced_are_suppressed_at_once(world: World) -> None:
+    many(world, 30).playbook("hello", "- {id: one, email: one}\n- {id: rest, wait: 9 days}")
+    world.tick(day(0))
+    tell(world, *(of(world, "bounce", "one", day(0), f"c{n:02}", f"a{n:02}") for n in range(30)))
+    assert len(world.engine.store.suppressed_contacts()) == 30
+    tick = world.tick(day(1))
+    assert len(tick.sent) == 1, "one word to their CSM"
+    assert said(tick).count("• a") == 20
+    assert "… and 10 more" in said(tick)
+
+
 def test_the_suppression_holds_from_the_moment_the_provider_is_answered(world: World) -> None:
     """No tick has to come in between: what is claimed next reads it."""
     greeted(world)
@@ -332,7 +343,8 @@ def test_who_follows_every_link_at_once_is_a_machine_and_who_comes_back_later_is
     world.tick(day(2))
     assert streak(world, day(1, 11)) == 1
     assert streak(world, day(1, 13)) == 0
-    assert (delivery(world).clicks, delivery(world).machine_clicks) == (1, 4)
+    (told,) = world.why("hello")["messages"]
+    assert (told["clicks"], told["machine_clicks"]) == (1, 4)
 
 
 def test_a_click_is_judged_again_when_what_makes_it_a_machines_is_told_later(world: World) -> None:
