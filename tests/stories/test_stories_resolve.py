@@ -17,6 +17,8 @@ TWO = "- {id: one, email: one}\n- {id: two, email: two}"
 class Mute:
     """A line that broke after the request: it arrived, or it did not."""
 
+    name = "mute"
+
     def send(self, parcels: Sequence[Parcel], _: object) -> list[Outcome]:
         return [Outcome(parcel.id, "uncertain", "timeout") for parcel in parcels]
 
