@@ -74,7 +74,10 @@ class OnItsWay(WrongUse):
 
     def __init__(self, step: str) -> None:
         self.step = step
-        super().__init__(f"a message of {step} is on its way: it cannot be taken back", "see `cs-engine why`; name a later step")
+        super().__init__(
+            f"a message of {step} is on its way: it cannot be taken back",
+            "name a later step; or, where nobody knows whether it left, cs-engine resolve",
+        )
 
 
 class LostRace(CsEngineError):

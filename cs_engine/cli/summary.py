@@ -112,7 +112,9 @@ def _relative(path: Path) -> str:
 def _next(console: Console, reports: Sequence[TickReport], example: tuple[str, str] | None) -> None:
     account, playbook = example or ("ACCOUNT", "PLAYBOOK")
     tomorrow = reports[-1].now + timedelta(days=1)
+    doubtful = {"resolve": "messages of which nobody knows whether they arrived"} if reports[-1].delivery["uncertain"] else {}
     tries = {
+        **doubtful,
         "list": "what there is, and who uses it",
         f"why {account} {playbook}": "why it did what it did, and what comes next",
         f"draw {playbook}": "the playbook as a diagram",

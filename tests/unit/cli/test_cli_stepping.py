@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cs_engine.cli.summary import summary
+from cs_engine.run.report import TickReport
+from tests.stories.world import day
 from tests.unit.cli.conftest import Call
 
 WHY = ("--reason", "spoke to them")
@@ -80,3 +83,12 @@ def test_what_is_uncertain_is_listed_and_only_that_resolved(project: Path, call:
     for arguments in (("msg_x",), ("msg_x", "sent"), ("msg_x", "lost", *WHY), ("msg_x", "sent", *WHY)):
         assert call("resolve", *arguments).code == 2
     assert "there is no message 'msg_x'" in call("resolve", "msg_x", "not-sent", *WHY).err
+
+
+def test_a_run_that_leaves_something_uncertain_says_who_can_resolve_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = TickReport(day(0))
+    summary([report], project, None, dry_run=True)
+    assert "resolve" not in capsys.readouterr().out
+    report.delivery["uncertain"] = 1
+    summary([report], project, None, dry_run=True)
+    assert " resolve " in capsys.readouterr().out
