@@ -151,12 +151,19 @@ def _check_after(document: Document, path: Path, step: Mapping[str, Any], proble
 def check_ends(document: Document, problems: Problems) -> None:
     """P112: a playbook that is left by what enters it. Works on files of any shape."""
     data = document.data
-    enter = data.get("enter")
     for leave in ("goal", "exit"):
         condition = data.get(leave)
-        if isinstance(enter, str) and isinstance(condition, str) and _same(enter, condition):
-            message = f"`{leave}` is the same as `enter`: nobody would ever enter"
-            problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+        for entry in ("enter", "audience"):
+            if isinstance(data.get(entry), str) and isinstance(condition, str) and _same(data[entry], condition):
+                message = f"`{leave}` is the same as `{entry}`: nobody would ever enter"
+                problems.add(document.place((leave,)), "P112", message, "say what is true of those who are through")
+    for path, step in raw_steps(data):
+        for leave in ("goal", "exit"):
+            if isinstance(step.get("if"), str) and isinstance(data.get(leave), str) and _same(step["if"], data[leave]):
+                message = f"it is never done: `{leave}` is the same, and who meets it has left by then"
+                problems.add(
+                    document.place((*path, "if")), "P112", message, f"put it into a playbook of its own that `enter`s with the {leave}"
+                )
     stay, leave_when = data.get("while"), data.get("exit")
     if isinstance(stay, str) and isinstance(leave_when, str) and _same(stay, leave_when):
         message = "`while` is the same as `exit`: everybody would leave at once"

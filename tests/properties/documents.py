@@ -36,8 +36,9 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, l
     for key, rarity in (("audience", 2), ("enter", 2), ("goal", 1), ("exit", 3)):
         if draw(st.integers(0, rarity)) == rarity:
             doc[key] = draw(condition)
-    if doc.get("enter") in (doc.get("goal"), doc.get("exit")):
-        doc.pop("enter", None)
+    for key in ("audience", "enter"):
+        if doc.get(key) in (doc.get("goal"), doc.get("exit")):
+            doc.pop(key, None)
     if draw(st.booleans()):
         doc["once_per"] = "account.key"
     existing = draw(st.sampled_from(["include", "include", "skip", None]))
@@ -47,7 +48,13 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, l
     doc["schedule"] = draw(st.sampled_from(["every 15 minutes", "every 15 minutes", "every 6 hours"]))
     doc["priority"] = draw(st.integers(0, 100))
     _journeys(draw, doc, condition)
+    if "while" in doc and doc["while"] == doc.get("exit"):
+        del doc["exit"]
     doc["steps"] = draw(_blocks(condition, DEEPEST, least, 6))
+    asked_for = {step["if"] for step in every_step(doc["steps"]) if isinstance(step, dict) and "if" in step}
+    for leave in ("goal", "exit"):  # who meets it has left by then
+        if doc.get(leave) in asked_for:
+            del doc[leave]
     return _finished(doc, iter(conditions.MILESTONES if notices and not contact else ()))
 
 

@@ -109,7 +109,7 @@ def compiled(text: str, project: Project, file: str = "playbooks/sample.yaml") -
     known = Known(Templates.of(project.root), tuple(project.config.topics), ("start",), project.journey.milestones())
     check_names(document, file, known, problems)
     found = compile_playbook(document, project.surroundings(), problems)
-    assert found is not None
+    assert found is not None, [problem.render(text) for problem in problems]
     assert not problems.errors(), [problem.render(text) for problem in problems]
     return found, bundle_of(document, found.definitions)
 

@@ -93,3 +93,5 @@ def test_a_circle_of_enrols_has_a_place_in_each_playbook_and_unknown_ones_a_mend
         ("first.yaml", "P120"), ("many.yaml", "P119"), ("next.yaml", "P120"), ("self.yaml", "P120"), ("third.yaml", "P119")
     ]  # fmt: skip
     assert not {"first", "next", "self"} & set(world.loaded.plans)
+    circle = next(p for p in world.loaded.problems.errors() if p.place.file.endswith("next.yaml"))
+    assert (circle.place.line, circle.place.column, bool(circle.mend)) == (5, 23, True)

@@ -274,6 +274,14 @@ def test_what_a_step_names_must_be_there(folder: Folder, steps: str, said: str) 
             "3:7 error P112 `goal` is the same as `enter`: nobody would ever enter; say what is true of those who are through",
         ),
         (
+            "audience: changes_7d > 1\nexit: changes_7d>1\n",
+            "3:7 error P112 `exit` is the same as `audience`: nobody would ever enter; say what is true of those who are through",
+        ),
+        (
+            "while: changes_7d > 1\nexit: changes_7d>1\n",
+            "2:8 error P112 `while` is the same as `exit`: everybody would leave at once; keep one of them",
+        ),
+        (
             "schedule: every 15 mins\n",
             '2:11 error P109 "every 15 mins" is no schedule; write `every 15 minutes`, `every 4 hours`, `every day`, or a cron line such as `0 9 * * MON-FRI`',
         ),
@@ -281,6 +289,17 @@ def test_what_a_step_names_must_be_there(folder: Folder, steps: str, said: str) 
 )
 def test_what_a_playbook_names_must_be_there(folder: Folder, head: str, said: str) -> None:
     assert folder.steps("- stop", head).said() == [said]
+
+
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [("- {id: a, if: changes_7d  > 1, wait: 1 day}", "4:17"), ("- if: changes_7d > 1\n  then: [{id: a, wait: 1 day}]", "4:9")],
+)
+def test_a_step_that_contradicts_a_way_out_is_never_done_and_says_so_in_its_place(folder: Folder, step: str, place: str) -> None:
+    assert folder.steps(step, "goal: changes_7d > 1\n").said() == [
+        f"{place} error P112 it is never done: `goal` is the same, and who meets it has left by then; "
+        "put it into a playbook of its own that `enter`s with the goal"
+    ]
 
 
 def test_a_misspelt_key_hides_no_other_mistake_of_the_playbook(folder: Folder) -> None:
@@ -327,6 +346,18 @@ LENGTHS = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
+        (
+            "project",
+            "name: Sample\n",
+            "name: Sample\nretention: {journal: 20 business days}\n",
+            "2:22 error P215 how long something is kept is not counted in business days; write a span such as 400 days",
+        ),
+        (
+            "project",
+            "name: Sample\n",
+            "name: Sample\nretention: {changes: 1 week}\n",
+            "2:22 error P215 what is 1 week old is still asked about; keep it for 30 days at least",
+        ),
         (
             "project",
             "name: Sample\n",
