@@ -296,10 +296,9 @@ def test_what_a_playbook_names_must_be_there(folder: Folder, head: str, said: st
     [("- {id: a, if: changes_7d  > 1, wait: 1 day}", "4:17"), ("- if: changes_7d > 1\n  then: [{id: a, wait: 1 day}]", "4:9")],
 )
 def test_a_step_that_contradicts_a_way_out_is_never_done_and_says_so_in_its_place(folder: Folder, step: str, place: str) -> None:
-    assert folder.steps(step, "goal: changes_7d > 1\n").said() == [
-        f"{place} error P112 it is never done: `goal` is the same, and who meets it has left by then; "
-        "put it into a playbook of its own that `enter`s with the goal"
-    ]
+    said = "it is never done: `goal` is the same, and who meets it has left by then"
+    mend = "put it into a playbook of its own that `enter`s with the goal"
+    assert folder.steps(step, "goal: changes_7d > 1\n").said() == [f"{place} error P112 {said}; {mend}"]
 
 
 def test_a_misspelt_key_hides_no_other_mistake_of_the_playbook(folder: Folder) -> None:
