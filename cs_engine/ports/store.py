@@ -118,7 +118,7 @@ class People(Protocol):
         """What these people want and refuse, by topic."""
 
     def consents(self, hashes: Collection[str]) -> list[Preference]:
-        """All that they ever said of it, oldest first: the record."""
+        """All that they themselves ever said of it, oldest first. What sources say of their consent is on the same record: `held`."""
 
     def mailed(self, message_id: str) -> Mailed | None:
         """To whom a message went; None when there is none of that id."""

@@ -8,12 +8,13 @@ import numpy as np
 
 from cs_engine.journey import identity
 from cs_engine.journey.message import Move, NewMessage
+from cs_engine.journey.preference import ERASED
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Email, Notice, Plan
 from cs_engine.ports import Candidate, Outcome, Returned
 from cs_engine.run.context import TickContext
 
-_UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone"})
+_UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone", ERASED})
 """Reasons for which a mail is skipped that are its recipient's alone."""
 
 

@@ -88,7 +88,12 @@ def _fixed_answers(project: Project) -> frozenset[tuple[str, str, str]]:
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: from_micros(value).isoformat() if _is_instant(name, value) else value for name, value in row.items()}
+    return {name: _said(value) if _is_instant(name, value) else value for name, value in row.items()}
+
+
+def _said(at: Micros) -> str | None:
+    # A consent that a source dates nowhere.
+    return from_micros(at).isoformat() if at else None
 
 
 def _is_instant(name: str, value: object) -> bool:

@@ -21,6 +21,9 @@ _LOCK = 0x63735F636C61696D
 LEASE: Micros = 5 * 60 * 1_000_000
 """How long a claimed message may be on its way before its fate is uncertain."""
 
+_REFUSED = preferences.REFUSED.format(hash="c.email_hash", topic="m.topic")
+_ASKED_FOR = preferences.ASKED_FOR.format(hash="c.email_hash", topic="m.topic", since="coalesce(c.consent_at, 0)")
+
 _CANDIDATE = f"""
 SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.channel, m.template, m.topic, m.account_id, m.subject_id,
        m.recipient, m.recipient_kind, m.cta_id, m.planned_at, m.moved_at, m.attempts,
@@ -28,9 +31,9 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        c.id IS NOT NULL OR m.recipient_kind <> 'contact',
        s.email_hash IS NOT NULL,
        coalesce(s.reason, '') = '{ERASED}',
-       c.email_hash <> '' AND {preferences.REFUSED.format(hash="c.email_hash", topic="m.topic")},
+       c.email_hash <> '' AND {_REFUSED},
        coalesce(c.email_hash, ''),
-       c.email_hash <> '' AND {preferences.ASKED_FOR.format(hash="c.email_hash", topic="m.topic", since="coalesce(c.consent_at, 0)")},
+       c.email_hash <> '' AND {_ASKED_FOR},
        coalesce(c.consent, ''),
        coalesce(nullif(c.country, ''), a.country, ''),
        coalesce(nullif(c.timezone, ''), a.timezone, ''),
@@ -49,6 +52,8 @@ LEFT JOIN accounts a ON a.id = m.account_id
 LEFT JOIN suppressions s ON s.email_hash = c.email_hash AND c.email_hash <> ''
 LEFT JOIN ctas t ON t.id = m.cta_id
 WHERE m.settled_at IS NULL AND """
+_NOBODY_SPOKE = _CANDIDATE.replace(_REFUSED, "false").replace(_ASKED_FOR, "false")
+"""The same where nobody ever said what they want: it asks nothing for it."""
 _LEFT = len(Candidate._fields)
 _STATE = Candidate._fields.index("state")
 _FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused", "asked_for")]
@@ -60,7 +65,7 @@ def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, h
     preferences.after_refusals(tx)
     of_channel = {"channel": channel} if channel else {}
     rows = tx.rows(
-        _CANDIDATE
+        (_CANDIDATE if preferences.any_said(tx) else _NOBODY_SPOKE)
         + "m.state IN ('planned', 'held') AND (m.until IS NULL OR m.until <= :at) "
         + ("AND m.channel = :channel " if of_channel else "")
         + "ORDER BY m.priority DESC, m.planned_at, m.id LIMIT :limit"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, Table
 
 from cs_engine.ports import AccountRow, ContactRow
-from cs_engine.state import schema
+from cs_engine.state import preferences, schema
 from cs_engine.state.database import Rows, Tx
 
 
@@ -15,6 +15,7 @@ def replace(tx: Tx, accounts: Sequence[AccountRow], contacts: Sequence[ContactRo
     """Makes the tables hold just these rows. Rows that are as they were are not written; an id given twice is the last one's."""
     _replace(tx, schema.accounts, AccountRow._fields, list({row.id: row for row in accounts}.values()))
     _replace(tx, schema.contacts, ContactRow._fields, list({row.id: row for row in contacts}.values()))
+    preferences.record_sources(tx)
     tx.run("DELETE FROM people_source")
     tx.run("INSERT INTO people_source (id, usage_set) VALUES (1, :usage_set)", usage_set=usage_set)
 

@@ -9,6 +9,9 @@ from cs_engine.journey.preference import Preference, word_on
 from cs_engine.ports import Mailed
 from cs_engine.state.database import Tx
 
+FROM_SOURCE = "source: "
+"""Begins the source of a consent that was read and not said to us; behind it stands how the source knows. Its state is the source's."""
+
 _LOCK = 0x63735F7265667573
 """PostgreSQL's advisory lock between refusals and claims: 'cs_refus'."""
 
@@ -48,13 +51,8 @@ def put(tx: Tx, given: Iterable[Preference]) -> int:
 def _put(tx: Tx, given: Preference) -> bool:
     said = of(tx, [given.email_hash])
     own = next((one for one in said if one.topic == given.topic), None)
-    if own is not None and (given.at, not given.wanted) <= (own.at, not own.wanted):
+    if not _keep(tx, given):
         return False
-    tx.run(
-        "INSERT INTO preferences (email_hash, topic, state, source, at) VALUES (:hash, :topic, :state, :source, :at) "
-        "ON CONFLICT (email_hash, topic) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at",
-        **_bound(given),
-    )
     counted = word_on(given.topic, said)
     if counted is not None and counted.wanted == given.wanted and own is not None:
         return False
@@ -65,19 +63,46 @@ def _put(tx: Tx, given: Preference) -> bool:
     return True
 
 
+def _keep(tx: Tx, given: Preference) -> bool:
+    """Whether it is newer than what is known, and so kept. Of two at once the refusal is."""
+    kept = tx.run(
+        "INSERT INTO preferences (email_hash, topic, state, source, at) VALUES (:hash, :topic, :state, :source, :at) "
+        "ON CONFLICT (email_hash, topic) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at "
+        "WHERE excluded.at > preferences.at "
+        "OR (excluded.at = preferences.at AND excluded.state = 'refused' AND preferences.state = 'wanted')",
+        **_bound(given),
+    )
+    return kept == 1
+
+
 def of(tx: Tx, hashes: Collection[str]) -> list[Preference]:
     """What these people want, by topic."""
     return _read(tx, "preferences", hashes, "topic, email_hash")
 
 
 def history(tx: Tx, hashes: Collection[str]) -> list[Preference]:
-    """All that these people ever said anew, in the order in which we learned it."""
-    return _read(tx, "consents", hashes, "line")
+    """All that these people themselves ever said anew, in the order in which we learned it."""
+    return [one for one in _read(tx, "consents", hashes, "line") if not one.source.startswith(FROM_SOURCE)]
+
+
+def any_said(tx: Tx) -> bool:
+    """Whether anybody ever said anything."""
+    return tx.row("SELECT 1 FROM preferences LIMIT 1") is not None
 
 
 def hashes(tx: Tx) -> set[str]:
-    """Of all who ever said something."""
-    return {hashed for (hashed,) in tx.rows("SELECT DISTINCT email_hash FROM consents")}
+    """Of all who said something themselves."""
+    return {hashed for (hashed,) in tx.rows("SELECT DISTINCT email_hash FROM preferences")}
+
+
+def record_sources(tx: Tx) -> None:
+    """What contacts' sources say of their consent, each word once: the record outlives the contact. Undated ones are kept at 0."""
+    tx.run(
+        f"INSERT INTO consents (email_hash, topic, state, source, at) "
+        f"SELECT DISTINCT c.email_hash, '', c.consent, '{FROM_SOURCE}' || c.consent_source, coalesce(c.consent_at, 0) FROM contacts c "
+        f"WHERE c.consent <> '' AND c.email_hash <> '' AND NOT EXISTS (SELECT 1 FROM consents k WHERE k.email_hash = c.email_hash "
+        f"AND k.state = c.consent AND k.source = '{FROM_SOURCE}' || c.consent_source AND k.at = coalesce(c.consent_at, 0))"
+    )
 
 
 def mailed(tx: Tx, message_id: str) -> Mailed | None:
@@ -93,7 +118,16 @@ def mailed(tx: Tx, message_id: str) -> Mailed | None:
 def add_alike(tx: Tx, pairs: Sequence[tuple[str, str]]) -> None:
     """What is wanted, refused and recorded under the first hash of a pair is so under the second, too: of the same source, since then."""
     for known, other in pairs:
-        put(tx, [one._replace(email_hash=other) for one in [*history(tx, [known]), *of(tx, [known])]])
+        tx.run(
+            "INSERT INTO consents (email_hash, topic, state, source, at) "
+            "SELECT :other, k.topic, k.state, k.source, k.at FROM consents k WHERE k.email_hash = :known AND NOT EXISTS "
+            "(SELECT 1 FROM consents o WHERE o.email_hash = :other AND o.topic = k.topic AND o.state = k.state AND o.source = k.source "
+            "AND o.at = k.at) ORDER BY k.line",
+            known=known,
+            other=other,
+        )
+        for one in of(tx, [known]):
+            _keep(tx, one._replace(email_hash=other))
 
 
 def _read(tx: Tx, table: str, hashes: Collection[str], order: str) -> list[Preference]:

@@ -136,8 +136,11 @@ class Preferences:
         return Visitor(hashes, "" if mailed.topic == EXEMPT_TOPIC else mailed.topic, mailed.locale)
 
     def _topics(self) -> list[str]:
-        """What can be chosen; all together where the project names no topics."""
-        return [topic for topic in self._house.project.config.topics if topic != EXEMPT_TOPIC] or [ALL_TOPICS]
+        """What can be chosen: what the project names, and what its playbooks send beside; all together where it names nothing."""
+        project = self._house.project
+        named = [topic for topic in project.config.topics if topic != EXEMPT_TOPIC]
+        beside = {plan.topic for plan in project.plans.values()} - {*named, EXEMPT_TOPIC}
+        return [*named, *sorted(beside)] if named else [ALL_TOPICS]
 
     def _wanted(self, who: Visitor) -> dict[str, bool]:
         known = self._house.store.preferences(who.hashes)
@@ -172,7 +175,9 @@ class Preferences:
 
     def _title(self, topic: str, said: Words) -> str:
         spec = self._house.project.config.topics.get(topic)
-        return in_locale(spec.title, said["lang"]) if spec is not None else topic or said["any_mail"]
+        if spec is not None:
+            return in_locale(spec.title, said["lang"])
+        return said["other_mail"] if topic else said["any_mail"]
 
     def _page(self, template: str, said: Words, what: str, **values: object) -> Response:
         html = pages.render(template, said, self._company(said), said[f"{what}_title"], **values)

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from cs_engine.ports import Whom
 from cs_engine.run.checks import law_problems
+from cs_engine.settings import Settings
+from cs_engine.wiring import email_hasher
 from tests.stories.world import CONTACT, World, day
 
 STEPS = "- {id: one, email: one, to: everyone}"
@@ -83,6 +86,22 @@ def test_the_record_has_its_source_and_its_date(world: World) -> None:
         ("kin", "customer"), ("mum", ""), ("no", "opt_out"), ("odd", ""), ("yes", "opt_in"),
     ]  # fmt: skip
     assert {(source, bool(dated)) for _, _, source, dated in rows} == {("form", True)}
+
+
+def test_what_a_source_said_stays_on_record_when_it_says_something_else_or_the_contact_is_gone(world: World) -> None:
+    company(world, "eu")
+    hashes = email_hasher(Settings(cs_engine_project=world.root))("yes@customer.example")
+
+    def record() -> list[tuple[str, str, bool]]:
+        held = world.engine.store.held(Whom((), tuple(hashes), (), ()))
+        return [(row["state"], row["source"], row["at"] > 0) for row in held.get("consents", [])]
+
+    assert record() == [("opt_in", "source: form", True)]
+    world.contact("yes", permission="opt_out", how="phone", said_at="")
+    assert record() == [("opt_in", "source: form", True), ("opt_out", "source: phone", False)]
+    world.gone("yes")
+    assert len(record()) == 2
+    assert world.engine.store.preferring() == set(), "nobody said anything to us"
 
 
 @pytest.mark.parametrize(

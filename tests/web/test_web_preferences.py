@@ -170,6 +170,15 @@ def test_a_project_without_topics_offers_all_or_nothing(world: World, served: Se
     assert words_of(world) == [("", False, "page"), ("", True, "page")]
 
 
+def test_what_playbooks_send_beside_the_named_topics_can_be_refused_too(world: World, served: Served) -> None:
+    world.playbook("other", "- {id: one, email: two}", topic="general")
+    path, browser = mailed(world), served()
+    page = browser.get(choose(path))
+    assert page.boxes == {"tips": True, "milestones": True, "general": True}
+    assert "Other news from us" in page.text
+    assert saved(browser, path, "tips", "milestones", shown=("tips", "milestones", "general")).boxes["general"] is False
+
+
 def test_the_pages_speak_the_contacts_language_and_say_nothing_of_a_person(world: World, served: Served) -> None:
     world.project(topics={"tips": {"title": {"en": "Tips", "ja": "活用のヒント"}}})
     world.mail("one", "こんにちは", locale="ja").mail("two", "こんにちは", locale="ja")
