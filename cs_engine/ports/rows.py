@@ -229,7 +229,7 @@ class Whom(NamedTuple):
     hashes: tuple[str, ...]
     """Keyed hashes of their addresses, under every key."""
     ids_hashed: tuple[str, ...]
-    """The same of their ids: somebody who has no address, or another one by then, is known by them."""
+    """The same of their ids, id by id: somebody who has no address, or another one by then, is known by them."""
     playbooks: tuple[str, ...]
     """Playbooks through which contacts pass, not accounts."""
     fixed_answers: frozenset[tuple[str, str, str]] = frozenset()

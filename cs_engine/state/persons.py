@@ -42,7 +42,8 @@ PLACES: Mapping[str, str] = {
     "cta_marks": f"cta_id IN (SELECT id FROM ctas WHERE enrolment_id IN ({_PASSAGES}))",
     "messages": _MAIL,
     "approvals": f"message_id IN ({_MAILS})",
-    "alarms": f"id IN (SELECT id FROM messages WHERE kind = 'alarm' AND step IN (SELECT 'approval:' || id FROM messages WHERE {_MAIL}))",
+    "alarms": f"id IN (SELECT id FROM messages WHERE kind = 'alarm' AND (step IN (SELECT 'approval:' || id FROM messages WHERE {_MAIL}) "
+    f"OR cta_id IN (SELECT id FROM ctas WHERE enrolment_id IN ({_PASSAGES}))))",
     "provider_events": f"(message_id IN ({_MAILS}) OR {{hashes:address}})",
     "deliveries": f"message_id IN ({_MAILS})",
     "answers": f"((by_kind = 'contact' AND {{contacts:by}}) OR {_SUBJECT} OR {{contacts:value}})",
@@ -100,11 +101,13 @@ def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
             at=at,
         )
     mails = {id for (id,) in work.rows("id", "messages")}
+    told = {id for (id,) in work.rows("id", "alarms")}
     _blank_texts(work, whom)
     stopped = _stop_mail(tx, work, at)
     ended = _end_passages(tx, work, at)
     contacts = work.blank("contacts", "email = '', name = '', role = '', locale = '', timezone = '', country = '', consent_source = ''")
-    return Erasure(contacts, len(mails), stopped, ended, tuple(sorted(mails)))
+    _rename(work, whom)
+    return Erasure(contacts, len(mails), stopped, ended, tuple(sorted(mails | told)))
 
 
 class _Work:
@@ -170,6 +173,25 @@ def _end_passages(tx: Tx, work: _Work, at: Micros) -> int:
     ]
     journal.append(tx, lines)
     return len(active)
+
+
+def _rename(work: _Work, whom: Whom) -> None:
+    """An id that is an address says who it is: a keyed hash takes its place. Last of all: by the id the rows are found."""
+    keys = len(whom.ids_hashed) // max(1, len(whom.contacts))
+    for position, id in enumerate(whom.contacts):
+        if "@" not in id:
+            continue
+        new = f"erased-{whom.ids_hashed[position * keys][:24]}"
+        for table, columns in _IDS.items():
+            for column in columns:
+                work.blank(table, f"{column} = :new", f" AND {column} = :old", new=new, old=id)
+
+
+_IDS = {
+    "losses": ("contact_id",), "passed_over": ("subject_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
+    "journal": ("subject_id",), "messages": ("subject_id", "recipient"), "enrolments": ("subject_id",), "contacts": ("id",),
+}  # fmt: skip
+"""Where contacts' ids stay, in an order in which what finds a row is changed after all that it finds."""
 
 
 def _where(tx: Tx, table: str) -> str:

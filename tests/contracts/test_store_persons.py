@@ -147,6 +147,28 @@ def test_mail_planned_for_them_later_is_known_to_be_to_somebody_erased(lived: Sq
     assert (candidate.erased, candidate.suppressed, candidate.email) == (True, True, "")
 
 
+def test_an_id_that_is_an_address_is_replaced_by_a_hash(store: SqlStore) -> None:
+    own: dict[str, Any] = {"subject_id": ADDRESS, "account_id": "acc_1", "playbook": "personal"}
+    store.put_people([AccountRow("acc_1", "Example", "", "", "", None)], [KEN._replace(id=ADDRESS), EVE])
+    store.commit(
+        Change(
+            [passage("enr_ken", **own), passage("enr_1")],
+            (),
+            [mail("msg_ken", "enr_ken", recipient=ADDRESS, **own), mail("msg_1", "enr_1", recipient=ADDRESS)],
+            journal=[line("entered", "acc_1", "enr_ken", subject_id=ADDRESS, playbook="personal")],
+        ),
+        NOW,
+    )
+    store.put_lost([Loss(ADDRESS, "acc_1", "personal", "", NOW)], [], NOW, [])
+    store.put_passed_over("personal", [(ADDRESS, "")], [])
+    told = Answer("enr_1", PLAYBOOK, "acc_1", "acc_1", "ask", "best", ADDRESS, ADDRESS, "contact", "msg_1", NOW)
+    store.put_answers([told], [line("answered")])
+    store.erase(Whom((ADDRESS,), ("hash-of-ken",), ("hash-of-id-1", "hash-of-id-0"), ("personal",)), NOW + DAY)
+    assert [table for table, rows in everything(store).items() if "canary" in rows.lower()] == []
+    views = store.enrolments_of("acc_1", "personal")
+    assert [(view.subject_id, view.finished_reason) for view in views] == [("erased-hash-of-id-1", "erased")]
+
+
 def test_a_suppression_is_taken_back_and_says_what_it_was(store: SqlStore) -> None:
     store.suppress("h1", "asked", NOW)
     store.suppress("h2", "asked", NOW)
