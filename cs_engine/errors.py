@@ -38,6 +38,10 @@ class SettingsError(CsEngineError):
     """A setting is missing or wrong."""
 
 
+class DatabaseUnavailable(SettingsError):
+    """The database cannot be opened, or written to, now: it is locked, its disk is full, or it is being restarted."""
+
+
 class TickTooEarly(WrongUse):
     """`now` lies before the last tick; time only goes forward."""
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 
 from cs_engine.clock import steady
-from cs_engine.errors import LostRace
+from cs_engine.errors import DatabaseUnavailable, LostRace
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
 from cs_engine.journey.caps import History, Queue, Scope
@@ -30,6 +31,7 @@ from cs_engine.run.lease import Lease
 from cs_engine.run.letters import Letters
 from cs_engine.run.outage import respaced
 from cs_engine.run.outbox import Failed, NotSent
+from cs_engine.run.stopping import Stopping, sleep, told_to_end
 
 BATCH = 500
 """Messages a claim."""
@@ -41,6 +43,8 @@ MOST_ATTEMPTS = 18
 
 PATIENCE = 120.0
 """Seconds that a tick may spend on a channel that limits it; what is left then waits for a later tick."""
+DATABASE_PATIENCE = 60.0
+"""Seconds that a database is waited for which cannot be told what became of messages."""
 MOST_VAIN_WAITS = 2
 """How often in a row a limit is waited for and then is still there."""
 
@@ -59,7 +63,14 @@ _MOST_RACES = 5
 
 
 def deliver(tick: TickContext) -> None:
-    """Sends what may go now; in a span also what may go until the next tick, each at its time."""
+    """Sends what may go now; in a span also what may go until the next tick, each at its time. Told to end (SIGTERM), it sends what it has
+    claimed, and then ends.
+    """
+    with told_to_end() as stopping:
+        _deliver(tick, stopping)
+
+
+def _deliver(tick: TickContext, stopping: Stopping) -> None:
     store = tick.engine.store
     recover(tick)
     wake(tick)
@@ -69,7 +80,7 @@ def deliver(tick: TickContext) -> None:
     settle(tick, respaced(tick))
     letters = Letters(tick)
     review(tick, letters)
-    lanes = [_Lane(tick, letters, channel) for channel in tick.engine.outbox.channels]
+    lanes = [_Lane(tick, letters, channel, stopping) for channel in tick.engine.outbox.channels]
     while lanes := [lane for lane in lanes if lane.deliver()]:
         opens = store.next_until([lane.channel for lane in lanes])
         if tick.horizon is None or opens is None or opens >= to_micros(tick.horizon):
@@ -97,17 +108,24 @@ def recover(tick: TickContext) -> None:
 
 
 def settle(tick: TickContext, moves: Sequence[message.Move]) -> None:
-    """Applies what is known of messages, and counts it. Nobody else knows it, so a lost race is run again."""
+    """Applies what is known of messages, and counts it. Nobody else knows it: a lost race is run again, and a database that is locked,
+    full or restarted is waited for.
+    """
     if not moves:
         return
     made: Sequence[message.Move] = ()
-    for left in reversed(range(_MOST_RACES)):
+    until = time.monotonic() + DATABASE_PATIENCE
+    for turn in count():
         try:
             made = tick.engine.store.settle(moves, tick.at)
             break
         except LostRace:
-            if not left:
+            if turn >= _MOST_RACES:
                 raise
+        except DatabaseUnavailable:
+            if time.monotonic() > until:
+                raise
+            time.sleep(min(5.0, 0.1 * 2**turn))
     for move in made:
         tick.report.delivery[move.state.value] += 1
 
@@ -137,8 +155,8 @@ class _Batch:
 class _Lane:
     """One channel's way out, in one tick. No channel waits for another's limits, or fails with it."""
 
-    def __init__(self, tick: TickContext, letters: Letters, channel: str) -> None:
-        self.channel = channel
+    def __init__(self, tick: TickContext, letters: Letters, channel: str, stopping: Stopping) -> None:
+        self.channel, self._stopping = channel, stopping
         self._tick, self._letters, self._plans = tick, letters, PlanRules(tick)
         self._fallbacks = Fallbacks(tick)
         self._patience, self._vain = PATIENCE, 0
@@ -161,7 +179,7 @@ class _Lane:
         while True:
             try:
                 while more and not pause and len(flying) < self._most():
-                    if not self._may_send():
+                    if self._stopping() or not self._may_send():
                         pause = math.inf
                         break
                     flying.append(self._claim())
@@ -182,7 +200,7 @@ class _Lane:
             if not pause and not more and not (pause := self._in_turn()):
                 return True
             if pause:
-                time.sleep(pause + 0.05)
+                sleep(pause + 0.05, self._stopping)
                 more, pause = True, 0.0
 
     def _most(self) -> int:
@@ -300,11 +318,11 @@ class _Lane:
             raise failure.__cause__ or failure from None
         unmade = {**batch.without, **{failed.id: failed.code for failed in told if isinstance(failed, Failed)}}
         sent = [outcome for outcome in told if isinstance(outcome, Outcome)]
-        self._guard.learned(sent)
         outcomes = {outcome.id: outcome for outcome in (*(Outcome(id, "rejected", code) for id, code in unmade.items()), *sent)}
         moves = [self._move(candidate, outcomes[candidate.id]) for candidate in batch.candidates]
         moves = self._fallbacks.after_refusal(batch.candidates, moves, outcomes)
-        settle(self._tick, moves)
+        settle(self._tick, moves)  # before all else that could fail: nobody else knows it
+        self._guard.learned(sent)
         for candidate, move in zip(batch.candidates, moves, strict=True):
             if move.instead:
                 self._tick.of(candidate.playbook).planned += len(move.instead)

@@ -52,7 +52,7 @@ class Lease:
             yield
             return
         if self._clock() - self._began > self._seconds * _RENEWED_AFTER:
-            self.renew()
+            self._try()
         done = Event()
         beside = Thread(target=self._keep, args=(done,), name="cs-engine-lease", daemon=True)
         beside.start()
@@ -64,7 +64,10 @@ class Lease:
 
     def _keep(self, done: Event) -> None:
         while not done.wait(self._seconds * _RENEWED_AFTER):
-            try:
-                self.renew()
-            except Exception as error:  # noqa: BLE001 - a lease that cannot be renewed runs out, which is what it is for
-                log.warning("a lease could not be renewed: %s", type(error).__name__)
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self.renew()
+        except Exception as error:  # noqa: BLE001 - a lease that cannot be renewed runs out, which is what it is for
+            log.warning("a lease could not be renewed: %s", type(error).__name__)

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Integer, Table, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from cs_engine.errors import CsEngineError, LostRace, SettingsError
+from cs_engine.errors import CsEngineError, DatabaseUnavailable, LostRace, SettingsError
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one on SQLite."""
@@ -88,7 +88,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """A transaction that writes: all of it or, when anything is raised, nothing. Raises LostRace when PostgreSQL chose another's,
-        RowRefused when a constraint is broken. Within another one, in the same thread, it is that one.
+        RowRefused when a constraint is broken, DatabaseUnavailable when it cannot be written to. Within another one, in the same thread,
+        it is that one.
         """
         if (around := getattr(self._writing, "tx", None)) is not None:
             yield around
@@ -106,6 +107,9 @@ class Database:
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in _LOST:
                     raise LostRace from error
+                if isinstance(error, OperationalError | InterfaceError):
+                    mend = "look whether it runs, whether its disk is full, and who keeps it locked; then run again: nothing is lost"
+                    raise DatabaseUnavailable(f"the database cannot be written to now: {_trouble(error)}", mend) from error
                 raise
             finally:
                 self._writing.tx = None
@@ -114,7 +118,7 @@ class Database:
         try:
             return self.engine.connect()
         except DBAPIError as error:
-            raise SettingsError(f"the database at {self._url.render_as_string()} cannot be opened", _MEND) from error
+            raise DatabaseUnavailable(f"the database at {self._url.render_as_string()} cannot be opened", _MEND) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -248,6 +252,12 @@ def _rule_broken(error: object) -> str:
         return str(error)
     where = ".".join(filter(None, (told.table_name, told.constraint_name or told.column_name)))
     return f"{type(error).__name__} {where}".strip()
+
+
+def _trouble(error: DBAPIError) -> str:
+    """Why it cannot be written to: SQLite says so without data, PostgreSQL by a code."""
+    state = getattr(error.orig, "sqlstate", None)
+    return str(error.orig) if isinstance(error.orig, sqlite3.Error) else f"{type(error.orig).__name__} {state or ''}".strip()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

