@@ -20,6 +20,8 @@ class Consent(StrEnum):
     """They did not say, and are customers: the EU's soft opt-in, Japan's existing business relation."""
     OPT_OUT = "opt_out"
     """They said no."""
+    UNCLEAR = "unclear"
+    """They said something that we do not understand: no consent, whatever is taken for granted of others."""
     NONE = ""
     """Nothing is on record."""
 
@@ -34,7 +36,8 @@ _MEANS = {word: consent for consent, words in _WORDS.items() for word in words}
 
 def read_consent(text: str) -> Consent:
     """What a source says. What it says in words that we do not know is no consent: then nobody is mailed by mistake."""
-    return _MEANS.get(text.strip().lower().replace("-", "_").replace(" ", "_"), Consent.NONE)
+    word = text.strip().lower().replace("-", "_").replace(" ", "_")
+    return _MEANS.get(word, Consent.UNCLEAR) if word else Consent.NONE
 
 
 def lacks(law: Law | None, consent: str, asked_for: bool) -> bool:

@@ -42,6 +42,8 @@ class Rules:
     rates: Rates = field(default_factory=Rates)
     law_of: Callable[[str], Law | None] = lambda _country: None
     """A recipient's country ('' for unknown) -> the mail law that rules them; None: nobody has said."""
+    presumed: str = ""
+    """What is taken for granted of those of whose consent nothing is on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def _barred(request: Request, rules: Rules) -> str:
         return ""
     if request.refused or (request.consent == Consent.OPT_OUT and not request.asked_for):
         return UNSUBSCRIBED
-    if lacks(rules.law_of(request.country), request.consent, request.asked_for):
+    if lacks(rules.law_of(request.country), request.consent or rules.presumed, request.asked_for):
         return NO_CONSENT
     return LOST if request.lost else ""
 

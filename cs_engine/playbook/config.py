@@ -192,6 +192,11 @@ class LawSpec(Strict):
         default_factory=dict, description="Country, as two letters, or EU -> its law: {JP: jp, US: us, EU: eu}. Read in `country`."
     )
     else_: Law = Field(alias="else", description="For people of all other countries, and of none that is known.")
+    blank: Literal["none", "customer"] = Field(
+        "none",
+        description="What a contact is of whose consent nothing is on record: `customer`, where all in your sources are customers "
+        "who were told that they can say no.",
+    )
 
 
 _LAW_SCHEMA = {
@@ -202,6 +207,7 @@ _LAW_SCHEMA = {
             "properties": {
                 "countries": {"type": "object", "additionalProperties": {"enum": ["us", "eu", "jp"]}},
                 "else": {"enum": ["us", "eu", "jp"]},
+                "blank": {"enum": ["none", "customer"]},
             },
             "required": ["else"],
             "additionalProperties": False,

@@ -60,9 +60,9 @@ def check_law(config: ProjectConfig, document: Document, problems: Problems) -> 
             "each mail shows where a recipient can ask or complain, and there is nothing",
             "contact: … under company, an address or a URL",
         )
-    if laws(spec) & NEEDS_CONSENT and config.sources.contacts.consent is None:
+    if laws(spec) & NEEDS_CONSENT and config.sources.contacts.consent is None and spec.blank == "none":
         missing(
             ("sources", "contacts"),
             "mail goes only where consent, or being a customer, is on record, and no column says so",
-            "consent: COLUMN under sources.contacts: opt_in, customer, opt_out or blank",
+            "consent: COLUMN under sources.contacts; or `blank: customer` under law, where all in your sources are customers",
         )

@@ -108,8 +108,12 @@ _WAY_OUT = re.compile(r"https?://[^\s<>]+/u/[\w~-]+")
 
 
 def needed_by_law(config: ProjectConfig) -> list[str]:
-    """What a mail that has it must keep, whoever edits it: the postal address in any language, and the way out."""
-    return [*(config.company.postal_address or {}).values(), *((config.unsubscribe,) if config.unsubscribe else ())]
+    """What a mail that has it must keep, whoever edits it: the postal address in any language, and the way out; where a law is named, who
+    sends and where to ask, too.
+    """
+    company = config.company
+    needed = [*(company.postal_address or {}).values(), *((config.unsubscribe,) if config.unsubscribe else ())]
+    return needed if config.law is None else [*needed, *company.name.values(), *((company.contact,) if company.contact else ())]
 
 
 def _rendered(tick: TickContext, letters: Letters, candidates: Sequence[Candidate]) -> list[Approval]:

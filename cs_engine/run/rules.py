@@ -40,6 +40,7 @@ def rules_of(config: ProjectConfig, library: Library) -> Rules:
         caps=[*(_cap(spec) for spec in config.caps), *spread_of(config)],
         rates=rates_of(config),
         law_of=law_of(config.law),
+        presumed="customer" if config.law is not None and config.law.blank == "customer" else "",
     )
 
 

@@ -40,6 +40,7 @@ def test_a_project_that_has_all_is_free_of_problems(folder: Folder, law: str) ->
     [
         ("us", "company: {name: Sample, contact: x}", CONSENT, [("company", "postal address")]),
         ("us", "company: {name: Sample, postal_address: 1 Street}", "contacts: {file: contacts.csv}", []),
+        ("{else: jp, blank: customer}", WHOLE, "contacts: {file: contacts.csv}", []),
         ("jp", "company: {name: Sample, postal_address: 1 Street}", CONSENT, [("company", "ask or complain")]),
         ("eu", WHOLE, "contacts: {file: contacts.csv}", [("contacts", "on record")]),
         ("{countries: {JP: jp}, else: us}", WHOLE, "contacts: {file: contacts.csv}", [("contacts", "on record")]),
