@@ -419,6 +419,9 @@ class Approvals(Protocol):
     def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
         """By message, of those that were asked."""
 
+    def approvals_of(self, enrolments: Collection[str]) -> list[Approval]:
+        """All that these passages were asked, oldest first."""
+
     def approvals_waiting(self) -> list[Approval]:
         """Those without an answer whose mail could still go, oldest first."""
 

@@ -13,9 +13,9 @@ from cs_engine.content.written import as_html, require_kept
 from cs_engine.errors import WrongUse
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import identity
-from cs_engine.journey.approval import ALARM, REFUSED, Answer, Approval, verdict
+from cs_engine.journey.approval import ALARM, Answer, Approval, verdict
 from cs_engine.journey.message import ALARM as KIND
-from cs_engine.journey.message import COPY, Alarm, Move, NewMessage, held, skipped
+from cs_engine.journey.message import COPY, Alarm, Move, NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.config import ProjectConfig, Staff
 from cs_engine.playbook.plan import TRANSACTIONAL, AddressedStep, Approve
@@ -28,10 +28,6 @@ from cs_engine.run.letters import Letters
 MOST_SHOWN = 2_400
 """Characters of a mail that Slack shows; `cs-engine approve ID --show` shows all."""
 
-FOLLOWS = "follows_alert"
-"""Why a copy waits whose alert has not been posted: somebody has to say yes to it first."""
-
-_SOON = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(days=1)
 """An answer wakes the mail; the day is for what hangs on the mail itself, such as a contact that is gone."""
 
@@ -66,22 +62,28 @@ def review(tick: TickContext, letters: Letters) -> None:
 
 
 def unread(tick: TickContext, steps: set[tuple[str, str]], candidates: Sequence[Candidate]) -> Callable[[Candidate], Move | None]:
-    """What the claim asks last of a mail: has it been read? Answers from the rows of now."""
-    mine = [c.id for c in candidates if is_read(c) and (c.digest, c.step) in steps]
-    known = tick.engine.store.approvals(mine) if mine else {}
-    refused = {(a.enrolment_id, a.step) for a in known.values() if a.answer is Answer.REFUSED}
-    now = tick.clock.now()
-    until, soon = to_micros(now + _LOOK_AGAIN), to_micros(now + _SOON)
+    """What the claim asks last of a message: has it been read? Of a copy: has its alert? Answers from the rows of now."""
+    ours = [c for c in candidates if (c.digest, c.step) in steps]
+    mine, copies = [c.id for c in ours if is_read(c)], {c.enrolment_id for c in ours if c.kind == COPY}
+    store = tick.engine.store
+    known = dict(store.approvals(mine)) if mine else {}
+    of_alerts = store.approvals_of(copies) if copies else []
+    until = to_micros(tick.clock.now() + _LOOK_AGAIN)
 
     def move(candidate: Candidate) -> Move | None:
         if (candidate.digest, candidate.step) not in steps:
             return None
-        if candidate.kind == COPY and not candidate.provider_ref:
-            no = (candidate.enrolment_id, candidate.step) in refused
-            return skipped(candidate.id, candidate.state, REFUSED) if no else held(candidate.id, candidate.state, FOLLOWS, soon)
+        if candidate.kind == COPY:
+            return verdict(candidate.id, candidate.state, _of_its_alert(candidate, of_alerts), until)
         return verdict(candidate.id, candidate.state, known.get(candidate.id), until) if is_read(candidate) else None
 
     return move
+
+
+def _of_its_alert(copy: Candidate, asked: Sequence[Approval]) -> Approval | None:
+    """What was said to the alert that was planned with the copy: of a step that repeats, not to an earlier one. `asked`: oldest first."""
+    same = (a for a in asked if (a.enrolment_id, a.step) == (copy.enrolment_id, copy.step) and a.asked_at >= copy.planned_at)
+    return next(same, None)
 
 
 def answer(

@@ -29,6 +29,15 @@ def of(tx: Tx, ids: Collection[str]) -> dict[str, Approval]:
     return {row[0]: _read(row) for row in rows}
 
 
+def of_passages(tx: Tx, enrolments: Collection[str]) -> list[Approval]:
+    rows = tx.rows(
+        f"SELECT {_ALL} FROM messages m JOIN approvals a ON a.message_id = m.id WHERE {tx.among('m.enrolment_id', 'ids')} "
+        "ORDER BY a.asked_at, a.message_id",
+        ids=tx.ids(sorted(enrolments)),
+    )
+    return [_read(row) for row in rows]
+
+
 def waiting(tx: Tx) -> list[Approval]:
     """Those without an answer whose mail could still go, oldest first."""
     return [
@@ -59,8 +68,15 @@ def answer(tx: Tx, given: Approval, line: JournalLine) -> bool:
     )  # fmt: skip
     if not changed:
         return False
-    # Whatever the clock of the next tick shows: it may be claimed then.
-    tx.run("UPDATE messages SET until = 0 WHERE id = :id AND state = 'held' AND reason = :why", id=given.message_id, why=AWAITING)
+    # Whatever the clock of the next tick shows: it may be claimed then, and its copies with it.
+    tx.run(
+        "UPDATE messages SET until = 0 WHERE enrolment_id = :passage AND step = :step AND state = 'held' AND reason = :why "
+        "AND (id = :id OR kind = 'cta_copy')",
+        passage=given.enrolment_id,
+        step=given.step,
+        id=given.message_id,
+        why=AWAITING,
+    )
     journal.append(tx, [line])
     return True
 

@@ -561,6 +561,10 @@ class SqlStore:
         with self.database.read() as tx:
             return _approvals.of(tx, ids)
 
+    def approvals_of(self, enrolments: Collection[str]) -> list[Approval]:
+        with self.database.read() as tx:
+            return _approvals.of_passages(tx, enrolments)
+
     def approvals_waiting(self) -> list[Approval]:
         with self.database.read() as tx:
             return _approvals.waiting(tx)

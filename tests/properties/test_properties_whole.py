@@ -22,7 +22,7 @@ from cs_engine.journey.orders import PAUSE
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.plan import SHADOW, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, shadow_of
+from cs_engine.playbook.plan import SHADOW, AddressedStep, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, shadow_of
 from tests.properties.days import Flags, initially, moments, towns
 from tests.properties.documents import Doc
 from tests.properties.memory import Fate
@@ -109,18 +109,23 @@ class Gale(RuleBasedStateMachine):
             assert here, "nothing goes from a step that was left"
             assert not control, "nothing goes in shadow, or to control"
             assert self._pause(playbook, account) is None, "nothing goes while the playbook, or the account in it, is paused"
-            self._was_wanted(message, enrolment, step, digest)
+            self._was_wanted(message, kind, enrolment, step, digest)
         if kind == "email" and topic != _TRANSACTIONAL:
             assert (recipient, topic) not in self.town.refused
             assert not self._is_held(digest, subject), "mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
 
-    def _was_wanted(self, message: str, enrolment: str, step: str, digest: str) -> None:
-        """Nobody has ordered the step away, and who reads its mails has said yes."""
+    def _was_wanted(self, message: str, kind: str, enrolment: str, step: str, digest: str) -> None:
+        """Nobody has ordered the step away, and who reads its mails or alerts has said yes; a copy goes with its alert's."""
         orders = self.town.rows("SELECT kind FROM step_orders WHERE enrolment_id = :id AND step = :step", id=enrolment, step=step)
         assert ("skip",) not in orders
         at = self._version(digest).step(step)
-        if isinstance(at, Email) and at.approve is not None:
+        if not isinstance(at, AddressedStep) or at.approve is None:
+            return
+        if kind == "cta_copy":
+            said = self.town.rows("SELECT answer FROM approvals WHERE enrolment_id = :id AND step = :step", id=enrolment, step=step)
+            assert ("approved",) in said, "no copy goes without its alert's yes"
+        elif not self.town.rows("SELECT id FROM messages WHERE id = :id AND channel = 'slack' AND kind = 'notice'", id=message):
             said = self.town.rows("SELECT answer FROM approvals WHERE message_id = :id", id=message)
             assert said == [("approved",)], "nothing goes without its yes"
 

@@ -1,5 +1,5 @@
 """The whole language, at random: playbooks that also ask, wait for a yes, begin with events and changes and run in modes; and people who
-meanwhile answer, say yes and no, skip, postpone, pause, resume and unsubscribe.
+meanwhile answer, say yes and no, say what became of messages, skip, postpone, pause, resume and unsubscribe.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cs_engine.journey.orders import PAUSE
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.plan import AddressedStep, Plan
 from cs_engine.ports import Answer, JournalLine
-from cs_engine.run import approving, guarding, stepping
+from cs_engine.run import approving, guarding, resolving, stepping
 from cs_engine.run.context import Engine
 from cs_engine.run.pausing import pause, resume
 from tests.properties.days import ACCOUNTS, CONTACTS, Day, begins, days, happens
@@ -93,6 +93,10 @@ def _asks(draw: st.DrawFn, block: Block, numbers: Any) -> None:
             _asks(draw, inner, numbers)
         if "email" in step and not draw(st.integers(0, 3)):
             step["approve"] = draw(st.sampled_from(["csm", {"by": "sales", "within": "6 hours"}]))
+        if ("cta" in step or "notice" in step) and not draw(st.integers(0, 3)):
+            step["approve"] = "csm"
+        if ("cta" in step or "notice" in step) and not draw(st.integers(0, 2)):
+            step["cc"] = draw(st.sampled_from(["sales", ["csm", "sales"]]))
         if ("email" in step or "cta" in step) and not draw(st.integers(0, 2)):
             step["ask"] = draw(st.sampled_from([{"q": "yes_no"}, {"q": "yes_no", "more": "text"}]))
             if draw(st.integers(0, 3)):
@@ -139,7 +143,7 @@ ACTS = (
     ["invited"] * 3
     + ["answers"] * 3
     + ["says_yes"] * 3
-    + ["says_no", "skips", "postpones", "pauses", "resumes", "resumes", "lets_go", "refuses"]
+    + ["says_no", "resolves", "skips", "postpones", "pauses", "resumes", "resumes", "lets_go", "refuses"]
 )
 
 
@@ -215,6 +219,13 @@ def _says(town: Town, engine: Engine, pick: int, now: datetime, *, yes: bool) ->
             assert not yes or pick, "what waits can be answered"
 
 
+def _resolves(town: Town, engine: Engine, pick: int, now: datetime) -> None:
+    """Whoever looks says what is so."""
+    if doubtful := sorted(one.id for one in engine.store.uncertain()):
+        id = doubtful[pick % len(doubtful)]
+        resolving.resolve(engine, id, "looked", sent=any(id in channel.taken for channel in town.channels.values()))
+
+
 def _skips(town: Town, engine: Engine, pick: int, now: datetime) -> None:
     with suppress(WrongUse):
         stepping.skip(engine, *_inside(town, pick), None, "known to us")
@@ -258,6 +269,7 @@ _DOES: Mapping[str, Callable[[Town, Engine, int, datetime], None]] = {
     "answers": _answers,
     "says_yes": lambda *given: _says(*given, yes=True),
     "says_no": lambda *given: _says(*given, yes=False),
+    "resolves": _resolves,
     "skips": _skips,
     "postpones": _postpones,
     "pauses": _pauses,
