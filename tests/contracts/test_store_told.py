@@ -1,0 +1,92 @@
+"""The store's contract: what messages read of answers and approvals, copies of CTAs, and a person's word on what is uncertain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cs_engine.journey import message
+from cs_engine.journey.approval import AWAITING, Answer, Approval
+from cs_engine.journey.message import State
+from cs_engine.ports import Candidate, Change, PassageAnswer
+from cs_engine.state import SqlStore
+from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, alert, claimed, entered, fired, line, mail, passage, states
+from tests.contracts.test_store_answers import given, put
+
+
+def test_messages_read_the_latest_answers_of_their_own_passages_by_then(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    put(
+        store,
+        given("3"),
+        given("9", answered_at=NOW + 5),
+        given("1", "enr_2"),
+        given("slow", field="why"),
+        given("0", "enr_2", step="later"),
+    )
+    read = PassageAnswer("enr_1", "survey", "score", "9")
+    assert set(store.answers_in(["enr_1"], NOW + DAY)) == {read, PassageAnswer("enr_1", "survey", "why", "slow")}
+    assert read._replace(value="3") in store.answers_in(["enr_1"], NOW), "what came later is not known yet"
+    assert len(store.answers_in(["enr_1", "enr_2", "enr_2"], NOW + DAY)) == 4
+    assert store.answers_in([], NOW) == []
+
+
+def asked(id: str, **other: Any) -> Approval:
+    return Approval(id, PLAYBOOK, "acc_1", "acc_1", "enr_1", "welcome", "lead@vendor.example", "s", "t", "", NOW, NOW + DAY, **other)
+
+
+def with_copy(store: SqlStore) -> None:
+    """A CTA, its alert and a copy."""
+    copy = alert("msg_copy", kind="cta_copy", recipient="kim@vendor.example")
+    store.commit(Change(enrolments=[passage()], messages=[alert("msg_alert"), copy], ctas=[fired(enrolment_id="enr_1")]), NOW)
+
+
+def test_a_yes_to_an_alert_wakes_its_copies_too(store: SqlStore) -> None:
+    with_copy(store)
+    assert [c.id for c in store.unread()] == ["msg_alert"], "nobody is asked about a copy"
+    store.ask_approval([asked("msg_alert")], [], [])
+
+    def waits(candidates: Any, _: Any) -> list[message.Move]:
+        return [message.held(c.id, c.state, AWAITING, NOW + DAY) for c in candidates]
+
+    claimed(store, verdict=waits)
+    assert claimed(store).dispatching == []
+    assert [a.message_id for a in store.approvals_of({"enr_1", "enr_2"})] == ["msg_alert"]
+    assert store.answer_approval(asked("msg_alert", answer=Answer.APPROVED, by="lead"), line("approved"))
+    assert sorted(c.id for c in claimed(store).dispatching) == ["msg_alert", "msg_copy"]
+
+
+def test_a_no_to_an_alert_closes_its_cta_and_the_copy_with_it(store: SqlStore) -> None:
+    with_copy(store)
+
+    def refused(candidates: list[Candidate], _: Any) -> list[message.Move | None]:
+        return [
+            message.skipped(c.id, c.state, "refused") if c.kind == "cta" else message.held(c.id, c.state, AWAITING, NOW) for c in candidates
+        ]
+
+    claimed(store, verdict=refused)  # type: ignore[arg-type]
+    assert store.open_ctas() == []
+    assert claimed(store).dispatching == []
+    assert states(store) == {"msg_alert": "skipped", "msg_copy": "skipped"}
+
+
+def test_a_copy_tells_of_the_opening_alone(store: SqlStore) -> None:
+    with_copy(store)
+    assert len(claimed(store).dispatching) == 2
+    again = alert("msg_again", kind="cta_copy", recipient="kim@vendor.example", planned_at=NOW + DAY)
+    store.commit(Change(messages=[again], ctas=[fired(enrolment_id="enr_1", fired_at=NOW + DAY)]), NOW + DAY)
+    assert claimed(store, now=NOW + DAY).dispatching == []
+    assert states(store)["msg_again"] == "skipped"
+
+
+@pytest.mark.parametrize(("state", "left"), [(State.ACCEPTED, "accepted"), (State.PLANNED, "planned")])
+def test_a_persons_word_counts_once_and_only_of_what_is_uncertain(store: SqlStore, state: State, left: str) -> None:
+    store.commit(Change(enrolments=[passage()], messages=[mail()]), NOW)
+    word, said = message.resolved("msg_1", state, "said"), line("resolved", reason="kim: she answered")
+    assert not store.resolve(word, said, NOW)
+    claimed(store)
+    store.settle([message.lost_sight("msg_1", "timeout")], NOW)
+    assert [store.resolve(word, said, NOW + 1) for _ in range(2)] == [True, False]
+    assert states(store) == {"msg_1": left}
+    assert [j.reason for j in store.journal("acc_1", PLAYBOOK) if j.event == "resolved"] == ["kim: she answered"]
