@@ -41,6 +41,11 @@ _NOTES_EN = {
     "snoozed": ":zzz: {who} has snoozed it until {day}.",
     "woke": ":alarm_clock: It is back: it was snoozed until today.",
     "answered": ":speech_balloon: {who} has answered: {reason}.",
+    "escalated": ":rotating_light: Overdue since {day}: {who} has been told.",
+    "overdue": ":rotating_light: *Overdue*, of {who}:",
+    "handed": ":palm_tree: {who} stands in.",
+    "stands_in": ":palm_tree: *{who}* is away until {day}, and you stand in. Open there: {n}",
+    "more": "… and {n} more: `cs-engine cta`", "due": "due {day}", "late": "*overdue since {day}*",
 }  # fmt: skip
 _NOTES_JA = {
     "fired": ":repeat: {day}に再び条件に該当しました。",
@@ -49,6 +54,11 @@ _NOTES_JA = {
     "snoozed": ":zzz: {who}さんが{day}まで保留しました。",
     "woke": ":alarm_clock: 保留の期限になりました。",
     "answered": ":speech_balloon: {who}さんが回答しました: {reason}。",
+    "escalated": ":rotating_light: {day}の期限を過ぎています: {who}さんに知らせました。",
+    "overdue": ":rotating_light: *期限切れ* （{who}さん）",
+    "handed": ":palm_tree: {who}さんが代わりに担当します。",
+    "stands_in": ":palm_tree: *{who}さん* は{day}まで不在で、あなたが代理です。未完了: {n}件",
+    "more": "… ほか{n}件: `cs-engine cta`", "due": "期限 {day}", "late": "*期限切れ {day}*",
 }  # fmt: skip
 DONE_ACTION, SNOOZE_ACTION, ITEM_ACTION = "cs_done", "cs_snooze", "cs_item"
 USEFUL_ACTION, FALSE_ALARM_ACTION = "cs_useful", "cs_false_alarm"
@@ -158,6 +168,38 @@ def _checkboxes(items: Sequence[Item]) -> dict[str, Any]:
     options = [{"text": {"type": "plain_text", "text": item.text}, "value": item.key} for item in items]
     ticked = [option for option, item in zip(options, items, strict=True) if item.done]
     return {"type": "checkboxes", "action_id": ITEM_ACTION, "options": options, **({"initial_options": ticked} if ticked else {})}
+
+
+class Entry(NamedTuple):
+    """One CTA in a list of several."""
+
+    account: str
+    link: str
+    """Where the account is looked at; '' where nobody says."""
+    title: str
+    priority: str
+    due: str
+    """The day, as its reader writes it; '' for none."""
+    late: bool = False
+    why: str = ""
+
+
+MOST_ENTRIES = 20
+
+
+def entries(given: Sequence[Entry], locale: str, most: int = MOST_ENTRIES) -> list[str]:
+    """A line of mrkdwn each, and how many more there are."""
+    said = notes(locale)
+    lines = [_entry(entry, said, words(locale)) for entry in given[:most]]
+    return [*lines, said["more"].format(n=len(given) - most)] if len(given) > most else lines
+
+
+def _entry(entry: Entry, said: Mapping[str, str], called: Mapping[str, str]) -> str:
+    account = slack_escape(shortened(entry.account, 60).replace("|", " "))
+    named = f"<{entry.link}|{account}>" if entry.link else f"*{account}*"
+    due = said["late" if entry.late else "due"].format(day=entry.due) if entry.due else ""
+    parts = (slack_escape(shortened(entry.title, 60)), called[entry.priority] if entry.priority != "normal" else "", due, entry.why)
+    return f"• {named}: {' · '.join(part for part in parts if part)}"
 
 
 def fitted(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cs_engine.language import durations
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.config import ProjectConfig, Team
@@ -14,11 +15,13 @@ ACCOUNT = "{account}"
 
 
 def check_alerts(config: ProjectConfig, document: Document, problems: Problems) -> None:
-    """P213: links that lead nowhere."""
+    """P213: links that lead nowhere; X290: times that are none."""
     url = config.slack.account_url
     if url is not None and not (re.match(r"https?://[^/{}\s]+/", url) and ACCOUNT in url and not re.search(r"[\s<>|]", url)):
         mend = f"write https://crm.example/accounts/{ACCOUNT}"
         problems.add(document.place(("slack", "account_url")), "P213", f"{shown(url)} leads to no account", mend)
+    if config.slack.escalate is not None and "escalate" in config.slack.model_fields_set:
+        durations.check(config.slack.escalate, document.place(("slack", "escalate")), problems)
 
 
 def check_locales(team: Team, document: Document, problems: Problems) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from cs_engine.playbook.words import Share
+from cs_engine.playbook.words import DurationText, Share
 from cs_engine.usage.model import LocalisedText, Strict
 
 
@@ -277,6 +277,10 @@ class SlackConfig(Strict):
     channel: str = Field("#customer-success", description="Where alerts go when a CSM has no Slack id, and milestone notices by default.")
     account_url: str | None = Field(
         None, description="Where one of us looks at an account: https://crm.example/accounts/{account}. Alerts link to it."
+    )
+    escalate: DurationText | None = Field(
+        "1 business day",
+        description="How long after its `due` a CTA that is still open is told to the manager of whose it is; null: never.",
     )
 
 

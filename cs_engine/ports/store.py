@@ -458,8 +458,14 @@ class Ctas(Protocol):
     def snooze_cta(self, view: CtaView, until: Micros, line: JournalLine, telling: str, note: message.Alarm) -> bool:
         """Out of the way until then; it counts as open. False when it is closed by now, or that is so already."""
 
-    def wake_ctas(self, ids: Collection[str], now: Micros, lines: Sequence[JournalLine], notes: Sequence[message.Alarm]) -> None:
-        """What was snoozed until now is no more."""
+    def wake_ctas(
+        self, ids: Collection[str], now: Micros, lines: Sequence[JournalLine], notes: Sequence[message.Alarm],
+        telling: Sequence[message.NewMessage] = (),
+    ) -> None:  # fmt: skip
+        """What was snoozed until now is no more; what was due before is due now."""
+
+    def escalate_ctas(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Notes that somebody else was told."""
 
     def mark_cta(self, marks: Sequence[Mark], lines: Sequence[JournalLine]) -> int:
         """Keeps those that say something new, each with its line of the journal (aligned); how many."""

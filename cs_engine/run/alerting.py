@@ -15,7 +15,9 @@ from cs_engine.content.slack import SlackTemplate
 from cs_engine.instants import Micros, from_micros
 from cs_engine.journey.message import COPY
 from cs_engine.journey.policy import zone_or
+from cs_engine.playbook.alerts import ACCOUNT
 from cs_engine.playbook.plan import Cta, Plan
+from cs_engine.playbook.project import Project
 from cs_engine.ports import Candidate, CtaView, JournalLine
 from cs_engine.run.because import EVENTS, Because, Decision, Reader
 from cs_engine.run.context import TickContext
@@ -33,9 +35,13 @@ class Alerts:
 
     def reader(self, staff: str, locale: str) -> Reader:
         """How one of us reads: in their language where they have one, in their zone."""
-        config, person = self._tick.engine.project.config, self._tick.directory.staff.get(staff)
-        own = person.locale if person is not None else None
-        return Reader(own or locale, zone_or((person.timezone if person is not None else None) or "", config.timezone))
+        person = self._tick.directory.staff.get(staff)
+        return Reader((person.locale if person is not None else None) or locale, self.zone(staff))
+
+    def zone(self, staff: str) -> ZoneInfo:
+        """The zone of one of us, else the project's."""
+        person = self._tick.directory.staff.get(staff)
+        return zone_or((person.timezone if person is not None else None) or "", self._tick.engine.project.config.timezone)
 
     def made(
         self, plan: Plan, step: Cta, template: SlackTemplate, locale: str, candidates: Sequence[Candidate]
@@ -61,7 +67,8 @@ class Alerts:
             alert = Alert(
                 locale=reader.locale, title=in_locale(plan.title, reader.locale), priority=step.priority,
                 due=day_of(due, reader.zone, reader.locale), why=tuple(because),
-                checklist=_checklist(step, reader.locale, ticked.get(candidate.cta_id, ())), link=self.link(candidate.account_id),
+                checklist=_checklist(step, reader.locale, ticked.get(candidate.cta_id, ())),
+                link=account_link(self._tick.engine.project, candidate.account_id),
                 shown=shown, message=candidate.id if self._tick.engine.steered and candidate.kind != COPY else "",
                 owner=self._owner(candidate, row, reader),
             )  # fmt: skip
@@ -93,11 +100,6 @@ class Alerts:
                 found.setdefault(mark.cta_id, set()).add(mark.item)
         return found
 
-    def link(self, account: str) -> str:
-        """Where one of us looks at the account; '' where project.yaml does not say."""
-        url = self._tick.engine.project.config.slack.account_url
-        return "" if url is None else url.replace("{account}", quote(account, safe=""))
-
     def _journal(self, plan: Plan, candidates: Sequence[Candidate]) -> Mapping[str, list[JournalLine]]:
         if not candidates:
             return {}
@@ -109,6 +111,12 @@ class Alerts:
 
     def _due(self, plan: Plan, step: Cta, at: Micros) -> Micros | None:
         return None if step.due is None else int(self._tick.view(plan).after(np.array([at]), step.due)[0])
+
+
+def account_link(project: Project, account: str) -> str:
+    """Where one of us looks at the account; '' where project.yaml does not say."""
+    url = project.config.slack.account_url
+    return "" if url is None else url.replace(ACCOUNT, quote(account, safe=""))
 
 
 def day_of(at: Micros | None, zone: ZoneInfo, locale: str) -> str:

@@ -93,7 +93,8 @@ class Because:
                 every.setdefault(decision.condition, []).append((who, position))
         for condition, places in every.items():
             decisions = [given[who][position] for who, position in places]
-            told = self._of(plan, condition, decisions, [readers[who] for who, _ in places])
+            # What is a day to conditions is one in the project's zone.
+            told = self._of(plan, condition, decisions, [readers[who]._replace(zone=self._tick.zone) for who, _ in places])
             for (who, position), lines in zip(places, told, strict=True):
                 found[who][position] = lines
         return [_cut([line for position in sorted(mine) for line in mine[position]]) for mine in found]

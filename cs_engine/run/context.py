@@ -134,7 +134,7 @@ class TickContext:
             holds=self.facts.mask,
             reaches=lambda step: self.directory.reaches(step, plan.subject),
             history=lambda milestone: self._history(milestone, plan.subject),
-            after=self._after,
+            after=self.after,
             arms=lambda split, rows: self._arms(plan, split, rows),
             times=self.facts.instants,
             days=self._days,
@@ -198,7 +198,8 @@ class TickContext:
         days = [at if at == NO_TIME else from_micros(at).astimezone(self.zone).toordinal() for at in distinct.tolist()]
         return np.array(days, dtype=np.int64)[where]
 
-    def _after(self, instants: Ints, duration: Duration) -> Ints:
+    def after(self, instants: Ints, duration: Duration) -> Ints:
+        """Instants plus a duration, in the project's zone."""
         exact = durations.micros(duration)
         if exact is not None:
             return instants + exact

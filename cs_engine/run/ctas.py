@@ -1,4 +1,4 @@
-"""Calls to action close by themselves once what they call for is no longer needed."""
+"""Calls to action close by themselves once what they call for is no longer needed; of those that stand, what time does to them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from cs_engine.playbook.plan import Cta, Plan, WaitUntil
 from cs_engine.ports import JournalLine, OpenCta
 from cs_engine.run.context import TickContext
 from cs_engine.run.cta_notes import note, said
+from cs_engine.run.cta_watch import escalate, hand_over
 from cs_engine.run.own import own_of
 
 
 def close_ctas(tick: TickContext) -> None:
     """Closes an open CTA when its `close_when` holds, its enclosing wait is met, or its subject leaves or has left (goal, exit, while);
-    what was snoozed until now is back.
+    what was snoozed until now is back, what is overdue is told to the manager, and what is whose who is away to who stands in.
     """
     closing: list[tuple[str, str]] = []
     ctas = sorted(tick.engine.store.open_ctas(), key=lambda c: (c.digest, c.id))
@@ -34,7 +35,10 @@ def close_ctas(tick: TickContext) -> None:
             note(project, cta, "closed", tick.at, said(project, cta, "closed", reason=why[cta.id])) for cta in told if cta.provider_ref
         ]
         tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta, "closed") for cta in shown], notes)
-    _wake(tick, [cta for cta in ctas if cta.id not in why and cta.snoozed_until is not None and cta.snoozed_until <= tick.at])
+    still = [cta for cta in ctas if cta.id not in why]
+    _wake(tick, [cta for cta in still if cta.snoozed_until is not None and cta.snoozed_until <= tick.at])
+    escalate(tick, still)
+    hand_over(tick, still)
 
 
 def _wake(tick: TickContext, ctas: Sequence[OpenCta]) -> None:
@@ -45,7 +49,9 @@ def _wake(tick: TickContext, ctas: Sequence[OpenCta]) -> None:
     lines = [
         JournalLine(tick.at, cta.playbook, cta.account_id, cta.subject_id, cta.enrolment_id, cta.step, "cta_woke", "", "") for cta in ctas
     ]
-    tick.engine.store.wake_ctas([cta.id for cta in ctas], tick.at, lines, notes)
+    shown = [cta for cta in ctas if (plan := tick.plans.get(cta.digest)) is not None and isinstance(plan.step(cta.step), Cta)]
+    telling = [_update(tick, cta, "woke") for cta in shown]
+    tick.engine.store.wake_ctas([cta.id for cta in ctas], tick.at, lines, notes, telling)
 
 
 def _update(tick: TickContext, cta: OpenCta, what: str) -> NewMessage:

@@ -277,8 +277,7 @@ class Letters:
     def _job(self, group: _Group, candidate: Candidate, context: dict[str, Any], csm: str, name: str) -> Job:
         directory, locale = self._tick.directory, group.locale
         now = self._tick.clock.now()
-        ours = directory.staff.get(candidate.recipient) if candidate.recipient_kind == "staff" else None
-        zone = zone_or(candidate.timezone if ours is None else ours.timezone or "", self._config.timezone)
+        zone = zone_or(candidate.timezone, self._config.timezone)
         context["now"] = now.astimezone(zone)
         context["timezone"] = zone.key
         context["csm"] = _staff(directory.staff.get(csm), locale)
@@ -295,7 +294,8 @@ class Letters:
                 context["cta"] = {
                     "title": in_locale(group.plan.title, locale),
                     "priority": step.priority,
-                    "due": from_micros(due).astimezone(zone) if due is not None else None,
+                    # A day of its reader's; without a zone no filter moves it into the customer's.
+                    "due": from_micros(due).astimezone(self.alerts.zone(candidate.recipient)).replace(tzinfo=None) if due else None,
                 }
                 if step.ask and self._tick.engine.links is not None:
                     job = replace(job, answer=self._tick.engine.links.token(candidate.id))

@@ -103,6 +103,11 @@ class Directory:
             found = self._away[found]
         return email if found in self._away or not found else found
 
+    @property
+    def away(self) -> list[str]:
+        """Who of us is away today."""
+        return list(self._away)
+
     def all_here(self, emails: NDArray[np.object_]) -> NDArray[np.object_]:
         """`here` for many; '' stays."""
         return np.array([self.here(email) for email in emails.tolist()], dtype=object) if self._away else emails

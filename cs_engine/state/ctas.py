@@ -104,12 +104,17 @@ def snooze(tx: Tx, cta: CtaView, until: Micros) -> bool:
 
 
 def wake(tx: Tx, ids: Collection[str], now: Micros) -> None:
-    """What was snoozed until now is open again."""
+    """What was snoozed until now is open again; who puts it off beyond its day puts that off too."""
     tx.run(
-        "UPDATE ctas SET state = 'open', snoozed_until = NULL "
+        "UPDATE ctas SET state = 'open', snoozed_until = NULL, "
+        "due_at = CASE WHEN due_at < snoozed_until THEN snoozed_until ELSE due_at END "
         f"WHERE state = 'snoozed' AND snoozed_until <= :now AND {tx.among('id', 'ids')}",
         now=now, ids=tx.ids(ids),
     )  # fmt: skip
+
+
+def escalate(tx: Tx, ids: Collection[str], at: Micros) -> None:
+    tx.run(f"UPDATE ctas SET escalated_at = :at WHERE escalated_at IS NULL AND {tx.among('id', 'ids')}", at=at, ids=tx.ids(ids))
 
 
 def mark(tx: Tx, marks: Sequence[Mark]) -> list[Mark]:

@@ -620,11 +620,21 @@ class SqlStore:
             orders.sound(tx, [note])
             return True
 
-    def wake_ctas(self, ids: Collection[str], now: Micros, lines: Sequence[JournalLine], notes: Sequence[message.Alarm]) -> None:
+    def wake_ctas(
+        self, ids: Collection[str], now: Micros, lines: Sequence[JournalLine], notes: Sequence[message.Alarm],
+        telling: Sequence[message.NewMessage] = (),
+    ) -> None:  # fmt: skip
         with self.database.write() as tx:
             cta.wake(tx, ids, now)
             journal.append(tx, lines)
+            messages.plan(tx, telling)
             orders.sound(tx, notes)
+
+    def escalate_ctas(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        with self.database.write() as tx:
+            cta.escalate(tx, ids, at)
+            journal.append(tx, lines)
+            orders.sound(tx, alarms)
 
     def mark_cta(self, marks: Sequence[Mark], lines: Sequence[JournalLine]) -> int:
         with self.database.write() as tx:

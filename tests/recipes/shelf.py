@@ -117,5 +117,5 @@ def languages(ticks: list[Ticked]) -> dict[str, list[str]]:
 
 
 def alerts(ticks: list[Ticked]) -> list[str]:
-    """What came in Slack, in order: `U0SAMPLE01: The champion has left`, as far as its first colon or number."""
-    return [line for ticked in ticks for line in ticked.sent if line.startswith(("U0", "#"))]
+    """What came in Slack, in order: `U0SAMPLE01: The champion has left`, as far as its first colon or number; not what is overdue."""
+    return [line for ticked in ticks for line in ticked.sent if line.startswith(("U0", "#")) and "*Overdue*" not in line]

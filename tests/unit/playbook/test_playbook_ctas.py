@@ -51,3 +51,12 @@ def test_a_link_that_leads_to_no_account(folder: Folder, url: str) -> None:
 def test_a_language_of_ours_that_is_none(folder: Folder) -> None:
     folder.write("playbooks/team.yaml", "staff:\n  - {email: lead@vendor.example, name: T, locale: japanisch}\n")
     assert [(file, line, code) for file, line, code in places(folder) if code == "P213"] == [("team.yaml", 2, "P213")]
+
+
+@pytest.mark.parametrize("escalate", ["soon", "'2'"])
+def test_a_time_to_escalate_that_is_none(folder: Folder, escalate: str) -> None:
+    assert in_project(folder, f"slack: {{escalate: {escalate}}}\n") == [("project.yaml", 1, "X290")]
+
+
+def test_ctas_need_not_be_escalated(folder: Folder) -> None:
+    assert in_project(folder, "slack: {escalate: null}\n") == []
