@@ -45,7 +45,7 @@ _NOTES_EN = {
     "overdue": ":rotating_light: *Overdue*, of {who}:",
     "handed": ":palm_tree: {who} stands in.",
     "stands_in": ":palm_tree: *{who}* is away until {day}, and you stand in. Open there: {n}",
-    "more": "… and {n} more: `cs-engine cta`", "due": "due {day}", "late": "*overdue since {day}*",
+    "digest": "{day}: {n} to do", "more": "… and {n} more: `cs-engine cta`", "due": "due {day}", "late": "*overdue since {day}*",
 }  # fmt: skip
 _NOTES_JA = {
     "fired": ":repeat: {day}に再び条件に該当しました。",
@@ -58,7 +58,7 @@ _NOTES_JA = {
     "overdue": ":rotating_light: *期限切れ* （{who}さん）",
     "handed": ":palm_tree: {who}さんが代わりに担当します。",
     "stands_in": ":palm_tree: *{who}さん* は{day}まで不在で、あなたが代理です。未完了: {n}件",
-    "more": "… ほか{n}件: `cs-engine cta`", "due": "期限 {day}", "late": "*期限切れ {day}*",
+    "digest": "{day}: 対応事項 {n}件", "more": "… ほか{n}件: `cs-engine cta`", "due": "期限 {day}", "late": "*期限切れ {day}*",
 }  # fmt: skip
 DONE_ACTION, SNOOZE_ACTION, ITEM_ACTION = "cs_done", "cs_snooze", "cs_item"
 USEFUL_ACTION, FALSE_ALARM_ACTION = "cs_useful", "cs_false_alarm"
@@ -184,7 +184,7 @@ class Entry(NamedTuple):
     why: str = ""
 
 
-MOST_ENTRIES = 20
+MOST_ENTRIES = 30
 
 
 def entries(given: Sequence[Entry], locale: str, most: int = MOST_ENTRIES) -> list[str]:
@@ -200,6 +200,29 @@ def _entry(entry: Entry, said: Mapping[str, str], called: Mapping[str, str]) -> 
     due = said["late" if entry.late else "due"].format(day=entry.due) if entry.due else ""
     parts = (slack_escape(shortened(entry.title, 60)), called[entry.priority] if entry.priority != "normal" else "", due, entry.why)
     return f"• {named}: {' · '.join(part for part in parts if part)}"
+
+
+class Digest(NamedTuple):
+    """Several CTAs in one message."""
+
+    locale: str
+    head: str
+    entries: Sequence[Entry]
+    keys: Sequence[str]
+    """What each one's button names; none where nothing can be pressed."""
+
+
+def digest_blocks(digest: Digest) -> list[dict[str, Any]]:
+    """A block a CTA, the most urgent first, each with its button; how many more there are."""
+    said = words(digest.locale)
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": shortened(digest.head, 150)}}]
+    for number, line in enumerate(entries(digest.entries, digest.locale)):
+        block = _section(line)
+        if number < min(len(digest.keys), MOST_ENTRIES):
+            button = {"type": "button", "action_id": DONE_ACTION, "text": {"type": "plain_text", "text": said["do"]}, "value": "done"}
+            block |= {"block_id": f"cta:{digest.keys[number]}", "accessory": button}
+        blocks.append(block)
+    return blocks
 
 
 def fitted(text: str, blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

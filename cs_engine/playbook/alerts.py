@@ -30,3 +30,11 @@ def check_locales(team: Team, document: Document, problems: Problems) -> None:
         if person.locale is not None and not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", person.locale):
             place = document.place(("staff", index, "locale"))
             problems.add(place, "P213", f"{shown(person.locale)} is no language", "write one such as en, ja or en-US")
+
+
+def check_budgets(config: ProjectConfig, team: Team, document: Document, problems: Problems) -> None:
+    """P216: minutes that nothing is held by."""
+    for index, person in enumerate(team.staff):
+        if person.minutes_a_week is not None and config.slack.digest is None:
+            message, mend = "nothing waits for a digest that there is not", 'write `slack: {digest: "09:00"}` in project.yaml'
+            problems.warn(document.key_place(("staff", index, "minutes_a_week")), "P216", message, mend)

@@ -278,6 +278,12 @@ class SlackConfig(Strict):
     account_url: str | None = Field(
         None, description="Where one of us looks at an account: https://crm.example/accounts/{account}. Alerts link to it."
     )
+    digest: str | None = Field(
+        None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="The hour of each working day, in their own zone, at which each of us gets a digest: CTAs of low priority, and what is "
+        "more than their `minutes_a_week`. Default: every CTA is a message of its own.",
+    )
     escalate: DurationText | None = Field(
         "1 business day",
         description="How long after its `due` a CTA that is still open is told to the manager of whose it is; null: never.",
@@ -355,7 +361,9 @@ class Staff(Strict):
         None, description="Their language: en, ja. Default: the account's, where what they get is written in that, else the project's."
     )
     manager: str | None = Field(None, description="The manager's e-mail.")
-    minutes_a_week: int | None = Field(None, description="How much time they have for CTAs.")
+    minutes_a_week: int | None = Field(
+        None, ge=0, le=10_080, description="How much time they have for CTAs; what is more waits for the day's digest (`slack.digest`)."
+    )
     away: tuple[str, ...] = Field(
         (),
         description="Days on which `substitute` gets their alerts and mail: 2026-08-10, 2026-08-10/2026-08-14; of every year 12-29/01-03.",

@@ -194,6 +194,7 @@ class Flattener:
                     due=None if step.due is None else reader.duration((*path, "due"), step.due),
                     close_when=None if step.close_when is None else reader.condition((*path, "close_when"), step.close_when),
                     checklist=to_dos(step.checklist),
+                    minutes=step.minutes,
                     **people,
                     **own,
                     **common,

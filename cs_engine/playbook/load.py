@@ -276,6 +276,8 @@ class _Loader:
             if team is not None:
                 company.check_team(team, document, problems)
                 alerts.check_locales(team, document, problems)
+                if config is not None:
+                    alerts.check_budgets(config, team, document, problems)
         if (document := documents.get(f"{FOLDER}/journey.yaml")) is not None and journey is not None:
             company.check_journey(journey, templates, document, problems)
 

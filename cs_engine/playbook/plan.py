@@ -138,6 +138,7 @@ class Cta(AddressedStep):
     close_when: Expression | None = None
     """None: closed when the enclosing wait is met, else at goal or exit."""
     checklist: tuple[ToDo, ...] = ()
+    minutes: int = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,6 +179,9 @@ class CtaSpec(SendingSpec):
     )
     priority: Literal["low", "normal", "high"] = Field("normal", description="How urgent it is for the CSM.")
     due: DurationText | None = Field(None, description="When it should be done by: `2 business days` after it fires.")
+    minutes: Annotated[StrictInt, Field(ge=1, le=480)] = Field(
+        15, description="How long it should take: counts against the `minutes_a_week` of whose it is."
+    )
     close_when: Condition | None = Field(
         None, description="Closes it by itself once this holds. Default: when the enclosing wait is met, or at goal or exit."
     )

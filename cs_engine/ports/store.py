@@ -20,6 +20,7 @@ from cs_engine.journey.preference import Preference
 from cs_engine.journey.provider_event import Received
 from cs_engine.journey.rates import Bucket
 from cs_engine.journey.step_orders import StepOrder
+from cs_engine.journey.workload import Fresh
 from cs_engine.ports.facts import Touched
 from cs_engine.ports.rows import (
     AccountRow,
@@ -469,6 +470,15 @@ class Ctas(Protocol):
 
     def mark_cta(self, marks: Sequence[Mark], lines: Sequence[JournalLine]) -> int:
         """Keeps those that say something new, each with its line of the journal (aligned); how many."""
+
+    def fresh_ctas(self, delivery_now: Micros) -> list[Fresh]:
+        """Messages that may be claimed now and would tell of an open CTA of which no post stands."""
+
+    def minutes_told(self, since: Micros) -> list[tuple[str, Micros, int]]:
+        """(staff, when, minutes) of the CTAs that were told by messages of their own since."""
+
+    def allot_ctas(self, own: Collection[str], digest: Collection[str], moves: Sequence[message.Move], now: Micros) -> list[message.Move]:
+        """Notes which CTAs are told by messages of their own and which in a digest, and makes the moves that hold; those that did."""
 
     def cta_marks(self, ids: Collection[str]) -> list[Mark]:
         """What was said of these CTAs since they were opened."""

@@ -37,8 +37,9 @@ def close_ctas(tick: TickContext) -> None:
         tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta, "closed") for cta in shown], notes)
     still = [cta for cta in ctas if cta.id not in why]
     _wake(tick, [cta for cta in still if cta.snoozed_until is not None and cta.snoozed_until <= tick.at])
-    escalate(tick, still)
-    hand_over(tick, still)
+    of_now = [cta for cta in still if cta.playbook in tick.due]
+    escalate(tick, of_now)
+    hand_over(tick, of_now)
 
 
 def _wake(tick: TickContext, ctas: Sequence[OpenCta]) -> None:

@@ -25,6 +25,8 @@ from cs_engine.run.approving import review, steps_to_read, unread
 from cs_engine.run.breakers import Guard
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
+from cs_engine.run.digest import is_digest, share_out
+from cs_engine.run.digest import verdict as of_digest
 from cs_engine.run.fallback import Fallbacks
 from cs_engine.run.hold import wake
 from cs_engine.run.lease import Lease
@@ -80,6 +82,7 @@ def _deliver(tick: TickContext, stopping: Stopping) -> None:
     settle(tick, respaced(tick))
     letters = Letters(tick)
     review(tick, letters)
+    share_out(tick)
     lanes = [_Lane(tick, letters, channel, stopping) for channel in tick.engine.outbox.channels]
     while lanes := [lane for lane in lanes if lane.deliver()]:
         opens = store.next_until([lane.channel for lane in lanes])
@@ -233,6 +236,8 @@ class _Lane:
 
             def unmade(position: int) -> message.Move | None:
                 candidate = candidates[position]
+                if is_digest(candidate):
+                    return of_digest(tick, candidate)
                 return self._unmakeable(candidate) or read(candidate) or self._told(candidate)
 
             buckets = self._buckets(requests, moment)

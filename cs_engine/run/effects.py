@@ -134,7 +134,7 @@ def _fired(
     due = int(tick.view(plan).after(np.array([tick.at]), step.due)[0]) if step.due else None
     for cta, passage, recipient in zip(ids, passages, found.who, strict=True):
         staff = recipient if found.kind == "staff" else ""
-        yield CtaFired(cta, passage.account_id, plan.playbook, step.id, passage.id, staff, step.priority, due, tick.at)
+        yield CtaFired(cta, passage.account_id, plan.playbook, step.id, passage.id, staff, step.priority, due, tick.at, step.minutes)
 
 
 def _copies(

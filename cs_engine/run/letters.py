@@ -31,6 +31,7 @@ from cs_engine.language.expression import EVENT, Grain, Type
 from cs_engine.playbook.config import ProjectConfig, Staff
 from cs_engine.playbook.plan import WEBHOOK, AddressedStep, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Person
+from cs_engine.run import digest
 from cs_engine.run.alerting import Alerts
 from cs_engine.run.answered import Answers
 from cs_engine.run.calls import Calls
@@ -156,16 +157,16 @@ class Letters:
         if alarms := [c for c in candidates if c.kind == ALARM]:
             jobs += self._alarms(alarms)
         ordered = sorted((c for c in candidates if c.kind != ALARM), key=self._group_key)
-        for (digest, step_id, channel, name, _), same in groupby(ordered, key=self._group_key):
+        for (version, step_id, channel, name, _), same in groupby(ordered, key=self._group_key):
             members = list(same)
             if fault := self.fault(members[0]):
                 without.update((c.id, fault) for c in members)
                 continue
-            locale, step = self._locale(members[0]), self._tick.plans[digest].step(step_id)
+            locale, step = self._locale(members[0]), self._tick.plans[version].step(step_id)
             template = self._template(channel, name, locale)
             assert isinstance(step, Email | Notice | Cta)
             assert template is not None
-            self._make(_Group(self._tick.plans[digest], step, channel, template, locale, members), jobs, without)
+            self._make(_Group(self._tick.plans[version], step, channel, template, locale, members), jobs, without)
         return jobs, without
 
     def _is_read_first(self, candidate: Candidate) -> bool:
@@ -175,11 +176,14 @@ class Letters:
 
     def _alarms(self, candidates: Sequence[Candidate]) -> list[Job]:
         """Words of our own, in no template."""
-        texts, now = self._tick.engine.store.alarm_texts([c.id for c in candidates]), self._tick.clock.now()
+        texts, now = dict(self._tick.engine.store.alarm_texts([c.id for c in candidates])), self._tick.clock.now()
+        digests = {c.id: digest.rendered(self._tick, c) for c in candidates if digest.is_digest(c)}
+        texts |= {id: made.text for id, made in digests.items()}
         return [
             Job(
                 id=c.id, channel=c.channel, template="", locale=self._config.locale, context={}, playbook=c.playbook, step=c.step,
                 topic=c.topic, at=now, slack_channel=self._slack_channel(c), text=texts[c.id], thread=c.provider_ref,
+                blocks=digests[c.id].blocks if c.id in digests else (),
                 approve=c.step.removeprefix(f"{APPROVAL}:") if c.step.startswith(f"{APPROVAL}:") else "",
             )
             for c in candidates

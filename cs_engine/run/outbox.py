@@ -55,6 +55,8 @@ class Job:
     """Of a CTA: what is known of it beside its template."""
     text: str = ""
     """What an alarm says; it has no template."""
+    blocks: Sequence[Mapping[str, Any]] = ()
+    """Of an alarm: how it is laid out; none: its text in one block."""
     thread: str = ""
     """Of an alarm: where the message stands that it replies to."""
     pinned: tuple[str, str, str] | None = None
@@ -118,7 +120,8 @@ class Press:
 
     def _post(self, job: Job) -> Post | Failed:
         if job.text:
-            blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": job.text}}]
+            plain = [{"type": "section", "text": {"type": "mrkdwn", "text": job.text}}]
+            blocks: list[dict[str, Any]] = fitted(job.text, job.blocks) if job.blocks else plain
             if job.approve:
                 blocks.append(approve_buttons(job.approve, job.locale))
             metadata = {"playbook": job.playbook}

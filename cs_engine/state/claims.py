@@ -43,6 +43,7 @@ SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.ch
        CASE WHEN {messages.HAS_LEFT.format(messages="m")} THEN {messages.WHY_LEFT}
             WHEN m.kind IN ('cta', 'cta_copy') AND t.state = 'closed' THEN t.closed_reason
             WHEN m.kind = 'cta_copy' AND t.opened_at < m.planned_at THEN 'told_already'
+            WHEN m.kind = 'cta_copy' AND t.told = 'digest' THEN 'digest'
             WHEN (m.kind = 'cta_update' OR m.kind = 'alarm' AND m.cta_id <> '') AND coalesce(t.provider_ref, '') = ''
             THEN 'never_posted' END
 FROM messages m

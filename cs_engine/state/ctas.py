@@ -7,6 +7,8 @@ from typing import Any
 
 from cs_engine.instants import Micros
 from cs_engine.journey.cta import Mark
+from cs_engine.journey.message import State
+from cs_engine.journey.workload import Fresh
 from cs_engine.ports import CtaFired, CtaView, JournalLine, OpenCta
 from cs_engine.state import journal, schema
 from cs_engine.state.database import Tx
@@ -115,6 +117,28 @@ def wake(tx: Tx, ids: Collection[str], now: Micros) -> None:
 
 def escalate(tx: Tx, ids: Collection[str], at: Micros) -> None:
     tx.run(f"UPDATE ctas SET escalated_at = :at WHERE escalated_at IS NULL AND {tx.among('id', 'ids')}", at=at, ids=tx.ids(ids))
+
+
+def fresh(tx: Tx, at: Micros) -> list[Fresh]:
+    """Messages that would tell of a CTA, no post of which stands, and may be claimed at that instant."""
+    rows = tx.rows(
+        "SELECT m.id, m.state, m.playbook, m.digest, m.step, c.id, c.staff, c.priority, c.due_at, c.fired_at, c.minutes, c.told "
+        "FROM messages m JOIN ctas c ON c.id = m.cta_id WHERE m.settled_at IS NULL AND m.kind = 'cta' AND m.state IN ('planned', 'held') "
+        "AND (m.until IS NULL OR m.until <= :at) AND c.state <> 'closed' AND c.provider_ref = '' ORDER BY m.id",
+        at=at,
+    )
+    return [Fresh(row[0], State(row[1]), *row[2:]) for row in rows]
+
+
+def minutes_told(tx: Tx, since: Micros) -> list[tuple[str, Micros, int]]:
+    """(staff, when, minutes) of what was told by messages of their own since."""
+    rows = tx.rows("SELECT staff, told_at, minutes FROM ctas WHERE told = 'own' AND told_at >= :since", since=since)
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def tell(tx: Tx, ids: Collection[str], how: str, now: Micros) -> None:
+    """Notes how they are told: own | digest."""
+    tx.run(f"UPDATE ctas SET told = :how, told_at = :now WHERE {tx.among('id', 'ids')}", how=how, now=now, ids=tx.ids(ids))
 
 
 def mark(tx: Tx, marks: Sequence[Mark]) -> list[Mark]:

@@ -13,7 +13,7 @@ from cs_engine.journey import enrolment, message, touch
 from cs_engine.journey.aftermath import Aftermath, OfMessage
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.breaker import Breaker
-from cs_engine.journey.cta import Mark
+from cs_engine.journey.cta import DIGEST, OWN, Mark
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
 from cs_engine.journey.migrate import Migration
@@ -23,6 +23,7 @@ from cs_engine.journey.preference import ERASED, Preference
 from cs_engine.journey.provider_event import Received
 from cs_engine.journey.rates import Bucket
 from cs_engine.journey.step_orders import StepOrder
+from cs_engine.journey.workload import Fresh
 from cs_engine.ports import (
     AccountRow,
     Answer,
@@ -641,6 +642,20 @@ class SqlStore:
             fresh = {mark[:4] for mark in cta.mark(tx, marks)}
             journal.append(tx, [line for mark, line in zip(marks, lines, strict=True) if mark[:4] in fresh])
             return len(fresh)
+
+    def fresh_ctas(self, delivery_now: Micros) -> list[Fresh]:
+        with self.database.read() as tx:
+            return cta.fresh(tx, delivery_now)
+
+    def minutes_told(self, since: Micros) -> list[tuple[str, Micros, int]]:
+        with self.database.read() as tx:
+            return cta.minutes_told(tx, since)
+
+    def allot_ctas(self, own: Collection[str], digest: Collection[str], moves: Sequence[message.Move], now: Micros) -> list[message.Move]:
+        with self.database.write() as tx:
+            cta.tell(tx, own, OWN, now)
+            cta.tell(tx, digest, DIGEST, now)
+            return messages.settle(tx, moves, now)
 
     def cta_marks(self, ids: Collection[str]) -> list[Mark]:
         with self.database.read() as tx:

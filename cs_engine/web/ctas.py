@@ -48,7 +48,7 @@ class Ctas:
         if by is None:
             return words["stranger"]
         message = str(action.get("block_id", "")).partition(":")[2]
-        cta = self._house.store.cta_told_by(message)
+        cta = self._told_by(message)
         if cta is None:
             return words["history"]
         match action.get("action_id"):
@@ -61,6 +61,14 @@ class Ctas:
                 return self._snooze(action, cta, by, words)
             case _:
                 return self._items(action, cta, message, by)
+
+    def _told_by(self, named: str) -> CtaView | None:
+        """The CTA that a message tells of, or that a line of a digest names; None for an earlier opening."""
+        id, at, opened = named.partition("@")
+        if not at:
+            return self._house.store.cta_told_by(named)
+        cta = self._house.store.ctas([id]).get(id)
+        return cta if cta is not None and str(cta.opened_at) == opened else None
 
     def _snooze(self, action: Mapping[str, Any], cta: CtaView, by: str, words: Mapping[str, str]) -> str:
         reader = reader_of(self._house.project, by)

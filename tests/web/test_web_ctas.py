@@ -178,3 +178,22 @@ def test_what_is_given_at_the_last_tick_is_known_to_the_next(alerted: Alerted) -
     world, browser, post = alerted
     press(browser, post, "cs_done")
     assert world.engine.store.ctas_open_before(to_micros(day(1))) == {}
+
+
+def test_a_line_of_a_digest_has_a_button_of_its_own(world: World, served: Served) -> None:
+    world.project(slack={"channel": "#cs", "digest": "09:00"}).customer().customer("beta", "bob")
+    world.playbook("alarm", "- {id: call, cta: call, priority: low}\n- {id: rest, wait: 30 days}").tick(day(0))
+    post = said(world.tick(day(1, 9)))
+    lines = [block for block in post["blocks"] if "accessory" in block]
+    assert len(lines) == 2
+    browser = served(slack_signing_secret=SECRET)
+    action = {"action_id": lines[0]["accessory"]["action_id"], "block_id": lines[0]["block_id"], "type": "button"}
+    for _ in range(2):
+        assert call(browser, {"type": "block_actions", "user": {"id": "U-ALEX"}, "actions": [action]}).status == 200
+    (left,) = world.engine.store.open_ctas()
+    assert left.id in lines[1]["block_id"]
+    again = said(world.tick(day(2, 9)))
+    assert [block["block_id"] for block in again["blocks"] if "accessory" in block] == [lines[1]["block_id"]]
+    stale = {**action, "block_id": lines[1]["block_id"].replace("@", "@9")}
+    call(browser, {"type": "block_actions", "user": {"id": "U-ALEX"}, "actions": [stale]})
+    assert world.engine.store.open_ctas() == [left]

@@ -60,3 +60,22 @@ def test_a_time_to_escalate_that_is_none(folder: Folder, escalate: str) -> None:
 
 def test_ctas_need_not_be_escalated(folder: Folder) -> None:
     assert in_project(folder, "slack: {escalate: null}\n") == []
+
+
+@pytest.mark.parametrize("digest", ["9:00", "24:00", "morning", "'09'"])
+def test_an_hour_of_the_digest_that_is_none(folder: Folder, digest: str) -> None:
+    assert [line for _, line, _ in in_project(folder, f"slack: {{digest: {digest}}}\n")] == [1]
+
+
+@pytest.mark.parametrize("minutes", ["0", "481", "soon", "1.5"])
+def test_minutes_that_no_cta_takes(folder: Folder, minutes: str) -> None:
+    folder.steps(f"- id: a\n  cta: stuck\n  minutes: {minutes}")
+    (problem,) = folder.problems()
+    assert (problem.place.line, problem.mend != "" or problem.message != "") == (5, True)
+
+
+def test_a_budget_without_a_digest_is_warned_of(folder: Folder) -> None:
+    team = "staff:\n  - {email: lead@vendor.example, name: T, minutes_a_week: 60}\n"
+    folder.write("playbooks/team.yaml", team)
+    assert [(file, line, code) for file, line, code in places(folder) if code == "P216"] == [("team.yaml", 2, "P216")]
+    assert in_project(folder, 'slack: {digest: "09:00"}\n') == []
