@@ -7,7 +7,7 @@ from itertools import repeat
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
-from cs_engine.journey.enrolment import ACTIVE, FINISHED, Move, NewEnrolment, Passage, Standing, Timer
+from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
 from cs_engine.journey.migrate import Migration
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
@@ -127,10 +127,14 @@ def end_steps(tx: Tx, ids: Iterable[str], now: Micros) -> None:
     )
 
 
-def reopen_steps(tx: Tx, places: Iterable[tuple[str, str]]) -> None:
-    """(passage, step): those who still stand there wait for a message again."""
-    rows = [(id, step, ACTIVE) for id, step in sorted(set(places))]
-    tx.update_each(schema.enrolments, (), "step_ended_at = NULL", ("id", "step", "state"), rows)
+def reopen_steps(tx: Tx, ids: Iterable[str]) -> None:
+    """Those of `ids` whose step has a message again that has not settled wait for it."""
+    of_step = "m.enrolment_id = enrolments.id AND m.step = enrolments.step AND m.kind <> 'cta_update'"
+    tx.run(
+        f"UPDATE enrolments SET step_ended_at = NULL WHERE {tx.among('id', 'ids')} AND state = 'active' "
+        f"AND EXISTS (SELECT 1 FROM messages m WHERE {of_step} AND m.settled_at IS NULL)",
+        ids=tx.ids(sorted(set(ids))),
+    )
 
 
 def of_account(tx: Tx, account_id: str, playbook: str) -> list[EnrolmentView]:

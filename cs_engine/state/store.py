@@ -754,7 +754,7 @@ class SqlStore:
     ) -> None:
         with self.database.write() as tx:
             messages.plan(tx, instead)
-            enrolments.reopen_steps(tx, [(new.enrolment_id, new.step) for new in instead])
+            enrolments.reopen_steps(tx, [new.enrolment_id for new in instead])
             orders.sound(tx, alarms)
             deliveries.see_to(tx, ids, now)
 

@@ -221,6 +221,17 @@ def test_where_a_champions_mail_bounces_who_stands_in_gets_it_and_the_passage_wa
     assert world.tick(day(0, 12)).sent == ["bob: Two for Acme", "cat: Two for Acme"]
 
 
+def test_where_who_stands_in_bounces_too_the_others_who_have_it_get_it_once_and_the_passage_goes_on(world: World) -> None:
+    team(world).project(people=INSTEAD).playbook("hello", to("champion") + "\n- {id: rest, wait: 9 days}")
+    world.tick(day(0))
+    for hour, who in ((11, "ann"), (12, "bob")):
+        tell(world, of(world, "bounce", "one", day(0), who))
+        world.tick(day(0, hour))
+    assert world.messages("hello") == ["one ann accepted", "one bob accepted", "one cat accepted"]
+    world.tick(day(0, 13))
+    assert world.stands("hello") == ["rest"]
+
+
 def test_where_the_passage_has_gone_on_the_next_mail_goes_to_who_stands_in(world: World) -> None:
     team(world).project(people=INSTEAD).playbook("hello", to("champion") + "\n- {id: rest, wait: 1 days}\n- {id: two, email: two}")
     world.tick(day(0))
