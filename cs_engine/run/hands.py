@@ -93,8 +93,10 @@ _work: _Work | None = None
 
 def _begin_work(root: Path, locale: str, builders: Mapping[str, Build], openers: Openers, hands: int) -> None:
     global _work  # noqa: PLW0603 - one a process
-    # An interrupt from the keyboard reaches every process: the parent decides what is still done, and waits for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An interrupt from the keyboard, and who ends a whole group, reach every process: the parent decides what is still done, and waits
+    # for it. When that ends, so does this.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, name="cs-engine-parent", daemon=True).start()
     _work = _Work(root, locale, builders, openers, hands)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -99,6 +100,17 @@ def test_a_process_that_is_killed_while_it_renders_and_posts_costs_nothing_where
     assert (ticked.delivery, ticked.json["failures"]) == ({"accepted": 1_200}, [])
     assert not alive(), "they were killed, and this one went on"
     assert left[0] < 1_200
+
+
+def test_who_ends_a_whole_group_of_processes_ends_those_that_post_only_with_the_one_that_started_them(world: World) -> None:
+    crowd(world, 60).playbook("hello", "- {id: one, email: one}")
+    world.engine.outbox._processes = 1  # one tells it as well as many
+    alive = with_processes(world)
+    for hand in world.engine.outbox._hands:
+        for pid in hand._process._processes:
+            os.kill(pid, signal.SIGTERM)
+    assert world.tick(day(0)).delivery == {"accepted": 60}
+    assert alive(), "none of them has ended"
 
 
 def test_a_disk_that_refuses_is_said_and_costs_nothing(world: World) -> None:
