@@ -129,19 +129,21 @@ def what(step: AnyStep) -> str:
 def _sends(step: Sending) -> str:
     match step:
         case Email():
-            return f"mail {step.template} to {step.to}{_copied(step)}"
+            return f"mail {step.template} to {step.to}{_beside(step)}"
         case Notice():
-            return f"notice of {step.milestone} to {step.to}{_copied(step)}"
+            return f"notice of {step.milestone} to {step.to}{_beside(step)}"
         case Cta():
-            return f"CTA {step.template} to {step.to}{_copied(step)}" + (f", due in {step.due}" if step.due else "")
+            return f"CTA {step.template} to {step.to}{_beside(step)}" + (f", due in {step.due}" if step.due else "")
         case Webhook():
             return f"webhook {step.endpoint}" + (f" with {', '.join(step.reads)}" if step.reads else "")
         case _:
             assert_never(step)
 
 
-def _copied(step: AddressedStep) -> str:
-    return f", copy to {', '.join(step.cc)}" if step.cc else ""
+def _beside(step: AddressedStep) -> str:
+    """Who else has to do with it."""
+    read = f", read first by {step.approve.by}" if step.approve else ""
+    return (f", copy to {', '.join(step.cc)}" if step.cc else "") + read
 
 
 def does(step: AnyStep) -> str:

@@ -37,9 +37,16 @@ def close_ctas(tick: TickContext) -> None:
         tick.engine.store.close_ctas(closing, tick.at, [_update(tick, cta, "closed") for cta in shown], notes)
     still = [cta for cta in ctas if cta.id not in why]
     _wake(tick, [cta for cta in still if cta.snoozed_until is not None and cta.snoozed_until <= tick.at])
-    of_now = [cta for cta in still if cta.playbook in tick.due]
+    of_now = [cta for cta in still if cta.playbook in tick.due and not _waits_for_a_yes(tick, cta)]
     escalate(tick, of_now)
     hand_over(tick, of_now)
+
+
+def _waits_for_a_yes(tick: TickContext, cta: OpenCta) -> bool:
+    """Whether nobody has been told of it yet, for somebody reads it first."""
+    plan = tick.plans.get(cta.digest)
+    step = plan.step(cta.step) if plan is not None else None
+    return not cta.provider_ref and isinstance(step, Cta) and step.approve is not None
 
 
 def _wake(tick: TickContext, ctas: Sequence[OpenCta]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cs_engine.errors import WrongUse
 from cs_engine.journey.approval import Approval
+from cs_engine.playbook.draw import does
 from cs_engine.run.approving import answer
 from tests.stories.test_stories_asks import answer as answered
 from tests.stories.world import Ticked, World, day, opened
@@ -85,6 +86,7 @@ def test_nobody_speaks_as_a_customer(world: World) -> None:
 
 def test_nobody_sees_an_alert_before_somebody_said_yes(world: World) -> None:
     world.customer().playbook("hello", READ)
+    assert does(world.loaded.plans["hello"].steps[0]) == "CTA call to csm, copy to sales, read first by csm.manager"
     asked = world.tick(day(0))
     assert [line.partition(":")[0] for line in asked.sent] == ["U-LEAD"]
     text = posts(asked)["U-LEAD"]["text"]
@@ -105,6 +107,17 @@ def test_a_no_closes_it_before_anybody_saw_it(world: World) -> None:
     assert world.engine.store.open_ctas() == []
     assert world.tick(day(2)).sent == ["ann: Two for Acme"]
     assert world.messages("hello")[:2] == ["ring alex skipped (refused)", "ring kim skipped (refused)"]
+
+
+def test_what_nobody_was_told_of_yet_is_not_overdue(world: World) -> None:
+    world.customer().playbook(
+        "hello", "- {id: ring, cta: call, due: 1 day, approve: {by: sales, within: 30 days}}\n- {id: rest, wait: 60 days}"
+    )
+    assert [line.partition(":")[0] for line in world.tick(day(0)).sent] == ["U-KIM"]
+    assert [world.tick(day(n)).sent for n in (1, 2, 3)] == [[], [], []]
+    assert says(world, yes=True)
+    assert world.tick(day(3, 12)).sent == ["U-ALEX: Call Acme"]
+    assert [line.partition(":")[0] for line in world.tick(day(4)).sent] == ["U-LEAD"], "from when it was told it counts"
 
 
 def test_an_alert_is_not_edited(world: World) -> None:
