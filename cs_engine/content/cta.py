@@ -123,9 +123,15 @@ def dressed(
         own = [_context([said["snoozed"].format(day=alert.snoozed)]), *own]
     if alert.owner:
         own = [_context([said["copy"].format(owner=slack_escape(alert.owner))]), *own]
-    around = [*_around(alert, said), *(dict(block) for block in buttons)]
-    # What the author wrote gives way: without the foot nobody knows why, or can say that it is done.
-    return [*own[: MOST_BLOCKS - len(around)], *around]
+    reasons, foot = list(_reasons(alert, said)), [*_foot(alert, said), *(dict(block) for block in buttons)]
+    # What the author wrote gives way: without the rest nobody knows why, or can say that it is done.
+    own = own[: MOST_BLOCKS - len(reasons) - len(foot)]
+    below = next((i for i in reversed(range(len(own))) if own[i]["type"] not in _BELOW), -1) + 1
+    return [*own[:below], *reasons, *own[below:], *foot] if below else [*own, *reasons, *foot]
+
+
+_BELOW = frozenset({"actions", "context", "divider"})
+"""Blocks at a template's end that stay below the reasons."""
 
 
 def _closed(alert: Alert, said: Mapping[str, str]) -> str:
@@ -134,16 +140,18 @@ def _closed(alert: Alert, said: Mapping[str, str]) -> str:
     return said["closed"].format(reason=said.get(alert.closed, alert.closed))
 
 
-def _around(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _reasons(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     if alert.why:
         yield _section(shortened("\n".join((f"*{said['why']}*", *alert.why)), _MOST_WHY))
-    live = alert.message and not alert.closed
-    if alert.checklist and live:
+    if alert.checklist and alert.message and not alert.closed:
         yield _section(f"*{said['checklist']}*")
         yield {"type": "actions", "block_id": f"items:{alert.message}", "elements": [_checkboxes(alert.checklist)]}
     elif alert.checklist:
         ticked = ((":white_check_mark:" if item.done else ":white_medium_square:", slack_escape(item.text)) for item in alert.checklist)
         yield _section("\n".join((f"*{said['checklist']}*", *(f"{box} {text}" for box, text in ticked))))
+
+
+def _foot(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     foot = [
         *((slack_escape(alert.title),) if "title" not in alert.shown else ()),
         *((said["priority"].format(priority=said[alert.priority]),) if "priority" not in alert.shown else ()),
@@ -152,7 +160,7 @@ def _around(alert: Alert, said: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     ]
     if foot:
         yield _context([" · ".join(foot)])
-    if live:
+    if alert.message and not alert.closed:
         yield {"type": "actions", "block_id": f"cta:{alert.message}", "elements": list(_buttons(alert.message, said))}
 
 

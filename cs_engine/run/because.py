@@ -77,12 +77,10 @@ class Because:
         return [*entry, *since[-MOST_DECISIONS:]]
 
     def now(self, plan: Plan, step: Cta, own: Own) -> list[Decision]:
-        """The same for a passage that is only looked at: what would bring it there, with the values of now."""
-        found: list[tuple[Expression | None, bool]] = [(plan.enter or plan.audience, True)]
-        waits = [wait for id in step.watched_by if isinstance(wait := plan.step(id), WaitUntil)]
-        found += [*((wait.until, False) for wait in waits), (step.only_if, True)]
-        first = np.zeros(1, np.int64)
-        return [Decision(one, true, own.seen(one, first)[0] if one.names else "{}") for one, true in found if one is not None]
+        """The same for a passage that is only looked at: what would bring it there, and how that is now."""
+        waits = [wait.until for id in step.watched_by if isinstance(wait := plan.step(id), WaitUntil)]
+        first, every = np.zeros(1, np.int64), (plan.enter or plan.audience, *waits, step.only_if)
+        return [Decision(one, bool(own.holds(one)[0]), own.seen(one, first)[0] if one.names else "{}") for one in every if one is not None]
 
     def lines(self, plan: Plan, given: Sequence[Sequence[Decision]], readers: Sequence[Reader]) -> list[list[str]]:
         """For each its decisions as lines of Slack's mrkdwn, in its reader's language. Aligned."""

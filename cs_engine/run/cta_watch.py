@@ -26,6 +26,8 @@ from cs_engine.run.cta_notes import name_of, note, reader_of, said
 
 _LONGEST_AWAY = 400
 """Days."""
+_MOST_HANDED = 10
+"""CTAs that are named one by one."""
 
 
 def escalate(tick: TickContext, ctas: Sequence[OpenCta]) -> None:
@@ -129,7 +131,7 @@ def _handed(tick: TickContext, owner: str, instead: str, ctas: Sequence[OpenCta]
     who = slack_escape(name_of(tick.engine.project, owner, reader.locale))
     head = notes(reader.locale)["stands_in"].format(who=who, day=write_date(days[1], reader.locale, "weekday"), n=len(ctas))
     id = identity.note_id("", owner, f"away {days[0]} {instead}", 0)
-    return own_alarm(tick, id, "handed_over", instead, "\n".join((head, *entries(listed, reader.locale))))
+    return own_alarm(tick, id, "handed_over", instead, "\n".join((head, *entries(listed, reader.locale, _MOST_HANDED))))
 
 
 def _line(tick: TickContext, cta: OpenCta, event: str, reason: str) -> JournalLine:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cs_engine.content.blocks import MOST_TEXT, shortened
 from cs_engine.content.cta import Alert, dressed, fitted
 from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.library import Library
@@ -120,7 +121,7 @@ class Press:
 
     def _post(self, job: Job) -> Post | Failed:
         if job.text:
-            plain = [{"type": "section", "text": {"type": "mrkdwn", "text": job.text}}]
+            plain = [{"type": "section", "text": {"type": "mrkdwn", "text": shortened(job.text, MOST_TEXT)}}]
             blocks: list[dict[str, Any]] = fitted(job.text, job.blocks) if job.blocks else plain
             if job.approve:
                 blocks.append(approve_buttons(job.approve, job.locale))

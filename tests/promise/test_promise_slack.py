@@ -68,6 +68,21 @@ def test_what_happens_then_is_said_once_in_its_thread_however_often_that_fails(a
     ]
 
 
+def test_ctas_with_all_that_can_stand_below_them_and_digests_are_what_slack_takes(
+    world: World, slack: SlackDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "a-signing-secret")
+    items = ", ".join(f"'{n} {'x' * 73}'" for n in range(10))
+    world.project(slack={"channel": "#cs", "digest": "09:00", "account_url": "https://crm.example/{account}"}).customer()
+    world.playbook("alarm", f"- {{id: call, cta: call, due: 1 day, ask: {{why: text}}, checklist: [{items}]}}", enter="uses = 0")
+    world.playbook("low", "- {id: call, cta: call, priority: low}", enter="uses = 0")
+    assert world.tick(day(0)).delivery["accepted"] == 1
+    assert world.tick(day(1, 9)).delivery["accepted"] == 1
+    alert, digest = slack.messages[ALEX]
+    assert (alert["text"], digest["text"]) == ("Call Acme", "Tuesday, 3 March: 1 to do")
+    assert [block["type"] for block in alert["blocks"]].count("actions") == 4, "items, what to do with it, answer, its steps"
+
+
 def test_an_alert_in_the_teams_channel_is_edited_there(alarm: World, slack: SlackDouble) -> None:
     alarm.write("playbooks/team.yaml", "staff: [{email: lead@vendor.example, name: Toni}, {email: nora@vendor.example, name: Nora}]\n")
     alarm.account(csm="nora@vendor.example").tick(day(3))

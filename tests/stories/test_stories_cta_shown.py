@@ -130,6 +130,21 @@ def texts_of(found: list[dict[str, Any]]) -> list[str]:
     return [block["text"]["text"] for block in found if block["type"] == "section"]
 
 
+def test_the_reasons_stand_above_what_ends_a_template(world: World) -> None:
+    ends = '- {type: divider}\n- {type: context, elements: [{type: mrkdwn, text: "the end"}]}\n'
+    middle = '- {type: section, text: {type: mrkdwn, text: "the play"}}\n'
+    alerted(world).write("templates/slack/call.yaml", f'text: "Call"\nblocks:\n- {{type: divider}}\n{middle}{ends}')
+    found = blocks(world.playbook("alarm", "- {id: call, cta: call}", enter="uses = 0").tick(day(0)))
+    assert [block["type"] for block in found] == ["divider", "section", "section", "divider", "context", "context"]
+    assert "Why now" in found[2]["text"]["text"]
+
+
+def test_a_preview_of_what_is_not_so_says_that_it_is_not(world: World) -> None:
+    alerted(world).playbook("alarm", "- {id: call, cta: call}", enter="uses > 5 and quiet_days < 99")
+    (shown,) = world.preview("alarm", "call", at=day(0))
+    assert shown["blocks"][1]["text"]["text"].splitlines()[1:] == ["• Uses so far: *0* (not `uses &gt; 5`)"]
+
+
 def test_a_preview_shows_why_with_the_values_of_now(world: World) -> None:
     alerted(world).playbook("alarm", STUCK, enter="uses < 5")
     (shown,) = world.preview("alarm", "call", at=day(0))

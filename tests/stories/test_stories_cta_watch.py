@@ -119,3 +119,12 @@ def test_an_overdue_one_is_told_in_the_managers_language_and_zone(world: World) 
     late = world.tick(day(2, 16))
     assert full(late) == [":rotating_light: *期限切れ* （Alex Csmさん）\n• *Acme*: 目覚まし · 高 · *期限切れ 3月4日(水)*"]
     assert late.replies == ["U-ALEX: :rotating_light: Overdue since Tuesday, 3 March: Toni Lead has been told."]
+
+
+def test_many_are_handed_over_in_one_message_that_slack_takes(world: World) -> None:
+    team(world, "[2026-03-03]").project(slack={"channel": "#cs", "account_url": f"https://crm.example/{'x' * 200}/{{account}}"})
+    for n in range(24):
+        world.customer(f"acc{n:02}", f"con{n}", name="A very long name of a company " * 4)
+    world.playbook("alarm", CALL, title="A title that goes on " * 4).tick(day(0))
+    (text,) = [text for text in full(world.tick(day(1))) if "stand in" in text]
+    assert text.splitlines()[-1] == "… and 15 more: `cs-engine cta`"
