@@ -120,7 +120,7 @@ def serve(root: Path, key: str, told: Connection) -> None:
 
 def test_what_was_answered_survives_the_death_of_the_web(world: World) -> None:
     """SIGKILL while batches come: of those that were answered all is there, of the others a whole batch or nothing."""
-    posts, spawn = written(60, 18_000), multiprocessing.get_context("spawn")
+    posts, spawn = written(20, 6_000), multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
     process = spawn.Process(target=serve, args=(world.root, SENDGRID.public_key, there), daemon=True)
     process.start()
