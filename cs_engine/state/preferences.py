@@ -44,8 +44,10 @@ def after_refusals(tx: Tx) -> None:
 
 def put(tx: Tx, given: Iterable[Preference]) -> int:
     """Keeps what is newer than what was said before, whatever the order in which it comes; how many say something new."""
-    before_claims(tx)
-    return sum(_put(tx, one) for one in given)
+    said = list(given)
+    if said:
+        before_claims(tx)
+    return sum(_put(tx, one) for one in said)
 
 
 def _put(tx: Tx, given: Preference) -> bool:

@@ -79,7 +79,10 @@ def _forbid(tx: Tx, new: Sequence[Received]) -> None:
     if not new:
         return
     bounced = [(hashed, why, one.event.at) for one in new if (why := aftermath.suppresses(one.event)) for hashed in one.hashes]
-    suppressions.add_all(tx, bounced)
+    if bounced:
+        # Before a row is written, as everybody who refuses mail does: who waits for another's row would have the other wait for the lock.
+        preferences.before_claims(tx)
+        suppressions.add_all(tx, bounced)
     ids = tx.ids(one.event.message_id for one in new if one.event.message_id)
     topics = dict(tx.rows(f"SELECT id, topic FROM messages WHERE {tx.among('id', 'ids')}", ids=ids))
     preferences.put(tx, [said for one in new for said in aftermath.says(one, topics.get(one.event.message_id, ""))])
