@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from cs_engine.channels.sendgrid_events import NotABatch, Unsigned
+from cs_engine.errors import LostRace
 from cs_engine.instants import to_micros
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import Events, House
@@ -22,6 +23,7 @@ MOST_BYTES = 4 << 20
 _AT_ONCE = 2
 """Batches read and kept at a time: one reads while the other waits for the disk."""
 _MOST_WAITING = 32
+_MOST_RACES = 3
 _COME_AGAIN = {"Retry-After": "30"}
 
 
@@ -67,5 +69,10 @@ class SendgridEvents:
 
     def _keep(self, events: Events, headers: dict[str, str], raw: bytes) -> None:
         received = events.reader.read(headers, raw, to_micros(self._house.clock.now()))
-        if received:
-            events.store.receive(received)
+        for again in reversed(range(_MOST_RACES if received else 0)):
+            try:
+                events.store.receive(received)
+                return
+            except LostRace:  # to another batch with the same events
+                if not again:
+                    raise
