@@ -72,7 +72,8 @@ class SendgridEvents:
         for again in reversed(range(_MOST_RACES if received else 0)):
             try:
                 events.store.receive(received)
-                return
             except LostRace:  # to another batch with the same events
                 if not again:
                     raise
+            else:
+                return
