@@ -195,11 +195,11 @@ class Entry(NamedTuple):
 MOST_ENTRIES = 30
 
 
-def entries(given: Sequence[Entry], locale: str, most: int = MOST_ENTRIES) -> list[str]:
-    """A line of mrkdwn each, and how many more there are."""
-    said = notes(locale)
+def entries(given: Sequence[Entry], locale: str, most: int = MOST_ENTRIES, of: int | None = None) -> list[str]:
+    """A line of mrkdwn each, and how many more there are. `of`: how many there are in all, where not all are given."""
+    said, n = notes(locale), len(given) if of is None else of
     lines = [_entry(entry, said, words(locale)) for entry in given[:most]]
-    return [*lines, said["more"].format(n=len(given) - most)] if len(given) > most else lines
+    return [*lines, said["more"].format(n=n - most)] if n > most else lines
 
 
 def _entry(entry: Entry, said: Mapping[str, str], called: Mapping[str, str]) -> str:
@@ -218,13 +218,15 @@ class Digest(NamedTuple):
     entries: Sequence[Entry]
     keys: Sequence[str]
     """What each one's button names; none where nothing can be pressed."""
+    n: int
+    """How many there are, those that are not among the entries too."""
 
 
 def digest_blocks(digest: Digest) -> list[dict[str, Any]]:
     """A block a CTA, the most urgent first, each with its button; how many more there are."""
     said = words(digest.locale)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": shortened(digest.head, 150)}}]
-    for number, line in enumerate(entries(digest.entries, digest.locale)):
+    for number, line in enumerate(entries(digest.entries, digest.locale, of=digest.n)):
         block = _section(line)
         if number < min(len(digest.keys), MOST_ENTRIES):
             button = {"type": "button", "action_id": DONE_ACTION, "text": {"type": "plain_text", "text": said["do"]}, "value": "done"}

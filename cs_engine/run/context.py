@@ -21,7 +21,7 @@ from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression, Grain, Spell
 from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
 from cs_engine.playbook.project import Project
-from cs_engine.ports import Facts, Mask, OpenCta, Store, Usage
+from cs_engine.ports import Facts, Mask, Store, Usage
 from cs_engine.run.links import AnswerLinks, PreferenceLinks
 from cs_engine.run.outbox import Outbox
 from cs_engine.run.people import Directory
@@ -83,7 +83,6 @@ class TickContext:
     """Split -> account -> arm, as kept before this tick."""
     _step_orders: dict[str, dict[str, StepOrder]] | None = None
     _holdouts: dict[str, float] | None = None
-    _open_ctas: dict[str, OpenCta] | None = None
     at: Micros = field(init=False)
     """`now` as an instant."""
 
@@ -100,13 +99,6 @@ class TickContext:
     def look_again(self) -> None:
         """Others have changed what was read: orders for steps are read anew."""
         self._step_orders = None
-
-    @property
-    def open_ctas(self) -> dict[str, OpenCta]:
-        """Those that were open when it was first asked."""
-        if self._open_ctas is None:
-            self._open_ctas = {cta.id: cta for cta in self.engine.store.open_ctas()}
-        return self._open_ctas
 
     @property
     def holdouts(self) -> dict[str, float]:

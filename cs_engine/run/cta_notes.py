@@ -15,7 +15,7 @@ from cs_engine.journey.policy import zone_or
 from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import TRANSACTIONAL
 from cs_engine.playbook.project import Project
-from cs_engine.ports import CtaFired, OpenCta
+from cs_engine.ports import CtaFired
 from cs_engine.run.alarms import MOST_URGENT
 from cs_engine.run.because import Reader
 from cs_engine.run.context import TickContext
@@ -73,11 +73,6 @@ def fired_again(tick: TickContext, fired: Sequence[CtaFired]) -> list[Alarm]:
     """Says so in the threads of those that stood open before this tick."""
     if not fired:
         return []
-    there = tick.open_ctas
-    project = tick.engine.project
-    again = {cta.id: cta for cta in fired if (before := there.get(cta.id)) is not None and _stood(tick, before)}
-    return [note(project, there[id], "fired", tick.at, said(project, there[id], "fired", at=tick.at)) for id in sorted(again)]
-
-
-def _stood(tick: TickContext, cta: OpenCta) -> bool:
-    return cta.opened_at < tick.at and bool(cta.provider_ref)
+    there, project = tick.engine.store.ctas({cta.id for cta in fired}), tick.engine.project
+    again = [cta for cta in there.values() if cta.state != "closed" and cta.opened_at < tick.at and cta.provider_ref]
+    return [note(project, cta, "fired", tick.at, said(project, cta, "fired", at=tick.at)) for cta in again]

@@ -53,11 +53,12 @@ def _wake(tick: TickContext, ctas: Sequence[OpenCta]) -> None:
     if not ctas:
         return
     project = tick.engine.project
-    notes = [note(project, cta, "woke", tick.at, said(project, cta, "woke")) for cta in ctas]
+    seen = [cta for cta in ctas if cta.provider_ref]
+    notes = [note(project, cta, "woke", tick.at, said(project, cta, "woke")) for cta in seen]
     lines = [
         JournalLine(tick.at, cta.playbook, cta.account_id, cta.subject_id, cta.enrolment_id, cta.step, "cta_woke", "", "") for cta in ctas
     ]
-    shown = [cta for cta in ctas if (plan := tick.plans.get(cta.digest)) is not None and isinstance(plan.step(cta.step), Cta)]
+    shown = [cta for cta in seen if (plan := tick.plans.get(cta.digest)) is not None and isinstance(plan.step(cta.step), Cta)]
     telling = [_update(tick, cta, "woke") for cta in shown]
     tick.engine.store.wake_ctas([cta.id for cta in ctas], tick.at, lines, notes, telling)
 

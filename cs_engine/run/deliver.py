@@ -25,8 +25,7 @@ from cs_engine.run.approving import review, steps_to_read, unread
 from cs_engine.run.breakers import Guard
 from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
-from cs_engine.run.digest import is_digest, share_out
-from cs_engine.run.digest import verdict as of_digest
+from cs_engine.run.digest import is_digest, share_out, verdicts
 from cs_engine.run.fallback import Fallbacks
 from cs_engine.run.hold import wake
 from cs_engine.run.lease import Lease
@@ -232,12 +231,12 @@ class _Lane:
             playbooks.update((c.id, c.playbook) for c in candidates)
             requests = self._requests(candidates)
 
-            read = unread(tick, self._to_read, candidates)
+            read, of_digest = unread(tick, self._to_read, candidates), verdicts(tick)
 
             def unmade(position: int) -> message.Move | None:
                 candidate = candidates[position]
                 if is_digest(candidate):
-                    return of_digest(tick, candidate)
+                    return of_digest(candidate)
                 return self._unmakeable(candidate) or read(candidate) or self._told(candidate)
 
             buckets = self._buckets(requests, moment)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-from cs_engine.content.cta import Digest, Entry, digest_blocks, notes
+from cs_engine.content.cta import MOST_ENTRIES, Digest, digest_blocks, notes
 from cs_engine.content.formats import write_date
 from cs_engine.instants import to_micros
 from cs_engine.journey import identity, message
@@ -16,7 +16,7 @@ from cs_engine.journey.message import Alarm, Move, State
 from cs_engine.journey.workload import Fresh, allot, next_digest, week_of
 from cs_engine.playbook.config import DAYS_OF_WEEK
 from cs_engine.playbook.plan import Cta
-from cs_engine.ports import Candidate, OpenCta
+from cs_engine.ports import Candidate, JournalLine, OpenCta
 from cs_engine.run.because import EVENTS, Because, Reader
 from cs_engine.run.context import TickContext
 from cs_engine.run.cta_notes import reader_of
@@ -47,15 +47,21 @@ def is_digest(candidate: Candidate) -> bool:
     return candidate.kind == message.ALARM and candidate.step.startswith(STEP)
 
 
-def verdict(tick: TickContext, candidate: Candidate) -> Move | None:
-    """What the claim asks of a digest: whether its hour has come and its day is not over, and there is anything to tell by now."""
-    opens = _opens(tick, candidate)
-    now = tick.clock.now()
-    if now < opens:
-        return message.held(candidate.id, candidate.state, HOUR, to_micros(opens))
-    if _next(tick, candidate.recipient, opens + timedelta(seconds=1)) <= now:
-        return message.skipped(candidate.id, candidate.state, STALE)
-    return None if _waiting(tick).get(candidate.recipient) else message.skipped(candidate.id, candidate.state, NOTHING)
+def verdicts(tick: TickContext) -> Callable[[Candidate], Move | None]:
+    """What a claim asks of a digest: whether its hour has come and its day is not over, and there is anything to tell by now."""
+    waiting: list[Waiting] = []
+
+    def move(candidate: Candidate) -> Move | None:
+        opens, now = _opens(tick, candidate), tick.clock.now()
+        if now < opens:
+            return message.held(candidate.id, candidate.state, HOUR, to_micros(opens))
+        if _next(tick, candidate.recipient, opens + timedelta(seconds=1)) <= now:
+            return message.skipped(candidate.id, candidate.state, STALE)
+        if not waiting:  # read once a claim
+            waiting.append(_waiting(tick))
+        return None if waiting[0].get(candidate.recipient) else message.skipped(candidate.id, candidate.state, NOTHING)
+
+    return move
 
 
 class Rendered(NamedTuple):
@@ -63,17 +69,27 @@ class Rendered(NamedTuple):
     blocks: list[dict[str, Any]]
 
 
-def rendered(tick: TickContext, candidate: Candidate) -> Rendered:
-    """The digest as it is by now."""
+def rendered(tick: TickContext, candidates: Sequence[Candidate]) -> dict[str, Rendered]:
+    """The digests among them as they are by now, by message."""
+    mine = [candidate for candidate in candidates if is_digest(candidate)]
+    if not mine:
+        return {}
+    waiting = _waiting(tick)
+    listed = {c.id: sorted(waiting.get(c.recipient, ()), key=by_urgency)[: MOST_ENTRIES + 1] for c in mine}
+    every = [(cta, reader_of(tick.engine.project, c.recipient)) for c in mine for cta in listed[c.id]]
+    why, names = _why(tick, every), dict(zip((cta.id for cta, _ in every), names_of(tick, [cta for cta, _ in every]), strict=True))
+    return {c.id: _laid_out(tick, c, listed[c.id], len(waiting.get(c.recipient, ())), why, names) for c in mine}
+
+
+def _laid_out(
+    tick: TickContext, candidate: Candidate, ctas: Sequence[OpenCta], n: int, why: Mapping[str, str], names: Mapping[str, str]
+) -> Rendered:  # fmt: skip
     reader = reader_of(tick.engine.project, candidate.recipient)
-    ctas = sorted(_waiting(tick).get(candidate.recipient, ()), key=by_urgency)
-    why = _why(tick, ctas, reader)
-    listed = [entry_of(tick, cta, name, reader) for cta, name in zip(ctas, names_of(tick, ctas), strict=True)]
-    entries = [Entry(*entry[:6], why=why.get(cta.id, "")) for cta, entry in zip(ctas, listed, strict=True)]
+    entries = [entry_of(tick, cta, names[cta.id], reader)._replace(why=why.get(cta.id, "")) for cta in ctas]
     keys = [f"{cta.id}@{cta.opened_at}" for cta in ctas] if tick.engine.steered else []
     day = write_date(_day(candidate), reader.locale, "weekday")
-    head = notes(reader.locale)["digest"].format(day=day, n=len(ctas))
-    return Rendered(head, digest_blocks(Digest(reader.locale, head, entries, keys)))
+    head = notes(reader.locale)["digest"].format(day=day, n=n)
+    return Rendered(head, digest_blocks(Digest(reader.locale, head, entries, keys, n)))
 
 
 def _allot(tick: TickContext) -> None:
@@ -108,7 +124,10 @@ def _budgets(tick: TickContext, fresh: Sequence[Fresh]) -> tuple[dict[str, int],
     return budgets, spent
 
 
-def _waiting(tick: TickContext) -> Mapping[str, list[OpenCta]]:
+Waiting = Mapping[str, list[OpenCta]]
+
+
+def _waiting(tick: TickContext) -> Waiting:
     """Who reads a digest today -> what waits there: theirs, and those of whom they stand in for."""
     found: dict[str, list[OpenCta]] = {}
     for cta in tick.engine.store.open_ctas():
@@ -142,19 +161,22 @@ def _day(candidate: Candidate) -> date:
     return date.fromisoformat(candidate.step.removeprefix(STEP))
 
 
-def _why(tick: TickContext, ctas: Sequence[OpenCta], reader: Reader) -> dict[str, str]:
-    """The first reason of each, in short."""
+def _why(tick: TickContext, given: Sequence[tuple[OpenCta, Reader]]) -> dict[str, str]:
+    """The first reason of each, in short, as its reader reads it. A query a playbook's version."""
     because, found = Because(tick), dict[str, str]()
-    for digest in sorted({cta.digest for cta in ctas}):
+    for digest in sorted({cta.digest for cta, _ in given}):
         plan = tick.plans.get(digest)
-        mine = [(cta, step) for cta in ctas if plan and cta.digest == digest and isinstance(step := plan.step(cta.step), Cta)]
+        mine = [
+            (cta, reader, step) for cta, reader in given if plan and cta.digest == digest and isinstance(step := plan.step(cta.step), Cta)
+        ]
         if plan is None or not mine:
             continue
-        lines = tick.engine.store.journal_of(
-            plan.playbook, {cta.account_id for cta, _ in mine}, {cta.enrolment_id for cta, _ in mine}, EVENTS
-        )
-        given = [because.decisions(plan, step, [line for line in lines if line.enrolment_id == cta.enrolment_id]) for cta, step in mine]
-        for (cta, _), told in zip(mine, because.lines(plan, given, [reader] * len(mine)), strict=True):
+        lines: dict[str, list[JournalLine]] = {}
+        accounts, passages = {cta.account_id for cta, *_ in mine}, {cta.enrolment_id for cta, *_ in mine}
+        for line in tick.engine.store.journal_of(plan.playbook, accounts, passages, EVENTS):
+            lines.setdefault(line.enrolment_id, []).append(line)
+        decisions = [because.decisions(plan, step, lines.get(cta.enrolment_id, ())) for cta, _, step in mine]
+        for (cta, *_), told in zip(mine, because.lines(plan, decisions, [reader for _, reader, _ in mine]), strict=True):
             shown = told[0].removeprefix("• ") if told else ""
             found[cta.id] = shown if len(shown) <= _LONGEST_WHY else ""
     return found

@@ -177,7 +177,7 @@ class Letters:
     def _alarms(self, candidates: Sequence[Candidate]) -> list[Job]:
         """Words of our own, in no template."""
         texts, now = dict(self._tick.engine.store.alarm_texts([c.id for c in candidates])), self._tick.clock.now()
-        digests = {c.id: digest.rendered(self._tick, c) for c in candidates if digest.is_digest(c)}
+        digests = digest.rendered(self._tick, candidates)
         texts |= {id: made.text for id, made in digests.items()}
         return [
             Job(

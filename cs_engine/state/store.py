@@ -609,7 +609,7 @@ class SqlStore:
             if not cta.close(tx, [(view.id, reason)], now, by):
                 return False
             cta.show_again(tx, view, telling, now)
-            orders.sound(tx, [note])
+            orders.sound(tx, [note] if view.provider_ref else [])
             return True
 
     def snooze_cta(self, view: CtaView, until: Micros, line: JournalLine, telling: str, note: message.Alarm) -> bool:
@@ -618,7 +618,7 @@ class SqlStore:
                 return False
             journal.append(tx, [line])
             cta.show_again(tx, view, telling, line.at)
-            orders.sound(tx, [note])
+            orders.sound(tx, [note] if view.provider_ref else [])
             return True
 
     def wake_ctas(

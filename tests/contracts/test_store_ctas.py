@@ -84,6 +84,30 @@ def test_what_is_said_of_it_is_kept_once_and_belongs_to_one_opening(store: SqlSt
     assert (store.cta_marks(["cta_1"]), store.cta_told_by("msg_1")) == ([], None)
 
 
+def test_what_is_told_of_in_a_digest_has_no_message_and_the_rest_counts_its_minutes(store: SqlStore) -> None:
+    other = passage("enr_2")
+    ctas = [fired(minutes=15), fired("cta_2", account_id="acc_2", enrolment_id="enr_2", minutes=20, priority="low")]
+    store.commit(Change([passage(), other], (), [alert(), alert("msg_2", "enr_2", "cta_2")], ctas), NOW)
+    one, two = store.fresh_ctas(NOW)
+    assert (one.id, one.message_id, one.minutes, one.told, two.priority) == ("cta_1", "msg_1", 15, "", "low")
+    moves = [message.skipped("msg_2", two.state, "digest")]
+    assert store.allot_ctas(["cta_1"], ["cta_2"], moves, NOW) == moves
+    assert store.allot_ctas([], ["cta_2"], moves, LATER) == [], "settled already"
+    assert [(fresh.id, fresh.told) for fresh in store.fresh_ctas(NOW)] == [("cta_1", "own")]
+    assert store.minutes_told(NOW) == [("csm@vendor.example", NOW, 15)]
+    assert store.minutes_told(NOW + 1) == []
+    assert {cta.id: cta.told for cta in store.open_ctas()} == {"cta_1": "own", "cta_2": "digest"}
+
+
+def test_who_is_told_of_an_overdue_one_is_noted_once(store: SqlStore) -> None:
+    opened(store)
+    told = note("msg_late")
+    store.escalate_ctas(["cta_1"], LATER, [told], [line("cta_escalated", at=LATER)])
+    store.escalate_ctas(["cta_1"], LATER + 1, [told], [])
+    assert [(cta.escalated_at, cta.told) for cta in store.open_ctas()] == [(LATER, "")]
+    assert [c.id for c in claimed(store, LATER, LATER).dispatching] == ["msg_late"]
+
+
 def test_the_journal_of_passages_is_read_by_their_events(store: SqlStore) -> None:
     lines = [line("entered"), line("advanced", at=LATER), line("entered", "acc_2", "enr_2"), line("skipped")]
     store.commit(Change([passage(), passage("enr_2")], journal=lines), NOW)
