@@ -39,8 +39,8 @@ def command(person: str, yes: bool) -> None:
             _ask(sum(map(len, known.values())))
         done, files = erase(found.store, found.usage, found.mailbox, who, to_micros(SystemClock().now()))
         click.echo(
-            f"Erased: {done.contacts:,} contacts, the texts of {done.messages:,} messages, {files:,} files of the mailbox. "
-            f"{done.stopped:,} messages that had yet to go do not; {done.passages:,} passages ended."
+            f"Erased. Contacts: {done.contacts:,}. Messages whose texts went: {done.messages:,}; that had yet to go, and do not: "
+            f"{done.stopped:,}. Passages that ended: {done.passages:,}. Files of the mailbox: {files:,}."
         )
         click.echo(STAYS)
         job = erase_at_vendor(settings, found.project, who.addresses)

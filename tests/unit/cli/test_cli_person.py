@@ -40,11 +40,12 @@ def test_erasing_asks_first(project: Path, call: Call) -> None:
 def test_who_is_erased_is_not_mailed_and_not_found_again(project: Path, call: Call) -> None:
     said = call("erase", ADDRESS, "--yes")
     assert said.code == 0
-    assert "Erased: 1 contacts, the texts of 1 messages, 1 files of the mailbox." in said.out
+    assert "Contacts: 1. Messages whose texts went: 1;" in said.out
+    assert "Files of the mailbox: 1." in said.out
     assert "It is yours to erase" in said.out
     assert ADDRESS not in mailed(project, call, 2)
     assert ADDRESS not in call("export", ID).out
-    assert "Erased: 1 contacts" in call("erase", ID, "--yes").out, "again does no harm"
+    assert "Contacts: 1." in call("erase", ID, "--yes").out, "again does no harm"
 
 
 def test_a_stranger_is_never_mailed_once_they_are_erased(project: Path, call: Call) -> None:
