@@ -50,12 +50,10 @@ def plan(tx: Tx, new: Sequence[NewMessage]) -> None:
 
 
 class _Stands(NamedTuple):
-    """A message as a settling transaction finds, and locks, it."""
+    """A message whose attempt ended too late, as the settling transaction finds it."""
 
     state: State
     fence: int
-    accepted_as: str
-    """While another attempt is on its way: what the provider called an earlier one that was accepted after all; '' else."""
     subject: Subject
 
 
@@ -68,26 +66,27 @@ def settle(tx: Tx, moves: Sequence[Move], now: Micros) -> list[Move]:
         f"WHERE {tx.among('id', 'ids')} ORDER BY id{tx.lock_rows}",
         ids=tx.ids(move.id for move in moves),
     )
-    there = {row[3]: _Stands(State(row[0]), row[1], row[2], Subject(*row[3:])) for row in rows}
+    there = {row[3]: row for row in rows}
     good: list[tuple[Subject, Move]] = []
     tardy: list[tuple[_Stands, Move]] = []
     for move in moves:
         # Popped: of two moves of one message in one call, the first counts.
-        if (found := there.pop(move.id, None)) is None:
+        if (row := there.pop(move.id, None)) is None:
             continue
-        if found.state is move.was and move.fence in (None, found.fence):
-            good.append((found.subject, _in_the_end(move, found)))
+        subject = Subject._make(row[3:])
+        if row[0] == move.was and (move.fence is None or move.fence == row[1]):
+            good.append((subject, _in_the_end(move, row[2]) if row[2] else move))
         elif move.fence is not None:
-            tardy.append((found, move))
+            tardy.append((_Stands(State(row[0]), row[1], subject), move))
     apply(tx, good, now)
     return [move for _, move in good] + (_settle_late(tx, tardy, now) if tardy else [])
 
 
-def _in_the_end(move: Move, found: _Stands) -> Move:
-    """The move, unless an earlier attempt is known by now to have been accepted."""
-    if move.was is not State.DISPATCHING or move.state is State.ACCEPTED or not found.accepted_as:
+def _in_the_end(move: Move, accepted_as: str) -> Move:
+    """The move, unless it ends an attempt before which another is known by now to have been accepted: what the provider called that."""
+    if move.was is not State.DISPATCHING or move.state is State.ACCEPTED:
         return move
-    return accepted(move.id, found.accepted_as)._replace(reason=LATE)
+    return accepted(move.id, accepted_as)._replace(reason=LATE)
 
 
 def _settle_late(tx: Tx, tardy: Sequence[tuple[_Stands, Move]], now: Micros) -> list[Move]:

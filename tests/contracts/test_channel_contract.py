@@ -238,6 +238,14 @@ def test_an_empty_batch_has_no_outcomes(bench: Bench) -> None:
     assert bench.channel.lookup([]) == {}
 
 
+def test_what_is_not_held_any_more_is_not_sent_and_the_others_are(bench: Bench) -> None:
+    """Who was stopped, and wakes when somebody else may have taken a message, is told so before each."""
+    outcomes = bench.channel.send(bench.parcels(*map(bench.make, range(6))), lambda id: id not in {"msg_0", "msg_3", "msg_5"})
+    assert [outcome.kind for outcome in outcomes] == ["retry", "accepted", "accepted", "retry", "accepted", "retry"]
+    assert {(outcome.code, outcome.blameless) for outcome in outcomes if outcome.kind == "retry"} == {("lease_over", True)}
+    assert sorted(one.id for one in bench.received()) == ["msg_1", "msg_2", "msg_4"]
+
+
 def test_it_can_be_closed_twice_and_used_in_batches(bench: Bench) -> None:
     for number in range(3):
         assert [outcome.kind for outcome in bench.channel.send(bench.parcels(bench.make(number)))] == ["accepted"]
