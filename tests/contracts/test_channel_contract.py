@@ -240,7 +240,7 @@ def test_an_empty_batch_has_no_outcomes(bench: Bench) -> None:
 
 def test_what_is_not_held_any_more_is_not_sent_and_the_others_are(bench: Bench) -> None:
     """Who was stopped, and wakes when somebody else may have taken a message, is told so before each."""
-    outcomes = bench.channel.send(bench.parcels(*map(bench.make, range(6))), lambda id: id not in {"msg_0", "msg_3", "msg_5"})
+    outcomes = bench.channel.send(bench.parcels(*map(bench.make, range(6))), lambda one: one not in {"msg_0", "msg_3", "msg_5"})
     assert [outcome.kind for outcome in outcomes] == ["retry", "accepted", "accepted", "retry", "accepted", "retry"]
     assert {(outcome.code, outcome.blameless) for outcome in outcomes if outcome.kind == "retry"} == {("lease_over", True)}
     assert sorted(one.id for one in bench.received()) == ["msg_1", "msg_2", "msg_4"]
