@@ -193,6 +193,8 @@ class Usage(Protocol):
         """The contacts last synced whose address, or id, has one of these keyed hashes, under any key."""
 
     def forget(self, contacts: Collection[str]) -> None:
-        """Blanks all that was synced of these contacts themselves; their ids, accounts and times stay. The next sync reads them anew."""
+        """Blanks all that was synced of these contacts themselves; their ids and accounts stay, and for facts of any `now` they are not
+        there. The next sync reads them anew.
+        """
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...

@@ -13,8 +13,10 @@ from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.sync import working_database
 
-_KEPT = frozenset({"#no", "#account", "id", "account", "created_at", "learned_at"})
-"""What facts need of a contact to know that there was one."""
+_KEPT = frozenset({"#no", "#account", "id", "account"})
+"""What events need of a contact to be its own."""
+_NEVER = "TIMESTAMPTZ '9000-01-01 00:00:00+00'"
+"""When who is forgotten is there from: facts of any now pass them by, so that nobody's playbook takes them in."""
 
 
 def rows(usage: UsageSet, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
@@ -39,7 +41,11 @@ def forget(usage: UsageSet, contacts: Collection[str]) -> None:
     aside = usage.contacts.with_suffix(".forgetting")
     with working_database(":memory:", "UTC") as db:
         columns, kept = [quoted(name) for name in _columns(db, usage.contacts)], {quoted(name) for name in _KEPT}
-        shown = listed(name if name in kept else f"CASE WHEN NOT list_contains($1, id) THEN {name} END AS {name}" for name in columns)
+        instead = {quoted("created_at"): f"ELSE {_NEVER} "}
+        shown = listed(
+            name if name in kept else f"CASE WHEN NOT list_contains($1, id) THEN {name} {instead.get(name, '')}END AS {name}"
+            for name in columns
+        )
         db.execute(
             f'COPY (SELECT {shown} FROM read_parquet({text(usage.contacts)}) ORDER BY "#no") '
             f"TO {text(aside)} (FORMAT parquet, COMPRESSION snappy)",

@@ -43,8 +43,10 @@ def test_a_later_sync_of_the_same_person_keeps_and_mails_nothing(world: World) -
     erased(world, "ann", day(0, 11))
     world.uses()  # the source is read anew, and has Ann still
     world.playbook("again", "- {id: hi, email: three}")
+    world.playbook("own", "- {id: ring, cta: call}", subject="contact", enter="contact.role is null or contact.role = 'champion'")
     for number in (1, 3):
         assert world.tick(day(number)).sent == []
+    assert world.stands("own") == [], "nobody's playbook takes them in"
     facts = world.engine.usage.person(["ann"])["contacts"]
     assert [sorted(row) for row in facts] == [["account", "created_at", "id"]]
     assert "customer.example" not in str(world.engine.store.held(who(world, "ann").whom))
