@@ -115,3 +115,12 @@ def test_who_declares_nothing_asks_nothing() -> None:
     assert ledger.spent == []
     assert not Rates()
     assert nothing_spent(["k"]) == {}
+
+
+def test_the_keys_of_buckets_name_nobody() -> None:
+    rates = Rates(slack_channel=Rate(1, SECOND), domains={"default": Rate(1, DAY)})
+    mails = [Mail(domain="small.example"), Mail("slack", recipient="alex@vendor.example", recipient_kind="staff", domain="")]
+    ledger = buckets(rates, mails)
+    go(ledger, mails)
+    assert len(ledger.spent) == 2
+    assert not [bucket.key for bucket in ledger.spent if "example" in bucket.key]
