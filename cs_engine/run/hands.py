@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import count
 from multiprocessing import get_context, parent_process
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,7 @@ class Hand:
     """One process. Its calls run there in the order in which they are made here."""
 
     def __init__(self, root: Path, locale: str, builders: Mapping[str, Build], openers: Openers, hands: int) -> None:
-        # Forked, it would inherit this process's threads and connections.
-        self._process = ProcessPoolExecutor(1, get_context("spawn"), _begin_work, (root, locale, builders, openers, hands))
+        self._process = ProcessPoolExecutor(1, _context(), _begin_work, (root, locale, builders, openers, hands))
         self._ready = self._process.submit(_stand_ready)
         self._tickets = count()
 
@@ -63,6 +64,17 @@ class Hand:
     def close(self) -> None:
         """Waits for what it does."""
         self._process.shutdown(cancel_futures=True)
+
+
+def _context() -> BaseContext:
+    """How they are started. Forked from this process, they would inherit its threads and connections; from one that has only read the
+    programs, each is there at once.
+    """
+    if sys.platform != "linux":
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__, "cs_engine.wiring", "aiohttp", "sendgrid.helpers.mail"])
+    return context
 
 
 class _Work:

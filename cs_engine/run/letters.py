@@ -58,6 +58,18 @@ class _Group:
     candidates: Sequence[Candidate]
 
 
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """Who speaks, in one step and language, to the accounts of one CSM."""
+
+    csm: Mapping[str, str]
+    sender: Mapping[str, str]
+    person: Person
+    reply_to: Person
+    """Who answers for the sender today."""
+    copied: Mapping[str, Person]
+
+
 class Letters:
     """Makes jobs of candidates, within one tick."""
 
@@ -214,8 +226,10 @@ class Letters:
             self._put_events(group.plan, candidates, contexts)
         if any(map(is_asked, group.template.needs)):
             self.answers.put(group.plan, group.template.needs, group.locale, candidates, contexts)
+        voices = {csm: self._voice(group, csm) for csm in set(csms)}
+        written = self._alert if group.channel == "slack" else self._mail
         for candidate, context, csm, name in zip(candidates, contexts, csms, names, strict=True):
-            jobs.append(self._job(group, candidate, {**shared, **context}, csm, name))
+            jobs.append(written(group, candidate, {**shared, **context}, voices[csm], name))
 
     def _values(self, group: _Group, subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
         """For each candidate the nested values of the columns that the template names."""
@@ -278,45 +292,66 @@ class Letters:
             "locale": locale,
         }
 
-    def _job(self, group: _Group, candidate: Candidate, context: dict[str, Any], csm: str, name: str) -> Job:
-        directory, locale = self._tick.directory, group.locale
-        now = self._tick.clock.now()
-        zone = zone_or(candidate.timezone, self._config.timezone)
-        context["now"] = now.astimezone(zone)
-        context["timezone"] = zone.key
-        context["csm"] = _staff(directory.staff.get(csm), locale)
-        step = group.step
-        job = Job(
-            id=candidate.id, channel=candidate.channel, template=candidate.template, locale=locale, context=context,
-            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now,
-        )  # fmt: skip
+    def _voice(self, group: _Group, csm: str) -> _Voice:
+        directory, locale, step = self._tick.directory, group.locale, group.step
         sender = directory.sender(step.sender, csm)
-        context["sender"] = _staff(sender, locale)
-        if group.channel == "slack":
-            if isinstance(step, Cta):
-                alert, due = self._alerts[candidate.id]
-                context["cta"] = {
-                    "title": in_locale(group.plan.title, locale),
-                    "priority": step.priority,
-                    # A day of its reader's; without a zone no filter moves it into the customer's.
-                    "due": from_micros(due).astimezone(self.alerts.zone(candidate.recipient)).replace(tzinfo=None) if due else None,
-                }
-                if step.ask and self._tick.engine.links is not None:
-                    job = replace(job, answer=self._tick.engine.links.token(candidate.id))
-                spoken = in_locale(sender.name, locale) if step.sender is not None and sender is not None else ""
-                job = replace(job, alert=alert, steered=self._tick.engine.steered, speaker=spoken)
-            place = "" if candidate.kind == COPY else candidate.provider_ref
-            return replace(job, slack_channel=self._slack_channel(candidate), update=place)
+        instead = directory.staff.get(directory.here(sender.email)) if sender is not None else None
+        copied = [directory.staff[email] for email in directory.copied(step.cc, csm)] if step.cc else []
+        return _Voice(
+            _staff(directory.staff.get(csm), locale),
+            _staff(sender, locale),
+            _person(sender, locale),
+            _person(instead or sender, locale),
+            {who.email: _person(who, locale) for who in copied},
+        )
+
+    def _read_by(self, candidate: Candidate, context: dict[str, Any], voice: _Voice) -> datetime:
+        """Puts in what is so for its reader: the time in their zone, and who speaks to them. Now."""
+        now, zone = self._tick.clock.now(), zone_or(candidate.timezone, self._config.timezone)
+        context["now"], context["timezone"] = now.astimezone(zone), zone.key
+        context["csm"], context["sender"] = voice.csm, voice.sender
+        return now
+
+    def _alert(self, group: _Group, candidate: Candidate, context: dict[str, Any], voice: _Voice, _name: str) -> Job:
+        now, step, links = self._read_by(candidate, context, voice), group.step, self._tick.engine.links
+        job = Job(
+            id=candidate.id, channel=candidate.channel, template=candidate.template, locale=group.locale, context=context,
+            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now,
+            slack_channel=self._slack_channel(candidate), update="" if candidate.kind == COPY else candidate.provider_ref,
+        )  # fmt: skip
+        if not isinstance(step, Cta):
+            return job
+        alert, due = self._alerts[candidate.id]
+        context["cta"] = {
+            "title": in_locale(group.plan.title, group.locale),
+            "priority": step.priority,
+            # A day of its reader's; without a zone no filter moves it into the customer's.
+            "due": from_micros(due).astimezone(self.alerts.zone(candidate.recipient)).replace(tzinfo=None) if due else None,
+        }
+        return replace(
+            job,
+            alert=alert,
+            answer=links.token(candidate.id) if step.ask and links is not None else "",
+            steered=self._tick.engine.steered,
+            speaker=voice.person.name if step.sender is not None else "",
+        )
+
+    def _mail(self, group: _Group, candidate: Candidate, context: dict[str, Any], voice: _Voice, name: str) -> Job:
+        now, step = self._read_by(candidate, context, voice), group.step
         if step.ask:
-            context[NAME] = self._questions(step, candidate, locale)
-        person = Person(sender.email, in_locale(sender.name, locale)) if sender else Person("")
-        staff = directory.staff.get(candidate.recipient)
-        to = Person(candidate.email, name) if candidate.recipient_kind == "contact" else Person(staff.email if staff else "")
-        headers = self._unsubscribing(candidate, context) if candidate.recipient_kind == "contact" else {}
-        copied = [directory.staff[email] for email in directory.copied(step.cc, csm) if email != to.email] if step.cc else []
-        cc = tuple(Person(who.email, in_locale(who.name, locale)) for who in copied)
-        pinned = self._pinned(candidate, context)
-        return replace(job, sender=person, reply_to=self._answers(person, locale), to=to, cc=cc, headers=headers, pinned=pinned)
+            context[NAME] = self._questions(step, candidate, group.locale)
+        to, headers = Person(candidate.email, name), {}
+        if candidate.recipient_kind == "contact":
+            headers = self._unsubscribing(candidate, context)
+        else:
+            ours = self._tick.directory.staff.get(candidate.recipient)
+            to = Person(ours.email if ours else "")
+        return Job(
+            id=candidate.id, channel=candidate.channel, template=candidate.template, locale=group.locale, context=context,
+            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now, sender=voice.person, reply_to=voice.reply_to,
+            to=to, cc=tuple(person for email, person in voice.copied.items() if email != to.email), headers=headers,
+            pinned=self._pinned(candidate, context),
+        )  # fmt: skip
 
     def _pinned(self, candidate: Candidate, context: Mapping[str, Any]) -> tuple[str, str, str] | None:
         """What goes whatever template and facts say by now: as somebody read it, or wrote it."""
@@ -338,11 +373,6 @@ class Letters:
             return {}
         headers = {"List-Unsubscribe": f"<{context['unsubscribe_url']}>"}
         return headers | (ONE_CLICK if links is not None and links.one_click else {})
-
-    def _answers(self, sender: Person, locale: str) -> Person:
-        """Who answers for the sender today."""
-        instead = self._tick.directory.staff.get(self._tick.directory.here(sender.email))
-        return sender if instead is None or instead.email == sender.email else Person(instead.email, in_locale(instead.name, locale))
 
     def _questions(self, step: AddressedStep, candidate: Candidate, locale: str) -> Questions:
         links = self._tick.engine.links
@@ -405,6 +435,10 @@ def _of_event(template: EmailTemplate | SlackTemplate) -> set[str]:
 def _typed(value: Any, kind: Type) -> Any:
     """A value that was kept as JSON."""
     return datetime.fromisoformat(value) if kind is Type.INSTANT and isinstance(value, str) else value
+
+
+def _person(person: Staff | None, locale: str) -> Person:
+    return Person("") if person is None else Person(person.email, in_locale(person.name, locale))
 
 
 def _staff(person: Staff | None, locale: str) -> dict[str, str]:
