@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
@@ -35,6 +35,7 @@ from cs_engine.run import tick as ticking
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.observe import look
 from cs_engine.run.outbox import Outbox, Press
+from cs_engine.run.stopping import told_to_end
 from cs_engine.run.sync import sync
 from cs_engine.state import SqlStore, claims, open_store, this_process
 from tests.doubles.sendgrid import API_KEY
@@ -61,6 +62,7 @@ class Stage:
         found, bundle = compiled(compact(HELLO), project_at(folder))
         plan = found.plan
         self._project: Project = replace(project_at(folder), plans={plan.playbook: plan}, bundles={plan.digest: bundle})
+        self._warm: SqlStore | None = None
         self._press = Press(folder, "en", {"email": SendgridChannel.build})
         assert self._press.library.email("one", "en") is not None  # compiled here, for those that are forked
         with open_store(self.database) as store:
@@ -76,8 +78,8 @@ class Stage:
         self, hours: float = 0, patience: float = 30, opened: Callable[[SqlStore], None] | None = None, off: float = 0
     ) -> Iterator[TickContext]:
         """The tick, or another one hours later, as this process finds it; its clock may be hours `off`."""
-        with open_store(self.database, patience=patience) as store:
-            if store.database.embedded:
+        with nullcontext(self._warm) if self._warm is not None else open_store(self.database, patience=patience) as store:
+            if store.database.embedded and self._warm is None:
                 # It is processes that die here, not the machine: they need not wait for the disk.
                 event.listen(store.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
             if opened is not None:
@@ -91,6 +93,21 @@ class Stage:
     def deliver(self, hours: float = 0, **how: Any) -> None:
         with self.ticking(hours, **how) as tick:
             delivery.deliver(tick)
+
+    @contextmanager
+    def warm(self) -> Iterator[None]:
+        """Who is forked inside finds statements compiled: by the delivery of one batch, of which no connection and no thread is left."""
+        looks = iter([False])
+        real, vars(delivery)["told_to_end"] = told_to_end, lambda: nullcontext(lambda: next(looks, True))
+        with open_store(self.database) as store:
+            event.listen(store.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+            self._warm = store
+            self.deliver()
+            vars(delivery)["told_to_end"] = real
+            store.database.engine.dispose()
+            yield
+            store.database.engine.dispose()
+        self._warm = None
 
     def expire(self) -> None:
         """The leases of all that is on its way have ended."""
@@ -144,14 +161,15 @@ def killed(stage: Stage, messages: int) -> dict[str, Any]:
     delivery.BATCH = 3
     chance = random.Random(7)
     deaths = Counter[str]()
-    for number in range(messages // 3):
-        point, nth = ("before", "after")[number % 2], chance.randint(1, 3)
+    with stage.warm():
+        for number in range(messages // 3 - 1):
+            point, nth = ("before", "after")[number % 2], chance.randint(1, 3)
 
-        def life(point: str = point, nth: int = nth) -> None:
-            dies(point, nth)
-            stage.deliver()
+            def life(point: str = point, nth: int = nth) -> None:
+                dies(point, nth)
+                stage.deliver()
 
-        deaths[point] += child(life) == signal.SIGKILL
+            deaths[point] += child(life) == signal.SIGKILL
     stage.deliver()
     return dict(deaths)
 

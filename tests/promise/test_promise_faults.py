@@ -54,14 +54,14 @@ def case(name: str, folder: Path, double: SendgridDouble, messages: int) -> dict
 def test_killed_200_times_before_and_after_the_vendor_accepts_nothing_is_sent_twice_and_nothing_lost(
     tmp_path: Path, vendor: SendgridDouble
 ) -> None:
-    said = case("killed", tmp_path, vendor, 600)
+    said = case("killed", tmp_path, vendor, 603)
     assert (said["before"], said["after"]) == (100, 100)
     sent = taken(vendor)
     assert max(sent.values()) == 1
     states = Counter(said["states"])
-    assert states.total() == 600
+    assert states.total() == 603
     assert set(states) <= {"accepted", "uncertain died_on_the_way"}, "each is known, or known to be unknown"
-    assert states["accepted"] <= sent.total() <= 600
+    assert states["accepted"] <= sent.total() < 603
 
 
 def test_a_paused_deliverer_that_wakes_after_its_lease_sends_nothing_more_and_what_it_learnt_is_kept(
