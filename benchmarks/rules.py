@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generate import generate
-from benchmarks.tick import measure, plain_playbook, write_project
+from benchmarks.tick import NOW, measure, plain_playbook, write_project
+from cs_engine.instants import to_micros
+from cs_engine.ports import Answer, JournalLine
+from cs_engine.run.context import Engine
 
 PROJECT = {
     "send_days": ["mon", "tue", "wed", "thu", "fri"],
@@ -32,15 +35,27 @@ PROJECT = {
 }
 
 
+EVENT, WITHIN = "tests_changed", "52 weeks"
+"""Of the generated usage: some twenty thousand in that time, as many as the accounts whose part they take."""
+EVENT_EVERY = 5
+"""Every fifth playbook begins with events instead."""
+ANSWERS = 20_000
+"""Answers that have come between the two ticks."""
+
+
 def ruled_playbook(n: int, playbooks: int) -> dict[str, Any]:
     """The plain playbook's people and steps, under the rules: holds, a control group, ways out and in again, what was so at entry, what
-    happened, a split, a date, repeats, an expiry, copies, values set, and one playbook enrolling into the next.
+    happened and how long, a split, a date, repeats, an expiry, copies, values set, one playbook enrolling into the next; questions,
+    and conditions that read the answers, mail that somebody reads first, modes; and every fifth begins with events, one passage each.
     """
     plain = plain_playbook(n, playbooks)
     settle, hello, look, again = plain["steps"]
     return {
         **plain,
+        **(_with_events(n, playbooks) if n % EVENT_EVERY == EVENT_EVERY - 1 else {}),
+        "mode": "canary 99%" if n % 2 else "ramp 99%/day",
         "while": "changes_28d <= at_entry(changes_28d) + 1000000",
+        "exit": f"({plain['exit']}) or held(quiet_days > 100000, '14 days')",
         "goal": f"({plain['goal']}) or happened('never')",
         "hold": "in_calendar('year_end')",
         "holdout": "10%",
@@ -54,13 +69,34 @@ def ruled_playbook(n: int, playbooks: int) -> dict[str, Any]:
                 "if_late": "now",
                 "expires": "3 days",
                 "cc": "csm",
-                "repeat": {"every": "3 days", "times": 3, "until": "changes_7d > 1000000"},
+                "repeat": {"every": "3 days", "times": 3, "until": "changes_7d > 1000000 or answer('hello.score') > 8"},
+                "ask": {"score": "nps", "fine": "yes_no"},
             },
-            look,
-            again,
+            {**look, "wait_until": f"({look['wait_until']}) or done('hello')"},
+            {**again, "if": f"({again['if']}) or answer('hello.fine')", "approve": "csm"},
             {"id": "next", "enrol": f"playbook-{n + 1}"} if n + 1 < playbooks else {"id": "end", "stop": True},
         ],
     }
+
+
+def _with_events(n: int, playbooks: int) -> dict[str, Any]:
+    """Each event of its part of the accounts begins a passage."""
+    part = f"(day(account.signed_up_at) * 24 + hour(account.signed_up_at)) % {playbooks // EVENT_EVERY} = {n // EVENT_EVERY}"
+    return {"enter": {"event": EVENT, "within": WITHIN}, "once_per": "event.id", "audience": f"({part}) and event.account <> ''"}
+
+
+def answered(engine: Engine) -> None:
+    """Many have answered since: of those who stand at a wait, to the mail that comes after it."""
+    at = to_micros(NOW) + 1
+    people = [
+        (playbook, who) for playbook, digest, n in engine.store.occupied() if n for who in engine.store.standing(playbook, digest, at + 1)
+    ][:ANSWERS]
+    given = [
+        Answer(who.id, playbook, who.account_id, who.subject_id, "hello", "score", str(i % 11), "", "contact", "", at)
+        for i, (playbook, who) in enumerate(people)
+    ]
+    lines = [JournalLine(at, a.playbook, a.account_id, a.subject_id, a.enrolment_id, a.step, "answered", a.field, "") for a in given]
+    engine.store.put_answers(given, lines)
 
 
 def main() -> None:
@@ -72,7 +108,8 @@ def main() -> None:
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
-        print(f"both ticks {measure(given.measure):.3f} s")
+        between = answered if given.measure.name == "project-ruled" else None
+        print(f"both ticks {measure(given.measure, between):.3f} s")
         return
     data = generate(given.accounts, given.events)
     projects = {"plain": (plain_playbook, None), "ruled": (ruled_playbook, PROJECT)}

@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.facts import METRICS, MILESTONES, PLAYBOOK, SEGMENTS
 from benchmarks.generate import generate
+from cs_engine.run.context import Engine
 from cs_engine.run.sync import sync
 from cs_engine.run.tick import Do, run_tick
 from cs_engine.settings import Settings
@@ -95,8 +96,8 @@ def plain_playbook(n: int, playbooks: int) -> dict[str, Any]:
     }
 
 
-def measure(folder: Path) -> float:
-    """Runs sync and both ticks in this process and prints the phases. Answers the seconds of both ticks."""
+def measure(folder: Path, between: Callable[[Engine], None] | None = None) -> float:
+    """Runs sync and both ticks in this process and prints the phases. Answers the seconds of both ticks; `between` them is not counted."""
     both = 0.0
     with assemble(Settings(cs_engine_project=folder)) as assembled:
         assert not len(assembled.project.problems), [problem.render() for problem in assembled.project.problems]
@@ -119,6 +120,8 @@ def measure(folder: Path) -> float:
             _line("  advance with outbox rows", seconds["advance"], advanced)
             _line("  the rest", whole - seconds["observe"] - seconds["enter"] - seconds["advance"])
             _line("  in all", whole)
+            if between is not None and number == 1:
+                between(assembled.engine)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     return both
 

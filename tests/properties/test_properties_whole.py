@@ -23,7 +23,7 @@ from cs_engine.language import durations
 from cs_engine.language.expression import Duration, Expression
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.plan import SHADOW, AddressedStep, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, shadow_of
-from tests.properties.days import Flags, initially, moments, towns
+from tests.properties.days import CONTACTS, Flags, initially, moments, towns
 from tests.properties.documents import Doc
 from tests.properties.memory import Fate
 from tests.properties.profiles import quick, soak
@@ -110,7 +110,7 @@ class Gale(RuleBasedStateMachine):
             assert not control, "nothing goes in shadow, or to control"
             assert self._pause(playbook, account) is None, "nothing goes while the playbook, or the account in it, is paused"
             self._was_wanted(message, kind, enrolment, step, digest)
-        if kind == "email" and topic != _TRANSACTIONAL:
+        if kind == "email" and topic != _TRANSACTIONAL and recipient in CONTACTS:
             assert (recipient, topic) not in self.town.refused
             assert not self._is_held(digest, subject), "mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
