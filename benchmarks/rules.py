@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from benchmarks.generate import generate
 from benchmarks.tick import NOW, measure, plain_playbook, write_project
 from cs_engine.instants import to_micros
@@ -35,8 +37,6 @@ PROJECT = {
 }
 
 
-EVENT, WITHIN = "tests_changed", "52 weeks"
-"""Of the generated usage: some twenty thousand in that time, as many as the accounts whose part they take."""
 EVENT_EVERY = 5
 """Every fifth playbook begins with events instead."""
 ANSWERS = 20_000
@@ -80,9 +80,27 @@ def ruled_playbook(n: int, playbooks: int) -> dict[str, Any]:
 
 
 def _with_events(n: int, playbooks: int) -> dict[str, Any]:
-    """Each event of its part of the accounts begins a passage."""
-    part = f"(day(account.signed_up_at) * 24 + hour(account.signed_up_at)) % {playbooks // EVENT_EVERY} = {n // EVENT_EVERY}"
-    return {"enter": {"event": EVENT, "within": WITHIN}, "once_per": "event.id", "audience": f"({part}) and event.account <> ''"}
+    """Each invitation of its part of the accounts begins a passage."""
+    of_part = f"part % {playbooks} = {n}"
+    return {
+        "enter": {"event": "invited", "from": "invitations", "where": of_part},
+        "once_per": "event.id",
+        "audience": "event.part >= 0 and account.seats >= 0",
+    }
+
+
+def invitations(data: Path) -> Path:
+    """An invitation for each account, in the three days before the first tick."""
+    file = data / "invitations.parquet"
+    if not file.exists():
+        with duckdb.connect() as db:
+            db.execute(
+                "COPY (SELECT account_id, 'invited' AS event, "
+                f"TIMESTAMPTZ '{NOW.isoformat()}' - to_minutes(CAST(hash(account_id) % 4000 AS INTEGER) + 1) AS occurred_at, "
+                f"CAST(hash(account_id, 'part') % 1000 AS INTEGER) AS part FROM '{data / 'accounts.parquet'}' ORDER BY occurred_at) "
+                f"TO '{file}' (FORMAT parquet)"
+            )
+    return file
 
 
 def answered(engine: Engine) -> None:
@@ -112,7 +130,8 @@ def main() -> None:
         print(f"both ticks {measure(given.measure, between):.3f} s")
         return
     data = generate(given.accounts, given.events)
-    projects = {"plain": (plain_playbook, None), "ruled": (ruled_playbook, PROJECT)}
+    sources = {"more": {"invitations": {"file": str(invitations(data)), "contact": None}}}
+    projects = {"plain": (plain_playbook, {}), "ruled": (ruled_playbook, {**PROJECT, "sources": sources})}
     seconds: dict[str, list[float]] = {name: [] for name in projects}
     for number in range(given.rounds):
         for name, (playbook, more) in projects.items():

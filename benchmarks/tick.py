@@ -40,6 +40,7 @@ def write_project(
 
     `playbook`: its number, their number -> its file. `more` goes into project.yaml.
     """
+    given: dict[str, Any] = {**(more or {})}
     shutil.rmtree(folder, ignore_errors=True)
     here = Path(__file__).parent.parent
     shutil.copytree(here / "templates", folder / "templates")
@@ -56,8 +57,9 @@ def write_project(
                 "accounts": {"file": f"{data}/accounts.parquet", "csm": "csm_email"},
                 "contacts": {"file": f"{data}/contacts.parquet"},
                 "usage": {"file": f"{data}/usage_events.parquet"},
+                **given.pop("sources", {}),
             },
-            **(more or {}),
+            **given,
         },
         "team": {"staff": [{"email": "cs@vendor.example", "name": "CS"}]},
         "metrics": METRICS,

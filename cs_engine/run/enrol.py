@@ -59,13 +59,15 @@ def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list
     matching = _matching(tick, plan, requested)
     free = matching & ~_leaving(tick, plan)
     rows = np.flatnonzero(free if paused is None else free & ~paused)
-    rows = rows[_staying(tick, plan, rows)]
     keys = _keys(tick, plan)
     if (plan.existing or tick.orders.existing(plan.playbook)) != "include":
         rows = _pass_over(tick, plan, rows, matching, keys, requested)
     if plan.reenter is not None:
         passages = _rearm(tick, plan, passages, matching, keys)
     entrants, numbers = _free(tick, plan, passages, rows, keys)
+    # Asked last: most who match are inside already.
+    staying = np.flatnonzero(_staying(tick, plan, entrants))
+    entrants, numbers = entrants[staying], [numbers[i] for i in staying.tolist()]
     kept = kept_of(tick, plan, entrants, [""] * len(entrants))
     return matching, Entering(entrants, [keys[row] for row in entrants.tolist()], numbers, kept)
 
