@@ -65,6 +65,8 @@ def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list
     if plan.reenter is not None:
         passages = _rearm(tick, plan, passages, matching, keys)
     entrants, numbers = _free(tick, plan, passages, rows, keys)
+    if not len(entrants):
+        return matching, Entering(entrants, [], [], [])
     # Asked last: most who match are inside already.
     staying = np.flatnonzero(_staying(tick, plan, entrants))
     entrants, numbers = entrants[staying], [numbers[i] for i in staying.tolist()]

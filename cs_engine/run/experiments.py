@@ -24,6 +24,8 @@ class Groups:
         # Who went through before there was a control group was treated.
         self._kept = dict.fromkeys(_accounts(tick, plan, passages), TREATED) | store.assigned(plan.playbook) if self.share else {}
 
+        self._known: dict[str, str] = {}
+
     def controls(self, accounts: Sequence[str]) -> list[bool]:
         """For each account whether it is control."""
         if not self.share:
@@ -37,7 +39,10 @@ class Groups:
         return [Assignment(self._playbook, account, self._group(account), self._at) for account in sorted(set(accounts))]
 
     def _group(self, account: str) -> str:
-        return group(self._playbook, account, self.share, self._kept.get(account, ""))
+        # Asked for twice: as a passage begins, and when it is kept.
+        if (known := self._known.get(account)) is None:
+            known = self._known[account] = group(self._playbook, account, self.share, self._kept.get(account, ""))
+        return known
 
 
 def _accounts(tick: TickContext, plan: Plan, passages: Sequence[Passage]) -> set[str]:
