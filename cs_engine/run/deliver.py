@@ -258,10 +258,11 @@ class _Lane:
         try:
             jobs, without = self._letters.jobs(claim.dispatching)
             left = engine.store.count_waiting(self.channel, to_micros(moment)) if claim.more and engine.outbox.grows(self.channel) else 0
-            posted = engine.outbox.post(self.channel, jobs, lease, left=left)
         except BaseException:
             self._put_back(claim.dispatching, "not_made")
             raise
+        # From here on some may have left: what is interrupted now is in doubt.
+        posted = engine.outbox.post(self.channel, jobs, lease, left=left)
         return _Batch(claim.dispatching, lease, without, posted, claim.more)
 
     def _buckets(self, requests: Sequence[Request], moment: datetime) -> Buckets | None:

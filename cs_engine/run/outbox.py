@@ -230,10 +230,14 @@ class Outbox:
         return channel in self._openers and bool(self._hands) and all(hand.ready for hand in self._hands)
 
     def start_processes(self) -> None:
-        """Starts the processes that render and post; until they are there this one does."""
+        """Starts the processes that render and post; until they are there, and where none can be started, this one does."""
         from cs_engine.run.hands import Hand
 
-        self._hands = [Hand(*self._arguments, self._openers, self._processes) for _ in range(self._processes)]
+        try:
+            for _ in range(self._processes):
+                self._hands.append(Hand(*self._arguments, self._openers, self._processes))
+        except OSError:  # the machine has no room for them
+            self._fall_back()
 
     def grows(self, channel: str) -> bool:
         """Whether other processes would be started for this channel if there were much to do."""
@@ -243,8 +247,8 @@ class Outbox:
         """Renders and sends what the lease holds; call what is returned for what became of each job, in no order. `left`: how many more
         are waiting.
 
-        Where `posts_beside`, it has begun already when this returns. Else all is done in the call, which raises NotSent when it
-        fails before anything left.
+        Where `posts_beside`, it has begun already when this returns, and may have when it is interrupted. Else all is done in the call,
+        which raises NotSent when it fails before anything left.
         """
         if jobs and left >= WORTH_A_POOL and self.grows(channel):
             self.start_processes()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from cs_engine.channels.mailbox import mailbox_folder
 from cs_engine.run import deliver as delivery
+from cs_engine.run import hands
 from cs_engine.run import outbox as outbox_module
 from cs_engine.run.tick import run_tick
+from tests.doubles.sendgrid import SendgridDouble
 from tests.promise.crowd import anew, crowd, states
 from tests.stories.world import World, day
 
@@ -100,6 +104,39 @@ def test_a_process_that_is_killed_while_it_renders_and_posts_costs_nothing_where
     assert (ticked.delivery, ticked.json["failures"]) == ({"accepted": 1_200}, [])
     assert not alive(), "they were killed, and this one went on"
     assert left[0] < 1_200
+
+
+def test_what_other_processes_had_begun_when_it_was_interrupted_is_in_doubt_and_not_sent_again(
+    world: World, sendgrid: SendgridDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(world, 40).playbook("hello", "- {id: one, email: one}")
+    world.engine.outbox._processes = 2
+    with_processes(world)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(world.engine.outbox._hands[1], "post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        world.tick(day(0))
+    anew(world).tick(day(0, 11))
+    with sendgrid.lock:
+        sent = Counter(mail.to for mail in sendgrid.accepted)
+    assert sent
+    assert max(sent.values()) == 1, "nobody gets it twice"
+
+
+def test_where_no_process_can_be_started_this_one_sends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd(world, 20).playbook("hello", "- {id: one, email: one}")
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(outbox_module, "WORTH_A_POOL", 1)
+    monkeypatch.setattr(delivery, "BATCH", 5)
+    monkeypatch.setattr(world.engine.outbox, "_processes", 2)
+    monkeypatch.setattr(hands, "Hand", no_room)
+    assert world.tick(day(0)).delivery == {"accepted": 20}
 
 
 def test_who_ends_a_whole_group_of_processes_ends_those_that_post_only_with_the_one_that_started_them(world: World) -> None:
