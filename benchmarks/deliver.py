@@ -141,9 +141,9 @@ class Watched:
             setattr(owner, method, self._timed(stage, getattr(owner, method)))
         post = outbox.post
 
-        def posted(channel: str, jobs: Sequence[Job], **options: Any) -> Callable[[], Any]:
+        def posted(channel: str, jobs: Sequence[Job], *given: Any, **options: Any) -> Callable[[], Any]:
             self.jobs += jobs
-            return self._timed("render, build and post, waited for", self._timed("hand over", post)(channel, jobs, **options))
+            return self._timed("render, build and post, waited for", self._timed("hand over", post)(channel, jobs, *given, **options))
 
         setattr(outbox, "post", posted)  # noqa: B010
 
