@@ -1,0 +1,35 @@
+"""Answers to what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from cs_engine.instants import Micros
+from cs_engine.journey import message
+from cs_engine.ports import Answer, AskedMessage, GivenAnswer, JournalLine, PassageAnswer
+from cs_engine.state import answers as _answers
+from cs_engine.state import orders
+from cs_engine.state.store.part import Part
+
+
+class Answers(Part):
+    """Each method is one transaction."""
+
+    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = ()) -> int:
+        with self.database.write() as tx:
+            kept = _answers.put(tx, answers, lines)
+            if kept:
+                orders.sound(tx, notes)
+            return kept
+
+    def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
+        with self.database.read() as tx:
+            return _answers.standing(tx, playbooks, until)
+
+    def answers_in(self, enrolments: Collection[str], until: Micros) -> list[PassageAnswer]:
+        with self.database.read() as tx:
+            return _answers.of_passages(tx, enrolments, until)
+
+    def asked(self, message_id: str) -> AskedMessage | None:
+        with self.database.read() as tx:
+            return _answers.asked(tx, message_id)

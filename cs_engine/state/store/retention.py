@@ -1,0 +1,22 @@
+"""What is old goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cs_engine.instants import Micros
+from cs_engine.state import retention
+from cs_engine.state.store.part import Part
+
+
+class Retention(Part):
+    """Each method is one transaction."""
+
+    def forget_journal(self, before: Micros, limit: int) -> int:
+        with self.database.write() as tx:
+            self._renew(tx)
+            return retention.journal(tx, before, limit) + retention.orders(tx, before)
+
+    def forget_changes(self, before: Micros, needed: Mapping[str, Micros]) -> int:
+        with self.database.write() as tx:
+            return retention.changes(tx, before, needed) + retention.spells(tx, before)
