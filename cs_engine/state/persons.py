@@ -5,6 +5,8 @@ Every table stands here, under what it holds of people or under NOBODYS: a test 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from cs_engine.instants import Micros
 from cs_engine.journey import message
 from cs_engine.journey.enrolment import FINISHED, Move
 from cs_engine.journey.message import State
+from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.journey.preference import ERASED
 from cs_engine.ports import Erasure, JournalLine, Whom
 from cs_engine.state import enrolments, journal, messages, preferences, schema
@@ -103,8 +106,12 @@ def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
     mails = {id for (id,) in work.rows("id", "messages")}
     told = {id for (id,) in work.rows("id", "alarms")}
     _blank_texts(work, whom)
+    _forget_what_was_seen(tx, work, whom)
     stopped = _stop_mail(tx, work, at)
     ended = _end_passages(tx, work, at)
+    # `once_per` may name what is theirs. What marks the passages of a shadow stays.
+    work.blank("enrolments", "key = :shadow", " AND substr(key, 1, length(:shadow)) = :shadow", shadow=SHADOW_KEY)
+    work.blank("enrolments", "key = ''", " AND key <> :shadow", shadow=SHADOW_KEY)
     contacts = work.blank("contacts", "email = '', name = '', role = '', locale = '', timezone = '', country = '', consent_source = ''")
     _rename(work, whom)
     return Erasure(contacts, len(mails), stopped, ended, tuple(sorted(mails | told)))
@@ -119,6 +126,11 @@ class _Work:
 
     def rows(self, columns: str, table: str, more: str = "") -> list[tuple[Any, ...]]:
         return self._tx.rows(f"SELECT {columns} FROM {table} WHERE {self._mine(table)}{more}", **self._values)
+
+    def of_accounts(self, columns: str, table: str, more: str = "") -> list[tuple[Any, ...]]:
+        """Rows about the accounts that the person is of."""
+        among = _OF_ACCOUNTS.format(contacts=_Among(self._tx, "contacts"), hashes=_Among(self._tx, "hashes"))
+        return self._tx.rows(f"SELECT {columns} FROM {table} WHERE {among}{more}", **self._values)
 
     def blank(self, table: str, sets: str, more: str = "", **values: object) -> int:
         return self._tx.run(f"UPDATE {table} SET {sets} WHERE {self._mine(table)}{more}", **self._values, **values)
@@ -136,7 +148,7 @@ class _Work:
 
 def _blank_texts(work: _Work, whom: Whom) -> None:
     """What was written by them, to them and about them."""
-    for table in ("kept_at_entry", "edits", "reactions", "watched", "changes", "spells", "enrol_requests"):
+    for table in ("kept_at_entry", "edits", "reactions", "watched", "changes", "spells", "enrol_requests", "passed_over"):
         work.drop(table)
     work.blank("approvals", "subject = '', text = '', html = '', reason = ''")
     work.blank("alarms", "text = '(erased)'")
@@ -148,6 +160,47 @@ def _blank_texts(work: _Work, whom: Whom) -> None:
     # There our own people say why, in their words.
     work.blank("journal", "reason = ''", " AND (event IN ('approved', 'refused', 'edit_taken_back', 'resolved') OR event LIKE '%_ordered')")
     _answers(work, whom)
+
+
+_CALLED = re.compile(r"champion\.(id|name|email)\b")
+_OF_ACCOUNTS = f"account_id IN (SELECT account_id FROM contacts WHERE {PLACES['contacts']})"
+_OF_EVENTS = frozenset({"event.id", "event.at", "event.account", "event.event"})
+"""What stays of an event that the person caused: conditions and dates of their account's passages go by it."""
+
+
+def _forget_what_was_seen(tx: Tx, work: _Work, whom: Whom) -> None:
+    """What passages of their account saw of them: as its champion, and as whoever caused the event that began one."""
+    called = {*whom.contacts, *(word for row in work.rows("email, name", "contacts") for word in row if word)}
+    said = "(seen LIKE '%champion.%' OR seen LIKE '%event.%')"
+    # By playbook: the journal's index begins with it.
+    lines = work.of_accounts("line, seen", "journal", f" AND playbook IN (SELECT playbook FROM playbooks) AND {said}")
+    seen = [(left, line) for line, text in lines if (left := _without(text, called)) != text]
+    tx.update_each(schema.journal, ("seen",), "", ("line",), seen)
+    mine = work.of_accounts("id", "enrolments")
+    passages = f"SELECT enrolment_id, kept FROM kept_at_entry WHERE {tx.among('enrolment_id', 'ids')}"
+    rows = tx.rows(passages, ids=tx.ids(id for (id,) in mine))
+    kept = [(left, id) for id, text in rows if (left := _without(text, called)) != text]
+    tx.update_each(schema.kept_at_entry, ("kept",), "", ("enrolment_id",), kept)
+
+
+def _without(text: str, called: Collection[str]) -> str:
+    """JSON by the names that conditions use, without what is the person's, who is `called` so. What is said of a champion is, unless its
+    id, name or address is another's.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(values, dict):
+        return text
+    names = {str(value) for name, value in values.items() if _CALLED.search(name)}
+    gone = ([] if names and not names & {*called} else ["champion."]) + (["event."] if values.get("event.contact") in called else [])
+    left = {
+        name: value
+        for name, value in values.items()
+        if str(value) not in called and (name in _OF_EVENTS or not any(head in name for head in gone))
+    }
+    return text if left == values else json.dumps(left, ensure_ascii=False)
 
 
 def _answers(work: _Work, whom: Whom) -> None:
@@ -188,7 +241,7 @@ def _rename(work: _Work, whom: Whom) -> None:
 
 
 _IDS = {
-    "losses": ("contact_id",), "passed_over": ("subject_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
+    "losses": ("contact_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
     "journal": ("subject_id",), "messages": ("subject_id", "recipient"), "enrolments": ("subject_id",), "contacts": ("id",),
 }  # fmt: skip
 """Where contacts' ids stay, in an order in which what finds a row is changed after all that it finds."""

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from cs_engine.channels.mailbox import mailbox_folder
 from cs_engine.instants import to_micros
+from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.ports import Erasure
 from cs_engine.run.person import Named, erase, exported, named
 from cs_engine.settings import Settings
+from cs_engine.state.schema import metadata
 from cs_engine.wiring import email_hasher
 from tests.stories.world import World, day
 
@@ -66,6 +68,32 @@ def test_files_of_the_mailbox_go_too(world: World) -> None:
     assert len(ticked.files) == 2
     assert erased(world, "ann@customer.example", day(0, 11))[1] == 1
     assert sorted(file.path.exists() for file in ticked.files) == [False, True]
+
+
+def test_what_conditions_saw_of_them_is_forgotten_in_the_passages_of_their_account_too(world: World) -> None:
+    world.customer().contact("bob", role="operator").uses("acme", day(0, 9), event="invited", contact="ann")
+    world.playbook("saw", "- {id: rest, wait: 2 days}", enter="champion.name = 'Ann Doe' and account.plan is not null")
+    world.playbook("kept", "- {id: rest, wait: 2 days}", goal="at_entry(champion.email) <> champion.email")
+    world.playbook("event", "- {id: rest, wait: 2 days}", enter={"event": "invited"}, once_per="event.at")
+    world.playbook("own", "- {id: rest, wait: 2 days}", subject="contact", enter="contact.role = 'champion'", once_per="contact.email")
+    world.playbook("shade", "- {id: rest, wait: 2 days}", subject="contact", once_per="contact.email", mode="shadow")
+    world.tick(day(0))
+    before = said_of(world, "Ann Doe", "ann@", '"ann"')
+    assert before >= {"contacts", "enrolments", "journal", "kept_at_entry"}
+    erased(world, "bob", day(0, 11))
+    assert said_of(world, "Ann Doe", "ann@", '"ann"') == before, "she is somebody else"
+    erased(world, "ann", day(0, 11))
+    assert said_of(world, "Ann Doe", "ann@", '"ann"') == set()
+    assert world.tick(day(1)).json["failures"] == []
+    assert [world.stands(playbook) for playbook in ("saw", "event", "own")] == [["rest"], ["rest"], ["erased"]]
+    assert {passage.key for passage in world.engine.store.passages("shade")} == {SHADOW_KEY}, "what a shadow did stays a shadow's"
+
+
+def said_of(world: World, *words: str) -> set[str]:
+    """The tables that say any of it; a plan says what its author wrote."""
+    with world.engine.store.database.read() as tx:
+        rows = {table: str(tx.rows(f"SELECT * FROM {table}")) for table in metadata.tables if table != "plans"}
+    return {table for table, text in rows.items() if any(word in text for word in words)}
 
 
 def test_an_export_shows_what_is_held_and_what_was_synced(world: World) -> None:
