@@ -10,6 +10,7 @@ from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.ports import Erasure
 from cs_engine.run.person import Named, erase, exported, named
 from cs_engine.settings import Settings
+from cs_engine.state import SqlStore
 from cs_engine.state.schema import metadata
 from cs_engine.wiring import email_hasher
 from tests.stories.world import World, day
@@ -91,7 +92,9 @@ def test_what_conditions_saw_of_them_is_forgotten_in_the_passages_of_their_accou
 
 def said_of(world: World, *words: str) -> set[str]:
     """The tables that say any of it; a plan says what its author wrote."""
-    with world.engine.store.database.read() as tx:
+    store = world.engine.store
+    assert isinstance(store, SqlStore)
+    with store.database.read() as tx:
         rows = {table: str(tx.rows(f"SELECT * FROM {table}")) for table in metadata.tables if table != "plans"}
     return {table for table, text in rows.items() if any(word in text for word in words)}
 
