@@ -40,10 +40,10 @@ from pydantic import SecretStr
 from benchmarks.send import KEY, bare_workers, sink
 from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.ports import Letter, Parcel
-from cs_engine.run import deliver as delivery
 from cs_engine.run.context import Engine
-from cs_engine.run.letters import Letters
-from cs_engine.run.outbox import Job
+from cs_engine.run.delivery import deliver as delivery
+from cs_engine.run.delivery.letters import Letters
+from cs_engine.run.delivery.outbox import Job
 from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
 from cs_engine.wiring import MOST_OF_ALL as CONNECTIONS

@@ -25,7 +25,7 @@ from cs_engine.journey.identity import enrolment_id, message_id
 from cs_engine.journey.message import NewMessage
 from cs_engine.journey.policy import Rules, judge
 from cs_engine.ports import AccountRow, Candidate, Change, ContactRow, JournalLine
-from cs_engine.run.deliver import request_of
+from cs_engine.run.delivery.deliver import request_of
 from cs_engine.state import SqlStore, open_store, this_process
 
 NOW = 1_767_225_600_000_000

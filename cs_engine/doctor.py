@@ -72,7 +72,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 def _standing(settings: Settings) -> Iterator[Finding]:
     """Playbooks that stand still, or are not for all."""
     from cs_engine.playbook.plan import LIVE
-    from cs_engine.run.inventory import paused
+    from cs_engine.run.desk.inventory import paused
     from cs_engine.wiring import load_project, standing_orders
 
     project, orders = load_project(settings), standing_orders(settings)
@@ -119,7 +119,7 @@ def _channels(settings: Settings) -> Iterator[Finding]:
 def _breakers(settings: Settings) -> Iterator[Finding]:
     """Vendors that are given a rest, because they failed again and again."""
     from cs_engine.journey.breaker import State
-    from cs_engine.run.breakers import told
+    from cs_engine.run.delivery.breakers import told
     from cs_engine.wiring import open_store
 
     store = open_store(settings)

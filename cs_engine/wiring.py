@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cs_engine.journey.orders import Orders
     from cs_engine.ports import Channel, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
-    from cs_engine.run.links import AnswerLinks, PreferenceLinks
+    from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks
     from cs_engine.state.store import SqlStore
 
 
@@ -64,7 +64,7 @@ def _attributes(root: Path) -> Attributes | None:
 
 def check_project() -> tuple[Project, list[Problem]]:
     """The project and every problem of its playbooks and templates, sorted by place."""
-    from cs_engine.run.checks import law_problems, template_problems
+    from cs_engine.run.desk.checks import law_problems, template_problems
     from cs_engine.sources.describe import locales
 
     settings = settings_module.load()
@@ -215,7 +215,7 @@ def _engine(
     settings: Settings, project: Project, store: SqlStore, mail_root: Path, clock: Callable[[datetime], Clock], channel: str | None
 ) -> Iterator[Engine]:
     from cs_engine.run.context import Engine
-    from cs_engine.run.outbox import Outbox
+    from cs_engine.run.delivery.outbox import Outbox
 
     require_base_url(settings, project, channel)
     channels = open_channels(settings, project, mail_root, channel)
@@ -243,7 +243,7 @@ def _engine(
 def reader(settings: Settings, project: Project, store: SqlStore, wall: Clock) -> Engine:
     """An engine on that store that shows what would be sent, and has no way to send it."""
     from cs_engine.run.context import Engine
-    from cs_engine.run.outbox import Outbox
+    from cs_engine.run.delivery.outbox import Outbox
 
     outbox = Outbox(project.root, project.config.locale, {}, {}, processes=1)
     usage, links, steered = open_usage(settings, project), answer_links(settings, wall), settings.slack_signing_secret is not None
@@ -256,7 +256,7 @@ HOST, PORT = "127.0.0.1", 8321
 
 def answer_links(settings: Settings, clock: Clock | None = None) -> AnswerLinks:
     """Makes and reads the links of mails that ask."""
-    from cs_engine.run.links import PURPOSE, AnswerLinks
+    from cs_engine.run.delivery.links import PURPOSE, AnswerLinks
     from cs_engine.signing import Signer
 
     base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
@@ -270,7 +270,7 @@ def _foot_links(settings: Settings) -> PreferenceLinks | None:
 
 def preference_links(settings: Settings, clock: Clock | None = None) -> PreferenceLinks:
     """Makes and reads the links to unsubscribe and to choose."""
-    from cs_engine.run.links import PREFERENCES, PreferenceLinks
+    from cs_engine.run.delivery.links import PREFERENCES, PreferenceLinks
     from cs_engine.signing import Signer
 
     base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")

@@ -12,7 +12,7 @@ from cs_engine.cli.show import progress, quiet_option
 from cs_engine.errors import WrongUse
 
 if TYPE_CHECKING:
-    from cs_engine.run.changes import Change
+    from cs_engine.run.desk.changes import Change
 
 
 @click.command(
@@ -39,7 +39,7 @@ def command(migrate: bool, existing: str | None, removed: str | None, quiet: boo
     a playbook whose file was removed end if somebody says so.
     """
     from cs_engine.cli.plan import told
-    from cs_engine.run.changes import apply, changes
+    from cs_engine.run.desk.changes import apply, changes
     from cs_engine.run.observe import look
     from cs_engine.wiring import assemble
 

@@ -77,7 +77,7 @@ def _answer(assembled: Assembled, approval: Approval, edit: Path | None, refusal
     from getpass import getuser
 
     from cs_engine.content.written import read_edited
-    from cs_engine.run.approving import answer
+    from cs_engine.run.desk.approving import answer
 
     engine, edited = assembled.engine, None if edit is None else read_edited(edit.read_text(encoding="utf-8"))
     done = answer(

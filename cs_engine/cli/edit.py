@@ -36,7 +36,7 @@ def command(
     from cs_engine.cli.find import one_of_us, the_plan
     from cs_engine.content.written import as_file, read_edited
     from cs_engine.errors import LostRace, WrongUse
-    from cs_engine.run.editing import draft, edit, take_back
+    from cs_engine.run.desk.editing import draft, edit, take_back
     from cs_engine.run.observe import look
     from cs_engine.wiring import assemble
 

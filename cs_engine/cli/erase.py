@@ -26,7 +26,7 @@ def command(person: str, yes: bool) -> None:
     from cs_engine import settings as settings_module
     from cs_engine.clock import SystemClock
     from cs_engine.instants import to_micros
-    from cs_engine.run.person import erase, named
+    from cs_engine.run.desk.person import erase, named
     from cs_engine.wiring import erase_at_vendor, registry
 
     settings = settings_module.load()

@@ -18,7 +18,7 @@ def command(person: str, output: Path | None) -> None:
     import json
 
     from cs_engine import settings as settings_module
-    from cs_engine.run.person import exported, named
+    from cs_engine.run.desk.person import exported, named
     from cs_engine.wiring import registry
 
     with registry(settings_module.load()) as found:

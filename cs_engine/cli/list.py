@@ -18,7 +18,7 @@ _AS_A_RULE = {"mode": "live"}
 @format_option
 def command(form: str) -> None:
     """Playbooks and how they stand, segments, metrics and milestones: what each is, and who uses it."""
-    from cs_engine.run.inventory import inventory
+    from cs_engine.run.desk.inventory import inventory
     from cs_engine.wiring import load_project, standing_orders
 
     found = inventory(load_project(), standing_orders())

@@ -19,7 +19,7 @@ def command(playbook: str, account: str | None, reason: str) -> None:
     `resume` lets it go on: timers are longer by the pause, and what waited goes one after the other.
     """
     from cs_engine.cli.find import the_account, the_known_playbook
-    from cs_engine.run.pausing import pause
+    from cs_engine.run.desk.pausing import pause
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:

@@ -11,7 +11,7 @@ import click
 from cs_engine.cli.show import Moment, as_json, format_option, progress, quiet_option
 
 if TYPE_CHECKING:
-    from cs_engine.run.changes import Change, Inside
+    from cs_engine.run.desk.changes import Change, Inside
 
 
 @click.command("plan", epilog="\b\nExamples:\n  cs-engine plan\n  cs-engine plan --format json")
@@ -24,7 +24,7 @@ def command(now: datetime | None, form: str, quiet: bool) -> None:
     New and changed versions, steps that came, went or do something else, how many are inside which version and where they would go,
     and whom a first run would enrol. `run` needs no `apply`: then new ones enter the new version, and those inside stay on theirs.
     """
-    from cs_engine.run.changes import changes
+    from cs_engine.run.desk.changes import changes
     from cs_engine.run.observe import look
     from cs_engine.wiring import assemble
 

@@ -33,7 +33,7 @@ def command(account: str, playbook: str, step: str | None, until: datetime | Non
     """
     from cs_engine.cli.find import one_of_us, the_plan
     from cs_engine.instants import from_micros, to_micros
-    from cs_engine.run.stepping import postpone
+    from cs_engine.run.desk.stepping import postpone
     from cs_engine.wiring import assemble
 
     if (until is None) == (span is None):
@@ -53,7 +53,7 @@ def _from_now(engine: Engine, span: str) -> datetime:
 
     from cs_engine.instants import from_micros
     from cs_engine.language import durations
-    from cs_engine.run.stepping import moment
+    from cs_engine.run.desk.stepping import moment
 
     length = durations.parse(span)
     if length is None:

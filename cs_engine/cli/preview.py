@@ -26,8 +26,8 @@ from cs_engine.errors import WrongUse
 def command(playbook: str, step: str, account: str, locale: str | None, output: Path | None) -> None:
     """The e-mail or alert of STEP as that customer, or the CSM, would get it now. Sends and changes nothing."""
     from cs_engine.cli.find import the_plan, the_step
+    from cs_engine.run.desk.preview import preview
     from cs_engine.run.observe import look
-    from cs_engine.run.preview import preview
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:

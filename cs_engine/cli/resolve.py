@@ -28,7 +28,7 @@ def command(message: str | None, fate: str | None, reason: str, by_whom: str) ->
     Without MESSAGE: those that are. A channel that can tell by itself, and the step's `uncertain` key, settle most of them.
     """
     from cs_engine.cli.find import one_of_us
-    from cs_engine.run.resolving import resolve
+    from cs_engine.run.desk.resolving import resolve
     from cs_engine.wiring import assemble
 
     if message is not None and (fate is None or not reason):

@@ -16,7 +16,7 @@ def command(playbook: str, account: str | None) -> None:
     From its next tick on timers run with what they had left, and what waited goes one after the other, within a day.
     """
     from cs_engine.cli.find import the_known_playbook
-    from cs_engine.run.pausing import resume
+    from cs_engine.run.desk.pausing import resume
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:

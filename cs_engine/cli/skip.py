@@ -21,7 +21,7 @@ def command(account: str, playbook: str, step: str | None, reason: str, by_whom:
     Without STEP the next one that does something. STEP may lie ahead: it is passed by when the passage comes to it.
     """
     from cs_engine.cli.find import one_of_us, the_plan
-    from cs_engine.run.stepping import skip
+    from cs_engine.run.desk.stepping import skip
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:

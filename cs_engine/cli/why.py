@@ -28,7 +28,7 @@ _SAYS_ITSELF = ("segment:", "reached:")
 def command(account: str, playbook: str, at: datetime | None, form: str) -> None:
     """Why PLAYBOOK did, or did not, do what it did for ACCOUNT: each part of each condition with its value, and what comes next."""
     from cs_engine.cli.find import the_plan
-    from cs_engine.run.explain import explain
+    from cs_engine.run.desk.explain import explain
     from cs_engine.run.observe import look
     from cs_engine.wiring import assemble
 

@@ -19,7 +19,7 @@ from cs_engine.journey.migrate import ARRIVE
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
-from cs_engine.run.cta_notes import fired_again
+from cs_engine.run.ctas.notes import fired_again
 from cs_engine.run.effects import arms_of, effects_of, fired_of, requests_of, shadows_of, values_of
 from cs_engine.run.guarding import allow, commit
 from cs_engine.run.hold import hold

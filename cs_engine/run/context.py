@@ -22,8 +22,8 @@ from cs_engine.language.expression import Duration, Expression, Grain, Spell
 from cs_engine.playbook.plan import SHADOW_MODE, Plan, Split
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Facts, Mask, Store, Usage
-from cs_engine.run.links import AnswerLinks, PreferenceLinks
-from cs_engine.run.outbox import Outbox
+from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks
+from cs_engine.run.delivery.outbox import Outbox
 from cs_engine.run.people import Directory
 from cs_engine.run.report import PlaybookReport, TickReport
 

@@ -18,7 +18,7 @@ from cs_engine.playbook.plan import ChangeEntry, EventEntry, Plan
 from cs_engine.ports import Change, JournalLine, Kept, Mask
 from cs_engine.run.advance import MOST_AT_ONCE, journal_of, moves_of
 from cs_engine.run.context import TickContext
-from cs_engine.run.cta_notes import fired_again
+from cs_engine.run.ctas.notes import fired_again
 from cs_engine.run.effects import arms_of, effects_of, fired_of, requests_of, shadows_of, values_of
 from cs_engine.run.experiments import Groups
 from cs_engine.run.guarding import allow, commit

@@ -13,9 +13,9 @@ from cs_engine.journey.aftermath import aftermath_of
 from cs_engine.journey.message import Alarm, NewMessage, State
 from cs_engine.language.expression import Grain
 from cs_engine.ports import Returned, Store
-from cs_engine.run.alarms import word_to
 from cs_engine.run.context import TickContext
-from cs_engine.run.fallback import Fallbacks
+from cs_engine.run.delivery.alarms import word_to
+from cs_engine.run.delivery.fallback import Fallbacks
 from cs_engine.run.report import TickReport
 
 BATCH = 5_000

@@ -12,8 +12,8 @@ from cs_engine.journey.message import Alarm
 from cs_engine.journey.orders import Order
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine
-from cs_engine.run.alarms import alarm
 from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.delivery.alarms import alarm
 from cs_engine.run.report import Held
 
 ALL = "all playbooks"

@@ -14,8 +14,8 @@ from cs_engine.journey.orders import PAUSED, RESUMED, line_up
 from cs_engine.journey.policy import DATE, HOLD
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import JournalLine
-from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
+from cs_engine.run.delivery.claimed import PlanRules
 
 
 def hold(tick: TickContext, plan: Plan, members: Sequence[Standing]) -> list[Standing]:

@@ -11,9 +11,9 @@ from cs_engine.journey.decide import Ints
 from cs_engine.journey.mode import MODE, UNSHADOWED, halts, is_open, open_share
 from cs_engine.journey.orders import EXISTING, PERSON, Order
 from cs_engine.playbook.plan import LIVE, SHADOW, SHADOW_MODE, Mode, Plan
-from cs_engine.run.alarms import pause
 from cs_engine.run.context import TickContext
-from cs_engine.run.rules import reception_of
+from cs_engine.run.delivery.alarms import pause
+from cs_engine.run.delivery.rules import reception_of
 
 
 def as_it_runs(tick: TickContext, live: Plan) -> Plan:

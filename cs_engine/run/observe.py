@@ -20,14 +20,14 @@ from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
 from cs_engine.run import spells
 from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.delivery.outage import late_ones
+from cs_engine.run.delivery.rules import limits_of
 from cs_engine.run.events import hear, see_to_returned
 from cs_engine.run.guarding import look as look_at_data
 from cs_engine.run.modes import begin as begin_modes
-from cs_engine.run.outage import late_ones
 from cs_engine.run.people import Directory
 from cs_engine.run.persistence import recognise_losses
 from cs_engine.run.report import TickReport
-from cs_engine.run.rules import limits_of
 from cs_engine.run.watching import watch
 
 _REMEMBERED = timedelta(days=365) // timedelta(microseconds=1)

@@ -13,12 +13,12 @@ from cs_engine.errors import LostRace, TickBusy, TickTooEarly
 from cs_engine.instants import to_micros
 from cs_engine.playbook.plan import Plan
 from cs_engine.run.advance import advance, standing
-from cs_engine.run.alarms import fail, named
 from cs_engine.run.context import Engine, TickContext
-from cs_engine.run.ctas import close_ctas
-from cs_engine.run.deliver import deliver, stocks
+from cs_engine.run.ctas.closing import close_ctas
+from cs_engine.run.delivery.alarms import fail, named
+from cs_engine.run.delivery.deliver import deliver, stocks
+from cs_engine.run.delivery.feedback import settle_doubts
 from cs_engine.run.enrol import enrol
-from cs_engine.run.feedback import settle_doubts
 from cs_engine.run.guarding import tell
 from cs_engine.run.modes import as_it_runs, note, orders_of
 from cs_engine.run.observe import observe

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from cs_engine.content.formats import in_locale
 from cs_engine.playbook.questions import Kind, Question
-from cs_engine.run.links import Opened
+from cs_engine.run.delivery.links import Opened
 from cs_engine.settings import EVENTS_PATH
 from cs_engine.web import pages
 from cs_engine.web.asked import Asking, Desk, Unanswered

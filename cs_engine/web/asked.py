@@ -14,7 +14,7 @@ from cs_engine.playbook.plan import AddressedStep
 from cs_engine.playbook.project import Project
 from cs_engine.playbook.questions import Kind, Question, parse
 from cs_engine.ports import Answer, AskedMessage, JournalLine, Store
-from cs_engine.run.cta_notes import note, said
+from cs_engine.run.ctas.notes import note, said
 
 
 class Asking(NamedTuple):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cs_engine.errors import CsEngineError, LostRace, WrongUse
-from cs_engine.run.editing import Draft, draft, edit
+from cs_engine.run.desk.editing import Draft, draft, edit
+from cs_engine.run.desk.stepping import open_steps
 from cs_engine.run.observe import look
-from cs_engine.run.stepping import open_steps
 from cs_engine.web.house import House
 from cs_engine.web.modals import LONGEST_INPUT, choice, errors, form, input_of, modal, section, update, words
 from cs_engine.web.steps import LONGEST_REASON

@@ -12,7 +12,7 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
-from cs_engine.run.links import AnswerLinks, PreferenceLinks
+from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks
 from cs_engine.settings import Settings
 from cs_engine.wiring import answer_links, email_hasher, event_reader, load_project, open_store, preference_links, reader
 

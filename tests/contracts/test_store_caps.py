@@ -17,7 +17,7 @@ from cs_engine.journey.hours import Window
 from cs_engine.journey.policy import Rules, judge
 from cs_engine.journey.touch import Touch
 from cs_engine.ports import Candidate, Change, Claim
-from cs_engine.run.deliver import request_of
+from cs_engine.run.delivery.deliver import request_of
 from cs_engine.state import SqlStore
 from tests.contracts.state_rows import DAY, HERE, MINUTE, NOW, alert, fired, mail, passage, states
 

@@ -30,12 +30,12 @@ from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.clock import OffsetClock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Outcome, Parcel
-from cs_engine.run import deliver as delivery
 from cs_engine.run import tick as ticking
 from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.delivery import deliver as delivery
+from cs_engine.run.delivery.outbox import Outbox, Press
+from cs_engine.run.delivery.stopping import told_to_end
 from cs_engine.run.observe import look
-from cs_engine.run.outbox import Outbox, Press
-from cs_engine.run.stopping import told_to_end
 from cs_engine.run.sync import sync
 from cs_engine.state import SqlStore, claims, open_store, this_process
 from tests.doubles.sendgrid import API_KEY
@@ -45,7 +45,7 @@ from tests.properties.memory import MemoryUsage, People
 from tests.properties.project import compiled, project_at
 from tests.stories.world import day
 
-for lazily in ("aiohttp", "sendgrid.helpers.mail", "orjson", "cs_engine.run.hands"):
+for lazily in ("aiohttp", "sendgrid.helpers.mail", "orjson", "cs_engine.run.delivery.hands"):
     import_module(lazily)  # is there for those that are forked
 
 AT = day(0)

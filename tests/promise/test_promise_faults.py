@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import event
 
 from cs_engine.errors import DatabaseUnavailable
-from cs_engine.run import deliver as delivery
+from cs_engine.run.delivery import deliver as delivery
 from cs_engine.state import SqlStore
 from tests.doubles.http import Answer
 from tests.doubles.sendgrid import SendgridDouble

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from cs_engine.channels.mailbox import mailbox_folder
-from cs_engine.run import deliver as delivery
-from cs_engine.run import hands
-from cs_engine.run import outbox as outbox_module
+from cs_engine.run.delivery import deliver as delivery
+from cs_engine.run.delivery import hands
+from cs_engine.run.delivery import outbox as outbox_module
 from cs_engine.run.tick import run_tick
 from tests.doubles.sendgrid import SendgridDouble
 from tests.promise.crowd import anew, crowd, states

@@ -19,8 +19,8 @@ from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
-from cs_engine.run.links import PURPOSE, AnswerLinks
-from cs_engine.run.outbox import Outbox, Press
+from cs_engine.run.delivery.links import PURPOSE, AnswerLinks
+from cs_engine.run.delivery.outbox import Outbox, Press
 from cs_engine.run.report import TickReport
 from cs_engine.run.sync import sync
 from cs_engine.run.tick import run_tick

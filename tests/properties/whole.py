@@ -19,9 +19,10 @@ from cs_engine.journey.orders import PAUSE
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.plan import AddressedStep, Plan
 from cs_engine.ports import Answer, JournalLine
-from cs_engine.run import approving, guarding, resolving, stepping
+from cs_engine.run import guarding
 from cs_engine.run.context import Engine
-from cs_engine.run.pausing import pause, resume
+from cs_engine.run.desk import approving, resolving, stepping
+from cs_engine.run.desk.pausing import pause, resume
 from tests.properties.days import ACCOUNTS, CONTACTS, Day, begins, days, happens
 from tests.properties.documents import Block, Doc, documents, every_step, inner_blocks
 from tests.properties.memory import Happened, People

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from cs_engine.run import approving
+from cs_engine.run.desk import approving
 from tests.recipes.shelf import BEFORE, CSM, Shelf, alerts, languages, stock
 from tests.stories.test_stories_asks import answer
 from tests.stories.test_stories_ledger import touched

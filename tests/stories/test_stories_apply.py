@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cs_engine.errors import LostRace
-from cs_engine.run.changes import Unsafe, apply, changes
+from cs_engine.run.desk.changes import Unsafe, apply, changes
 from tests.stories.world import World, day
 
 OLD = "- {id: one, email: one}\n- {id: rest, wait: 5 days}\n- {id: two, email: two}"

@@ -11,7 +11,7 @@ from cs_engine.cli.approve import command
 from cs_engine.content.written import read_edited
 from cs_engine.errors import WrongUse
 from cs_engine.journey.approval import Approval
-from cs_engine.run.approving import answer
+from cs_engine.run.desk.approving import answer
 from tests.stories.world import Ticked, World, day, opened
 
 STEP = "- {id: hi, email: one, approve: csm}\n- {id: then, email: two}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cs_engine.ports import Whom
-from cs_engine.run.checks import law_problems
+from cs_engine.run.desk.checks import law_problems
 from cs_engine.settings import Settings
 from cs_engine.wiring import email_hasher
 from tests.stories.world import CONTACT, World, day

@@ -6,7 +6,7 @@ import pytest
 
 from cs_engine.content.written import read_edited
 from cs_engine.errors import LostRace, WrongUse
-from cs_engine.run.editing import Draft, draft, edit, take_back
+from cs_engine.run.desk.editing import Draft, draft, edit, take_back
 from tests.stories.test_stories_erase import erased
 from tests.stories.world import Ticked, World, day, opened
 

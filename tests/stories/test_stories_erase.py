@@ -8,7 +8,7 @@ from cs_engine.channels.mailbox import mailbox_folder
 from cs_engine.instants import to_micros
 from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.ports import Erasure
-from cs_engine.run.person import Named, erase, exported, named
+from cs_engine.run.desk.person import Named, erase, exported, named
 from cs_engine.settings import Settings
 from cs_engine.state import SqlStore
 from cs_engine.state.schema import metadata

@@ -278,7 +278,7 @@ def test_what_is_wrong_with_an_event_entry_has_its_place(world: World, keys: dic
 
 
 def test_a_template_that_names_an_event_needs_one(world: World) -> None:
-    from cs_engine.run.checks import template_problems
+    from cs_engine.run.desk.checks import template_problems
 
     world.mail("one", "{{ event.at | date }} {{ event.aera }}").customer()
     world.playbook("hello", ONE, enter=INVITED).playbook("over", ONE)

@@ -8,7 +8,7 @@ import pytest
 
 from cs_engine.instants import to_micros
 from cs_engine.journey.mode import is_open
-from cs_engine.run.pausing import resume
+from cs_engine.run.desk.pausing import resume
 from tests.stories.world import World, day
 
 STEPS = "- {id: hello, email: one}\n- {id: rest, wait: 1 days}\n- {id: ring, cta: call}\n- {id: mark, set: {stage: told}}"

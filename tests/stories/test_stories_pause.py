@@ -11,8 +11,9 @@ import pytest
 from cs_engine.errors import CsEngineError
 from cs_engine.instants import to_micros
 from cs_engine.ports import EnrolRequest
-from cs_engine.run import deliver, effects
-from cs_engine.run.pausing import pause, resume
+from cs_engine.run import effects
+from cs_engine.run.delivery import deliver
+from cs_engine.run.desk.pausing import pause, resume
 from tests.stories.world import Ticked, World, day
 
 WAITS = "- {id: hello, email: one}\n- {id: settle, wait: 3 days}\n- {id: next, email: two}"

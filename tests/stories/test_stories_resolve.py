@@ -8,7 +8,7 @@ import pytest
 
 from cs_engine.errors import WrongUse
 from cs_engine.ports import Outcome, Parcel
-from cs_engine.run.resolving import resolve
+from cs_engine.run.desk.resolving import resolve
 from tests.stories.world import World, day
 
 TWO = "- {id: one, email: one}\n- {id: two, email: two}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cs_engine.instants import to_micros
-from cs_engine.run.stepping import skip
+from cs_engine.run.desk.stepping import skip
 from tests.stories.world import World, day
 
 KEPT = {"journal": "30 days", "changes": "30 days"}

@@ -8,7 +8,7 @@ import pytest
 
 from cs_engine.errors import WrongUse
 from cs_engine.instants import to_micros
-from cs_engine.run.stepping import postpone, skip
+from cs_engine.run.desk.stepping import postpone, skip
 from cs_engine.run.tick import run_tick
 from tests.stories.world import World, day
 

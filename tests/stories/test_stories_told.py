@@ -10,7 +10,7 @@ import pytest
 from cs_engine.errors import WrongUse
 from cs_engine.journey.approval import Approval
 from cs_engine.playbook.draw import does
-from cs_engine.run.approving import answer
+from cs_engine.run.desk.approving import answer
 from tests.stories.test_stories_asks import answer as answered
 from tests.stories.world import Ticked, World, day, opened
 
@@ -156,6 +156,6 @@ def test_a_notice_is_copied_asks_and_is_read_first(noticed: World) -> None:
 def test_a_notice_that_asks_shows_its_questions(noticed: World) -> None:
     noticed.mail("asking", "Well done", "Well done!")
     noticed.playbook("hello", "- {id: n, notice: started, ask: {glad: yes_no}}")
-    from cs_engine.run.checks import template_problems
+    from cs_engine.run.desk.checks import template_problems
 
     assert [problem.code for problem in template_problems(noticed.loaded, ["en"]) if problem.code == "T319"] == ["T319"]

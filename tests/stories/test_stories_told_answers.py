@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cs_engine.run.checks import template_problems
+from cs_engine.run.desk.checks import template_problems
 from tests.stories.test_stories_asks import answer, asking
 from tests.stories.world import Ticked, World, day, opened
 

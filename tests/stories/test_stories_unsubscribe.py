@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cs_engine.errors import WrongUse
-from cs_engine.run.approving import answer
+from cs_engine.run.desk.approving import answer
 from tests.stories.world import World, day, opened
 
 STEPS = "- {id: one, email: one}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}"

@@ -12,8 +12,8 @@ from cs_engine.errors import CsEngineError, WrongUse
 from cs_engine.instants import to_micros
 from cs_engine.journey.orders import Order
 from cs_engine.ports import JournalLine
-from cs_engine.run.changes import apply, changes
-from cs_engine.run.stepping import postpone, skip
+from cs_engine.run.desk.changes import apply, changes
+from cs_engine.run.desk.stepping import postpone, skip
 from tests.docs.markdown import ROOT, read, table, words
 from tests.stories.world import World, day, opened
 

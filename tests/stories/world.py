@@ -26,9 +26,9 @@ from cs_engine.playbook.load import load_config
 from cs_engine.playbook.project import Project
 from cs_engine.ports import MessageView
 from cs_engine.run.context import Engine, TickContext
-from cs_engine.run.explain import explain
+from cs_engine.run.desk.explain import explain
+from cs_engine.run.desk.preview import preview
 from cs_engine.run.observe import look
-from cs_engine.run.preview import preview
 from cs_engine.run.tick import moments, run_tick
 from cs_engine.settings import Settings
 from cs_engine.wiring import assemble, email_hasher, open_store

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cs_engine.clock import FixedClock, SystemClock
-from cs_engine.run.links import LIVES, AnswerLinks
+from cs_engine.run.delivery.links import LIVES, AnswerLinks
 from cs_engine.signing import Signer
 from tests.stories.world import Ticked, World, day
 from tests.web.conftest import Served, links

@@ -10,7 +10,7 @@ import pytest
 
 from cs_engine.clock import FixedClock, SystemClock
 from cs_engine.doctor import _channels
-from cs_engine.run.links import PREFERENCES_LIVE, PreferenceLinks
+from cs_engine.run.delivery.links import PREFERENCES_LIVE, PreferenceLinks
 from cs_engine.settings import Settings
 from cs_engine.signing import Signer
 from tests.stories.world import Ticked, World, day, opened

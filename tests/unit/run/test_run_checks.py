@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs_engine.run.checks import template_problems
+from cs_engine.run.desk.checks import template_problems
 from tests.unit.playbook.folder import Folder
 
 WELCOME = "- id: welcome\n  email: onboarding/welcome\n"

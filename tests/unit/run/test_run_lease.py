@@ -9,7 +9,7 @@ from cs_engine.clock import FixedClock, steady
 from cs_engine.instants import to_micros
 from cs_engine.journey import message
 from cs_engine.ports import Claim
-from cs_engine.run.lease import Lease
+from cs_engine.run.delivery.lease import Lease
 from cs_engine.state import SqlStore, open_store
 from tests.contracts.state_rows import HERE, NOW, dispatch_all, entered
 from tests.stories.world import day

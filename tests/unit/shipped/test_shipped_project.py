@@ -20,7 +20,7 @@ from cs_engine.playbook.implied import ONE_PERSON
 from cs_engine.playbook.load import load
 from cs_engine.playbook.plan import Cta, Email, Notice, WaitUntil
 from cs_engine.playbook.project import Project
-from cs_engine.run.checks import template_problems
+from cs_engine.run.desk.checks import template_problems
 from cs_engine.usage.attributes import Attributes
 
 ROOT = Path(__file__).parents[3]

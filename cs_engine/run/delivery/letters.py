@@ -31,13 +31,13 @@ from cs_engine.language.expression import EVENT, Grain, Type
 from cs_engine.playbook.config import ProjectConfig, Staff
 from cs_engine.playbook.plan import WEBHOOK, AddressedStep, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Person
-from cs_engine.run import digest
-from cs_engine.run.alerting import Alerts
-from cs_engine.run.answered import Answers
-from cs_engine.run.calls import Calls
 from cs_engine.run.context import TickContext
-from cs_engine.run.outbox import Job
-from cs_engine.run.rules import rules_of
+from cs_engine.run.ctas import digest
+from cs_engine.run.delivery.alerting import Alerts
+from cs_engine.run.delivery.answered import Answers
+from cs_engine.run.delivery.calls import Calls
+from cs_engine.run.delivery.outbox import Job
+from cs_engine.run.delivery.rules import rules_of
 
 ONE_CLICK = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 """RFC 8058: a mail program may post to the link of List-Unsubscribe, and then it is done."""

@@ -10,8 +10,8 @@ from cs_engine.journey import cta as marks
 from cs_engine.journey import identity
 from cs_engine.journey.cta import Mark
 from cs_engine.ports import CtaView, JournalLine
-from cs_engine.run.cta_notes import note, said
-from cs_engine.run.stepping import Office, moment
+from cs_engine.run.ctas.notes import note, said
+from cs_engine.run.desk.stepping import Office, moment
 
 
 def done(office: Office, cta: CtaView, by: str) -> bool:

@@ -20,19 +20,19 @@ from cs_engine.journey.caps import History, Queue, Scope
 from cs_engine.journey.policy import Request, judge, no_longer_than
 from cs_engine.journey.rates import Buckets, Line
 from cs_engine.ports import Candidate, Outcome
-from cs_engine.run.alarms import fail
-from cs_engine.run.approving import review, steps_to_read, unread
-from cs_engine.run.breakers import Guard
-from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import TickContext
-from cs_engine.run.digest import is_digest, share_out, verdicts
-from cs_engine.run.fallback import Fallbacks
+from cs_engine.run.ctas.digest import is_digest, share_out, verdicts
+from cs_engine.run.delivery.alarms import fail
+from cs_engine.run.delivery.breakers import Guard
+from cs_engine.run.delivery.claimed import PlanRules
+from cs_engine.run.delivery.fallback import Fallbacks
+from cs_engine.run.delivery.lease import Lease
+from cs_engine.run.delivery.letters import Letters
+from cs_engine.run.delivery.outage import respaced
+from cs_engine.run.delivery.outbox import Failed, NotSent
+from cs_engine.run.delivery.stopping import Stopping, sleep, told_to_end
+from cs_engine.run.desk.approving import review, steps_to_read, unread
 from cs_engine.run.hold import wake
-from cs_engine.run.lease import Lease
-from cs_engine.run.letters import Letters
-from cs_engine.run.outage import respaced
-from cs_engine.run.outbox import Failed, NotSent
-from cs_engine.run.stopping import Stopping, sleep, told_to_end
 
 BATCH = 500
 """Messages a claim."""

@@ -16,11 +16,11 @@ from cs_engine.language.expression import Grain
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.plan import AddressedStep, Plan, SendingStep
 from cs_engine.ports import EditedStep, EnrolmentView, Letter
-from cs_engine.run.approving import needed_by_law
 from cs_engine.run.context import TickContext
-from cs_engine.run.letters import own_links
-from cs_engine.run.preview import jobs_of
-from cs_engine.run.stepping import Office, has_ended, moment, plan_of, under_way
+from cs_engine.run.delivery.letters import own_links
+from cs_engine.run.desk.approving import needed_by_law
+from cs_engine.run.desk.preview import jobs_of
+from cs_engine.run.desk.stepping import Office, has_ended, moment, plan_of, under_way
 
 LONGEST = 100_000
 """Characters of a text; a mail is far shorter."""

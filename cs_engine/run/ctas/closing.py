@@ -12,8 +12,8 @@ from cs_engine.language.expression import Expression
 from cs_engine.playbook.plan import Cta, Plan, WaitUntil
 from cs_engine.ports import JournalLine, OpenCta
 from cs_engine.run.context import TickContext
-from cs_engine.run.cta_notes import note, said
-from cs_engine.run.cta_watch import escalate, hand_over
+from cs_engine.run.ctas.notes import note, said
+from cs_engine.run.ctas.watch import escalate, hand_over
 from cs_engine.run.own import own_of
 
 

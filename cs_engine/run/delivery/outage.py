@@ -10,9 +10,9 @@ from cs_engine.journey import message
 from cs_engine.journey.outage import AFTER_OUTAGE, DAY, REMEMBERED, Mail, is_outage, places
 from cs_engine.journey.policy import zone_or
 from cs_engine.ports import PlaybookState
-from cs_engine.run.claimed import PlanRules
 from cs_engine.run.context import Engine, TickContext
-from cs_engine.run.rules import spread_of, window_of
+from cs_engine.run.delivery.claimed import PlanRules
+from cs_engine.run.delivery.rules import spread_of, window_of
 
 
 def late_ones(engine: Engine, states: Mapping[str, PlaybookState], due: Collection[str], at: Micros) -> dict[str, Micros]:

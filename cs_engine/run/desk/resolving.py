@@ -6,7 +6,7 @@ from cs_engine.errors import WrongUse
 from cs_engine.journey import message
 from cs_engine.journey.message import State
 from cs_engine.ports import Candidate, JournalLine
-from cs_engine.run.stepping import Office, moment
+from cs_engine.run.desk.stepping import Office, moment
 
 SAID_SENT, SAID_NOT_SENT = "said_sent", "said_not_sent"
 """Why a message that was uncertain is accepted, or planned again."""

@@ -19,9 +19,9 @@ from cs_engine.playbook.alerts import ACCOUNT
 from cs_engine.playbook.plan import Cta, Plan
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Candidate, CtaView, JournalLine
-from cs_engine.run.because import EVENTS, Because, Decision, Reader
 from cs_engine.run.context import TickContext
-from cs_engine.run.cta_notes import name_of
+from cs_engine.run.ctas.because import EVENTS, Because, Decision, Reader
+from cs_engine.run.ctas.notes import name_of
 
 
 class Alerts:

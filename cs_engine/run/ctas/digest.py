@@ -17,10 +17,10 @@ from cs_engine.journey.workload import Fresh, allot, next_digest, week_of
 from cs_engine.playbook.config import DAYS_OF_WEEK
 from cs_engine.playbook.plan import Cta
 from cs_engine.ports import Candidate, JournalLine, OpenCta
-from cs_engine.run.because import EVENTS, Because, Reader
 from cs_engine.run.context import TickContext
-from cs_engine.run.cta_notes import reader_of
-from cs_engine.run.cta_watch import entry_of, names_of, own_alarm
+from cs_engine.run.ctas.because import EVENTS, Because, Reader
+from cs_engine.run.ctas.notes import reader_of
+from cs_engine.run.ctas.watch import entry_of, names_of, own_alarm
 
 STEP = "digest:"
 """Begins the step of the message that is one; the day follows."""

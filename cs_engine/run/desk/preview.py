@@ -12,12 +12,12 @@ from cs_engine.journey.message import NewMessage, State
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import AnyStep, Cta, Plan, Sending, SendingStep, Webhook
 from cs_engine.ports import Call, Candidate, Letter
-from cs_engine.run.because import Because
 from cs_engine.run.context import TickContext
+from cs_engine.run.ctas.because import Because
+from cs_engine.run.delivery.letters import Letters
+from cs_engine.run.delivery.outbox import Failed, Job
 from cs_engine.run.effects import messages_for
-from cs_engine.run.letters import Letters
 from cs_engine.run.occurrences import occurrences_of
-from cs_engine.run.outbox import Failed, Job
 from cs_engine.run.own import Own, chosen
 
 

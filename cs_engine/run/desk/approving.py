@@ -21,9 +21,9 @@ from cs_engine.playbook.config import ProjectConfig, Staff
 from cs_engine.playbook.plan import TRANSACTIONAL, AddressedStep, Approve
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Candidate, JournalLine, Letter, Post, Store
-from cs_engine.run.alarms import MOST_URGENT
 from cs_engine.run.context import TickContext
-from cs_engine.run.letters import Letters
+from cs_engine.run.delivery.alarms import MOST_URGENT
+from cs_engine.run.delivery.letters import Letters
 
 MOST_SHOWN = 2_400
 """Characters of a mail that Slack shows; `cs-engine approve ID --show` shows all."""

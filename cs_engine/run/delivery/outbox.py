@@ -20,8 +20,8 @@ from cs_engine.playbook.plan import WEBHOOK
 from cs_engine.ports import Call, Channel, Letter, Logged, Outcome, Parcel, Person, Post, Trace
 
 if TYPE_CHECKING:
-    from cs_engine.run.hands import Hand, Openers
-    from cs_engine.run.lease import Lease
+    from cs_engine.run.delivery.hands import Hand, Openers
+    from cs_engine.run.delivery.lease import Lease
 
 WORTH_A_POOL = 2_000
 """Jobs that have to be waiting for processes to be worth their start, which costs about as much as rendering some thousand mails."""
@@ -231,7 +231,7 @@ class Outbox:
 
     def start_processes(self) -> None:
         """Starts the processes that render and post; until they are there, and where none can be started, this one does."""
-        from cs_engine.run.hands import Hand
+        from cs_engine.run.delivery.hands import Hand
 
         try:
             for _ in range(self._processes):

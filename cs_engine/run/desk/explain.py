@@ -21,11 +21,11 @@ from cs_engine.playbook.draw import does, kind
 from cs_engine.playbook.plan import SHADOW, AnyStep, Branch, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, Webhook
 from cs_engine.ports import EnrolmentView, JournalLine
 from cs_engine.run.context import TickContext
+from cs_engine.run.desk.past import pause_then, trace
 from cs_engine.run.modes import share_open
 from cs_engine.run.observe import never_completed, version_of
 from cs_engine.run.occurrences import occurrences_of
 from cs_engine.run.own import Own, kept_of
-from cs_engine.run.past import pause_then, trace
 from cs_engine.usage.names import NO_EVENT
 
 _Edits = Mapping[tuple[str, str], Edit]

@@ -19,10 +19,10 @@ from cs_engine.playbook.plan import SHADOW, Plan
 from cs_engine.ports import JournalLine, PlaybookState
 from cs_engine.run.advance import MOST_AT_ONCE
 from cs_engine.run.context import TickContext
+from cs_engine.run.desk.past import MIGRATED
 from cs_engine.run.enrol import would_enter
 from cs_engine.run.modes import leaves_shadow
 from cs_engine.run.observe import never_completed, version_of
-from cs_engine.run.past import MIGRATED
 
 _FAR: Micros = 2**62
 _MOST_RACES = 5

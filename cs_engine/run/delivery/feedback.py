@@ -9,7 +9,7 @@ from cs_engine.journey.message import State
 from cs_engine.playbook.plan import Email, Notice, Webhook
 from cs_engine.ports import Candidate, Trace
 from cs_engine.run.context import TickContext
-from cs_engine.run.deliver import settle
+from cs_engine.run.delivery.deliver import settle
 from cs_engine.run.events import hear
 
 LONGEST_DOUBT = timedelta(hours=24) // timedelta(microseconds=1)

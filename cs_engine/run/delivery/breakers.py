@@ -8,8 +8,8 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import breaker as moves
 from cs_engine.journey.breaker import Breaker, State
 from cs_engine.ports import Outcome
-from cs_engine.run.alarms import alarm
 from cs_engine.run.context import TickContext
+from cs_engine.run.delivery.alarms import alarm
 
 GUARDED = frozenset({"sendgrid", "smtp", "slack"})
 """Ways out to one vendor. Webhooks go to many, of which none may stop the others; the mailbox is a folder."""

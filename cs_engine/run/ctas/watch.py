@@ -18,11 +18,11 @@ from cs_engine.language.expression import Grain
 from cs_engine.playbook.calendars import parse_span
 from cs_engine.playbook.plan import TRANSACTIONAL
 from cs_engine.ports import JournalLine, OpenCta
-from cs_engine.run.alarms import MOST_URGENT
-from cs_engine.run.alerting import account_link, day_of
-from cs_engine.run.because import Reader
 from cs_engine.run.context import TickContext
-from cs_engine.run.cta_notes import name_of, note, reader_of, said
+from cs_engine.run.ctas.because import Reader
+from cs_engine.run.ctas.notes import name_of, note, reader_of, said
+from cs_engine.run.delivery.alarms import MOST_URGENT
+from cs_engine.run.delivery.alerting import account_link, day_of
 
 _LONGEST_AWAY = 400
 """Days."""

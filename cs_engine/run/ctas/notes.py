@@ -16,9 +16,9 @@ from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import TRANSACTIONAL
 from cs_engine.playbook.project import Project
 from cs_engine.ports import CtaFired
-from cs_engine.run.alarms import MOST_URGENT
-from cs_engine.run.because import Reader
 from cs_engine.run.context import TickContext
+from cs_engine.run.ctas.because import Reader
+from cs_engine.run.delivery.alarms import MOST_URGENT
 
 
 class Cta(Protocol):
