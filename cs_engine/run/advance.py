@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import groupby, repeat
 from operator import attrgetter
 
 import numpy as np
 
 from cs_engine.errors import LostRace
-from cs_engine.instants import NO_TIME
+from cs_engine.instants import NO_TIME, to_micros
 from cs_engine.journey import enrolment
 from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Walk, walk
@@ -29,6 +30,8 @@ MOST_AT_ONCE = 20_000
 """Passages a transaction: bounds memory and the time that others wait for the database."""
 
 _MOST_RACES = 5
+_SENDING = timedelta(hours=1)
+"""How long a tick may go on sending, at most."""
 
 
 def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
@@ -47,8 +50,28 @@ def advance(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
         _advance_batch(tick, plan, step, batch, _MOST_RACES)
 
 
-def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], races: int) -> None:
-    moved, decided = _decide(tick, plan, step, members)
+def with_mail(tick: TickContext) -> list[tuple[Plan, str, list[Standing]]]:
+    """(plan, step, who stands there) of playbooks that are not due, and can be left, where this tick may send something."""
+    known = {plan.playbook for plan in tick.plans.values() if plan.leaves()}
+    if known <= {*tick.due}:
+        return []
+    until = to_micros(tick.horizon or tick.now + _SENDING)
+    found: dict[tuple[str, str], list[Standing]] = {}
+    for digest, who in tick.engine.store.with_mail(tick.due, until, tick.at):
+        plan = tick.plans.get(digest)
+        if plan is not None and plan.playbook in known and plan.step(who.step) is not None:
+            found.setdefault((digest, who.step), []).append(who)
+    return [(tick.plans[digest], step, members) for (digest, step), members in found.items()]
+
+
+def leave(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> None:
+    """Ends the passages of those who meet a way out by now; the others stay as they are until their playbook is due."""
+    for batch in _batches(members):
+        _advance_batch(tick, plan, step, batch, _MOST_RACES, leaving=True)
+
+
+def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], races: int, *, leaving: bool = False) -> None:
+    moved, decided = _decide(tick, plan, step, members, leaving=leaving)
     change = allow(tick, plan, decided)
     if change is None:  # who succeeds or leaves does so all the same
         moved, change = _decide(tick, plan, step, members, leaving=True)
@@ -62,7 +85,7 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
         tick.look_again()
         known = {who.id for who in members}
         fresh = tick.engine.store.standing(plan.playbook, plan.digest, tick.at)
-        _advance_batch(tick, plan, step, [who for who in fresh if who.id in known and who.step == step], races - 1)
+        _advance_batch(tick, plan, step, [who for who in fresh if who.id in known and who.step == step], races - 1, leaving=leaving)
         return
     report = tick.of(plan.playbook)
     controls = {who.id for who in members if who.control}

@@ -12,7 +12,7 @@ from typing import Protocol
 from cs_engine.errors import LostRace, TickBusy, TickTooEarly
 from cs_engine.instants import to_micros
 from cs_engine.playbook.plan import Plan
-from cs_engine.run.advance import advance, standing
+from cs_engine.run.advance import advance, leave, standing, with_mail
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.ctas.closing import close_ctas
 from cs_engine.run.delivery.alarms import fail, named
@@ -93,6 +93,8 @@ def _decide(tick: TickContext, do: Do) -> None:
         for plan in plans.get(playbook, []):
             for step, members in standing(tick, plan):
                 _unit(tick, do, playbook, step, partial(advance, tick, plan, step, members))
+    for plan, step, members in with_mail(tick):
+        _unit(tick, do, "", "ways out", partial(leave, tick, plan, step, members))
     for playbook in tick.due:
         live = tick.engine.project.plans.get(playbook)
         if live is not None:

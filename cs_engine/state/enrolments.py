@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
+from typing import Any
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
@@ -56,18 +57,35 @@ def migrate(tx: Tx, moves: Sequence[Migration]) -> None:
         raise LostRace
 
 
+_STANDING = "id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at, held_since, control, repeats"
+
+
 def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standing]:
     rows = tx.rows(
-        "SELECT id, subject_id, account_id, step, otherwise_done, since, step_ended_at, revision, entered_at, held_since, control, repeats "
-        "FROM enrolments WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
+        f"SELECT {_STANDING} FROM enrolments WHERE playbook = :playbook AND state = 'active' AND digest = :digest AND moved_at < :before",
         playbook=playbook,
         digest=digest,
         before=before,
     )
-    return [
-        Standing(id, subject, account, step, bool(otherwise_done), since, ended, revision, entered, held_since, bool(control), repeats)
-        for id, subject, account, step, otherwise_done, since, ended, revision, entered, held_since, control, repeats in rows
-    ]
+    return [_standing(row) for row in rows]
+
+
+def with_mail(tx: Tx, playbooks: Collection[str], until: Micros, before: Micros) -> list[tuple[str, Standing]]:
+    """(digest, passage) of those inside all but these playbooks who stand where a message of theirs may be claimed by then."""
+    rows = tx.rows(
+        f"SELECT digest, {_STANDING} FROM enrolments WHERE state = 'active' AND moved_at < :before AND id IN "
+        "(SELECT m.enrolment_id FROM messages m WHERE m.settled_at IS NULL AND m.state IN ('planned', 'held') "
+        f"AND (m.until IS NULL OR m.until <= :until) AND NOT {tx.among('m.playbook', 'playbooks')}) ORDER BY digest, id",
+        playbooks=tx.ids(playbooks),
+        until=until,
+        before=before,
+    )
+    return [(digest, _standing(row)) for digest, *row in rows]
+
+
+def _standing(row: Sequence[Any]) -> Standing:
+    id, subject, account, step, otherwise_done, since, ended, revision, entered, held_since, control, repeats = row
+    return Standing(id, subject, account, step, bool(otherwise_done), since, ended, revision, entered, held_since, bool(control), repeats)
 
 
 def set_timers(tx: Tx, timers: Sequence[Timer]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,30 @@ def test_standing_is_of_one_plan(store: SqlStore) -> None:
     store.commit(Change([passage("enr_1"), passage("enr_2", digest="d2"), passage("enr_3", playbook="other")]), NOW)
     assert [who.id for who in store.standing(PLAYBOOK, "d2", LATER)] == ["enr_2"]
     assert store.occupied() == [(PLAYBOOK, DIGEST, 1), (PLAYBOOK, "d2", 1), ("other", DIGEST, 1)]
+
+
+def test_who_may_be_sent_something_is_found_in_all_but_the_playbooks_that_are_named(store: SqlStore) -> None:
+    """Not who has moved in this tick, whose mail waits longer, or who has none."""
+    other: dict[str, Any] = {"playbook": "other", "digest": "d2"}
+    store.commit(
+        Change(
+            [passage("enr_1"), passage("enr_2"), passage("enr_3"), passage("enr_4"), passage("enr_5", **other)],
+            (),
+            [
+                mail("msg_1", "enr_1"),
+                mail("msg_1b", "enr_1"),
+                mail("msg_2", "enr_2"),
+                mail("msg_4", "enr_4"),
+                mail("msg_5", "enr_5", **other),
+            ],
+        ),
+        NOW,
+    )
+    store.settle([message.held("msg_2", message.State.PLANNED, "quiet_hours", NOW + DAY)], NOW)
+    store.settle([message.skipped("msg_4", message.State.PLANNED, "refused")], NOW)
+    assert [(digest, who.id) for digest, who in store.with_mail(["other"], NOW, NOW + 1)] == [(DIGEST, "enr_1")]
+    assert [who.id for _, who in store.with_mail([], NOW + DAY, NOW + 1)] == ["enr_1", "enr_2", "enr_5"]
+    assert store.with_mail([], NOW, NOW) == []
 
 
 def test_a_plan_is_needed_until_its_messages_have_ended_and_its_ctas_are_closed(store: SqlStore) -> None:

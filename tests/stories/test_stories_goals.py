@@ -15,6 +15,24 @@ def test_one_account_that_succeeds_stops_everyones_mail_that_waits_for_the_morni
     assert world.messages("hello") == ["all ann skipped (goal)", "all bob skipped (goal)"]
 
 
+def test_who_succeeds_gets_no_mail_of_a_playbook_that_is_not_due_either(world: World) -> None:
+    world.customer(plan="free").customer("bell", "bob", plan="free").customer("cole", "cat", plan="free")
+    world.playbook("nightly", MAILS, schedule="0 22 * * *", goal="account.plan = 'team'", exit="account.plan = 'none'")
+    assert world.tick(day(0, 22)).delivery == {"held": 3}
+    world.account("acme", plan="team").account("bell", plan="none")
+    tick = world.tick(day(1))
+    assert tick.sent == ["cat: One for Cole"], "in the morning it is not due, and what was held at night goes"
+    assert (world.stands("nightly"), world.stands("nightly", "bell")) == (["goal"], ["exit"])
+    assert world.messages("nightly") == ["all ann skipped (goal)"]
+
+
+def test_a_run_of_one_playbook_sends_nothing_of_another_to_who_succeeded(world: World) -> None:
+    world.customer(plan="free").playbook("hello", MAILS, goal="account.plan = 'team'").tick(day(0, 22))
+    world.account("acme", plan="team")
+    assert world.tick(day(1), "nobody").sent == []
+    assert world.stands("hello") == ["goal"]
+
+
 def test_an_account_that_succeeds_stops_the_mail_of_all_its_contacts_who_pass_through(world: World) -> None:
     world.customer().contact("bob", role="operator").playbook(
         "hello", "- {id: own, email: one}", subject="contact", goal="account.uses > 0"
