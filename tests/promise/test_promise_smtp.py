@@ -46,6 +46,16 @@ def test_refused_doubtful_and_taken_each_have_their_end(world: World, smtp: Smtp
     assert taken(smtp) == Counter(address(n) for n in range(20) if n not in (1, 3))
 
 
+def test_an_address_that_the_server_says_is_nobodys_is_not_tried_again(world: World, smtp: SmtpDouble) -> None:
+    smtp.on_key(address(1), "refuse")
+    assert hello(world, 3).tick(day(0)).delivery == {"accepted": 2, "rejected": 1}
+    smtp.on_key(address(1), "take")
+    world.playbook("more", "- {id: one, email: one}")
+    world.tick(day(1))
+    assert states(world, 3, "more") == {"accepted": 2, "skipped suppressed": 1}
+    assert taken(smtp) == {address(0): 2, address(2): 2}
+
+
 def test_a_wrong_password_and_no_server_lose_nothing(world: World, smtp: SmtpDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     hello(world, 5)
     with SmtpDouble(auth=True) as wants_password:

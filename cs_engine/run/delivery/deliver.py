@@ -328,6 +328,9 @@ class _Lane:
         moves = self._fallbacks.after_refusal(batch.candidates, moves, outcomes)
         settle(self._tick, moves)  # before all else that could fail: nobody else knows it
         self._guard.learned(sent)
+        for candidate in batch.candidates:
+            if outcomes[candidate.id].nobody and candidate.email_hash:
+                self._tick.engine.store.suppress(candidate.email_hash, "refused", self._tick.at)
         for candidate, move in zip(batch.candidates, moves, strict=True):
             if move.instead:
                 self._tick.of(candidate.playbook).planned += len(move.instead)
