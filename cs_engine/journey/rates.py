@@ -151,8 +151,9 @@ class Buckets:
 
     def goes(self, message: Paced) -> None:
         """Takes the tokens of a message that goes now."""
-        for key, _ in self._of(message):
-            self._tokens[key] -= 1
+        for key, rate in self._of(message):
+            # What may not be kept waiting takes more than there is; the others never wait for it longer than a span.
+            self._tokens[key] = max(self._tokens[key] - 1, -float(rate.most))
             self._spent.add(key)
 
     @property

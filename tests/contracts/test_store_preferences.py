@@ -11,12 +11,14 @@ import pytest
 from cs_engine.journey import message
 from cs_engine.journey.caps import History
 from cs_engine.journey.preference import ALL_TOPICS, Preference, word_on
-from cs_engine.ports import AccountRow, Candidate, ContactRow
+from cs_engine.journey.provider_event import COMPLAINED, ProviderEvent, Received
+from cs_engine.ports import AccountRow, Candidate, ContactRow, Whom
 from cs_engine.state import SqlStore
 from tests.contracts.state_rows import DAY, NOW, claimed, dispatch_all, entered, mail
 
 KEN = ContactRow("con_1", "acc_1", "ken@example.jp", "hash-of-ken", "Ken", "champion", "", "", None)
 TOPIC = mail().topic
+COMPLAINT = Received(ProviderEvent("e1", "sg-1", "msg_0", "", "hash-of-ken", COMPLAINED, NOW), ("hash-of-ken",))
 
 
 @pytest.fixture
@@ -86,7 +88,15 @@ def test_a_changed_key_carries_preferences_and_their_record_over(store: SqlStore
     assert [(word.wanted, word.at) for word in store.consents(["new"])] == [(True, NOW), (False, NOW + 1)]
 
 
-@pytest.mark.parametrize("how", ["preference", "suppression"])
+REFUSALS: dict[str, Callable[[SqlStore], object]] = {
+    "preference": lambda store: store.set_preference("hash-of-ken", ALL_TOPICS, False, "page", NOW),
+    "suppression": lambda store: store.suppress("hash-of-ken", "asked", NOW),
+    "erasure": lambda store: store.erase(Whom(("con_1",), ("hash-of-ken",), ("hash-of-id",), ()), NOW),
+    "complaint": lambda store: store.receive([COMPLAINT]),
+}
+
+
+@pytest.mark.parametrize("how", REFUSALS)
 def test_no_mail_is_claimed_after_a_refusal_has_been_kept(ready: SqlStore, another: Callable[[], SqlStore], how: str) -> None:
     """A refusal that comes while a claim is being judged is kept when the claim has ended, not before."""
     beside, order = another(), list[str]()
@@ -94,10 +104,7 @@ def test_no_mail_is_claimed_after_a_refusal_has_been_kept(ready: SqlStore, anoth
 
     def refuse() -> None:
         judging.wait(10)
-        if how == "preference":
-            beside.set_preference("hash-of-ken", ALL_TOPICS, False, "page", NOW)
-        else:
-            beside.suppress("hash-of-ken", "asked", NOW)
+        REFUSALS[how](beside)
         order.append("refused")
 
     def verdict(candidates: Sequence[Candidate], sent: History) -> list[message.Move | None]:

@@ -94,7 +94,15 @@ def test_transactional_mail_takes_its_room_and_waits_for_the_vendor_alone() -> N
     found = go(buckets(rates, mails), mails)
     assert [w is None for w in found] == [True, True, True, False, False]
     assert found[3] == (19.6, "rate: sendgrid 3 per minute")
-    assert found[4] == (2.98 * 86_400, "rate: domain 1 per day"), "three went that it has to wait for too"
+    assert found[4] == (1.98 * 86_400, "rate: domain 1 per day"), "three went that it has to wait for too, and no longer than a span"
+
+
+def test_however_much_transactional_mail_goes_the_rest_waits_no_longer_than_a_span() -> None:
+    rates = Rates(domains={"default": Rate(10, DAY, "rate: domain 10 per day")})
+    mails = [Mail(topic="transactional")] * 500 + [Mail()]
+    found = go(buckets(rates, mails), mails)
+    assert found[-1] is not None
+    assert found[-1][0] <= 1.2 * 86_400, "not seven weeks"
 
 
 def test_a_ramp_doubles_and_ends_and_never_goes_over_the_domains_own_rate() -> None:
