@@ -416,8 +416,8 @@ class Messages(Protocol):
 class Approvals(Protocol):
     """Mails that somebody reads first."""
 
-    def unread(self) -> list[Candidate]:
-        """Mails, planned or held, that nobody has been asked to read."""
+    def unread(self, steps: Collection[str]) -> list[Candidate]:
+        """Mails and alerts of steps of these names, planned or held, that nobody has been asked to read."""
 
     def ask_approval(self, asked: Sequence[Approval], alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
         """Keeps mails as they will be read, with the messages that tell of them; what was asked before stays as it was."""

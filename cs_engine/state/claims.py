@@ -127,13 +127,15 @@ def late_mail(tx: Tx, playbooks: Collection[str], at: Micros) -> list[Candidate]
     return [_candidate(row) for row in tx.rows(found, at=at, playbooks=tx.ids(playbooks)) if row[_LEFT] is None]
 
 
-def unread(tx: Tx) -> list[Candidate]:
-    """Mails and alerts that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
+def unread(tx: Tx, steps: Collection[str]) -> list[Candidate]:
+    """Mails and alerts of steps of these names that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
     return [
         _candidate(row)
         for row in tx.rows(
             f"{_CANDIDATE} m.state IN ('planned', 'held') AND (m.channel = 'email' OR m.kind = 'cta') "
-            "AND NOT EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id) ORDER BY m.planned_at, m.id"
+            f"AND {tx.among('m.step', 'steps')} "
+            "AND NOT EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id) ORDER BY m.planned_at, m.id",
+            steps=tx.ids(sorted(steps)),
         )
         if row[_LEFT] is None
     ]

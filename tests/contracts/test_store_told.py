@@ -44,7 +44,8 @@ def with_copy(store: SqlStore) -> None:
 
 def test_a_yes_to_an_alert_wakes_its_copies_too(store: SqlStore) -> None:
     with_copy(store)
-    assert [c.id for c in store.unread()] == ["msg_alert"], "nobody is asked about a copy"
+    assert [c.id for c in store.unread({"welcome", "more"})] == ["msg_alert"], "nobody is asked about a copy"
+    assert store.unread({"another"}) == []
     store.ask_approval([asked("msg_alert")], [], [])
 
     def waits(candidates: Any, _: Any) -> list[message.Move]:

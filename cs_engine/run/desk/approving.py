@@ -49,7 +49,7 @@ def review(tick: TickContext, letters: Letters) -> None:
     if not steps:
         return
     store = tick.engine.store
-    planned = [c for c in store.unread() if (c.digest, c.step) in steps]
+    planned = [c for c in store.unread({step for _, step in steps}) if (c.digest, c.step) in steps]
     asked = list(_rendered(tick, letters, planned))
     if asked:
         lines = [_line(a, tick.at, "approval_asked", a.approver) for a in asked]

@@ -16,9 +16,9 @@ from cs_engine.state.store.part import Part
 class Approvals(Part):
     """Each method is one transaction."""
 
-    def unread(self) -> list[Candidate]:
+    def unread(self, steps: Collection[str]) -> list[Candidate]:
         with self.database.read() as tx:
-            return claims.unread(tx)
+            return claims.unread(tx, steps)
 
     def ask_approval(self, asked: Sequence[Approval], alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
