@@ -128,7 +128,7 @@ def late_mail(tx: Tx, playbooks: Collection[str], at: Micros) -> list[Candidate]
 
 
 def unread(tx: Tx, steps: Collection[str]) -> list[Candidate]:
-    """Mails and alerts of steps of these names that nobody has been asked to read, of those that have yet to go and whose passage stands at them."""
+    """Mails and alerts of steps of these names that nobody has been asked to read, that have yet to go, and where their passage stands."""
     return [
         _candidate(row)
         for row in tx.rows(
