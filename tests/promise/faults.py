@@ -208,6 +208,16 @@ def _stops_after_first_post() -> None:
 
 def terminated(stage: Stage, messages: int) -> dict[str, Any]:
     """A deliverer is told to end in the middle of its second batch of four."""
+    return _told(stage, messages, signal.SIGTERM)
+
+
+def interrupted(stage: Stage, messages: int) -> dict[str, Any]:
+    """The same, by Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # dies of it, as by its default, so that it is seen
+    return _told(stage, messages, signal.SIGINT)
+
+
+def _told(stage: Stage, messages: int, number: int) -> dict[str, Any]:
     delivery.BATCH = messages // 4
 
     def life() -> None:
@@ -215,7 +225,7 @@ def terminated(stage: Stage, messages: int) -> dict[str, Any]:
 
         async def post(self: SendgridChannel, session: Any, parcel: Parcel) -> Outcome:
             if next(posts) == delivery.BATCH + 2:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
             return await real(self, session, parcel)
 
         SendgridChannel._post = post  # type: ignore[method-assign]
@@ -241,7 +251,9 @@ def raced(stage: Stage, _messages: int) -> dict[str, Any]:
     return {"ended": [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]}
 
 
-CASES: dict[str, Callable[[Stage, int], dict[str, Any]]] = {case.__name__: case for case in (killed, paused, terminated, raced)}
+CASES: dict[str, Callable[[Stage, int], dict[str, Any]]] = {
+    case.__name__: case for case in (killed, paused, terminated, interrupted, raced)
+}
 
 
 def main() -> None:

@@ -75,9 +75,13 @@ def test_a_paused_deliverer_that_wakes_after_its_lease_sends_nothing_more_and_wh
     assert taken(vendor) == once_each(12)
 
 
-def test_sigterm_in_the_middle_of_a_batch_ends_the_process_when_that_batch_is_settled(tmp_path: Path, vendor: SendgridDouble) -> None:
-    said = case("terminated", tmp_path, vendor, 80)
-    assert said["signal"] == 15, "it dies of the signal, as its keeper expects"
+@pytest.mark.parametrize(("how", "signal"), [("terminated", 15), ("interrupted", 2)])
+def test_sigterm_in_the_middle_of_a_batch_ends_the_process_when_that_batch_is_settled(
+    tmp_path: Path, vendor: SendgridDouble, how: str, signal: int
+) -> None:
+    """And Ctrl-C."""
+    said = case(how, tmp_path, vendor, 80)
+    assert said["signal"] == signal, "it dies of the signal, as its keeper expects"
     assert said["ended"] == {"accepted": 40, "planned": 40}, "nothing is uncertain"
     assert taken(vendor).total() == 40
 

@@ -12,30 +12,36 @@ from types import FrameType
 _LOOKS = 0.2
 """Seconds between looks, while nothing is done but waiting."""
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
 Stopping = Callable[[], bool]
 """Whether we have been told to end."""
 
 
 @contextmanager
 def told_to_end() -> Iterator[Stopping]:
-    """Within it SIGTERM is noted; at its end it is obeyed, by whoever was there for it before: the process dies of it, as its keeper
-    expects, or Prefect ends the flow. Beside the main thread nothing can be noted.
+    """Within it SIGTERM and Ctrl-C are noted; at its end they are obeyed, by whoever was there for them before: the process dies of it, as
+    its keeper expects, or Prefect ends the flow. Ctrl-C for the second time is obeyed at once. Beside the main thread nothing can be noted.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
     asked: list[int] = []
 
-    def note(number: int, _frame: FrameType | None) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
+        again = number == signal.SIGINT and number in asked
         asked.append(number)
+        if again and callable(handler := before[number]):
+            handler(number, frame)
 
-    before = signal.signal(signal.SIGTERM, note)
+    before = {number: signal.signal(number, note) for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if asked:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(asked[0])
 
 
 def sleep(seconds: float, stopping: Stopping) -> None:
