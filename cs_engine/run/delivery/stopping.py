@@ -31,7 +31,7 @@ def told_to_end() -> Iterator[Stopping]:
     def note(number: int, frame: FrameType | None) -> None:
         again = number == signal.SIGINT and number in asked
         asked.append(number)
-        if again and callable(handler := before[number]):
+        if again and callable(handler := before[signal.SIGINT]):
             handler(number, frame)
 
     before = {number: signal.signal(number, note) for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN}
