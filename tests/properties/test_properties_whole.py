@@ -109,11 +109,18 @@ class Gale(RuleBasedStateMachine):
             assert here, "nothing goes from a step that was left"
             assert not control, "nothing goes in shadow, or to control"
             assert self._pause(playbook, account) is None, "nothing goes while the playbook, or the account in it, is paused"
+            assert not self._is_out(digest, subject), "nothing goes to who meets a goal or an exit by now, due or not"
             self._was_wanted(message, kind, enrolment, step, digest)
         if kind == "email" and topic != _TRANSACTIONAL and recipient in CONTACTS:
             assert (recipient, topic) not in self.town.refused
             assert not self._is_held(digest, subject), "mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
+
+    def _is_out(self, digest: str, subject: str) -> bool:
+        plan = self._version(digest)
+        row = self.town.facts.rows(plan.subject).get(subject)
+        asked = [leave for leave in plan.leaves() if not leave.condition.of_passage]
+        return row is not None and any(bool(self.town.facts.mask(leave.condition)[row]) == leave.when for leave in asked)
 
     def _was_wanted(self, message: str, kind: str, enrolment: str, step: str, digest: str) -> None:
         """Nobody has ordered the step away, and who reads its mails or alerts has said yes; a copy goes with its alert's."""
