@@ -25,6 +25,16 @@ _MEND = "set CS_ENGINE_DATABASE_URL to sqlite:///path/to/state.db or postgresql+
 _LOST = {"40001", "40P01"}
 """PostgreSQL's serialization failure and deadlock: another transaction won."""
 
+_AWAY = {
+    sqlite3.SQLITE_BUSY: "it is locked",
+    sqlite3.SQLITE_LOCKED: "it is locked",
+    sqlite3.SQLITE_FULL: "it or its disk is full",
+    sqlite3.SQLITE_IOERR: "its disk fails",
+    sqlite3.SQLITE_READONLY: "it may only be read",
+    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
+}
+"""What passes, or is somebody's to mend; nothing is wrong with the statement."""
+
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -107,9 +117,9 @@ class Database:
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in _LOST:
                     raise LostRace from error
-                if isinstance(error, OperationalError | InterfaceError):
+                if isinstance(error, OperationalError | InterfaceError) and (trouble := _trouble(error)):
                     mend = "look whether it runs, whether its disk is full, and who keeps it locked; then run again: nothing is lost"
-                    raise DatabaseUnavailable(f"the database cannot be written to now: {_trouble(error)}", mend) from error
+                    raise DatabaseUnavailable(f"the database cannot be written to now: {trouble}", mend) from error
                 raise
             finally:
                 self._writing.tx = None
@@ -255,9 +265,14 @@ def _rule_broken(error: object) -> str:
 
 
 def _trouble(error: DBAPIError) -> str:
-    """Why it cannot be written to: SQLite says so without data, PostgreSQL by a code."""
+    """Why it cannot be written to for now, in words of our own: a driver's may quote a value. '' when the statement is at fault."""
+    if isinstance(error.orig, sqlite3.Error):
+        # The lower byte is the kind, what is above says more: sqlite.org/rescode.html
+        return _AWAY.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF, "")
     state = getattr(error.orig, "sqlstate", None)
-    return str(error.orig) if isinstance(error.orig, sqlite3.Error) else f"{type(error.orig).__name__} {state or ''}".strip()
+    if state and state[:2] not in ("08", "53", "55", "57", "58"):
+        return ""
+    return f"{type(error.orig).__name__} {state or ''}".strip()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
