@@ -238,7 +238,7 @@ def test_a_sync_that_is_killed_leaves_the_old_set(tmp_path: Path, seconds: float
         while True:
             sync(Path(sys.argv[1]), config)
     """)
-    config = project.config.model_dump_json(by_alias=True)
+    config = project.config.model_dump_json(by_alias=True, exclude_unset=True)
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path), config], stdout=subprocess.PIPE) as syncing:
         assert syncing.stdout is not None
         assert syncing.stdout.readline() == b"ready\n"

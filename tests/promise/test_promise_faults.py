@@ -71,8 +71,8 @@ def test_a_paused_deliverer_that_wakes_after_its_lease_sends_nothing_more_and_wh
     assert said["ended"] == 0
     assert said["between"] == {"accepted": 8, "uncertain died_on_the_way": 4}, "another has taken over"
     learned = said["after"]["accepted learned_late"]  # the one that was on its way, and on a slow machine those that followed at once
-    assert 1 <= learned < 4
-    assert said["after"] == {"accepted": 8, "accepted learned_late": learned, "planned lease_over": 4 - learned}
+    assert 1 <= learned <= 4
+    assert Counter(said["after"]) == Counter({"accepted": 8, "accepted learned_late": learned, "planned lease_over": 4 - learned})
     assert said["states"] == {"accepted": 12 - learned, "accepted learned_late": learned}
     assert taken(vendor) == once_each(12)
 

@@ -12,7 +12,7 @@ TELL = "U-ALEX: Acme is one person"
 
 def asks(world: World, **people: object) -> World:
     world.write("templates/slack/one_person.yaml", 'text: "{{ account.name }} is one person"\n')
-    return world.project(people={**PEOPLE, **people})
+    return world.project(people={**PEOPLE, **people}, slack={"channel": "#cs", "escalate": None})
 
 
 def test_where_the_champion_operates_too_the_csm_is_told_once(world: World) -> None:

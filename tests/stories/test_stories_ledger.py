@@ -110,7 +110,7 @@ def test_a_condition_may_name_it_in_a_segment_and_a_mail_in_its_text(world: Worl
 def lost_world(world: World) -> World:
     """Three mails without an answer and Ann is lost."""
     world.write("templates/slack/change.yaml", 'text: "Change the approach: {{ contact.name }}, {{ unanswered_streak }} touches"\n')
-    return world.project(persistence=RULE).customer().playbook("drip", DRIP)
+    return world.project(persistence=RULE, slack={"channel": "#cs", "escalate": None}).customer().playbook("drip", DRIP)
 
 
 def test_mail_to_a_lost_contact_is_skipped_and_its_csm_gets_one_cta(world: World) -> None:
