@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cs_engine.cli import main
 from cs_engine.settings import load
+from tests.e2e.prefect_house import environment
 from tests.unit.cli.conftest import Call
 
 SECRET = "kanarie9155"
@@ -18,7 +21,6 @@ SETTINGS = {
     "SMTP_URL": f"smtps://user:{SECRET}@127.0.0.1:1",
     "CS_ENGINE_SECRET_KEYS": f"{SECRET}-{'x' * 32}",
     "CS_ENGINE_WEBHOOK_SECRET": f"whsec_not-base64-{SECRET}",
-    "PREFECT_API_URL": f"http://user:{SECRET}@127.0.0.1:9/api",
 }
 COMMANDS = [
     ["doctor"],
@@ -57,6 +59,16 @@ def test_no_command_prints_a_secret(project: Path, call: Call, monkeypatch: pyte
         said = call(*command)
         assert SECRET not in said.out + said.err, command
         assert "Traceback" not in said.err, (command, said.err)
+
+
+def test_a_password_in_the_address_of_prefects_server_is_not_printed(project: Path) -> None:
+    """In a process of its own: Prefect remembers the settings that it was imported with."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from cs_engine.cli import main; main()", "doctor"],
+        cwd=project, env=environment(PREFECT_API_URL=f"http://user:{SECRET}@127.0.0.1:9/api"), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "http://***@127.0.0.1:9/api" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
 
 
 def test_settings_do_not_say_their_secrets(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

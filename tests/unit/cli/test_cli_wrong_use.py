@@ -35,7 +35,7 @@ WRONG = {
     "run --dry-run --now 2026-03-01T10:00Z": "mend: run at 2026-03-02T10:00:00+00:00 or later",
     "run --format yaml": "'yaml' is not one of",
     "init .": "mend: name a new folder",
-    "suppress nope": "mend: cs-engine suppress name@company.example",
+    "suppress nope": "mend: write it as name@company.example",
     "suppress": "Missing argument",
     "approve nope": "the id of a run begins run_",
     "approve run_1": "nothing waits since run_1",
@@ -72,6 +72,10 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "postpone": "a p --by 1d --reason r",
         "approve": "run_1",
         "suppress": "someone@customer.example",
+        "unsuppress": "someone@customer.example",
+        "export": "someone@customer.example",
+        "erase": "someone@customer.example",
+        "edit": "a p --show",
     }.get(command, "")
     said = call(command, *arguments.split())
     assert said.code == (1 if command == "doctor" else 2)
