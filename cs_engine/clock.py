@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -20,20 +21,20 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class OffsetClock:
-    """Starts at `start` and ticks with the machine's clock: delivery's clock in a run at a given `--now`."""
-
-    def __init__(self, start: datetime, base: Clock | None = None) -> None:
-        self._base = base or SystemClock()
-        self._offset = start.astimezone(UTC) - self._base.now()
-
-    def now(self) -> datetime:
-        return self._base.now() + self._offset
-
-
 def steady() -> float:
     """Seconds that only go forward, whatever is done to the machine's clock, and go on while it sleeps: what a lease is measured by."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class OffsetClock:
+    """Starts at `start` and goes on as time does, though somebody sets the machine's clock meanwhile: delivery's clock in a run."""
+
+    def __init__(self, start: datetime, seconds: Callable[[], float] = steady) -> None:
+        self._start, self._seconds = start.astimezone(UTC), seconds
+        self._began = seconds()
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._seconds() - self._began)
 
 
 class FixedClock:

@@ -239,8 +239,10 @@ class World:
     def tick(self, at: datetime, *only: str, until: datetime | None = None) -> Ticked:
         """One tick: over all that are due, or `only` these playbooks. With `until` (the next tick) delivery runs on to it."""
         report = run_tick(self.engine, at, only, horizon=until)
+        said = report.as_json()
+        print(json.dumps(said))  # noqa: T201 - pytest shows it where a story goes wrong
         assert self.adds_up(), self.engine.store.counts()
-        return self._ticked(report.as_json())
+        return self._ticked(said)
 
     def span(self, start: datetime, end: datetime, every: timedelta = timedelta(days=1)) -> list[Ticked]:
         """Tick after tick, as `run --from --to --every`."""

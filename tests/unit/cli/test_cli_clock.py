@@ -25,11 +25,11 @@ def test_a_clock_that_was_set_back_is_refused_with_a_mend(project: Path, call: C
     assert "2026-03-02T10:00:00" in said.err
 
 
-def test_deliverys_clock_starts_at_now_and_goes_on_with_the_machines() -> None:
-    start = datetime(2012, 8, 13, 17, tzinfo=UTC)
+def test_deliverys_clock_starts_at_now_and_goes_on_though_the_machines_clock_is_set_back() -> None:
+    start, seconds = datetime(2012, 8, 13, 17, tzinfo=UTC), iter([70.0, 70.0, 370.0])
     with freeze_time("2026-03-03 10:00:00") as frozen:
-        clock = OffsetClock(start)
+        clock = OffsetClock(start, lambda: next(seconds))
+        frozen.move_to("2026-03-02 10:00:00")
         assert clock.now() == start
-        frozen.tick(timedelta(minutes=5))
         assert clock.now() == start + timedelta(minutes=5)
-        assert SystemClock().now() == datetime(2026, 3, 3, 10, 5, tzinfo=UTC)
+        assert SystemClock().now() == datetime(2026, 3, 2, 10, tzinfo=UTC)
