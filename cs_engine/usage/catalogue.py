@@ -209,7 +209,6 @@ class _Builder:
 
     def _compile_window(self, name: str, spec: WindowMetric) -> None:
         section = self.sections["metrics"]
-        self.types[name] = Type.NUMBER
         window = window_metrics.check(name, spec, self.attributes.events, lambda *keys: section.place(name, *keys), self.problems)
         if window is not None and spec.where is not None:
             scope = EventScope(window.source, self.attributes.events[window.source])
@@ -219,6 +218,7 @@ class _Builder:
             self.broken.add(name)
             return
         self.windows[name] = window
+        self.types[name] = window.type
         self.described[name] = spec.title.get("en", next(iter(spec.title.values()))) if spec.title else window.describe()
 
     def compile_segments(self) -> None:

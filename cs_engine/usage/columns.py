@@ -73,7 +73,7 @@ class Measured:
 
     @property
     def type(self) -> Type:
-        return Type.NUMBER if self.window.when is None else Type.INSTANT
+        return self.window.type
 
 
 @dataclass(frozen=True, slots=True)

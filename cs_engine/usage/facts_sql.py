@@ -27,6 +27,7 @@ from cs_engine.usage.columns import (
     Streak,
 )
 from cs_engine.usage.names import Catalogue, stored_column
+from cs_engine.usage.sequences_sql import sequences
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Moment, aggregates, column
 
@@ -187,7 +188,9 @@ def _join_windows(
         windows = [w.guarded() for w in windows]
     late = [source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns]
     aliases: dict[str, str] = {}
-    for i, aggregate in enumerate(aggregates(windows, grain, moment, late)):
+    found = aggregates((w for w in windows if not w.in_order), grain, moment, late)
+    found += sequences((w for w in windows if w.in_order), grain, moment, late)
+    for i, aggregate in enumerate(found):
         joins[f"w{i}"] = f'LEFT JOIN ({aggregate.sql}) AS w{i} ON w{i}."#no" = f."#no"'
         aliases |= {window.name: f"w{i}" for window in aggregate.metrics}
     return aliases

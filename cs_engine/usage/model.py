@@ -29,11 +29,23 @@ class WindowMetric(Strict):
     """A count over usage (or another event source) in a window that ends now, or `ago` before."""
 
     count: Literal["*"] | None = Field(None, description="Counts events.")
-    count_distinct: str | None = Field(None, description="Counts distinct values of a column; `contact` is the person.")
+    count_distinct: str | None = Field(None, description="Counts distinct values of a column; `contact` is the person, `day` the day.")
     sum: str | None = Field(None, description="Adds up a numeric column.")
-    days_since_last: Literal["*"] | None = Field(None, description="Whole calendar days since the last event.")
+    min: str | None = Field(None, description="The lowest value of a column of numbers or times; blank where there is none.")
+    max: str | None = Field(None, description="The highest value of a column of numbers or times; blank where there is none.")
+    avg: str | None = Field(None, description="The mean of a numeric column; blank where there is no value.")
+    first_time: Literal["*"] | None = Field(None, description="When the first event was; blank where there is none.")
+    last_time: Literal["*"] | None = Field(None, description="When the last event was; blank where there is none.")
+    days_since_first: Literal["*"] | None = Field(None, description="Whole calendar days since the first event; blank where there is none.")
+    days_since_last: Literal["*"] | None = Field(
+        None, description="Whole calendar days since the last event; since sign-up where there is none."
+    )
     active_days: Literal["*"] | None = Field(None, description="Distinct days with an event, in the project's zone.")
     active_weeks: Literal["*"] | None = Field(None, description="Distinct 7-day weeks, counted back from today, with an event.")
+    streak_days: Literal["*"] | None = Field(
+        None, description="Days in a row with an event, up to today; up to yesterday while today has none."
+    )
+    streak_weeks: Literal["*"] | None = Field(None, description="7-day weeks in a row with an event, counted back from today.")
     from_: str = Field("usage", alias="from", description="The source of events: usage, or another named in project.yaml.")
     where: str | None = Field(None, description="Which events count: a condition over the event's columns.")
     in_: str | None = Field(None, alias="in", description="The window: `7 days` is today so far and the six days before.")

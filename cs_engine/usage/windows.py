@@ -8,7 +8,7 @@ window moves back by that many days and is then whole days: `in: 7 days, ago: 7 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -24,9 +24,17 @@ class Kind(StrEnum):
     COUNT = "count"
     COUNT_DISTINCT = "count_distinct"
     SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    AVG = "avg"
+    FIRST_TIME = "first_time"
+    LAST_TIME = "last_time"
+    DAYS_SINCE_FIRST = "days_since_first"
     DAYS_SINCE_LAST = "days_since_last"
     ACTIVE_DAYS = "active_days"
     ACTIVE_WEEKS = "active_weeks"
+    STREAK_DAYS = "streak_days"
+    STREAK_WEEKS = "streak_weeks"
 
 
 When = Literal["first", "last"]
@@ -36,10 +44,26 @@ DESCRIPTIONS: Mapping[Kind, str] = {
     Kind.COUNT: "events",
     Kind.COUNT_DISTINCT: "distinct values",
     Kind.SUM: "the sum",
+    Kind.MIN: "the lowest value",
+    Kind.MAX: "the highest value",
+    Kind.AVG: "the mean",
+    Kind.FIRST_TIME: "when the first event was",
+    Kind.LAST_TIME: "when the last event was",
+    Kind.DAYS_SINCE_FIRST: "calendar days since the first event",
     Kind.DAYS_SINCE_LAST: "calendar days since the last event; since sign-up where there was none",
     Kind.ACTIVE_DAYS: "days with an event",
     Kind.ACTIVE_WEEKS: "weeks with an event, counted back from today",
+    Kind.STREAK_DAYS: "days in a row with an event, up to now",
+    Kind.STREAK_WEEKS: "weeks in a row with an event, counted back from today",
 }
+
+_OVER_VALUES = frozenset({Kind.SUM, Kind.MIN, Kind.MAX, Kind.AVG})
+_ENDLESS = frozenset({Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST})
+_STREAKS = frozenset({Kind.STREAK_DAYS, Kind.STREAK_WEEKS})
+_IN_WHOLE_DAYS = frozenset({Kind.ACTIVE_DAYS, Kind.ACTIVE_WEEKS}) | _STREAKS
+_BLANK_OF_NOTHING = frozenset({Kind.MIN, Kind.MAX, Kind.AVG, Kind.FIRST_TIME, Kind.LAST_TIME, Kind.DAYS_SINCE_FIRST})
+DAY = "day"
+"""What `count_distinct` counts beside columns; a column of that name goes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +74,7 @@ class Window:
     kind: Kind
     source: str
     column: str
-    """What is counted or added up; '' for the other kinds."""
+    """What is counted, added up or compared; '' for the other kinds."""
     where: str
     """SQL over the event's columns; '' for all events."""
     days: int | None
@@ -61,6 +85,24 @@ class Window:
     """The columns that `where` reads."""
     when: When | None = None
     """Not how many there were, but when the first or the last was: what happened() compares with a time."""
+    value: Type = Type.NUMBER
+    """Of the column whose lowest or highest value it is."""
+    said: str = field(default="", compare=False, repr=False)
+    """`where` in its author's words."""
+
+    @property
+    def type(self) -> Type:
+        return self.value if self.when is None else Type.INSTANT
+
+    @property
+    def blank_of_nothing(self) -> bool:
+        """Whether it is blank, and not 0, for those of whom nothing was seen."""
+        return self.when is not None or self.kind in _BLANK_OF_NOTHING
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it hangs on what came after what, and not on each event by itself: see sequences_sql."""
+        return self.kind in _STREAKS
 
     @property
     def unbounded(self) -> bool:
@@ -81,7 +123,7 @@ class Window:
 
     def only(self, where: Expression) -> Window:
         """The same window over fewer events."""
-        return replace(self, where=where.sql, reads=where.names)
+        return replace(self, where=where.sql, reads=where.names, said=where.text)
 
     def guarded(self) -> Window:
         """The same, where events for which `where` fails do not count."""
@@ -91,7 +133,9 @@ class Window:
         """One English line for lists and editors."""
         what = DESCRIPTIONS[self.kind] + (f" of {self.column}" if self.column else "")
         span = f" in {self.hours} hours" if self.hours else f" in {self.days} days" if self.days else ""
-        return f"{what}{span}{f', {self.ago} days ago' if self.ago else ''}{f' ({self.source})' if self.source != 'usage' else ''}"
+        moved = f", {self.ago} days ago" if self.ago else ""
+        which = f", where {self.said}" if self.said else ""
+        return f"{what}{span}{moved}{which}{f' ({self.source})' if self.source != 'usage' else ''}"
 
 
 class PlaceIn(Protocol):
@@ -116,40 +160,61 @@ def check(name: str, spec: WindowMetric, events: Mapping[str, Mapping[str, Type]
         return None
     before = len(problems)
     column = _column(kind, spec, columns, at, problems)
+    if kind is Kind.COUNT_DISTINCT and column == DAY and column not in columns:
+        kind, column = Kind.ACTIVE_DAYS, ""
     days, hours = _length(kind, spec, at, problems)
     ago = _ago(kind, spec, hours, at, problems)
     if len(problems) > before:
         return None
-    return Window(name, kind, spec.from_, column, "", days, ago, hours)
+    when = _WHEN.get(kind)
+    value = Type.INSTANT if kind in (Kind.MIN, Kind.MAX) and columns[column] is Type.INSTANT else Type.NUMBER
+    return Window(name, kind, spec.from_, column, "", days, ago, hours, when=when, value=value)
+
+
+_WHEN: Mapping[Kind, When] = {Kind.FIRST_TIME: "first", Kind.LAST_TIME: "last"}
 
 
 def _column(kind: Kind, spec: WindowMetric, columns: Mapping[str, Type], at: PlaceIn, problems: Problems) -> str:
-    if kind is Kind.COUNT_DISTINCT:
-        column, fits = str(spec.count_distinct), True
-    elif kind is Kind.SUM:
-        column = str(spec.sum)
-        fits = columns.get(column, Type.NUMBER) in (Type.NUMBER, Type.UNKNOWN)
-    else:
+    if kind is not Kind.COUNT_DISTINCT and kind not in _OVER_VALUES:
         return ""
+    column = str(getattr(spec, kind.value))
     if column not in columns:
+        if kind is Kind.COUNT_DISTINCT and column == DAY:
+            return column
         mend = did_you_mean(column, columns) or f"it has {', '.join(columns)}"
         problems.add(at(kind.value), "M103", f'events of {spec.from_} have no column "{column}"', mend)
-    elif not fits:
-        problems.add(at(kind.value), "M104", f'"{column}" is {columns[column].value}, a sum needs numbers')
+    elif kind in _OVER_VALUES and columns[column] not in _FITTING[kind]:
+        said, wanted = _NEEDS[kind]
+        problems.add(at(kind.value), "M104", f'"{column}" is {columns[column].value}, {said} needs {wanted}')
     return column
+
+
+_NUMBERS = frozenset({Type.NUMBER, Type.UNKNOWN})
+_FITTING = {
+    Kind.SUM: _NUMBERS,
+    Kind.AVG: _NUMBERS,
+    Kind.MIN: _NUMBERS | {Type.INSTANT},
+    Kind.MAX: _NUMBERS | {Type.INSTANT},
+}
+_NEEDS = {
+    Kind.SUM: ("a sum", "numbers"),
+    Kind.AVG: ("a mean", "numbers"),
+    Kind.MIN: ("the lowest value", "numbers or times"),
+    Kind.MAX: ("the highest value", "numbers or times"),
+}
 
 
 def _length(kind: Kind, spec: WindowMetric, at: PlaceIn, problems: Problems) -> tuple[int | None, int | None]:
     """(days, hours) of the window; (None, None) without one."""
     if spec.in_ is None:
         return None, None
-    if kind is Kind.DAYS_SINCE_LAST:
-        problems.add(at("in"), "M105", "days_since_last looks back without an end", "leave `in` out")
+    if kind in _ENDLESS:
+        problems.add(at("in"), "M105", f"{kind.value} looks back without an end", "leave `in` out")
         return None, None
     found = durations.check(spec.in_, at("in"), problems)
     if found is None:
         return None, None
-    if found.unit == "hours" and kind in (Kind.ACTIVE_DAYS, Kind.ACTIVE_WEEKS):
+    if found.unit == "hours" and kind in _IN_WHOLE_DAYS:
         problems.add(at("in"), "M105", f"{kind.value} counts in whole days", "write days or weeks")
         return None, None
     if found.amount == 0:
@@ -169,8 +234,8 @@ def _length(kind: Kind, spec: WindowMetric, at: PlaceIn, problems: Problems) -> 
 def _ago(kind: Kind, spec: WindowMetric, hours: int | None, at: PlaceIn, problems: Problems) -> int:
     if spec.ago is None:
         return 0
-    if kind is Kind.DAYS_SINCE_LAST:
-        problems.add(at("ago"), "M106", "days_since_last counts from today", "leave `ago` out")
+    if kind in _ENDLESS | _STREAKS:
+        problems.add(at("ago"), "M106", f"{kind.value} counts from today", "leave `ago` out")
         return 0
     if hours is not None:
         problems.add(at("ago"), "M106", "a window of hours cannot be moved back", "write `in` in days")

@@ -23,7 +23,7 @@ from enum import StrEnum
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from cs_engine.language.expression import Grain
+from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import quoted
 from cs_engine.usage.windows import Kind, Window
 
@@ -116,7 +116,9 @@ class _Reading(StrEnum):
 def column(window: Window, joined: str, grain_since: str, moment: Moment) -> str:
     """The metric's value beside a LEFT JOINed aggregate: 0 where nothing was seen, days counted from `grain_since` where nobody acted."""
     value = f"{joined}.{quoted(window.name)}"
-    if window.when is not None:
+    if window.kind is Kind.DAYS_SINCE_FIRST:
+        return f"({moment.today_sql} - {value})"
+    if window.blank_of_nothing:
         return value
     if window.kind is Kind.DAYS_SINCE_LAST:
         # A sign-up later than now is not there at all, and a blank one leaves the days blank.
@@ -127,12 +129,12 @@ def column(window: Window, joined: str, grain_since: str, moment: Moment) -> str
 def _group(window: Window) -> str:
     """By what, beside the subject, its events are grouped first; '' when by nothing. Metrics with one group share a pass."""
     match window.kind:
-        case Kind.COUNT | Kind.SUM | Kind.DAYS_SINCE_LAST:
-            return ""
         case Kind.COUNT_DISTINCT:
             return quoted(f"#{window.column}" if window.column in ("contact", "event") else window.column)
         case Kind.ACTIVE_DAYS | Kind.ACTIVE_WEEKS:
             return quoted("#day")
+        case _:
+            return ""
 
 
 def _aggregate(windows: tuple[Window, ...], group: str, grain: Grain, moment: Moment, events: str) -> Aggregate:
@@ -172,6 +174,11 @@ def _plain(window: Window, moment: Moment) -> str:
     match window.kind:
         case Kind.SUM:
             return f"sum(CAST({quoted(window.column)} AS DOUBLE)){filtered}"
+        case Kind.MIN | Kind.MAX | Kind.AVG:
+            value = quoted(window.column) if window.value is Type.INSTANT else f"CAST({quoted(window.column)} AS DOUBLE)"
+            return f"{window.kind.value}({value}){filtered}"
+        case Kind.DAYS_SINCE_FIRST:
+            return f'min("#day"){filtered}'
         case Kind.DAYS_SINCE_LAST:
             return f'max("#day"){filtered}'
         case _ if window.from_years:

@@ -1,4 +1,4 @@
-"""Small worlds of accounts, contacts and events: written as any kind of source, and counted by hand."""
+"""Small worlds of accounts, contacts and events: written as any kind of source."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import gzip
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -223,53 +222,3 @@ def open_project(
 
 def _place(offset: int, length: int) -> Place:
     return Place("test", 1, offset + 1, length)
-
-
-# --- the oracle: every metric by plain counting
-
-
-class Dated(NamedTuple):
-    """An event with the day that it was in some zone."""
-
-    event: Event
-    at: datetime
-    day: date
-
-
-def dated(events: Sequence[Event], zone: str) -> list[Dated]:
-    tz = ZoneInfo(zone)
-    return [Dated(e, e.occurred_at.astimezone(UTC), e.occurred_at.astimezone(tz).date()) for e in events]
-
-
-def naive(spec: Mapping[str, Any], events: Sequence[Dated], since: datetime | None, now: datetime, zone: str) -> float | None:
-    """A window metric over one subject's events, counted in Python from the language's words alone."""
-    today = now.astimezone(ZoneInfo(zone)).date()
-    last = today - timedelta(days=_days(spec.get("ago", "0 days")))
-    seen = [e for e in events if e.at <= now and e.day <= last]
-    if "in" in spec:
-        amount, unit = spec["in"].split(" ")
-        if unit.startswith("hour"):
-            seen = [e for e in seen if e.at > now - timedelta(hours=int(amount))]
-        else:
-            seen = [e for e in seen if e.day > last - timedelta(days=_days(spec["in"]))]
-    if "where" in spec:
-        wanted = spec["where"].removeprefix("event = '").removesuffix("'")
-        seen = [e for e in seen if e.event.event == wanted]
-    if "count" in spec:
-        return len(seen)
-    if "sum" in spec:
-        return sum(e.event.amount or 0 for e in seen)
-    if "active_days" in spec:
-        return len({e.day for e in seen})
-    if "active_weeks" in spec:
-        return len({(last - e.day).days // 7 for e in seen})
-    if "days_since_last" in spec:
-        start = max((e.day for e in seen), default=since.astimezone(ZoneInfo(zone)).date() if since else None)
-        return None if start is None else (today - start).days
-    column = {"contact": "contact_id"}.get(spec["count_distinct"], spec["count_distinct"])
-    return len({getattr(e.event, column) for e in seen} - {None})
-
-
-def _days(length: str) -> int:
-    amount, unit = length.split(" ")
-    return int(amount) * (7 if unit.startswith("week") else 1)
