@@ -75,12 +75,14 @@ def _steps(added: Sequence[str], removed: Sequence[str], changed: Mapping[str, t
 
 
 def _inside(inside: Inside, *, moves: bool) -> Iterator[str]:
+    from cs_engine.journey.enrolment import step_of
+
     yield f"  {inside.people:,} inside {inside.version[:8]} " + (
         "go on in it; with --migrate:" if moves else "go on to its end, unless apply says --removed end"
     )
     for step, n in sorted(inside.steps.items()):
         if moves and inside.ways:
-            to = inside.ways[step].removesuffix(".arrive")
+            to = step_of(inside.ways[step])
             yield f"    {n:,} at {step}: " + {step: "stay there", "step_removed": "end (step_removed)"}.get(to, f"go on at {to}")
     for message, mend in inside.unsafe:
         yield f"    not safe: {message}\n      {mend}"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import NO_TIME, Micros
+from cs_engine.journey.enrolment import ARRIVE
 from cs_engine.language.expression import Duration, Expression
 from cs_engine.playbook.plan import (
     AnyStep,
@@ -61,6 +62,10 @@ class Cohort:
     repeats: Ints
     """How often each has done its step again."""
     arriving: bool = False
+    leaving: bool = False
+    """Nothing is done but to leave: the playbook, or an `otherwise` block whose wait is met. Who leaves a block comes to the step behind
+    it when the playbook is due.
+    """
     skips: Mapping[str, Mask] = field(default_factory=dict)
     """Step -> for whom somebody ordered that it is skipped."""
     waits: Mapping[str, Mask] = field(default_factory=dict)
@@ -154,7 +159,7 @@ class _Walker:
             since=cohort.since.copy(),
             otherwise_done=cohort.otherwise_done.copy(),
             finished=np.full(size, "", dtype=object),
-            moved=~cohort.held if cohort.arriving else np.zeros(size, dtype=bool),
+            moved=~cohort.held if cohort.arriving and not cohort.leaving else np.zeros(size, dtype=bool),
             repeats=cohort.repeats.copy(),
         )
         self.arriving = np.full(size, cohort.arriving)
@@ -173,7 +178,10 @@ class _Walker:
                 members = members[~met]
         members = members[~self.cohort.held[members]]
         start = self.position[self.cohort.step]
-        self.queue[start].append(self._leave_met_blocks(start, members))
+        standing = self._leave_met_blocks(start, members)
+        if self.cohort.leaving:
+            return self.out
+        self.queue[start].append(standing)
         for position in range(len(self.plan.steps)):
             arrived = self.queue[position]
             if arrived:
@@ -371,6 +379,8 @@ class _Walker:
             self.out.since[members] = since
         if edge.otherwise_done:  # the one edge that runs back: it parks at its wait
             self._rest(members, edge.to)
+        elif self.cohort.leaving:
+            self._rest(members, f"{edge.to}{ARRIVE}")
         else:
             self.queue[self.position[edge.to]].append(members)
 

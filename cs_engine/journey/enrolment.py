@@ -18,6 +18,14 @@ from cs_engine.journey.columns import from_columns
 ACTIVE = "active"
 FINISHED = "finished"
 
+ARRIVE = ".arrive"
+"""Ends the pointer of who comes to a step at the next tick of its playbook, as if from the step before it. No step has such an id."""
+
+
+def step_of(pointer: str) -> str:
+    """The step that a passage stands at, or is about to come to."""
+    return pointer.removesuffix(ARRIVE)
+
 
 class NewEnrolment(NamedTuple):
     """A row as the passage begins, before its first step."""

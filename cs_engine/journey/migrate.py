@@ -10,12 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from cs_engine.instants import Micros
-from cs_engine.journey.enrolment import Standing
+from cs_engine.journey.enrolment import ARRIVE, Standing, step_of
 from cs_engine.playbook.draw import does
 from cs_engine.playbook.plan import AnyStep, Plan, SendingStep, Wait, WaitDate, WaitUntil
-
-ARRIVE = ".arrive"
-"""Ends the pointer of who comes to a step at the next tick, as if from the step before it. No step has such an id."""
 
 REMOVED = "step_removed"
 PLAYBOOK_REMOVED = "playbook_removed"
@@ -45,7 +42,7 @@ class Migration(NamedTuple):
 
 def way(new: Plan, step: str) -> Way:
     """Where somebody goes who stands at that step of an older version."""
-    base = step.removesuffix(ARRIVE)
+    base = step_of(step)
     if new.step(base) is not None:
         return Way("stays", step)
     # A step with a date is two: who waits for the date of a step that is redirected goes along.
@@ -66,7 +63,7 @@ def moved(who: Standing, new: Plan, at: Micros) -> Migration | None:
 
 def behind(old: Plan, new: Plan, step: str) -> list[str]:
     """Steps of the new version that the old one had not, and that who comes to stand at that step has passed: they never apply to them."""
-    base, known = step.removesuffix(ARRIVE), {s.id for s in old.steps}
+    base, known = step_of(step), {s.id for s in old.steps}
     found: list[str] = []
     for one in new.steps:
         if one.id == base:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from cs_engine.instants import Micros
+from cs_engine.journey.enrolment import step_of
 from cs_engine.playbook.plan import AnyStep, Enrol, Plan, SendingStep, Set, Wait, WaitDate, WaitUntil
 
 BY_HAND = "by_hand"
@@ -63,7 +64,7 @@ def next_step(plan: Plan, standing: str, ended: bool, wanted: Callable[[AnyStep]
     """The next step that is `wanted` for who stands there; None where that depends on what is not known yet. `ended`: the messages of
     the step have been settled, so it is behind.
     """
-    here = plan.step(standing)
+    here = plan.step(step_of(standing))
     if here is not None and ended:
         here = None if here.next.to is None else plan.step(here.next.to)
     while here is not None and not wanted(here):
@@ -77,5 +78,5 @@ def next_step(plan: Plan, standing: str, ended: bool, wanted: Callable[[AnyStep]
 
 def ahead(plan: Plan, standing: str, ended: bool) -> list[str]:
     """The steps that may still come, in the plan's order, the one where it stands among them unless it has ended."""
-    ids = [step.id for step in plan.steps]
-    return ids[ids.index(standing) + ended :] if standing in ids else []
+    ids, here = [step.id for step in plan.steps], step_of(standing)
+    return ids[ids.index(here) + ended :] if here in ids else []

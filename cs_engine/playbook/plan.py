@@ -381,6 +381,10 @@ class Plan:
         every = (("goal", "goal", self.goal, True), ("exit", "exit", self.exit, True), ("while", "exit", self.while_, False))
         return [Leave(reason, finished, condition, when) for reason, finished, condition, when in every if condition is not None]
 
+    def can_be_left(self, step: Step) -> bool:
+        """Whether some condition takes out who stands at that step: of the playbook, or of the `otherwise` block that it lies in."""
+        return bool(self.leaves() or step.watched_by)
+
     def conditions(self) -> list[Expression]:
         """Every condition of the plan, for one set-wise evaluation: those of people in `to:` too."""
         found = [c for c in (self.audience, self.enter, self.goal, self.exit, self.while_, self.hold) if c is not None]

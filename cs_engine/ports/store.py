@@ -196,9 +196,11 @@ class Passages(Protocol):
     def standing(self, playbook: str, digest: str, before: Micros) -> list[enrolment.Standing]:
         """Active enrolments of that plan that have not moved at `before` or later."""
 
-    def with_mail(self, playbooks: Collection[str], until: Micros, before: Micros) -> list[tuple[str, enrolment.Standing]]:
-        """(digest, passage) of active enrolments in all but these playbooks that have a message which may be claimed by `until`, and have
-        not moved at `before` or later.
+    def with_mail(
+        self, playbooks: Collection[str], until: Micros, before: Micros, waking: Collection[str] = ()
+    ) -> list[tuple[str, enrolment.Standing]]:
+        """(digest, passage) of active enrolments in all but these playbooks that have a message which may be claimed by `until`, or is held
+        for one of the reasons `waking`, and have not moved at `before` or later.
         """
 
     def passages(self, playbook: str) -> list[enrolment.Passage]:

@@ -15,15 +15,14 @@ from cs_engine.instants import NO_TIME, to_micros
 from cs_engine.journey import enrolment
 from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Walk, walk
-from cs_engine.journey.enrolment import Standing
-from cs_engine.journey.migrate import ARRIVE
+from cs_engine.journey.enrolment import Standing, step_of
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
 from cs_engine.run.ctas.notes import fired_again
 from cs_engine.run.effects import arms_of, effects_of, fired_of, requests_of, shadows_of, values_of
 from cs_engine.run.guarding import allow, commit
-from cs_engine.run.hold import hold
+from cs_engine.run.hold import WAKING, hold
 from cs_engine.run.own import Own, own_of
 
 MOST_AT_ONCE = 20_000
@@ -40,7 +39,7 @@ def standing(tick: TickContext, plan: Plan) -> list[tuple[str, list[Standing]]]:
     # Read after the passages: an order that is given from now on moves their revision, and the tick decides again.
     tick.look_again()
     order = {step.id: i for i, step in enumerate(plan.steps)}
-    everyone.sort(key=lambda s: (order.get(s.step.removesuffix(ARRIVE), len(order)), s.step))
+    everyone.sort(key=lambda s: (order.get(step_of(s.step), len(order)), s.step))
     return [(step, list(group)) for step, group in groupby(everyone, key=attrgetter("step"))]
 
 
@@ -51,21 +50,24 @@ def advance(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
 
 
 def with_mail(tick: TickContext) -> list[tuple[Plan, str, list[Standing]]]:
-    """(plan, step, who stands there) of playbooks that are not due, and can be left, where this tick may send something."""
-    known = {plan.playbook for plan in tick.plans.values() if plan.leaves()}
+    """(plan, step, who stands there) of playbooks that are not due where this tick may send something, and the step can be left."""
+    known = {plan.playbook for plan in tick.plans.values() if any(map(plan.can_be_left, plan.steps))}
     if known <= {*tick.due}:
         return []
     until = to_micros(tick.horizon or tick.now + _SENDING)
     found: dict[tuple[str, str], list[Standing]] = {}
-    for digest, who in tick.engine.store.with_mail(tick.due, until, tick.at):
+    for digest, who in tick.engine.store.with_mail(tick.due, until, tick.at, WAKING):
         plan = tick.plans.get(digest)
-        if plan is not None and plan.playbook in known and plan.step(who.step) is not None:
+        step = plan.step(who.step) if plan is not None else None
+        if plan is not None and step is not None and plan.can_be_left(step):
             found.setdefault((digest, who.step), []).append(who)
     return [(tick.plans[digest], step, members) for (digest, step), members in found.items()]
 
 
 def leave(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> None:
-    """Ends the passages of those who meet a way out by now; the others stay as they are until their playbook is due."""
+    """Those who meet a way out by now take it: out of the playbook, or out of an `otherwise` block to the step behind its wait. Nothing
+    else is done before their playbook is due.
+    """
     for batch in _batches(members):
         _advance_batch(tick, plan, step, batch, _MOST_RACES, leaving=True)
 
@@ -97,8 +99,8 @@ def _advance_batch(tick: TickContext, plan: Plan, step: str, members: Sequence[S
 
 
 def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], *, leaving: bool = False) -> tuple[int, Change]:
-    """What becomes of them; with `leaving`, of those alone who leave the playbook."""
-    target = step.removesuffix(ARRIVE)
+    """What becomes of them; with `leaving`, of those alone who leave the playbook or a block."""
+    target = step_of(step)
     if plan.step(target) is None:
         return _end(tick, plan, step, members, "step_removed")
     if plan.shadow and not tick.in_shadow(plan.playbook):
@@ -106,7 +108,7 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     cohort = replace(cohort_of(tick, plan, target, members), arriving=target != step)
     own = own_of(tick, plan, cohort.row, [who.id for who in members])
     if leaving:
-        cohort = replace(cohort, held=np.ones(len(cohort), dtype=bool))
+        cohort = replace(cohort, leaving=True, held=_stands_still(tick, plan, cohort))
     result = walk(plan, cohort, tick.view(plan, own))
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members, own)
@@ -116,6 +118,16 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
         moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
         values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members), notes=fired_again(tick, ctas),
     )  # fmt: skip
+
+
+def _stands_still(tick: TickContext, plan: Plan, cohort: Cohort) -> Mask:
+    """Of a cohort whose playbook is not due: whom a hold or a pause keeps where they are, known of before or not."""
+    held = cohort.held.copy()
+    if any(step.watched_by for step in plan.steps if step.id == cohort.step):
+        for mask in (tick.held(plan), tick.paused(plan)):
+            if mask is not None:
+                held |= mask[cohort.row] & (cohort.row >= 0)
+    return held
 
 
 def _end(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], reason: str) -> tuple[int, Change]:

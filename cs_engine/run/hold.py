@@ -17,6 +17,9 @@ from cs_engine.ports import JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.delivery.claimed import PlanRules
 
+WAKING = (HOLD, PAUSED, DATE)
+"""Why messages wait that a tick wakes when it finds that they need not."""
+
 
 def hold(tick: TickContext, plan: Plan, members: Sequence[Standing]) -> list[Standing]:
     """Stops the timers of those whom a hold or a pause has reached since the last tick, starts those whose hold is over; all as they
@@ -59,7 +62,7 @@ def wake(tick: TickContext) -> None:
     gets a place in a line: resuming never fires a backlog.
     """
     store = tick.engine.store
-    waiting = store.held_for(HOLD, PAUSED, DATE)
+    waiting = store.held_for(*WAKING)
     if not waiting:
         return
     rules, now = PlanRules(tick), to_micros(tick.clock.now())

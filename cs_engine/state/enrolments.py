@@ -70,13 +70,19 @@ def standing(tx: Tx, playbook: str, digest: str, before: Micros) -> list[Standin
     return [_standing(row) for row in rows]
 
 
-def with_mail(tx: Tx, playbooks: Collection[str], until: Micros, before: Micros) -> list[tuple[str, Standing]]:
-    """(digest, passage) of those inside all but these playbooks who stand where a message of theirs may be claimed by then."""
+def with_mail(
+    tx: Tx, playbooks: Collection[str], until: Micros, before: Micros, waking: Collection[str]
+) -> list[tuple[str, Standing]]:  # fmt: skip
+    """(digest, passage) of those inside all but these playbooks who stand where a message of theirs may be claimed by then, or is held
+    for one of these reasons.
+    """
     rows = tx.rows(
         f"SELECT digest, {_STANDING} FROM enrolments WHERE state = 'active' AND moved_at < :before AND id IN "
         "(SELECT m.enrolment_id FROM messages m WHERE m.settled_at IS NULL AND m.state IN ('planned', 'held') "
-        f"AND (m.until IS NULL OR m.until <= :until) AND NOT {tx.among('m.playbook', 'playbooks')}) ORDER BY digest, id",
+        f"AND (m.until IS NULL OR m.until <= :until OR {tx.among('m.reason', 'waking')}) "
+        f"AND NOT {tx.among('m.playbook', 'playbooks')}) ORDER BY digest, id",
         playbooks=tx.ids(playbooks),
+        waking=tx.ids(waking),
         until=until,
         before=before,
     )

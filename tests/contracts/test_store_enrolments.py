@@ -163,6 +163,7 @@ def test_who_may_be_sent_something_is_found_in_all_but_the_playbooks_that_are_na
     store.settle([message.skipped("msg_4", message.State.PLANNED, "refused")], NOW)
     assert [(digest, who.id) for digest, who in store.with_mail(["other"], NOW, NOW + 1)] == [(DIGEST, "enr_1")]
     assert [who.id for _, who in store.with_mail([], NOW + DAY, NOW + 1)] == ["enr_1", "enr_2", "enr_5"]
+    assert [who.id for _, who in store.with_mail(["other"], NOW, NOW + 1, ["quiet_hours"])] == ["enr_1", "enr_2"]
     assert store.with_mail([], NOW, NOW) == []
 
 

@@ -78,7 +78,7 @@ def test_who_stands_at_a_step_that_is_gone_goes_where_redirect_says(world: World
     waiting(world, steps, redirect={"rest": "help"})
     assert plan(world)["elsewhere"][0]["ways"] == {"rest": "help.arrive"}
     assert applied(world, migrate=True) == {"hello": Counter(redirected=1)}
-    assert world.why("hello")["passages"][0]["next"] == "goes on at the next tick"
+    assert world.why("hello")["passages"][0]["next"] == "comes to help at the next tick of its playbook"
     assert world.tick(day(2)).sent == ["ann: Help for Acme"]
     assert world.tick(day(3)).sent == ["ann: Two for Acme"]
     assert world.tick(day(4)).counts("hello", "finished") == ({"done": 1},)

@@ -26,6 +26,48 @@ def test_who_succeeds_gets_no_mail_of_a_playbook_that_is_not_due_either(world: W
     assert world.messages("nightly") == ["all ann skipped (goal)"]
 
 
+HELP = """
+- id: watch
+  wait_until: uses > 0
+  at_most: 1 day
+  otherwise: [{id: help, email: help}]
+  after: keep_waiting
+- {id: rest, wait: 1 day}
+- {id: end, email: three}
+"""
+
+
+def test_who_meets_a_wait_gets_no_mail_of_its_block_though_the_playbook_is_not_due(world: World) -> None:
+    world.customer().customer("bell", "bob").playbook("nightly", HELP, schedule="0 22 * * *")
+    world.tick(day(0, 22))
+    assert world.tick(day(1, 22)).delivery == {"held": 2}
+    world.uses("acme", day(1, 23))
+    assert world.tick(day(2)).sent == ["bob: Help for Bell"], "in the morning it is not due, and what was held at night goes"
+    assert world.messages("nightly") == ["help ann skipped (left_step)"]
+    passage = world.why("nightly")["passages"][0]
+    assert (passage["step"], passage["next"]) == ("rest", "comes to rest at the next tick of its playbook")
+    assert world.journal("nightly", at=day(2))[0] == "watch advanced met"
+    world.tick(day(2, 22))  # the day behind the block has begun in the morning
+    assert world.tick(day(3, 22)).delivery == {"held": 1}
+    assert world.tick(day(4)).sent == ["ann: Three for Acme"]
+
+
+def test_who_is_held_leaves_no_block_before_the_hold_is_over(world: World) -> None:
+    world.customer().playbook("nightly", HELP, schedule="0 22 * * *", hold="account.plan = 'free'")
+    world.span(day(0, 22), day(1, 22))
+    world.uses("acme", day(1, 23)).account(plan="free").tick(day(2))
+    assert (world.stands("nightly"), world.messages("nightly")) == (["help"], ["help ann held (hold)"])
+    assert world.account(plan="team").tick(day(2, 11)).sent == []
+    assert world.messages("nightly") == ["help ann skipped (left_step)"]
+
+
+def test_who_succeeds_while_mail_is_held_gets_none_when_the_hold_is_over_though_the_playbook_is_not_due(world: World) -> None:
+    world.customer(plan="free").playbook("daily", MAILS, schedule="0 10 * * *", hold="account.seats = 5", goal="account.plan = 'team'")
+    assert world.tick(day(0)).delivery == {"held": 1}
+    assert world.account(plan="team", seats=6).tick(day(0, 11)).sent == []
+    assert world.messages("daily") == ["all ann skipped (goal)"]
+
+
 def test_a_run_of_one_playbook_sends_nothing_of_another_to_who_succeeded(world: World) -> None:
     world.customer(plan="free").playbook("hello", MAILS, goal="account.plan = 'team'").tick(day(0, 22))
     world.account("acme", plan="team")

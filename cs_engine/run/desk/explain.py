@@ -12,6 +12,7 @@ import numpy as np
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.journey.edits import Edit
+from cs_engine.journey.enrolment import step_of
 from cs_engine.journey.mode import SHADOW_KEY, is_open
 from cs_engine.journey.step_orders import OfPassage, StepOrder, by_passage
 from cs_engine.language.expression import EVENT, Expression, Grain
@@ -215,7 +216,7 @@ def _passage(
     return {
         "subject": passage.subject_id, "version": passage.digest.removesuffix(SHADOW),
         "key": passage.key.removeprefix(SHADOW_KEY), "shadow": passage.key.startswith(SHADOW_KEY), "state": passage.state,
-        "entered_at": _time(passage.entered_at), "step": passage.step, "since": _time(passage.since),
+        "entered_at": _time(passage.entered_at), "step": step_of(passage.step), "since": _time(passage.since),
         "control": passage.control, "finished": passage.finished_reason, "finished_at": _time(passage.finished_at),
         "next": following.said, "next_at": _time(following.at), "steps": _steps(tick, plan, passage, journal, orders, edits),
         "began_with": json.loads(_kept(tick, [passage]) or "{}"),
@@ -295,6 +296,8 @@ def _next(tick: TickContext, plan: Plan, passage: EnrolmentView, *, is_paused: b
         return _Next(f"paused since {_time(passage.held_since)}: nothing is sent, timers stand still", None)
     if passage.held_since is not None:
         return _Next(f"held since {_time(passage.held_since)}: mail waits, timers stand still", None)
+    if passage.step != (coming := step_of(passage.step)):
+        return _Next(f"comes to {coming} at the next tick of its playbook", None)
     step = plan.step(passage.step)
     after = tick.view(plan).after
     match step:

@@ -37,9 +37,11 @@ class Passages(Part):
         with self.database.read() as tx:
             return enrolments.standing(tx, playbook, digest, before)
 
-    def with_mail(self, playbooks: Collection[str], until: Micros, before: Micros) -> list[tuple[str, enrolment.Standing]]:
+    def with_mail(
+        self, playbooks: Collection[str], until: Micros, before: Micros, waking: Collection[str] = ()
+    ) -> list[tuple[str, enrolment.Standing]]:
         with self.database.read() as tx:
-            return enrolments.with_mail(tx, playbooks, until, before)
+            return enrolments.with_mail(tx, playbooks, until, before, waking)
 
     def passages(self, playbook: str) -> list[enrolment.Passage]:
         with self.database.read() as tx:

@@ -10,6 +10,7 @@ import pytest
 
 from cs_engine.instants import NO_TIME
 from cs_engine.journey.decide import Cohort, View, Walk, walk
+from cs_engine.journey.enrolment import ARRIVE
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place
 from cs_engine.playbook.plan import AnyStep, Branch, Edge, Email, People, Plan, Schedule, Stop, Wait, WaitUntil
@@ -185,6 +186,23 @@ def test_while_in_otherwise_the_wait_stays_watched_and_the_rest_of_the_block_is_
     out = go(watched(), standing("h", ended=NO_TIME), {"met": True})
     assert out.step[0] == "end"
     assert [step.id for step, _ in out.sends] == ["end"]
+
+
+@pytest.mark.parametrize(
+    ("met", "won", "step", "finished"), [(False, False, "h", ""), (True, False, f"end{ARRIVE}", ""), (True, True, "h", "goal")]
+)
+def test_who_is_only_asked_to_leave_leaves_the_playbook_or_the_block_and_nothing_is_sent(
+    met: bool, won: bool, step: str, finished: str
+) -> None:
+    out = go(replace(watched(), goal=condition("won")), replace(standing("h", ended=NOW - DAY), leaving=True), {"met": met, "won": won})
+    assert (out.step[0], out.finished[0], bool(out.moved[0]), out.sends) == (step, finished, met, [])
+
+
+def test_who_comes_to_the_step_behind_a_block_waits_there_from_when_the_block_was_left() -> None:
+    behind = replace(watched(), steps=(*watched().steps[:3], wait("end", 2, None)))
+    for since, finished in ((NOW - 2 * DAY + 1, ""), (NOW - 2 * DAY, "done")):
+        out = go(behind, replace(arriving("end"), since=np.array([since])))
+        assert (out.step[0], out.finished[0]) == ("end", finished)
 
 
 @pytest.mark.parametrize(("after", "step", "finished"), [("keep_waiting", "w", ""), ("continue", "end", ""), ("stop", "h2", "done")])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cs_engine.journey.enrolment import Standing
-from cs_engine.journey.migrate import ARRIVE, behind, difference, moved, unsafe, way
+from cs_engine.journey.enrolment import ARRIVE, Standing
+from cs_engine.journey.migrate import behind, difference, moved, unsafe, way
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Place
 from cs_engine.playbook.plan import AnyStep, Edge, Email, People, Plan, Schedule, Wait, WaitUntil
