@@ -7,6 +7,7 @@ they fail in, and `failed` says so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
@@ -25,6 +26,7 @@ from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Stock, To
 from cs_engine.sources.days import Days
 from cs_engine.sources.duckdb_passages import DuckdbPassages
 from cs_engine.sources.duckdb_seen import judged
+from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.sources.streaks import count_streaks
@@ -33,7 +35,7 @@ from cs_engine.usage.answers import answers_in, said
 from cs_engine.usage.events_sql import happened
 from cs_engine.usage.names import COUNTED, STREAK, Catalogue, latch_column, milestone_column, stored_column
 from cs_engine.usage.spells import HELD_SINCE
-from cs_engine.usage.windows_sql import Moment, firsts, view, years
+from cs_engine.usage.windows_sql import Moment, view
 
 MEMORY_LIMIT = "600MB"
 USAGE = "usage"
@@ -48,8 +50,11 @@ class DuckdbFacts:
     def __init__(
         self, usage: UsageSet, catalogue: Catalogue, champions: Sequence[Expression], now: datetime, zone: str, overlay: Overlay,
         calendars: Calendars | None = None, business_calendar: str | None = None,
+        held: int | None = None,
     ) -> None:  # fmt: skip
+        """`held`: an open file that keeps the set there, closed with the facts."""
         self.now = now
+        self._held = held
         self.failed: list[Failure] = []
         self._catalogue = catalogue
         self._champions = champions
@@ -71,6 +76,9 @@ class DuckdbFacts:
 
     def close(self) -> None:
         self.db.close()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     # --- subjects
 
@@ -434,9 +442,7 @@ def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) ->
     db.execute(f"CREATE VIEW src_accounts AS SELECT * FROM read_parquet({text(usage.accounts)})")
     db.execute(f"CREATE VIEW src_contacts AS SELECT * FROM read_parquet({text(usage.contacts)})")
     for source in catalogue.attributes.events:
-        db.execute(f"CREATE VIEW {view(source)} AS SELECT * FROM read_parquet({text(usage.events(source))})")
-        db.execute(f"CREATE VIEW {years(source)} AS SELECT * FROM read_parquet({text(usage.years(source))})")
-        db.execute(f"CREATE VIEW {firsts(source)} AS SELECT * FROM read_parquet({text(usage.firsts(source))})")
+        db.execute(f"CREATE VIEW {view(source)} AS {relation(usage, source)}")
     return db
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -126,10 +127,18 @@ class DuckdbUsage:
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
         config = self._config
-        facts = DuckdbFacts(
-            self._current(), self._catalogue, champions(config.people, self._catalogue), now, config.timezone, overlay,
-            self._calendars, config.business_calendar,
-        )  # fmt: skip
+        ranks = champions(config.people, self._catalogue)
+        found = Shelf.of(self._project).reading(config)
+        if found is None:
+            raise _nothing_read()
+        usage, held = found
+        try:
+            facts = DuckdbFacts(
+                usage, self._catalogue, ranks, now, config.timezone, overlay, self._calendars, config.business_calendar, held
+            )
+        except BaseException:
+            os.close(held)
+            raise
         try:
             facts.prepare(conditions)
         except BaseException:
@@ -140,8 +149,12 @@ class DuckdbUsage:
     def _current(self) -> UsageSet:
         found = Shelf.of(self._project).current(self._config)
         if found is None:
-            raise CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
+            raise _nothing_read()
         return found
+
+
+def _nothing_read() -> CsEngineError:
+    return CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
 
 
 def _with_record(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -21,12 +21,12 @@ _NEVER = "TIMESTAMPTZ '9000-01-01 00:00:00+00'"
 
 def rows(usage: UsageSet, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """Source -> its rows of these contacts, as plain values; times in ISO 8601."""
-    found = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     with working_database(":memory:", "UTC") as db:
         for source, file, column in _files(usage):
             picked = _picked(db, file, column, contacts)
             if picked:
-                found[source] = picked
+                found[source] = [*found.get(source, []), *picked]
     return found
 
 
@@ -56,8 +56,7 @@ def forget(usage: UsageSet, contacts: Collection[str]) -> None:
 
 def _files(usage: UsageSet) -> list[tuple[str, Path, str]]:
     """(source, file, the column that names a contact)."""
-    events = sorted(usage.folder.glob("events-*.parquet"))
-    of_events = [(file.stem.removeprefix("events-"), file, "contact") for file in events]
+    of_events = [(source, usage.events(source, segment), "contact") for source, segments in usage.segments.items() for segment in segments]
     touched = [("touches", usage.touches, "contact")] if usage.touches.exists() else []
     return [("contacts", usage.contacts, "id"), *of_events, *touched]
 

@@ -1,29 +1,48 @@
 """Where synced usage lies: whole sets of Parquet files, one of them current.
 
     .cs-engine/usage/current           the name of the current set
-    .cs-engine/usage/<set>/            accounts.parquet, contacts.parquet, manifest.json,
-                                       events-<source>.parquet, years-<source>.parquet, firsts-<source>.parquet,
-                                       touches.parquet
+    .cs-engine/usage/lock              held by the one who makes a new set
+    .cs-engine/usage/<set>/            accounts.parquet, contacts.parquet, touches.parquet, manifest.json, numbers-*.parquet,
+                                       events-<source>-<segment>.parquet, tally-<segment>-<digest>.parquet
 
-A set is written aside and becomes current by one atomic rename, so a sync that dies leaves the old one in force.
+A set is written aside and becomes current by one atomic rename, so a sync that dies leaves the old one in force. Files never change
+once they are current; a set that grows out of another has the same files under its own name (hard links) and a few more.
+
+The events of a source lie in segments: what came together, in order of time. Facts read them all; what is counted from a large one
+time and again is kept beside it (cs_engine.sources.tallies).
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 6
+_FORMAT = 7
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
+
+
+class Segment(NamedTuple):
+    """Events of one source that came together: one file, in order of time, that never changes."""
+
+    name: str
+    rows: int
+    arrived: bool = False
+    """They came one by one (`fold`), not from the source's files."""
+
+
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,14 @@ class UsageSet:
     """Languages of the people in it."""
     signature: str = ""
     """What the source files looked like when they were read."""
+    segments: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
+    """Source -> its events, in the order in which they came."""
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Source -> its kinds of events; their places are the numbers that stand for them."""
+    physical: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Source -> its columns as DuckDB types, over all segments."""
+    taken: Mapping[str, int] = field(default_factory=dict)
+    """Source -> up to where a feed of arrivals has been folded in; 0 where nothing was."""
 
     @property
     def accounts(self) -> Path:
@@ -45,14 +72,20 @@ class UsageSet:
     def contacts(self) -> Path:
         return self.folder / "contacts.parquet"
 
-    def events(self, source: str) -> Path:
-        return self.folder / f"events-{source}.parquet"
+    def events(self, source: str, segment: Segment) -> Path:
+        return self.folder / f"events-{source}-{segment.name}.parquet"
 
-    def years(self, source: str) -> Path:
-        return self.folder / f"years-{source}.parquet"
+    def tally(self, segment: Segment, digest: str) -> Path:
+        return self.folder / f"tally-{segment.name}-{digest}.parquet"
 
-    def firsts(self, source: str) -> Path:
-        return self.folder / f"firsts-{source}.parquet"
+    def with_events(self, source: str, segments: tuple[Segment, ...], kinds: tuple[str, ...], physical: Mapping[str, str]) -> UsageSet:
+        """The same set with other events of one source."""
+        return replace(
+            self,
+            segments={**self.segments, source: segments},
+            kinds={**self.kinds, source: kinds},
+            physical={**self.physical, source: physical},
+        )
 
     @property
     def touches(self) -> Path:
@@ -79,7 +112,40 @@ class Shelf:
             return None
         if manifest.get("reading") != _reading(config):
             return None
-        return UsageSet(self.folder / name, _attributes(manifest["attributes"]), tuple(manifest["locales"]), manifest["signature"])
+        return UsageSet(
+            self.folder / name,
+            _attributes(manifest["attributes"]),
+            tuple(manifest["locales"]),
+            manifest["signature"],
+            {source: tuple(Segment(*one) for one in found) for source, found in manifest["segments"].items()},
+            {source: tuple(kinds) for source, kinds in manifest["kinds"].items()},
+            manifest["physical"],
+            manifest["taken"],
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One at a time makes a set: what two grow out of the same one would lose what the other took in."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def reading(self, config: ProjectConfig) -> tuple[UsageSet, int] | None:
+        """The set in force, and an open file that keeps it from being cleared away until it is closed."""
+        for _ in range(_TRIES):
+            found = self.current(config)
+            if found is None:
+                return None
+            try:
+                held = os.open(found.folder / "manifest.json", os.O_RDONLY)
+            except OSError:
+                continue  # a newer one came, twice
+            fcntl.flock(held, fcntl.LOCK_SH)
+            if (found.folder / "manifest.json").exists():
+                return found, held
+            os.close(held)
+        return None
 
     def begin(self) -> Path:
         """A new empty folder to write a set into."""
@@ -94,6 +160,10 @@ class Shelf:
             "reading": _reading(config),
             "signature": found.signature,
             "locales": list(found.locales),
+            "segments": {source: [list(one) for one in segments] for source, segments in found.segments.items()},
+            "kinds": {source: list(kinds) for source, kinds in found.kinds.items()},
+            "physical": {source: dict(columns) for source, columns in found.physical.items()},
+            "taken": dict(found.taken),
             "attributes": _plain(found.attributes),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -105,7 +175,7 @@ class Shelf:
             os.fsync(file.fileno())
         aside.replace(self.folder / "current")
         for old in self.folder.glob("set-*"):
-            if old.name not in (folder.name, before):
+            if old.name not in (folder.name, before) and not _is_read(old):
                 shutil.rmtree(old, ignore_errors=True)
         return found
 
@@ -118,6 +188,18 @@ class Shelf:
             return (self.folder / "current").read_text(encoding="utf-8").strip()
         except OSError:
             return ""
+
+
+def _is_read(folder: Path) -> bool:
+    """Whether somebody has asked that the set stay."""
+    try:
+        with (folder / "manifest.json").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _reading(config: ProjectConfig) -> dict[str, object]:

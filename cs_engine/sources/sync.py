@@ -4,14 +4,13 @@ Every source is staged, checked row by row, typed, renamed to the names that aut
 counted and named by file and line; when they are too many, the sync stops and the set before stays in force.
 
 Events carry the numbers of their account and contact (#account, #contact), their day in the project's zone (#day), and lie in
-order of time: facts at any `now` then read whole numbers, and of them only the days that their windows reach. What looks back
-without an end is counted from smaller files beside them (`_condense`).
+order of time (`segments`): facts at any `now` then read whole numbers, and of them only the days that their windows reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -24,6 +23,7 @@ from cs_engine.playbook.config import AccountsSource, ContactsSource, EventsSour
 from cs_engine.ports import SourceReport
 from cs_engine.sources import columns as cols
 from cs_engine.sources.files import find, find_paths
+from cs_engine.sources.segments import COMPRESSION, open_strangers, write_segment, write_strangers
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.staging import Staged, stage
@@ -50,7 +50,7 @@ _ACCOUNTS = _Room(frozenset({"id", "signed_up_at"}), frozenset({"signed_up_at", 
 _CONTACTS = _Room(
     frozenset({"id", "account", "email"}), frozenset({"created_at", "learned_at", "consent_at"}), frozenset({"id", "account"})
 )
-_EVENTS = _Room(
+EVENTS = _Room(
     frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"})
 )
 _TOUCHES = _Room(frozenset({"account", "kind", "at"}), frozenset({"at"}), frozenset({"account", "kind", "at"}))
@@ -71,19 +71,21 @@ def sync(project: Path, config: ProjectConfig, on_progress: Callable[[str], None
     """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do."""
     tell = on_progress or (lambda _: None)
     shelf = Shelf.of(project)
-    folder = shelf.begin()
-    try:
-        # Taken before the files are read: what changes meanwhile is found to be newer.
-        signature = signature_of(project, config)
-        with working_database(folder / "staging.duckdb", config.timezone) as db:
-            attributes, reports = _Reading(project, config, db, folder, tell).all()
-            locales = _locales(db)
-        for left in folder.glob("staging*"):
-            left.unlink()
-        return shelf.publish(UsageSet(folder, attributes, locales, signature), config), reports
-    except BaseException:
-        shelf.discard(folder)
-        raise
+    with shelf.writing():
+        folder = shelf.begin()
+        try:
+            # Taken before the files are read: what changes meanwhile is found to be newer.
+            signature = signature_of(project, config)
+            with working_database(folder / "staging.duckdb", config.timezone) as db:
+                reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature), tell)
+                attributes, reports = reading.all()
+                locales = _locales(db)
+            for left in folder.glob("staging*"):
+                left.unlink()
+            return shelf.publish(replace(reading.made, attributes=attributes, locales=locales), config), reports
+        except BaseException:
+            shelf.discard(folder)
+            raise
 
 
 def signature_of(project: Path, config: ProjectConfig) -> str:
@@ -118,15 +120,16 @@ def working_database(path: Path | str, timezone: str) -> duckdb.DuckDBPyConnecti
     return db
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One sync under way."""
+@dataclass(slots=True)
+class Reading:
+    """One sync, or fold, under way."""
 
     project: Path
     config: ProjectConfig
     db: duckdb.DuckDBPyConnection
-    folder: Path
-    tell: Callable[[str], None]
+    made: UsageSet
+    """The set that comes to be."""
+    tell: Callable[[str], None] = lambda _: None
     bad: list[SourceReport] = field(default_factory=list)
     """Of the sources read so far, those with bad rows."""
 
@@ -136,11 +139,13 @@ class _Reading:
         self._number("accounts", accounts)
         contacts = self._checked("contacts", sources.contacts, _CONTACTS)
         self._number("contacts", contacts, '"#account", ')
+        open_strangers(self.db, self.made.folder)
         events = {"usage": sources.usage, **sources.more}
         read = {name: self._events(name, source) for name, source in events.items()}
         blanks = cols.blanks(self.db, "account", "accounts", accounts.columns)
         blanks |= cols.blanks(self.db, "contact", "contacts", contacts.columns)
         attributes = Attributes(accounts.columns, contacts.columns, {name: checked.columns for name, checked in read.items()}, blanks)
+        write_strangers(self.db, self.made.folder)
         touches = [self._touches(sources.touches)] if sources.touches is not None else []
         return attributes, [accounts.report, contacts.report, *(checked.report for checked in read.values()), *touches]
 
@@ -159,19 +164,22 @@ class _Reading:
 
     def _check(self, name: str, staged: Staged, source: AnySource, room: _Room) -> Checked:
         mapped = mapping(name, staged, source, room)
-        taken = typed(self.db, staged, mapped, room)
+        return self.checked_rows(name, staged, mapped, typed(self.db, staged, mapped, room), room)
+
+    def checked_rows(self, name: str, staged: Staged, mapped: Mapping[str, str], taken: Mapping[str, cols.Column], room: _Room) -> Checked:
+        """The rows as they are `taken`, each with what is wrong with it. `mapped`: name that authors use -> column of the staged rows."""
         faults = ['"#fault"', *(_fault(mapped[key], staged.columns, key, room) for key in mapped if key in room.keys | room.times)]
         joined = ""
         if "account" in mapped:
             # Renamed, so that no column of the source can mean one of the accounts'.
             joined = f'LEFT JOIN (SELECT id AS "#key", "#no" AS "#account" FROM accounts) AS a ON a."#key" = {taken["account"].sql}'
             faults.append(f"CASE WHEN a.\"#key\" IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
-        if "id" in mapped and not isinstance(source, EventsSource):
+        if "id" in mapped and room is not EVENTS:
             faults.append(
                 f'CASE WHEN row_number() OVER (PARTITION BY {taken["id"].sql} ORDER BY raw."#file", raw."#line") > 1 '
                 f"THEN '{_word(mapped['id'])} stood in an earlier row already' END"
             )
-        if isinstance(source, TouchesSource):
+        if room is _TOUCHES:
             faults.append(_none_of(taken["kind"].sql, mapped["kind"], KINDS))
             if "answered" in mapped:
                 faults.append(_none_of(taken["answered"].sql, mapped["answered"], _YES | _NO))
@@ -221,47 +229,10 @@ class _Reading:
         self._write(f'SELECT * FROM {quoted(name)} ORDER BY "#no"', f"{name}.parquet")
 
     def _events(self, name: str, source: EventsSource) -> Checked:
-        checked = self._checked(f"events_{name}" if name in ("accounts", "contacts", "touches") else name, source, _EVENTS)
-        has_contact = "contact" in checked.columns
-        if has_contact:
-            self._number_strangers(checked.table)
-        kept = list(checked.columns)
-        contact = 'coalesce(c."#no", s."#no")' if has_contact else "CAST(NULL AS INTEGER)"
-        joins = "LEFT JOIN contacts AS c ON c.id = t.contact LEFT JOIN strangers AS s ON s.id = t.contact" if has_contact else ""
-        once = f"AND {self._first_of_id(checked)}" if "id" in checked.columns else ""
-        code = ""
-        if "event" in checked.columns:
-            # Kinds of events are few; as numbers they are grouped several times as fast.
-            code = ', e."#event"'
-            joins += f' LEFT JOIN ({_kinds(checked.table)}) AS e ON e."#key" = t.event'
-        self._write(
-            f'SELECT t."#account", {contact} AS "#contact", CAST(t."at" AS DATE) AS "#day"{code}, {listed(f"t.{quoted(k)}" for k in kept)} '
-            f'FROM {quoted(checked.table)} AS t {joins} WHERE t."#fault" IS NULL {once} ORDER BY t."at"',
-            f"events-{name}.parquet",
-        )
-        self._condense(name, has_event=bool(code))
+        checked = self._checked(f"events_{name}" if name in ("accounts", "contacts", "touches") else name, source, EVENTS)
+        self.made = write_segment(self.db, self.made, name, checked.table, checked.columns)
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
         return Checked("", checked.columns, checked.report._replace(source=name))
-
-    def _condense(self, name: str, *, has_event: bool) -> None:
-        """Writes what looks back without an end is counted from: years, and the first of each."""
-        kind = ', "#event", event' if has_event else ""
-        self.db.execute(
-            f'CREATE OR REPLACE TABLE years AS SELECT CAST(year("#day") AS INTEGER) AS "#year", "#account", "#contact"{kind}, '
-            f'count(*) AS "#n", max("#day") AS "#day", min("at") AS "#first" '
-            f"FROM read_parquet({text(self.folder / f'events-{name}.parquet')}) GROUP BY ALL"
-        )
-        self._write('SELECT * EXCLUDE ("#first") FROM years ORDER BY "#year", "#account"', f"years-{name}.parquet")
-        firsts = [
-            f'SELECT \'{subject}\' AS "#of", \'{value}\' AS "#by", "#{subject}" AS "#no", min("#first") AS "#first" '
-            f'FROM years WHERE "#{subject}" IS NOT NULL AND "#{value}" IS NOT NULL GROUP BY "#{subject}", "#{value}"'
-            for subject in ("account", "contact")
-            for value in ("contact", *(["event"] if has_event else []))
-        ]
-        self._write(
-            f'SELECT *, CAST("#first" AS DATE) AS "#first_day" FROM ({" UNION ALL ".join(firsts)}) ORDER BY "#of", "#by", "#no"',
-            f"firsts-{name}.parquet",
-        )
 
     def _touches(self, source: TouchesSource) -> SourceReport:
         checked = self._checked("touches", source, _TOUCHES)
@@ -274,28 +245,8 @@ class _Reading:
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
         return checked.report
 
-    def _number_strangers(self, table: str) -> None:
-        """People who act but are not among the contacts count as people; their numbers follow those of the contacts."""
-        self.db.execute(
-            f"CREATE OR REPLACE TABLE strangers AS SELECT id, CAST((SELECT count(*) FROM contacts) + row_number() OVER (ORDER BY id) - 1 "
-            f'AS INTEGER) AS "#no" FROM (SELECT DISTINCT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL '
-            f"AND contact NOT IN (SELECT id FROM contacts))"
-        )
-
-    def _first_of_id(self, checked: Checked) -> str:
-        """SQL that keeps the first row of each event id."""
-        table = quoted(checked.table)
-        row = self.db.execute(f'SELECT count(*) = count(DISTINCT id) FROM {table} WHERE "#fault" IS NULL').fetchone()
-        if row is not None and row[0]:
-            return "true"
-        self.db.execute(
-            f'CREATE OR REPLACE TABLE repeats AS SELECT "#file", "#line" FROM {table} WHERE "#fault" IS NULL '
-            f'QUALIFY row_number() OVER (PARTITION BY id ORDER BY "#file", "#line") > 1'
-        )
-        return '(t."#file", t."#line") NOT IN (SELECT "#file", "#line" FROM repeats)'
-
     def _write(self, select: str, file: str) -> None:
-        self.db.execute(f"COPY ({select}) TO {text(self.folder / file)} (FORMAT parquet, COMPRESSION snappy)")
+        self.db.execute(f"COPY ({select}) TO {text(self.made.folder / file)} ({COMPRESSION})")
 
 
 def mapping(name: str, staged: Staged, source: AnySource, room: _Room) -> dict[str, str]:
@@ -373,12 +324,6 @@ def _word(column: str) -> str:
     return column.replace("'", "''")
 
 
-def _kinds(table: str) -> str:
-    """SELECT of the kinds of events, numbered."""
-    kinds = f'SELECT DISTINCT event AS "#key" FROM {quoted(table)} WHERE "#fault" IS NULL'
-    return f'SELECT "#key", CAST(row_number() OVER (ORDER BY "#key") - 1 AS INTEGER) AS "#event" FROM ({kinds})'
-
-
 def _row_mend(reports: Sequence[SourceReport]) -> str:
     """What to do about rows that are bad."""
     if any(example.endswith(cols.NO_ZONE) for report in reports for example in report.examples):
@@ -409,7 +354,7 @@ def describe(project: Path, config: ProjectConfig, sample: int = 20_000) -> Attr
         plan: Sequence[tuple[str, AnySource, _Room]] = [
             ("accounts", sources.accounts, _ACCOUNTS),
             ("contacts", sources.contacts, _CONTACTS),
-            *((name, source, _EVENTS) for name, source in {"usage": sources.usage, **sources.more}.items()),
+            *((name, source, EVENTS) for name, source in {"usage": sources.usage, **sources.more}.items()),
         ]
         for i, (name, source, room) in enumerate(plan):
             staged = stage(db, f"raw_{i}", find(project, source.file), most=sample)

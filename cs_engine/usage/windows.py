@@ -108,19 +108,6 @@ class Window:
     def unbounded(self) -> bool:
         return self.days is None and self.hours is None
 
-    @property
-    def from_years(self) -> bool:
-        """Whether whole years of the past can be read as one row an (account, contact, event): their days and order do not matter."""
-        counted = self.kind in (Kind.COUNT, Kind.DAYS_SINCE_LAST) or (
-            self.kind is Kind.COUNT_DISTINCT and self.column in ("contact", "event")
-        )
-        return self.unbounded and counted and self.when is None and set(self.reads) <= {"event"}
-
-    @property
-    def from_firsts(self) -> bool:
-        """Whether it only asks how many people or kinds of events there ever were: the first of each tells."""
-        return self.unbounded and self.kind is Kind.COUNT_DISTINCT and self.column in ("contact", "event") and not self.where
-
     def only(self, where: Expression) -> Window:
         """The same window over fewer events."""
         return replace(self, where=where.sql, reads=where.names, said=where.text)

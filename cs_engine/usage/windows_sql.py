@@ -1,17 +1,13 @@
 """Window metrics at one `now` as SQL: text only, over the view `src_<source>` of each event source.
 
 An event source's view has "#account", "#contact" and "#event" (whole numbers of the subjects and the kind), "#day" (DATE in
-the project's zone), "at", and the further columns of the events; it lies in order of time. Beside it `years_<source>` has one row
-for each "#year", "#account", "#contact" and "event": how many there were ("#n") and the last "#day"; and `firsts_<source>` has one
-for each subject ("#of" account or contact, its number "#no") and each contact or kind of event ("#by") it ever had: when first ("#first").
+the project's zone), "at", and the further columns of the events; it lies in order of time.
 
 What makes it fast:
 - windows that overlap are read in one pass over the days that they reach, and no others;
 - sums are taken apart from distincts; distinct people, days, weeks or values are first grouped by (subject, that value), where
   every further window costs a comparison a group instead of a set a subject;
-- a window that ends now needs of each (subject, person) only the last day on which it acted;
-- what looks back without an end reads whole years of the past from the aggregate, and events of the running year alone;
-- how many people or kinds of events there ever were is told by the first of each.
+- a window that ends now needs of each (subject, person) only the last day on which it acted.
 """
 
 from __future__ import annotations
@@ -19,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -60,16 +55,6 @@ def view(source: str) -> str:
     return quoted(f"src_{source}")
 
 
-def years(source: str) -> str:
-    """The name of its aggregate's view."""
-    return quoted(f"years_{source}")
-
-
-def firsts(source: str) -> str:
-    """The name of its view of firsts."""
-    return quoted(f"firsts_{source}")
-
-
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """One SELECT with a row a subject that acted: "#no" and the columns of its metrics (NULL or missing: nothing seen)."""
@@ -83,34 +68,14 @@ def aggregates(windows: Iterable[Window], grain: Grain, moment: Moment, learned:
 
     late = set(learned)
 
-    def reading(window: Window) -> _Reading:
-        if window.source in late:
-            # What was learned late may be missing from a year that was over, or not be a first.
-            return _Reading.EVENTS
-        if window.from_firsts:
-            return _Reading.FIRSTS
-        return _Reading.YEARS if window.from_years else _Reading.EVENTS
-
-    def key(window: Window) -> tuple[str, bool, _Reading, str]:
-        return window.source, window.unbounded, reading(window), _group(window)
+    def key(window: Window) -> tuple[str, bool, str]:
+        return window.source, window.unbounded, _group(window)
 
     made = []
-    for (source, _, how, group), found in groupby(sorted(windows, key=lambda w: (key(w), w.name)), key):
+    for (source, _, group), found in groupby(sorted(windows, key=lambda w: (key(w), w.name)), key):
         members = tuple(found)
-        if how is _Reading.FIRSTS:
-            made.append(_from_firsts(members, grain, moment))
-        else:
-            events = _events(members, moment, late=source in late, from_years=how is _Reading.YEARS)
-            made.append(_aggregate(members, group, grain, moment, events))
+        made.append(_aggregate(members, group, grain, moment, _events(members, moment, late=source in late)))
     return made
-
-
-class _Reading(StrEnum):
-    """What a window is counted from."""
-
-    EVENTS = "events"
-    YEARS = "years"
-    FIRSTS = "firsts"
 
 
 def column(window: Window, joined: str, grain_since: str, moment: Moment) -> str:
@@ -155,16 +120,6 @@ def _aggregate(windows: tuple[Window, ...], group: str, grain: Grain, moment: Mo
     return Aggregate(f'SELECT "#no", {", ".join(outer)} FROM ({grouped}) GROUP BY 1', windows)
 
 
-def _from_firsts(windows: tuple[Window, ...], grain: Grain, moment: Moment) -> Aggregate:
-    """How many there ever were: each counts from its first event on."""
-    outer = []
-    for window in windows:
-        there = f'"#first_day" <= {_date(moment.days(window)[1])}' if window.ago else f'"#first" <= {moment.now_sql}'
-        outer.append(f"count(*) FILTER ({there}) AS {quoted(window.name)}")
-    rows = f"""FROM {firsts(windows[0].source)} WHERE "#of" = '{grain.value}' AND "#by" = '{windows[0].column}'"""
-    return Aggregate(f'SELECT "#no", {", ".join(outer)} {rows} GROUP BY 1', windows)
-
-
 def _plain(window: Window, moment: Moment) -> str:
     """An aggregate straight over the events."""
     condition = _in_window(window, moment)
@@ -181,8 +136,6 @@ def _plain(window: Window, moment: Moment) -> str:
             return f'min("#day"){filtered}'
         case Kind.DAYS_SINCE_LAST:
             return f'max("#day"){filtered}'
-        case _ if window.from_years:
-            return f'CAST(sum("#n"){filtered} AS BIGINT)'
         case _:
             return f"count(*){filtered}"
 
@@ -226,19 +179,11 @@ def _in_window(window: Window, moment: Moment) -> str:
     return " AND ".join(parts)
 
 
-def _events(windows: Sequence[Window], moment: Moment, *, late: bool, from_years: bool) -> str:
+def _events(windows: Sequence[Window], moment: Moment, *, late: bool) -> str:
     """The events that the windows reach, none later than now, as a relation."""
     known = f' AND coalesce("learned_at", "at") <= {moment.now_sql}' if late else ""
-    columns, source, reads = '*, 1 AS "#n"', windows[0].source, []
-    spans: Sequence[tuple[date | None, date]] = _spans(moment.days(window) for window in windows)
-    if from_years:
-        # One span, without a beginning. The earliest last day decides: after it, each window must see single events.
-        new_year = min(moment.days(window)[1] for window in windows).replace(month=1, day=1)
-        spans = [(new_year, spans[-1][1])]
-        shared = '"#account", "#contact", "#day"' + (', "#event", event' if _needs_event(windows) else "")
-        columns = f'{shared}, 1 AS "#n"'
-        reads.append(f'SELECT {shared}, "#n" FROM {years(source)} WHERE "#year" < {new_year.year}')
-    for first, last in spans:
+    reads = []
+    for first, last in _spans(moment.days(window) for window in windows):
         # Only today's events can lie later than now: of all others not even the time is read.
         before = min(last, moment.today - timedelta(days=1))
         days = []
@@ -246,12 +191,8 @@ def _events(windows: Sequence[Window], moment: Moment, *, late: bool, from_years
             days.append(f'"#day" BETWEEN {_date(first or date.min)} AND {_date(before)}')
         if last >= moment.today:
             days.append(f'"#day" = {moment.today_sql} AND "at" <= {moment.now_sql}')
-        reads += [f"SELECT {columns} FROM {view(source)} WHERE {day}{known}" for day in days]
+        reads += [f"SELECT * FROM {view(windows[0].source)} WHERE {day}{known}" for day in days]
     return "(" + " UNION ALL ".join(reads) + ")"
-
-
-def _needs_event(windows: Sequence[Window]) -> bool:
-    return any(window.column == "event" or "event" in window.reads for window in windows)
 
 
 def _spans(days: Iterable[tuple[date | None, date]]) -> list[tuple[date | None, date]]:
