@@ -271,6 +271,9 @@ class Retention(Strict):
     changes: str | None = Field(
         None, description="Changes of watched values, and spells of held(…) that are over, since longer: 90 days. Default: for good."
     )
+    health: str = Field(
+        "400 days", description="How healthy accounts were, since longer. As it is now stays; so a renewal can be seen beside the last one."
+    )
 
 
 class SlackConfig(Strict):

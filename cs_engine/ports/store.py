@@ -13,6 +13,7 @@ from cs_engine.journey.breaker import Breaker
 from cs_engine.journey.cta import Mark
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.guards import Tally
+from cs_engine.journey.health import HealthRow
 from cs_engine.journey.migrate import Migration
 from cs_engine.journey.mode import Reception
 from cs_engine.journey.orders import Order, PlaybookFailure
@@ -300,6 +301,25 @@ class Milestones(Protocol):
         """Latches it for those accounts (again is nothing) and makes the milestone known."""
 
 
+class Health(Protocol):
+    """How healthy accounts have been: a row for as long as it stayed so."""
+
+    def health(self) -> dict[str, HealthRow]:
+        """Account -> its health as it was remembered last; of those that are there."""
+
+    def put_health(self, rows: Sequence[HealthRow], gone: Collection[str], now: Micros) -> None:
+        """Remembers these from `now` on, each in place of its account's last; of accounts that are gone nothing holds any more."""
+
+    def health_at(self, at: Micros) -> dict[str, HealthRow]:
+        """Account -> its health as it was then; of those of which something was known."""
+
+    def health_of(self, account_id: str, since: Micros) -> list[HealthRow]:
+        """What has been remembered of one account from then on, oldest first, with what held then."""
+
+    def health_began(self) -> Micros | None:
+        """When the oldest that is still known was remembered; None when nothing is."""
+
+
 class Answers(Protocol):
     """What people were asked and answered."""
 
@@ -528,6 +548,9 @@ class Retention(Protocol):
         looked at.
         """
 
+    def forget_health(self, before: Micros) -> int:
+        """Deletes health that has been another since before then; how many rows."""
+
 
 class Records(Protocol):
     """What `why` tells of one account in one playbook, and CTAs of theirs."""
@@ -551,6 +574,20 @@ class Records(Protocol):
 
 
 class Store(
-    Ticks, People, Playbooks, Passages, Milestones, Answers, Ledger, Messages, Approvals, Ctas, ProviderEvents, Retention, Records, Protocol
+    Ticks,
+    People,
+    Playbooks,
+    Passages,
+    Milestones,
+    Health,
+    Answers,
+    Ledger,
+    Messages,
+    Approvals,
+    Ctas,
+    ProviderEvents,
+    Retention,
+    Records,
+    Protocol,
 ):
     """Our tables. Every method is one transaction of its own."""

@@ -17,7 +17,7 @@ from cs_engine.language.expression import Expression, Grain, Spell
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
-from cs_engine.run import spells
+from cs_engine.run import health, spells
 from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.delivery.outage import late_ones
@@ -49,7 +49,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     for plan in (project.plans[playbook] for playbook in due if playbook in project.plans):
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
-    tick = _context(engine, now, report, due)
+    tick = _context(engine, now, report, due, also=health.asked_of(project))
     for playbook in due:
         if (pause := tick.orders.pause(playbook)) is not None:
             tick.of(playbook).paused = pause.reason
@@ -64,6 +64,7 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     _recognise_milestones(tick, tick.facts)
     recognise_losses(tick)
     watch(tick)
+    health.see(tick)
     spells.see(tick)
     return tick
 
@@ -75,7 +76,17 @@ def look(engine: Engine, now: datetime | None = None) -> TickContext:
     return _context(engine, at, TickReport(at), [], past=last is not None and to_micros(at) < last)
 
 
-def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], *, past: bool = False) -> TickContext:
+def facts_at(engine: Engine, now: datetime, read: Sequence[Expression]) -> Facts:
+    """What these expressions read, at any moment, and nothing else; the caller closes it."""
+    at, last = to_micros(now), engine.store.last_tick()
+    past = last is not None and at < last
+    return engine.usage.facts(now, read, _overlay(engine, at, read, spells.asked_of(read), past=past))
+
+
+def _context(
+    engine: Engine, now: datetime, report: TickReport, due: list[str], *, past: bool = False, also: Sequence[Expression] = ()
+) -> TickContext:
+    """`also`: what is asked of the facts beside what plans and the project do."""
     plans = _plans(engine, report)
     conditions = [condition for plan in plans.values() for condition in plan.conditions()]
     conditions += [*engine.project.people.values(), *engine.project.holds.values()]
@@ -83,7 +94,7 @@ def _context(engine: Engine, now: datetime, report: TickReport, due: list[str], 
     values = [value for plan in plans.values() for value in plan.values()]
     at, limits = to_micros(now), limits_of(engine.project.config.guards)
     orders = engine.store.orders(at)
-    read = [*conditions, *values]
+    read = [*conditions, *values, *also]
     asked = spells.asked_of(read)
     read += [spell.condition for spell in asked]
     facts = engine.usage.facts(now, read, _overlay(engine, at, read, asked, past=past))

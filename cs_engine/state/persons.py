@@ -22,7 +22,7 @@ from cs_engine.state.database import Tx
 
 NOBODYS = frozenset({
     "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "standing_orders", "failures", "tallies",
-    "milestones", "milestone_definitions", "breakers", "buckets", "ticks", "people_source", "tick_holder",
+    "milestones", "milestone_definitions", "health", "breakers", "buckets", "ticks", "people_source", "tick_holder",
 })  # fmt: skip
 """Tables without a word about single people."""
 

@@ -57,3 +57,8 @@ def changes(tx: Tx, before: Micros, needed: Mapping[str, Micros]) -> int:
 def spells(tx: Tx, before: Micros) -> int:
     """Deletes spells that were over before then; those that go on have no end."""
     return tx.run("DELETE FROM spells WHERE until < :before", before=before)
+
+
+def health(tx: Tx, before: Micros) -> int:
+    """Deletes health that had become another before then; that which holds has no end."""
+    return tx.run("DELETE FROM health WHERE until < :before", before=before)

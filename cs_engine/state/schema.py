@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0023"
+HEAD = "0024"
 """The newest migration."""
 
 metadata = MetaData()
@@ -405,6 +405,18 @@ milestones = Table(
 )
 
 milestone_definitions = Table("milestone_definitions", metadata, _key("milestone"), _at("known_at"))
+
+health = Table(
+    "health",
+    metadata,
+    _text("account_id"),
+    _at("since"),
+    _at("until"),
+    Column("score", Double, nullable=True),
+    *map(_text, ("band", "forced", "scores", "inputs")),
+    PrimaryKeyConstraint("account_id", "since"),
+)
+Index("health_until", health.c.until)
 
 touches = Table("touches", metadata, _key(), _text("account_id"), _text("contact_id"), _text("kind"), _text("by"), _at("at"))
 Index("touches_at", touches.c.at)

@@ -331,7 +331,7 @@ class _Builder:
     def _report_cycle(self, members: list[str]) -> None:
         self.broken |= set(members)
         # `reached_at` only follows its milestone, and components of health their health.
-        shown = [member for member in members if not member.startswith("reached_at:")]
+        shown = [member for member in members if not member.startswith(("reached_at:", "health_value:"))]
         start = min(range(len(shown)), key=lambda i: shown[i])
         ring = [_said(member) for member in (*shown[start:], *shown[:start], shown[start])]
         self.problems.add(

@@ -98,6 +98,10 @@ class HealthComponent(Strict):
     points: tuple[tuple[float, float], ...] = Field(
         min_length=2, description="[value, score] pairs by rising value, joined by lines; flat beyond the ends."
     )
+    missing: Literal["skip", "unknown"] | float = Field(
+        "skip",
+        description="What a blank value does: skip (the others share its weight), a score that it counts as, or unknown (health is blank).",
+    )
 
 
 class HealthSpec(Strict):

@@ -22,6 +22,7 @@ PAGES = (
     "README.md",
     "docs/writing-playbooks.md",
     "docs/metrics.md",
+    "docs/health.md",
     "docs/asking.md",
     "docs/webhooks.md",
     "docs/ledger.md",

@@ -20,3 +20,7 @@ class Retention(Part):
     def forget_changes(self, before: Micros, needed: Mapping[str, Micros]) -> int:
         with self.database.write() as tx:
             return retention.changes(tx, before, needed) + retention.spells(tx, before)
+
+    def forget_health(self, before: Micros) -> int:
+        with self.database.write() as tx:
+            return retention.health(tx, before)
