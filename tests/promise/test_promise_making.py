@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -135,8 +139,31 @@ def test_where_no_process_can_be_started_this_one_sends(world: World, monkeypatc
     monkeypatch.setattr(outbox_module, "WORTH_A_POOL", 1)
     monkeypatch.setattr(delivery, "BATCH", 5)
     monkeypatch.setattr(world.engine.outbox, "_processes", 2)
-    monkeypatch.setattr(hands, "Hand", no_room)
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", no_room)
     assert world.tick(day(0)).delivery == {"accepted": 20}
+
+
+def test_while_the_others_are_being_started_this_one_sends(world: World) -> None:
+    crowd(world, 20).playbook("hello", "- {id: one, email: one}")
+    outbox = world.engine.outbox
+    outbox._processes = 1
+    with hands._one_by_one:
+        outbox.start_processes()
+        assert not outbox.posts_beside("email")
+        assert world.tick(day(0)).delivery == {"accepted": 20}
+    outbox._hands[0].wait()
+    assert outbox.posts_beside("email")
+
+
+def test_who_renders_and_posts_does_not_read_the_main_program_again(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = ModuleType("__main__")
+    main.__file__ = str(tmp_path / "main.py")
+    (tmp_path / "main.py").write_text(f"open({str(tmp_path / 'read')!r}, 'w')")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    world.engine.outbox._processes = 1
+    assert with_processes(world)()
+    assert not (tmp_path / "read").exists()
+    assert sys.modules["__main__"] is main
 
 
 def test_who_ends_a_whole_group_of_processes_ends_those_that_post_only_with_the_one_that_started_them(world: World) -> None:

@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from multiprocessing import get_context, parent_process
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from cs_engine.clock import steady
@@ -27,16 +29,27 @@ Openers = Mapping[str, Callable[[int], Channel[Any]]]
 
 
 class Hand:
-    """One process. Its calls run there in the order in which they are made here."""
+    """One process. Its calls run there in the order in which they are made here. It starts beside what this process does."""
 
     def __init__(self, root: Path, locale: str, builders: Mapping[str, Build], openers: Openers, hands: int) -> None:
         self._process = ProcessPoolExecutor(1, _context(), _begin_work, (root, locale, builders, openers, hands))
-        self._ready = self._process.submit(_stand_ready)
+        self._ready: Future[None] = Future()
+        self._starting = threading.Thread(target=self._start, name="cs-engine-hand", daemon=True)
+        self._starting.start()
         self._tickets = count()
+
+    def _start(self) -> None:
+        """Takes up to a second: the programs are read first."""
+        try:
+            with _one_by_one, _without_main():
+                started = self._process.submit(_stand_ready)
+            self._ready.set_result(started.result())
+        except Exception as error:  # noqa: BLE001 - whoever asks whether it is ready is told
+            self._ready.set_exception(error)
 
     @property
     def ready(self) -> bool:
-        """Whether it has been started, and has not been killed."""
+        """Whether it has been started, and has not been killed. One that cannot be started never is."""
         return self._ready.done() and self._ready.exception() is None
 
     def wait(self) -> None:
@@ -63,7 +76,21 @@ class Hand:
 
     def close(self) -> None:
         """Waits for what it does."""
+        self._starting.join()
         self._process.shutdown(cancel_futures=True)
+
+
+_one_by_one = threading.Lock()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that is started inside does not read this one's main program again: it needs nothing of it, and Prefect's takes seconds."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _context() -> BaseContext:

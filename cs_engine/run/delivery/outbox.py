@@ -230,7 +230,7 @@ class Outbox:
         return channel in self._openers and bool(self._hands) and all(hand.ready for hand in self._hands)
 
     def start_processes(self) -> None:
-        """Starts the processes that render and post; until they are there, and where none can be started, this one does."""
+        """Has the processes started that render and post; until they are there, and where none can be started, this one does it."""
         from cs_engine.run.delivery.hands import Hand
 
         try:
