@@ -13,6 +13,9 @@ from cs_engine.language.problems import Level
 from cs_engine.server_settings import SERVER_SETTINGS
 from cs_engine.settings import EVENTS_PATH, Settings
 
+_SHORT = 16
+"""Characters of a write key that could be guessed."""
+
 
 class Finding(NamedTuple):
     what: str
@@ -30,7 +33,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("project", "wrong", error.message, error.mend)
         return
     yield Finding("project", "ok", str(root))
-    parts = (_playbooks, _database, _standing, _usage, _channels, _breakers, _callers, _keys, _deployments, _prefect)
+    parts = (_playbooks, _database, _standing, _usage, _channels, _breakers, _callers, _collector, _keys, _deployments, _prefect)
     for part in parts:
         yield from _guarded(part, settings)
 
@@ -160,6 +163,25 @@ def _callers(settings: Settings) -> Iterator[Finding]:
             "SLACK_SIGNING_SECRET is not set: buttons in Slack do nothing",
             "copy it from the app's Basic Information",
         )
+
+
+def _collector(settings: Settings) -> Iterator[Finding]:
+    """Who may send usage, and whether any came."""
+    from cs_engine.wiring import open_store
+
+    keys = settings.write_keys()
+    if not keys:
+        return
+    if any(len(key) < _SHORT for key in keys):
+        mend = "make one: python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
+        yield Finding("collector", "warning", f"CS_ENGINE_WRITE_KEYS has a key of fewer than {_SHORT} characters", mend)
+    store = open_store(settings)
+    try:
+        last = store.collected(store.collected_mark().last - 1, 1)
+    finally:
+        store.close()
+    came = f"the last call came {from_micros(last[0].received_at):%Y-%m-%d %H:%M:%S}Z" if last else "nothing has come yet"
+    yield Finding("collector", "ok", f"{len(keys)} write key(s): usage is taken at /v1/batch of this web; {came}")
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:

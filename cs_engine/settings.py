@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     slack_base_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
     slack_signing_secret: SecretStr | None = Field(None, description="Verifies requests from Slack.")
     smtp_url: SecretStr | None = Field(None, description="Needed by the channel smtp: smtp://user:password@host:587?starttls=yes")
+    cs_engine_write_keys: SecretStr | None = Field(
+        None, description="Who may send usage to the collector: keys of your own making, separated by commas."
+    )
     cs_engine_base_url: str | None = Field(None, description="Where customers reach `cs-engine serve`.")
     cs_engine_secret_keys: SecretStr | None = Field(
         None,
@@ -85,6 +88,11 @@ class Settings(BaseSettings):
                 )
             return keys
         return [_kept_key(self.work_folder / "secret.key")]
+
+    def write_keys(self) -> list[str]:
+        """Keys by which the collector knows who sends; none where it is off."""
+        given = self.cs_engine_write_keys
+        return [key.strip() for key in given.get_secret_value().split(",") if key.strip()] if given is not None else []
 
 
 def load() -> Settings:

@@ -45,6 +45,15 @@ class ContactRow(NamedTuple):
     """When they said so."""
 
 
+class CollectedMark(NamedTuple):
+    """How far what was collected goes: sequences, 0 where there is nothing."""
+
+    first: int
+    last: int
+    edition: int
+    """Rises when something was taken out of what stands there: who has read it reads it anew."""
+
+
 class PlaybookState(NamedTuple):
     playbook: str
     digest: str

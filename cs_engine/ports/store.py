@@ -31,6 +31,7 @@ from cs_engine.ports.rows import (
     Candidate,
     Change,
     Claim,
+    CollectedMark,
     ContactRow,
     Counts,
     CtaView,
@@ -54,6 +55,7 @@ from cs_engine.ports.rows import (
     Verdict,
     Whom,
 )
+from cs_engine.usage.collected import Arrived, Collected
 
 
 class Ticks(Protocol):
@@ -537,11 +539,27 @@ class ProviderEvents(Protocol):
         """When the last one came; None when none ever did."""
 
 
+class Collector(Protocol):
+    """What products tell of what their users do."""
+
+    def collect(self, calls: Sequence[Collected]) -> int:
+        """Keeps them, and has them on disk when it returns; how many are new: the same message again is nothing."""
+
+    def collected(self, after: int, limit: int) -> list[Arrived]:
+        """Those kept after that one (0: from the first), in the order in which they were; so many at most."""
+
+    def collected_mark(self) -> CollectedMark:
+        """How far it goes."""
+
+
 class Retention(Protocol):
     """What is old goes."""
 
     def forget_journal(self, before: Micros, limit: int) -> int:
         """Deletes lines of the journal (at most so many) and orders for steps of passages that ended before then; how many rows."""
+
+    def forget_collected(self, before: Micros, limit: int) -> int:
+        """Deletes calls that came before then, so many at most; how many."""
 
     def forget_changes(self, before: Micros, needed: Mapping[str, Micros]) -> int:
         """Deletes changes of watched values and spells that were over before then. `needed`: name -> since when its changes are still
@@ -586,6 +604,7 @@ class Store(
     Approvals,
     Ctas,
     ProviderEvents,
+    Collector,
     Retention,
     Records,
     Protocol,

@@ -220,6 +220,15 @@ class Tx:
         now_there = {key for (key,) in self.rows(present, keys=keys, **same or {})}
         return there | ({row[0] for row in rows} - now_there)
 
+    def insert_or_leave(self, table: Table, columns: Sequence[str], rows: Rows, key: str) -> int:
+        """Inserts the rows whose `key`, a unique column, is not there yet; how many."""
+        if not rows:
+            return 0
+        names = tuple(columns)
+        if self.embedded:
+            return self.connection.exec_driver_sql(f"{_insert(table.name, names)} ON CONFLICT ({key}) DO NOTHING", rows).rowcount
+        return self.connection.exec_driver_sql(f"{_insert_unnest(table, names)} ON CONFLICT ({key}) DO NOTHING", _columns(rows)).rowcount
+
     def upsert(self, table: Table, columns: Sequence[str], rows: Rows, on_conflict: str) -> None:
         """Inserts rows; `on_conflict` says what becomes of those that are there (`ON CONFLICT …`)."""
         if not rows:

@@ -17,12 +17,13 @@ from cs_engine.journey.message import State
 from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.journey.preference import ERASED
 from cs_engine.ports import Erasure, JournalLine, Whom
-from cs_engine.state import enrolments, journal, messages, preferences, schema
+from cs_engine.state import collected, enrolments, journal, messages, preferences, schema
 from cs_engine.state.database import Tx
 
 NOBODYS = frozenset({
     "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "standing_orders", "failures", "tallies",
     "milestones", "milestone_definitions", "health", "breakers", "buckets", "ticks", "people_source", "tick_holder",
+    "collector",
 })  # fmt: skip
 """Tables without a word about single people."""
 
@@ -48,6 +49,7 @@ PLACES: Mapping[str, str] = {
     "alarms": f"id IN (SELECT id FROM messages WHERE kind = 'alarm' AND (step IN (SELECT 'approval:' || id FROM messages WHERE {_MAIL}) "
     f"OR cta_id IN (SELECT id FROM ctas WHERE enrolment_id IN ({_PASSAGES}))))",
     "provider_events": f"(message_id IN ({_MAILS}) OR {{hashes:address}})",
+    "collected": "({contacts:contact_id} OR {contacts:anonymous_id})",
     "deliveries": f"message_id IN ({_MAILS})",
     "answers": f"((by_kind = 'contact' AND {{contacts:by}}) OR {_SUBJECT} OR {{contacts:value}})",
     "touches": "{contacts:contact_id}",
@@ -106,6 +108,8 @@ def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
     mails = {id for (id,) in work.rows("id", "messages")}
     told = {id for (id,) in work.rows("id", "alarms")}
     _blank_texts(work, whom)
+    if work.blank("collected", "anonymous_id = '', properties = '{}'", f" AND {_TELLING}"):
+        collected.changed(tx)
     _forget_what_was_seen(tx, work, whom)
     stopped = _stop_mail(tx, work, at)
     ended = _end_passages(tx, work, at)
@@ -162,6 +166,8 @@ def _blank_texts(work: _Work, whom: Whom) -> None:
     _answers(work, whom)
 
 
+_TELLING = "(anonymous_id <> '' OR properties <> '{}' OR contact_id LIKE '%@%')"
+"""Of a collected call that it says more than a bare id."""
 _CALLED = re.compile(r"champion\.(id|name|email)\b")
 _OF_ACCOUNTS = f"account_id IN (SELECT account_id FROM contacts WHERE {PLACES['contacts']})"
 _OF_EVENTS = frozenset({"event.id", "event.at", "event.account", "event.event"})
@@ -241,7 +247,7 @@ def _rename(work: _Work, whom: Whom) -> None:
 
 
 _IDS = {
-    "losses": ("contact_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
+    "collected": ("contact_id",), "losses": ("contact_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
     "journal": ("subject_id",), "messages": ("subject_id", "recipient"), "enrolments": ("subject_id",), "contacts": ("id",),
 }  # fmt: skip
 """Where contacts' ids stay, in an order in which what finds a row is changed after all that it finds."""

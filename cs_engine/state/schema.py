@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0024"
+HEAD = "0025"
 """The newest migration."""
 
 metadata = MetaData()
@@ -511,6 +511,26 @@ for _name, _column, _where, _unique in (
     ("provider_events_waiting", provider_events.c.received_at, "applied_at IS NULL", False),
 ):
     Index(_name, _column, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
+
+# What the collector takes. A sequence is never used again, even of rows that are deleted: readers go by it.
+collected = Table(
+    "collected",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    *map(_text, ("message_id", "kind", "account_id", "contact_id", "anonymous_id", "event")),
+    _at("occurred_at"),
+    _at("received_at"),
+    _text("properties"),
+    sqlite_autoincrement=True,
+)
+Index("collected_once", collected.c.message_id, unique=True)
+collector = Table(
+    "collector",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("edition", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("id = 1", "collector_one_row"),
+)
 
 # In one tree on SQLite: what is told of many mails at once touches half the pages.
 deliveries = Table(

@@ -19,6 +19,7 @@ from cs_engine.settings import EVENTS_PATH
 from cs_engine.web import pages
 from cs_engine.web.asked import Asking, Desk, Unanswered
 from cs_engine.web.body import TooLarge, body
+from cs_engine.web.collector import Collector
 from cs_engine.web.house import House
 from cs_engine.web.pages import Entry
 from cs_engine.web.preferences import Preferences
@@ -43,6 +44,7 @@ def application(house: House) -> Starlette:
         *Preferences(house).routes(),
         Route("/slack/interactivity", slack.take, methods=["POST"]),
         Route(EVENTS_PATH, SendgridEvents(house).take, methods=["POST"]),
+        *Collector(house).routes(),
         Route("/healthz", _healthy, methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: answers.missing, Exception: answers.failed})

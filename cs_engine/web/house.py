@@ -39,6 +39,17 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class Collecting:
+    """What taking usage takes: who may send it, and where it is kept."""
+
+    keys: tuple[bytes, ...] = field(repr=False)
+    store: Store
+    """Of its own, as that of `Events`."""
+    arrived: Callable[[], None]
+    """Called, from any thread, when something new was kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """The project as it was when the web started; what people are asked comes from the versions that they are inside."""
 
@@ -55,6 +66,8 @@ class House:
     """None where SLACK_SIGNING_SECRET is not set: nobody could tell who calls."""
     events: Events | None = None
     """None where SENDGRID_WEBHOOK_PUBLIC_KEY is not set."""
+    collecting: Collecting | None = None
+    """None where CS_ENGINE_WRITE_KEYS is not set: nobody could tell who sends."""
 
     @property
     def wall(self) -> Clock:
@@ -84,15 +97,32 @@ def _events(settings: Settings) -> Iterator[Events | None]:
 
 
 @contextmanager
-def house(settings: Settings | None = None, clock: Clock | None = None) -> Iterator[House]:
-    """The real one, on a store of its own."""
+def _collecting(settings: Settings, arrived: Callable[[], None]) -> Iterator[Collecting | None]:
+    keys = settings.write_keys()
+    if not keys:
+        yield None
+        return
+    store = open_store(settings, patience=WAITS_FOR_A_WRITER)
+    try:
+        yield Collecting(tuple(key.encode() for key in keys), store, arrived)
+    finally:
+        store.close()
+
+
+def _nothing() -> None:
+    """Nobody waits for what arrives."""
+
+
+@contextmanager
+def house(settings: Settings | None = None, clock: Clock | None = None, arrived: Callable[[], None] = _nothing) -> Iterator[House]:
+    """The real one, on a store of its own. `arrived` is called, from any thread, when usage has come that was not there."""
     settings, clock = settings or settings_module.load(), clock or SystemClock()
     project = load_project(settings)
     store = open_store(settings)
     try:
         links, preferences, hashes = answer_links(settings, clock), preference_links(settings, clock), email_hasher(settings)
-        with _events(settings) as events:
+        with _events(settings) as events, _collecting(settings, arrived) as collecting:
             engine = reader(settings, project, store, clock)
-            yield House(project, store, links, preferences, hashes, clock, engine, slack_keys(settings), events)
+            yield House(project, store, links, preferences, hashes, clock, engine, slack_keys(settings), events, collecting)
     finally:
         store.close()

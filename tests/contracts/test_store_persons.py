@@ -23,6 +23,7 @@ from cs_engine.ports import (
 from cs_engine.state import SqlStore
 from cs_engine.state.persons import NOBODYS, PLACES
 from cs_engine.state.schema import metadata
+from cs_engine.usage.collected import Collected
 from tests.contracts.state_rows import DAY, DIGEST, NOW, PLAYBOOK, alert, claimed, events, line, mail, passage
 
 CANARY = "Ken-Canary"
@@ -74,6 +75,8 @@ def lived(store: SqlStore) -> SqlStore:
         [message.Alarm(alert("msg_alarm", "", kind="alarm", step="approval:msg_ken", playbook="personal"), f"Read it: {CANARY}")],
         [],
     )
+    said = Collected("m1", "identify", "acc_1", "con_1", "anon", "", NOW, f'{{"name": "{CANARY}"}}')
+    store.collect([said, said._replace(message_id="m2", contact_id="con_2", properties="{}")])
     edit = Edit("enr_ken", "welcome", f"To {CANARY}", CANARY, NOW, "alex@vendor.example", f"{CANARY} asked")
     store.edit_step(EditedStep(edit, "personal", "acc_1", "con_1", "welcome", NOW), NOW)
     store.set_preference("hash-of-ken", "tips", False, "page", NOW)

@@ -89,6 +89,7 @@ class Page(HTMLParser):
 
 class Browser:
     def __init__(self, base: str, language: str = "") -> None:
+        self.base = base
         self._at = urlsplit(base)
         self._language = language
 

@@ -12,6 +12,7 @@ from cs_engine.state import copying
 from cs_engine.state.database import BUSY_SECONDS, Database
 from cs_engine.state.store.answers import Answers
 from cs_engine.state.store.approvals import Approvals
+from cs_engine.state.store.collector import Collector
 from cs_engine.state.store.ctas import Ctas
 from cs_engine.state.store.health import Health
 from cs_engine.state.store.ledger import Ledger
@@ -43,7 +44,21 @@ def copy_store(url: str, target: SqlStore) -> None:
 
 
 class SqlStore(
-    Ticks, People, Playbooks, Records, Passages, Answers, Ledger, Milestones, Health, Messages, Approvals, Ctas, ProviderEvents, Retention
+    Ticks,
+    People,
+    Playbooks,
+    Records,
+    Passages,
+    Answers,
+    Ledger,
+    Milestones,
+    Health,
+    Messages,
+    Approvals,
+    Ctas,
+    ProviderEvents,
+    Collector,
+    Retention,
 ):
     """The `Store` of cs_engine.ports on SQLite (`sqlite:///file`, `sqlite://` in memory) or PostgreSQL (`postgresql+psycopg://…`)."""
 
