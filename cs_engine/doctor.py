@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cs_engine import settings as settings_module
 from cs_engine.errors import CsEngineError
@@ -12,6 +12,9 @@ from cs_engine.instants import from_micros
 from cs_engine.language.problems import Level
 from cs_engine.server_settings import SERVER_SETTINGS
 from cs_engine.settings import EVENTS_PATH, Settings
+
+if TYPE_CHECKING:
+    from cs_engine.playbook.project import Project
 
 _SHORT = 16
 """Characters of a write key that could be guessed."""
@@ -93,13 +96,28 @@ def _standing(settings: Settings) -> Iterator[Finding]:
 def _usage(settings: Settings) -> Iterator[Finding]:
     from cs_engine.wiring import load_project, open_usage
 
-    usage = open_usage(settings, load_project(settings))
+    project = load_project(settings)
+    yield from _databases(settings, project)
+    usage = open_usage(settings, project)
     if not usage.synced():
         yield Finding("usage", "warning", "nothing has been read from the sources yet", "cs-engine sync")
     elif usage.stale():
         yield Finding("usage", "warning", "a source has changed since the last sync", "cs-engine sync (run does it by itself)")
     else:
         yield Finding("usage", "ok", "in step with the sources")
+
+
+def _databases(settings: Settings, project: Project) -> Iterator[Finding]:
+    """Whether databases that sources lie in answer, each by itself."""
+    from cs_engine.sources.landing import reaches
+
+    sources = project.config.sources
+    for name, spec in sources.databases.items():
+        try:
+            for said in reaches(name, spec, settings.root, [named for named in sources.all() if named.source.database == name]):
+                yield Finding("sources", "ok", said)
+        except CsEngineError as error:
+            yield Finding("sources", "wrong", error.message, error.mend)
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:

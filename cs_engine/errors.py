@@ -69,6 +69,10 @@ class SyncStopped(CsEngineError):
     """A source has too many bad rows, or lacks a column: nothing of it was taken."""
 
 
+class SourceAway(SyncStopped):
+    """A database that sources lie in does not answer now. What was read of it before stays in force."""
+
+
 class PrefectDown(CsEngineError):
     """Prefect's server does not answer."""
 

@@ -106,6 +106,15 @@ def load() -> Settings:
         ) from error
 
 
+def variable(name: str) -> str | None:
+    """What the environment, else `.env`, says of a variable that project.yaml names; None where neither does. It may be a secret."""
+    import os
+
+    from dotenv import dotenv_values
+
+    return os.environ.get(name) or dotenv_values(".env").get(name) or None
+
+
 def _kept_key(file: Path) -> str:
     import secrets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -71,13 +72,18 @@ class Problem:
         lines = source.split("\n") if source is not None else []
         if not 0 < place.line <= len(lines):
             return head
-        text, column = _window(lines[place.line - 1].rstrip("\r").replace("\t", " "), place.column)
+        line = _PASSWORD.sub(lambda found: "*" * len(found[0]), lines[place.line - 1])
+        text, column = _window(line.rstrip("\r").replace("\t", " "), place.column)
         room = max(1, min(place.length, len(text) - column + 1))
         # A full-width character takes two columns in a terminal.
         pad = "".join("\u3000" if _wide(c) else " " for c in text[: column - 1])
         caret = "".join("\uff3e" if _wide(c) else "^" for c in text[column - 1 : column - 1 + room]) or "^"
         number = f"{place.line:>5}"
         return f"{head}\n{number} | {text}\n      | {pad}{caret}"
+
+
+_PASSWORD = re.compile(r"(?<=://)[^/\s@]*:[^/\s]*(?=@)")
+"""Who stands in an address with a password: what reads our output may be a log."""
 
 
 def _window(line: str, column: int) -> tuple[str, int]:

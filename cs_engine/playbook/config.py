@@ -1,4 +1,4 @@
-"""What project.yaml and team.yaml may say."""
+"""What project.yaml and team.yaml may say. `sources` is in a file of its own beside this one."""
 
 from __future__ import annotations
 
@@ -6,78 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from cs_engine.playbook.sources import Sources
 from cs_engine.playbook.words import DurationText, Share
 from cs_engine.usage.model import LocalisedText, Strict
-
-
-class AccountsSource(Strict):
-    """Where accounts are read from. Every further column becomes `account.<column>`."""
-
-    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
-    id: str = Field("account_id", description="The column that names an account.")
-    name: str = Field("name", description="The column with the account's name.")
-    csm: str = Field("csm_email", description="The column with the CSM's e-mail.")
-    locale: str = Field("locale", description="The column with its language: en, ja.")
-    timezone: str = Field("timezone", description="The column with its time zone.")
-    country: str = Field("country", description="The column with the country that it is in, as two letters: JP.")
-    signed_up_at: str = Field("signed_up_at", description="The column that says when it signed up; before that it is not there.")
-    learned_at: str | None = Field(None, description="When we learned of the row; nothing learned after `now` exists.")
-
-
-class ContactsSource(Strict):
-    """Where contacts are read from. Every further column becomes `contact.<column>`."""
-
-    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
-    id: str = Field("contact_id", description="The column that names a contact.")
-    account: str = Field("account_id", description="The column with the account that it belongs to.")
-    email: str = Field("email", description="The column with its e-mail address.")
-    name: str = Field("name", description="The column with its name.")
-    role: str = Field("role", description="The column with what it does: champion, operator.")
-    locale: str = Field("locale", description="The column with its language; the account's where blank.")
-    timezone: str = Field("timezone", description="The column with its time zone; the account's where blank.")
-    country: str = Field("country", description="The column with the country that it lives in; the account's where blank.")
-    consent: str | None = Field(None, description="The column with what it said to mail: opt_in, customer, opt_out or blank.")
-    consent_source: str | None = Field(None, description="The column that says how we know: a form, a contract, a fair.")
-    consent_at: str | None = Field(None, description="The column that says when it said so.")
-    created_at: str = Field("created_at", description="The column that says since when it is there.")
-    learned_at: str | None = Field(None, description="When we learned of the row; nothing learned after `now` exists.")
-
-
-class EventsSource(Strict):
-    """Where events are read from: product usage, or anything else that happens (tickets, payments)."""
-
-    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
-    id: str | None = Field(None, description="The column that names an event; rows that repeat it count once.")
-    account: str = Field("account_id", description="The column with the account that acted.")
-    contact: str | None = Field("contact_id", description="The column with the person who acted; null where there is none.")
-    event: str | None = Field("event", description="The column with the event's name.")
-    at: str = Field("occurred_at", description="When it happened, with its offset.")
-    learned_at: str | None = Field(None, description="When we learned of the event; nothing learned after `now` exists.")
-
-
-class TouchesSource(Strict):
-    """Where touches are read from that people log elsewhere: calls, mails and meetings of a CRM. They count as ours do."""
-
-    file: str = Field(description="CSV (also .gz) or Parquet, relative to the project; may hold * for many files.")
-    account: str = Field("account_id", description="The column with the account.")
-    contact: str | None = Field("contact_id", description="The column with the contact; blank: nobody in particular.")
-    kind: str = Field("kind", description="The column that says what it was: call, mail, meeting.")
-    by: str | None = Field("by", description="The column with who of us it was.")
-    at: str = Field("at", description="When it was, with its offset.")
-    answered: str | None = Field(
-        "answered", description="The column that says whether they talked to us, yes or no; blank: a meeting yes, a call or mail no."
-    )
-
-
-class Sources(Strict):
-    accounts: AccountsSource = Field(description="The customers.")
-    contacts: ContactsSource = Field(description="Their people.")
-    usage: EventsSource = Field(description="What they do in the product.")
-    more: dict[str, EventsSource] = Field(
-        default_factory=dict, description="Further event sources, by the name that a metric's `from` uses."
-    )
-    touches: TouchesSource | None = Field(None, description="Calls, mails and meetings of our people with customers.")
-    most_bad_rows: str = Field("1%", description="A source with a larger share of bad rows stops the sync.")
 
 
 class Channels(Strict):

@@ -166,13 +166,17 @@ class Facts(Protocol):
 class Usage(Protocol):
     """The usage store that `sync` fills and every tick reads."""
 
-    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
-        """Reads all sources anew. Bad rows are reported; raises SyncStopped when they are too many, taking nothing."""
+    def sync(self, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:
+        """Reads all sources anew; of databases the days that have changed, or all (`anew`). Bad rows are reported; raises SyncStopped when
+        they are too many, and SourceAway where a database does not answer, taking nothing.
+        """
 
     def synced(self) -> bool: ...
 
     def stale(self) -> bool:
-        """Whether a source has changed since the last sync, or was never read: a look at the files, not into them."""
+        """Whether a source has changed since the last sync, or was never read, or a database is to be asked again: a look at the files, not
+        into them.
+        """
 
     def set_name(self) -> str:
         """Names what the last sync made and the key that its addresses are hashed with; '' before the first."""

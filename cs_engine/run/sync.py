@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cs_engine.errors import SourceAway
 from cs_engine.ports import SourceReport
 from cs_engine.run.context import Engine
 
 
-def sync(engine: Engine, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
+def sync(engine: Engine, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:
     """Reads all sources anew, then puts accounts, contacts and touches into our tables. Raises SyncStopped, taking nothing."""
-    reports = engine.usage.sync(on_progress)
+    reports = engine.usage.sync(on_progress, anew=anew)
     _keep_people(engine, on_progress)
     return reports
 
@@ -21,10 +22,21 @@ def refresh(engine: Engine, on_progress: Callable[[str], None] | None = None) ->
     A sync that died before the people were kept, was read for another store, or hashed addresses with another key, is made up for.
     """
     if engine.usage.stale():
-        return sync(engine, on_progress)
+        try:
+            return sync(engine, on_progress)
+        except SourceAway as away:
+            if not engine.usage.synced():
+                raise
+            # What was read before stays in force; how old it may be is for `newest` of each source to say.
+            _complete(engine, on_progress)
+            return [SourceReport("sources", 0, 0, 0, (f"{away.message}: going on with what was read before",))]
+    _complete(engine, on_progress)
+    return []
+
+
+def _complete(engine: Engine, on_progress: Callable[[str], None] | None) -> None:
     if engine.store.people_from() != engine.usage.set_name():
         _keep_people(engine, on_progress)
-    return []
 
 
 def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> None:

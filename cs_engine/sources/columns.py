@@ -41,6 +41,9 @@ class Column:
 def clean_text(name: str, kind: str) -> str:
     """The column as trimmed text, NULL where blank."""
     raw = quoted(name) if kind == "VARCHAR" else f"CAST({quoted(name)} AS VARCHAR)"
+    if kind in ("FLOAT", "DOUBLE"):
+        # An id that somebody's tool has made a float of, because some are missing, is still that id.
+        raw = f"regexp_replace({raw}, '\\.0$', '')"
     return f"nullif(trim({raw}), '')"
 
 

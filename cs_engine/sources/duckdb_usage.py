@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from cs_engine.clock import Clock, SystemClock
 from cs_engine.errors import CsEngineError
 from cs_engine.journey.consent import read_consent
 from cs_engine.journey.identity import person_key, touch_id
@@ -24,6 +25,7 @@ from cs_engine.sources import persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
 from cs_engine.sources.duckdb_facts import DuckdbFacts
+from cs_engine.sources.landing import Landing
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.usage.catalogue import Catalogue
@@ -39,15 +41,17 @@ class DuckdbUsage:
         catalogue: Catalogue,
         hash_email: Callable[[str], str],
         older_hashes: Callable[[str], Sequence[str]] = lambda _: (),
+        wall: Clock | None = None,
     ) -> None:
         self._project = project
         self._config = config
         self._catalogue = catalogue
         self._hash_email, self._older_hashes = hash_email, older_hashes
         self._calendars = Calendars.of(config)
+        self._wall = wall or SystemClock()
 
-    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
-        _, reports = syncing.sync(self._project, self._config, on_progress)
+    def sync(self, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:
+        _, reports = syncing.sync(self._project, self._config, on_progress, now=self._wall.now(), anew=anew)
         return reports
 
     def synced(self) -> bool:
@@ -55,7 +59,9 @@ class DuckdbUsage:
 
     def stale(self) -> bool:
         current = Shelf.of(self._project).current(self._config)
-        return current is None or current.signature != syncing.signature_of(self._project, self._config)
+        if current is None or current.signature != syncing.signature_of(self._project, self._config):
+            return True
+        return Landing(self._project).due(self._config.sources, self._wall.now())
 
     def set_name(self) -> str:
         current = Shelf.of(self._project).current(self._config)
@@ -124,6 +130,7 @@ class DuckdbUsage:
 
     def forget(self, contacts: Collection[str]) -> None:
         persons.forget(self._current(), contacts)
+        Landing(self._project).forget()
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
         config = self._config

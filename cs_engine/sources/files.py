@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
+from urllib.parse import unquote
 
 from cs_engine.errors import SyncStopped
 
 _HEAD = 1 << 16
 _DELIMITERS = ",;\t|"
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,16 @@ class CsvFile:
     """The path relative to the project: how reports call it."""
     header: tuple[str, ...]
     delimiter: str
+    folders: tuple[tuple[str, str | None], ...] = ()
+    """What its folders say of all its rows, below those that `file:` names outright: day=2026-01-01 is a column `day`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetFile:
     path: Path
     label: str
+    folders: tuple[tuple[str, str | None], ...] = ()
+    """As of a CSV file."""
 
 
 SourceFile = CsvFile | ParquetFile
@@ -45,23 +51,39 @@ class Record(NamedTuple):
 
 def find(project: Path, pattern: str) -> list[SourceFile]:
     """The files that `file:` names, opened as far as their header, in order of name. Raises SyncStopped when there is none."""
-    return [_opened(path, _label(path, project)) for path in find_paths(project, pattern)]
+    return [_opened(path, _label(path, project), folders) for path, folders in _find(project, pattern)]
 
 
 def find_paths(project: Path, pattern: str) -> list[Path]:
     """The files that `file:` names, in order of name. Raises SyncStopped when there is none."""
+    return [path for path, _ in _find(project, pattern)]
+
+
+def _find(project: Path, pattern: str) -> list[tuple[Path, tuple[tuple[str, str | None], ...]]]:
     pattern_path = Path(pattern)
     if pattern_path.is_absolute():
         base, relative = Path(pattern_path.anchor), str(pattern_path.relative_to(pattern_path.anchor))
     else:
         base, relative = project, pattern
-    found = sorted(base.glob(relative)) if any(c in relative for c in "*?[") else [base / relative]
-    files = [path for path in found if path.is_file()]
+    many = any(c in relative for c in "*?[")
+    found = sorted(base.glob(relative)) if many else [base / relative]
+    # What is named so is being written, or is somebody's mark: Spark and the like never mean it as data.
+    files = [path for path in found if path.is_file() and not (many and _is_aside(path.relative_to(base)))]
     if not files:
         raise SyncStopped(
             f"{pattern}: no such file", f"put it at {base / relative}, or correct `file:` under sources in playbooks/project.yaml"
         )
-    return files
+    return [(path, _folders(path.relative_to(base)) if many else ()) for path in files]
+
+
+def _is_aside(path: Path) -> bool:
+    return any(part.startswith(("_", ".")) and part not in (".", "..") for part in path.parts)
+
+
+def _folders(path: Path) -> tuple[tuple[str, str | None], ...]:
+    """Columns that its folders are named by, as Hive does."""
+    named = (part.partition("=") for part in path.parts[:-1] if "=" in part)
+    return tuple((unquote(name), None if value == _HIVE_NULL else unquote(value)) for name, _, value in named if name)
 
 
 def _label(path: Path, project: Path) -> str:
@@ -71,9 +93,9 @@ def _label(path: Path, project: Path) -> str:
         return str(path)
 
 
-def _opened(path: Path, label: str) -> SourceFile:
+def _opened(path: Path, label: str, folders: tuple[tuple[str, str | None], ...]) -> SourceFile:
     if path.suffix.lower() in (".parquet", ".pq"):
-        return ParquetFile(path, label)
+        return ParquetFile(path, label, folders)
     with _bytes(path) as file:
         head = file.read(_HEAD)
     if not head:
@@ -82,7 +104,7 @@ def _opened(path: Path, label: str) -> SourceFile:
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     header = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
-    return CsvFile(path, label, _checked_header(header, label), delimiter)
+    return CsvFile(path, label, _checked_header(header, label), delimiter, folders)
 
 
 def _checked_header(header: list[str], label: str) -> tuple[str, ...]:

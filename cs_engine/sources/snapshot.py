@@ -204,7 +204,15 @@ def _is_read(folder: Path) -> bool:
 
 def _reading(config: ProjectConfig) -> dict[str, object]:
     """What decides how the sources are read: a set read otherwise is out of date. The zone cuts the days."""
-    return {"format": _FORMAT, "timezone": config.timezone, "sources": config.sources.model_dump(mode="json")}
+    return {"format": _FORMAT, "timezone": config.timezone, "sources": _without_floors(config.sources.model_dump(mode="json"))}
+
+
+_FLOORS = frozenset({"newest", "at_least", "every", "late"})
+"""Keys that say when to read, and when to trust what was read: not how."""
+
+
+def _without_floors(said: object) -> object:
+    return {key: _without_floors(value) for key, value in said.items() if key not in _FLOORS} if isinstance(said, dict) else said
 
 
 def _plain(attributes: Attributes) -> dict[str, object]:

@@ -6,13 +6,14 @@ or lines are asked for, the file is read record by record instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import duckdb
 import numpy as np
 
+from cs_engine.errors import SyncStopped
 from cs_engine.sources.files import CsvFile, ParquetFile, Record, SourceFile, records
 from cs_engine.sources.sql import listed, quoted, text
 
@@ -70,11 +71,10 @@ def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile]) -> dict
     columns: dict[str, str] = {}
     spelt: dict[str, str] = {}
     for file in files:
-        if isinstance(file, CsvFile):
-            mine = {name: "VARCHAR" for name in file.header if name}
-        else:
-            described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()
-            mine = {str(row[0]): str(row[1]) for row in described}
+        mine = {name: "VARCHAR" for name in file.header if name} if isinstance(file, CsvFile) else _described(db, file)
+        # A column of that name in the file itself goes before what its folder says.
+        there = {name.lower() for name in mine}
+        mine |= {name: "VARCHAR" for name, _ in file.folders if name.lower() not in there}
         for name, kind in mine.items():
             known = spelt.setdefault(name.lower(), name)
             if columns.setdefault(known, kind) != kind:
@@ -82,10 +82,29 @@ def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile]) -> dict
     return columns
 
 
+def _described(db: duckdb.DuckDBPyConnection, file: ParquetFile) -> dict[str, str]:
+    """Column -> type in DuckDB. Raises SyncStopped for a file that is no whole Parquet file."""
+    try:
+        described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()
+    except duckdb.Error:
+        raise SyncStopped(
+            f"{file.label}: it is no whole Parquet file", "it may be half written: write it aside and rename it when it is whole"
+        ) from None
+    return {str(row[0]): str(row[1]) for row in described}
+
+
+def _of_folders(file: SourceFile, there: Collection[str]) -> dict[str, str]:
+    """What its folders say, by column in small letters, as SQL literals; less what `there` is in the file itself."""
+    return {name.lower(): "NULL" if said is None else text(said) for name, said in file.folders if name.lower() not in there}
+
+
 def _parquet_rows(db: duckdb.DuckDBPyConnection, number: int, file: ParquetFile, columns: Mapping[str, str], most: int | None) -> str:
     """SELECT of a Parquet file's rows, shaped as the raw table."""
-    mine = {str(row[0]).lower() for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()}
-    shown = listed(f"CAST({quoted(n) if n.lower() in mine else 'NULL'} AS {kind}) AS {quoted(n)}" for n, kind in columns.items())
+    mine = {name.lower() for name in _described(db, file)}
+    beside = _of_folders(file, mine)
+    shown = listed(
+        f"CAST({quoted(n) if n.lower() in mine else beside.get(n.lower(), 'NULL')} AS {kind}) AS {quoted(n)}" for n, kind in columns.items()
+    )
     limit = f" LIMIT {most}" if most is not None else ""
     return (
         f'(SELECT CAST({number} AS SMALLINT) AS "#file", file_row_number + 1 AS "#line", CAST(NULL AS VARCHAR) AS "#fault", {shown} '
@@ -96,7 +115,7 @@ def _parquet_rows(db: duckdb.DuckDBPyConnection, number: int, file: ParquetFile,
 def _read_fast(db: duckdb.DuckDBPyConnection, table: str, number: int, file: CsvFile, limit: str) -> bool:
     """Whether DuckDB's reader could read it. When not, nothing of it was taken."""
     shape = listed(f"{text(f'c{i}')}: 'VARCHAR'" for i in range(len(file.header)))
-    taken = listed(f"c{i} AS {quoted(name)}" for i, name in enumerate(file.header) if name)
+    taken = _taken(file)
     try:
         db.execute(
             f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", row_number() OVER () + 1 AS "#line", {taken} '
@@ -109,7 +128,7 @@ def _read_fast(db: duckdb.DuckDBPyConnection, table: str, number: int, file: Csv
 
 
 def _read_carefully(db: duckdb.DuckDBPyConnection, table: str, number: int, file: CsvFile, most: int | None) -> None:
-    taken = listed(f"c{i} AS {quoted(name)}" for i, name in enumerate(file.header) if name)
+    taken = _taken(file)
     width = len(file.header)
     for chunk in _chunks(islice(records(file), most)):
         arrays: dict[str, np.ndarray[tuple[int], np.dtype[np.object_]] | np.ndarray[tuple[int], np.dtype[np.int64]]] = {
@@ -124,6 +143,17 @@ def _read_carefully(db: duckdb.DuckDBPyConnection, table: str, number: int, file
             f"""nullif(fault, '') AS "#fault", {taken} FROM chunk"""
         )
         db.unregister("chunk")
+
+
+def _taken(file: CsvFile) -> str:
+    """SQL of the columns of a CSV file's rows, whose values are c0, c1, …"""
+    beside = _of_folders(file, {name.lower() for name in file.header})
+    return listed(
+        [
+            *(f"c{i} AS {quoted(name)}" for i, name in enumerate(file.header) if name),
+            *(f"{beside[name.lower()]} AS {quoted(name)}" for name, _ in file.folders if name.lower() in beside),
+        ]
+    )
 
 
 def _texts(values: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:

@@ -9,20 +9,26 @@ order of time (`segments`): facts at any `now` then read whole numbers, and of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
+from cs_engine.clock import SystemClock
 from cs_engine.errors import SyncStopped
 from cs_engine.journey.touch import KINDS
 from cs_engine.language.expression import Type
 from cs_engine.language.problems import did_you_mean
-from cs_engine.playbook.config import AccountsSource, ContactsSource, EventsSource, ProjectConfig, TouchesSource
+from cs_engine.playbook.config import ProjectConfig
+from cs_engine.playbook.sources import AccountsSource, ContactsSource, EventsSource, Named, Origin, TouchesSource
 from cs_engine.ports import SourceReport
 from cs_engine.sources import columns as cols
-from cs_engine.sources.files import find, find_paths
+from cs_engine.sources.files import SourceFile, find, find_paths
+from cs_engine.sources.landing import Landing, sample, stamp
 from cs_engine.sources.segments import COMPRESSION, open_strangers, write_segment, write_strangers
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
@@ -54,6 +60,9 @@ EVENTS = _Room(
     frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"})
 )
 _TOUCHES = _Room(frozenset({"account", "kind", "at"}), frozenset({"at"}), frozenset({"account", "kind", "at"}))
+_ROOMS: Mapping[type[Origin], _Room] = {
+    AccountsSource: _ACCOUNTS, ContactsSource: _CONTACTS, EventsSource: EVENTS, TouchesSource: _TOUCHES,
+}  # fmt: skip
 _OURS = ("accounts", "contacts", "usage", "touches")
 """Keys of `sources` that are a source; the others are below `more`."""
 
@@ -67,11 +76,21 @@ class Checked:
     report: SourceReport
 
 
-def sync(project: Path, config: ProjectConfig, on_progress: Callable[[str], None] | None = None) -> tuple[UsageSet, list[SourceReport]]:
-    """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do."""
+def sync(
+    project: Path,
+    config: ProjectConfig,
+    on_progress: Callable[[str], None] | None = None,
+    *,
+    now: datetime | None = None,
+    anew: bool = False,
+) -> tuple[UsageSet, list[SourceReport]]:
+    """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do.
+
+    `now`: by the wall, where it is not the machine's. `anew`: of databases all days are read, not only those that have changed.
+    """
     tell = on_progress or (lambda _: None)
     shelf = Shelf.of(project)
-    with shelf.writing():
+    with _landed(project, config, tell, now or SystemClock().now(), anew=anew), shelf.writing():
         folder = shelf.begin()
         try:
             # Taken before the files are read: what changes meanwhile is found to be newer.
@@ -88,17 +107,45 @@ def sync(project: Path, config: ProjectConfig, on_progress: Callable[[str], None
             raise
 
 
+@contextmanager
+def _landed(project: Path, config: ProjectConfig, tell: Callable[[str], None], now: datetime, *, anew: bool) -> Iterator[None]:
+    """Brings rows of databases first; while they are read nobody else brings any."""
+    theirs = [named for named in config.sources.all() if named.source.database is not None]
+    if not theirs:
+        yield
+        return
+    landing = Landing(project)
+    with landing.held():
+        for named in theirs:
+            tell(f"fetching {named.name} from {named.source.place}")
+            landing.land(named, config.sources, now, anew=anew)
+        yield
+
+
 def signature_of(project: Path, config: ProjectConfig) -> str:
-    """Names, sizes and times of all source files, as one text. Raises SyncStopped when one is missing."""
-    sources = config.sources
-    patterns = [sources.accounts.file, sources.contacts.file, sources.usage.file, *(source.file for source in sources.more.values())]
-    patterns += [sources.touches.file] if sources.touches is not None else []
-    seen = []
-    for pattern in patterns:
-        for found in find_paths(project, pattern):
-            stat = found.stat()
-            seen.append(f"{found.name} {stat.st_size} {stat.st_mtime_ns}")
+    """What tells whether sources have changed, as one text: names, sizes and times of files, and when databases were last read.
+
+    Raises SyncStopped when a file is missing.
+    """
+    sources, seen = config.sources, []
+    for named in sources.all():
+        if named.source.file is not None:
+            for found in find_paths(project, named.source.file):
+                stat = found.stat()
+                seen.append(f"{found.name} {stat.st_size} {stat.st_mtime_ns}")
+        elif (file := sources.databases[named.source.database or ""].duckdb) is not None:
+            seen.append(f"{file} {stamp(project / file)}")
+        else:
+            landed = Landing(project).of(named.key)
+            seen.append(f"{named.name} {landed.read if landed is not None else 'never'}")
     return "\n".join(seen)
+
+
+def files_of(project: Path, named: Named) -> list[SourceFile]:
+    """The files that hold a source, opened as far as their header. Raises SyncStopped when there is none."""
+    if named.source.file is None:
+        return [*Landing(project).files(named)]
+    return find(project, named.source.file)
 
 
 def _locales(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -151,8 +198,8 @@ class Reading:
 
     def _checked(self, name: str, source: AnySource, room: _Room) -> Checked:
         """Stages and checks one source; a second time, record by record, when rows are bad and their lines are not known."""
-        self.tell(f"reading {name} from {source.file}")
-        files = find(self.project, source.file)
+        self.tell(f"reading {name} from {source.place}")
+        files = files_of(self.project, next(named for named in self.config.sources.all() if named.source is source))
         staged = stage(self.db, f"raw_{name}", files)
         checked = self._check(name, staged, source, room)
         if checked.report.bad and not staged.exact_lines:
@@ -249,13 +296,10 @@ class Reading:
         self.db.execute(f"COPY ({select}) TO {text(self.made.folder / file)} ({COMPRESSION})")
 
 
-def mapping(name: str, staged: Staged, source: AnySource, room: _Room) -> dict[str, str]:
+def mapping(name: str, staged: Staged, source: Origin, room: _Room) -> dict[str, str]:
     """Name that authors use -> column of the source. Raises SyncStopped where one is missing that must be there."""
     found: dict[str, str] = {}
-    for key in type(source).model_fields:
-        column = getattr(source, key)
-        if key == "file" or column is None:
-            continue
+    for key, column in source.columns():
         if column in staged.columns:
             found[key] = column
         elif key in room.required or key in source.model_fields_set:
@@ -346,22 +390,17 @@ def share(words: str) -> float:
     return value
 
 
-def describe(project: Path, config: ProjectConfig, sample: int = 20_000) -> Attributes:
+def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attributes:
     """What the sources have, without a sync: types by the first rows of each. Raises SyncStopped for files or columns that are missing."""
-    sources = config.sources
-    with working_database(":memory:", config.timezone) as db:
-        seen: dict[str, dict[str, Type]] = {}
-        plan: Sequence[tuple[str, AnySource, _Room]] = [
-            ("accounts", sources.accounts, _ACCOUNTS),
-            ("contacts", sources.contacts, _CONTACTS),
-            *((name, source, EVENTS) for name, source in {"usage": sources.usage, **sources.more}.items()),
-        ]
-        for i, (name, source, room) in enumerate(plan):
-            staged = stage(db, f"raw_{i}", find(project, source.file), most=sample)
-            taken = typed(db, staged, mapping(name, staged, source, room), room, '"#fault" IS NULL')
-            seen[f"{i}"] = {key: column.type for key, column in taken.items()}
-        if sources.touches is not None:
-            staged = stage(db, "raw_touches", find(project, sources.touches.file), most=sample)
-            mapping("touches", staged, sources.touches, _TOUCHES)
-        events = {plan[i][0]: seen[f"{i}"] for i in range(2, len(plan))}
-        return Attributes(seen["0"], seen["1"], events)
+    seen: dict[str, dict[str, Type]] = {}
+    with working_database(":memory:", config.timezone) as db, TemporaryDirectory(prefix="cs-engine-") as folder:
+        for i, named in enumerate(config.sources.all()):
+            source, room = named.source, _ROOMS[type(named.source)]
+            files: list[SourceFile] = (
+                [sample(named, config.sources, project, Path(folder), most)] if source.file is None else find(project, source.file)
+            )
+            staged = stage(db, f"raw_{i}", files, most=most)
+            taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
+            seen[named.key] = {key: column.type for key, column in taken.items()}
+    events = {named.name: seen[named.key] for named in config.sources.all() if isinstance(named.source, EventsSource)}
+    return Attributes(seen["accounts"], seen["contacts"], events)

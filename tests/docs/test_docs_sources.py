@@ -9,7 +9,8 @@ import pytest
 from cs_engine.errors import SyncStopped
 from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import parse
-from cs_engine.playbook.config import ProjectConfig, Sources
+from cs_engine.playbook.config import ProjectConfig
+from cs_engine.playbook.sources import Sources
 from cs_engine.sources.sync import sync
 from tests.docs.markdown import ROOT, Block, blocks, read, table, words
 
@@ -33,7 +34,7 @@ def sources(block: Block) -> Sources:
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=[block.where for block in EXAMPLES])
 def test_an_example_is_a_configuration(block: Block) -> None:
-    assert sources(block).accounts.file
+    assert sources(block).accounts.place
 
 
 def least() -> dict[str, list[str]]:

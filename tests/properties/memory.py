@@ -77,7 +77,7 @@ class MemoryUsage:
         self._people = people
         self._set = 0
 
-    def sync(self, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:  # noqa: ARG002
+    def sync(self, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:  # noqa: ARG002
         self._set += 1
         return []
 
