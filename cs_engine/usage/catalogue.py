@@ -16,10 +16,11 @@ from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.expressions import compile_condition, compile_scalar
 from cs_engine.language.problems import Place, Problems
 from cs_engine.language.scope import Column, Events, Literal, NotHere, quoted
+from cs_engine.usage import comparisons, window_checks
 from cs_engine.usage import health as health_columns
-from cs_engine.usage import windows as window_metrics
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.columns import Derived
+from cs_engine.usage.funnels import funnel
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, MilestoneSpec, SegmentSpec, WindowMetric
 from cs_engine.usage.names import (
     COUNTED,
@@ -34,6 +35,7 @@ from cs_engine.usage.names import (
     segment_column,
 )
 from cs_engine.usage.section import Section
+from cs_engine.usage.windows import Kind, Window
 
 __all__ = ["Catalogue", "CatalogueScope", "Section", "build"]
 
@@ -127,12 +129,12 @@ class _Builder:
     problems: Problems
     calendars: tuple[str, ...]
     unread: frozenset[str]
-    windows: dict[str, window_metrics.Window] = field(default_factory=dict)
+    windows: dict[str, Window] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)
     account: dict[str, Derived] = field(default_factory=dict)
     contact: dict[str, Derived] = field(default_factory=dict)
     described: dict[str, str] = field(default_factory=dict)
-    happened: dict[str, window_metrics.Window] = field(default_factory=dict)
+    happened: dict[str, Window] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     """Columns of the account's row."""
     begun: set[str] = field(default_factory=set)
@@ -209,17 +211,78 @@ class _Builder:
 
     def _compile_window(self, name: str, spec: WindowMetric) -> None:
         section = self.sections["metrics"]
-        window = window_metrics.check(name, spec, self.attributes.events, lambda *keys: section.place(name, *keys), self.problems)
-        if window is not None and spec.where is not None:
-            scope = EventScope(window.source, self.attributes.events[window.source])
-            where = compile_condition(spec.where, section.text(name, "where"), scope, self.problems)
-            window = window.only(where) if where else None
-        if window is None:
+
+        def at(*keys: str | int) -> Place:
+            return section.place(name, *keys)
+
+        kind = window_checks.kind_of(name, spec, at, self.problems)
+        if kind is None:
+            sound = False
+        elif kind == window_checks.TREND:
+            sound = self._compile_trend(name, spec, at)
+        else:
+            window = self._window(name, Kind(kind), spec, at)
+            sound = window is not None and (self._measured(window) if spec.share_of is None else self._compile_share(window, spec.share_of))
+        if not sound:
             self.broken.add(name)
-            return
-        self.windows[name] = window
-        self.types[name] = window.type
-        self.described[name] = spec.title.get("en", next(iter(spec.title.values()))) if spec.title else window.describe()
+        elif spec.title:
+            self.described[name] = spec.title.get("en", next(iter(spec.title.values())))
+
+    def _window(self, name: str, kind: Kind, spec: WindowMetric, at: window_checks.PlaceIn) -> Window | None:
+        """The window with its conditions compiled; None, and a problem, where something is wrong with it."""
+        section = self.sections["metrics"]
+        window = window_checks.check(name, kind, spec, self.attributes.events, at, self.problems)
+        if window is None:
+            return None
+        columns = self.attributes.events[window.source]
+        if spec.where is not None:
+            where = compile_condition(spec.where, section.text(name, "where"), EventScope(window.source, columns), self.problems)
+            if where is None:
+                return None
+            window = window.only(where)
+        if kind is Kind.FUNNEL:
+            found = funnel(spec, columns, at, lambda i: section.text(name, "funnel", i), self.problems)
+            return window.through(*found) if found is not None else None
+        return window
+
+    def _measured(self, window: Window) -> bool:
+        self.windows[window.name] = window
+        self.types[window.name] = window.type
+        self.described[window.name] = window.describe()
+        return True
+
+    def _compile_trend(self, name: str, spec: WindowMetric, at: window_checks.PlaceIn) -> bool:
+        of = str(spec.trend)
+        self.compile_metric(of)
+        if of in self.broken:
+            return False
+        found = comparisons.trend(spec, self.windows, self.types, at, self.problems)
+        if found is None:
+            return False
+        self.windows[found.before.name] = found.before
+        self._derived(name, found.made, found.described)
+        return True
+
+    def _compile_share(self, counted: Window, of: str) -> bool:
+        name, section = counted.name, self.sections["metrics"]
+        if counted.type is not Type.NUMBER:
+            self.problems.add(section.place(name, "share_of"), "M107", "a time is a share of nothing", "leave `share_of` out")
+            return False
+        hidden = comparisons.hidden(counted)
+        for grain, columns in ((Grain.ACCOUNT, self.account), (Grain.CONTACT, self.contact)):
+            found = compile_scalar(of, section.text(name, "share_of"), self._scope(grain), self.problems, want=Type.NUMBER)
+            if found is None:
+                return False
+            columns[name] = comparisons.share(hidden, found)
+        self.windows[hidden.name] = hidden
+        self.types[name] = Type.NUMBER
+        self.described[name] = f"{counted.describe()}, as a share of {of}"
+        return True
+
+    def _derived(self, name: str, made: Derived, described: str) -> None:
+        self.account[name] = self.contact[name] = made
+        self.types[name] = made.type
+        self.described[name] = described
 
     def compile_segments(self) -> None:
         section = self.sections["segments"]

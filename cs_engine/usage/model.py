@@ -26,7 +26,7 @@ class Strict(BaseModel):
 
 
 class WindowMetric(Strict):
-    """A count over usage (or another event source) in a window that ends now, or `ago` before."""
+    """What is made of usage (or another source of events) in a window that ends now, or `ago` before: exactly one kind."""
 
     count: Literal["*"] | None = Field(None, description="Counts events.")
     count_distinct: str | None = Field(None, description="Counts distinct values of a column; `contact` is the person, `day` the day.")
@@ -46,6 +46,17 @@ class WindowMetric(Strict):
         None, description="Days in a row with an event, up to today; up to yesterday while today has none."
     )
     streak_weeks: Literal["*"] | None = Field(None, description="7-day weeks in a row with an event, counted back from today.")
+    funnel: tuple[str, ...] | None = Field(
+        None,
+        description="How often the first step was followed by the others, in order. A step is an event's name or a condition.",
+    )
+    within: str | None = Field(None, description="Of a funnel: by when after the first step the last must have come, `7 days`.")
+    by: Literal["contact"] | None = Field(None, description="Of a funnel: `contact` when the same person must take all steps.")
+    trend: str | None = Field(None, description="Compares another metric's window with the one before it, or with the one `ago` before.")
+    as_: Literal["ratio", "difference", "count", "rate"] | None = Field(
+        None, alias="as", description="A trend's `ratio` (default) or `difference`; a funnel's `count` (default) or `rate`."
+    )
+    share_of: str | None = Field(None, description="Divides by this: a column or an expression. Blank where that is blank or 0.")
     from_: str = Field("usage", alias="from", description="The source of events: usage, or another named in project.yaml.")
     where: str | None = Field(None, description="Which events count: a condition over the event's columns.")
     in_: str | None = Field(None, alias="in", description="The window: `7 days` is today so far and the six days before.")

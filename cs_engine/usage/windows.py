@@ -1,4 +1,4 @@
-"""Window metrics: counts over an event source in a span of days, checked and ready to become SQL.
+"""Window metrics: what is made of the events of a source in a span of days, checked and ready to become SQL.
 
 A window is made of calendar days in the project's zone. `in: 7 days` is today so far and the six days before. With `ago` the whole
 window moves back by that many days and is then whole days: `in: 7 days, ago: 7 days` ends where `in: 7 days` begins.
@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal
 
-from cs_engine.language import durations
 from cs_engine.language.expression import Expression, Type
-from cs_engine.language.problems import Place, Problems, did_you_mean
-from cs_engine.usage.model import WindowMetric
 
 
 class Kind(StrEnum):
@@ -35,6 +32,7 @@ class Kind(StrEnum):
     ACTIVE_WEEKS = "active_weeks"
     STREAK_DAYS = "streak_days"
     STREAK_WEEKS = "streak_weeks"
+    FUNNEL = "funnel"
 
 
 When = Literal["first", "last"]
@@ -55,15 +53,36 @@ DESCRIPTIONS: Mapping[Kind, str] = {
     Kind.ACTIVE_WEEKS: "weeks with an event, counted back from today",
     Kind.STREAK_DAYS: "days in a row with an event, up to now",
     Kind.STREAK_WEEKS: "weeks in a row with an event, counted back from today",
+    Kind.FUNNEL: "times that the first step was followed by the others",
 }
 
-_OVER_VALUES = frozenset({Kind.SUM, Kind.MIN, Kind.MAX, Kind.AVG})
-_ENDLESS = frozenset({Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST})
-_STREAKS = frozenset({Kind.STREAK_DAYS, Kind.STREAK_WEEKS})
-_IN_WHOLE_DAYS = frozenset({Kind.ACTIVE_DAYS, Kind.ACTIVE_WEEKS}) | _STREAKS
+COUNTED_TO_NOW = frozenset({Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.STREAK_DAYS, Kind.STREAK_WEEKS})
 _BLANK_OF_NOTHING = frozenset({Kind.MIN, Kind.MAX, Kind.AVG, Kind.FIRST_TIME, Kind.LAST_TIME, Kind.DAYS_SINCE_FIRST})
-DAY = "day"
-"""What `count_distinct` counts beside columns; a column of that name goes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """What came after what: how often the first step was followed by the others, in their order."""
+
+    steps: tuple[str, ...]
+    """SQL over the event's columns, for each step; at least two."""
+    said: tuple[str, ...] = field(compare=False, repr=False)
+    """The steps in their author's words."""
+    days: int | None = None
+    """By how many calendar days after the first step the last must have come."""
+    hours: int | None = None
+    rate: bool = False
+    """Not how often, but in which share of the times that the first step was taken."""
+    one_person: bool = False
+    """Whether the same person takes all steps; else anybody of the subject takes each."""
+
+    def guarded(self) -> Funnel:
+        return replace(self, steps=tuple(f"coalesce(TRY({step}), false)" for step in self.steps))
+
+    def describe(self) -> str:
+        limit = f" within {self.hours} hours" if self.hours else f" within {self.days} days" if self.days is not None else ""
+        whole = f"{'share of ' if self.rate else ''}times that {' → '.join(self.said)}{limit}"
+        return f"{whole}, by one person" if self.one_person else whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,7 @@ class Window:
     """Not how many there were, but when the first or the last was: what happened() compares with a time."""
     value: Type = Type.NUMBER
     """Of the column whose lowest or highest value it is."""
+    funnel: Funnel | None = None
     said: str = field(default="", compare=False, repr=False)
     """`where` in its author's words."""
 
@@ -97,12 +117,17 @@ class Window:
     @property
     def blank_of_nothing(self) -> bool:
         """Whether it is blank, and not 0, for those of whom nothing was seen."""
-        return self.when is not None or self.kind in _BLANK_OF_NOTHING
+        return self.when is not None or self.kind in _BLANK_OF_NOTHING or (self.funnel is not None and self.funnel.rate)
+
+    @property
+    def movable(self) -> bool:
+        """Whether `ago` has a meaning for it."""
+        return self.hours is None and self.kind not in COUNTED_TO_NOW
 
     @property
     def in_order(self) -> bool:
         """Whether it hangs on what came after what, and not on each event by itself: see sequences_sql."""
-        return self.kind in _STREAKS
+        return self.kind in (Kind.STREAK_DAYS, Kind.STREAK_WEEKS, Kind.FUNNEL)
 
     @property
     def unbounded(self) -> bool:
@@ -112,125 +137,23 @@ class Window:
         """The same window over fewer events."""
         return replace(self, where=where.sql, reads=where.names, said=where.text)
 
+    def through(self, funnel: Funnel, reads: tuple[str, ...]) -> Window:
+        """The same window of events, of which the funnel's steps read those columns."""
+        return replace(self, funnel=funnel, reads=tuple(sorted({*self.reads, *reads})))
+
     def guarded(self) -> Window:
-        """The same, where events for which `where` fails do not count."""
-        return replace(self, where=f"coalesce(TRY({self.where}), false)") if self.where else self
+        """The same, where events for which `where`, or a step, fails do not count."""
+        where = f"coalesce(TRY({self.where}), false)" if self.where else ""
+        return replace(self, where=where, funnel=self.funnel.guarded() if self.funnel else None)
+
+    def moved(self, name: str, days: int) -> Window:
+        """The same window as it was so many days before."""
+        return replace(self, name=name, ago=self.ago + days)
 
     def describe(self) -> str:
         """One English line for lists and editors."""
-        what = DESCRIPTIONS[self.kind] + (f" of {self.column}" if self.column else "")
+        what = self.funnel.describe() if self.funnel else DESCRIPTIONS[self.kind] + (f" of {self.column}" if self.column else "")
         span = f" in {self.hours} hours" if self.hours else f" in {self.days} days" if self.days else ""
         moved = f", {self.ago} days ago" if self.ago else ""
         which = f", where {self.said}" if self.said else ""
         return f"{what}{span}{moved}{which}{f' ({self.source})' if self.source != 'usage' else ''}"
-
-
-class PlaceIn(Protocol):
-    """Where a key's value stands in the definition."""
-
-    def __call__(self, *keys: str) -> Place: ...
-
-
-def check(name: str, spec: WindowMetric, events: Mapping[str, Mapping[str, Type]], at: PlaceIn, problems: Problems) -> Window | None:
-    """The window, or None and at least one problem. Its `where` is the caller's to compile."""
-    kinds = [kind for kind in Kind if getattr(spec, kind.value) is not None]
-    if len(kinds) != 1:
-        words = ", ".join(kind.value for kind in Kind)
-        message = f"{kinds[0].value} and {kinds[1].value} cannot be one metric" if kinds else "it is not said what to count"
-        problems.add(at(), "M101", f'metric "{name}": {message}', f"write exactly one of {words}")
-        return None
-    kind = kinds[0]
-    columns = events.get(spec.from_)
-    if columns is None:
-        mend = did_you_mean(spec.from_, events) or f"known: {', '.join(sorted(events))}; project.yaml names further ones under sources.more"
-        problems.add(at("from"), "M102", f'there is no source "{spec.from_}"', mend)
-        return None
-    before = len(problems)
-    column = _column(kind, spec, columns, at, problems)
-    if kind is Kind.COUNT_DISTINCT and column == DAY and column not in columns:
-        kind, column = Kind.ACTIVE_DAYS, ""
-    days, hours = _length(kind, spec, at, problems)
-    ago = _ago(kind, spec, hours, at, problems)
-    if len(problems) > before:
-        return None
-    when = _WHEN.get(kind)
-    value = Type.INSTANT if kind in (Kind.MIN, Kind.MAX) and columns[column] is Type.INSTANT else Type.NUMBER
-    return Window(name, kind, spec.from_, column, "", days, ago, hours, when=when, value=value)
-
-
-_WHEN: Mapping[Kind, When] = {Kind.FIRST_TIME: "first", Kind.LAST_TIME: "last"}
-
-
-def _column(kind: Kind, spec: WindowMetric, columns: Mapping[str, Type], at: PlaceIn, problems: Problems) -> str:
-    if kind is not Kind.COUNT_DISTINCT and kind not in _OVER_VALUES:
-        return ""
-    column = str(getattr(spec, kind.value))
-    if column not in columns:
-        if kind is Kind.COUNT_DISTINCT and column == DAY:
-            return column
-        mend = did_you_mean(column, columns) or f"it has {', '.join(columns)}"
-        problems.add(at(kind.value), "M103", f'events of {spec.from_} have no column "{column}"', mend)
-    elif kind in _OVER_VALUES and columns[column] not in _FITTING[kind]:
-        said, wanted = _NEEDS[kind]
-        problems.add(at(kind.value), "M104", f'"{column}" is {columns[column].value}, {said} needs {wanted}')
-    return column
-
-
-_NUMBERS = frozenset({Type.NUMBER, Type.UNKNOWN})
-_FITTING = {
-    Kind.SUM: _NUMBERS,
-    Kind.AVG: _NUMBERS,
-    Kind.MIN: _NUMBERS | {Type.INSTANT},
-    Kind.MAX: _NUMBERS | {Type.INSTANT},
-}
-_NEEDS = {
-    Kind.SUM: ("a sum", "numbers"),
-    Kind.AVG: ("a mean", "numbers"),
-    Kind.MIN: ("the lowest value", "numbers or times"),
-    Kind.MAX: ("the highest value", "numbers or times"),
-}
-
-
-def _length(kind: Kind, spec: WindowMetric, at: PlaceIn, problems: Problems) -> tuple[int | None, int | None]:
-    """(days, hours) of the window; (None, None) without one."""
-    if spec.in_ is None:
-        return None, None
-    if kind in _ENDLESS:
-        problems.add(at("in"), "M105", f"{kind.value} looks back without an end", "leave `in` out")
-        return None, None
-    found = durations.check(spec.in_, at("in"), problems)
-    if found is None:
-        return None, None
-    if found.unit == "hours" and kind in _IN_WHOLE_DAYS:
-        problems.add(at("in"), "M105", f"{kind.value} counts in whole days", "write days or weeks")
-        return None, None
-    if found.amount == 0:
-        problems.add(at("in"), "M105", "a window of no length counts nothing", "write 1 days for today")
-        return None, None
-    match found.unit:
-        case "hours":
-            return None, found.amount
-        case "days":
-            return found.amount, None
-        case "weeks":
-            return found.amount * 7, None
-    problems.add(at("in"), "M105", f"a window is counted in days, weeks or hours, not in {found.unit}")
-    return None, None
-
-
-def _ago(kind: Kind, spec: WindowMetric, hours: int | None, at: PlaceIn, problems: Problems) -> int:
-    if spec.ago is None:
-        return 0
-    if kind in _ENDLESS | _STREAKS:
-        problems.add(at("ago"), "M106", f"{kind.value} counts from today", "leave `ago` out")
-        return 0
-    if hours is not None:
-        problems.add(at("ago"), "M106", "a window of hours cannot be moved back", "write `in` in days")
-        return 0
-    found = durations.check(spec.ago, at("ago"), problems)
-    if found is None:
-        return 0
-    if found.unit not in ("days", "weeks"):
-        problems.add(at("ago"), "M106", f"windows move by days or weeks, not by {found.unit}")
-        return 0
-    return found.amount * (7 if found.unit == "weeks" else 1)

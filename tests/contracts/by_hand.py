@@ -25,12 +25,41 @@ def dated(events: Sequence[Event], zone: str) -> list[Dated]:
     return [Dated(e, e.occurred_at.astimezone(UTC), e.occurred_at.astimezone(tz).date()) for e in events]
 
 
-def naive(spec: Mapping[str, Any], events: Sequence[Dated], since: datetime | None, now: datetime, zone: str) -> Any:
-    """The metric's value for one subject, which has been there `since`."""
-    tz = ZoneInfo(zone)
+class Subject(NamedTuple):
+    """One account, or one contact, and what it did."""
+
+    events: Sequence[Dated]
+    since: datetime | None
+    seats: int | None = None
+    """Its account's."""
+
+
+def naive(metrics: Mapping[str, Mapping[str, Any]], name: str, subject: Subject, now: datetime, zone: str) -> Any:
+    """The metric's value for one subject."""
+    spec = metrics[name]
+    if "trend" in spec:
+        of = metrics[spec["trend"]]
+        back = _days(of.get("ago", "0 days")) + _days(spec.get("ago", of["in"]))
+        value, before = _counted(of, subject, now, zone), _counted({**of, "ago": f"{back} days"}, subject, now, zone)
+        if spec.get("as") == "difference":
+            return None if None in (value, before) else value - before
+        return value / before if value is not None and before else None
+    value = _counted(spec, subject, now, zone)
+    if "share_of" in spec:
+        return value / subject.seats if value is not None and subject.seats else None
+    return value
+
+
+def _counted(spec: Mapping[str, Any], subject: Subject, now: datetime, zone: str) -> Any:
+    tz, since = ZoneInfo(zone), subject.since
     today = now.astimezone(tz).date()
     last = today - timedelta(days=_days(spec.get("ago", "0 days")))
-    seen = [e for e in _in_window(spec, events, now, last) if _is_meant(spec, e)]
+    meant = [e for e in subject.events if e.at <= now and _is_meant(spec, e)]
+    seen = _in_window(spec, meant, now, last)
+    if "funnel" in spec:
+        ends = [_way(spec, e, meant) for e in seen if e.event.event == spec["funnel"][0]]
+        through = sum(ends)
+        return through if spec.get("as") != "rate" else through / len(ends) if ends else None
     kind = next(key for key in spec if key in KINDS)
     return KINDS[kind](Counted(spec[kind], seen, since.astimezone(tz).date() if since else None, today, last))
 
@@ -80,8 +109,21 @@ KINDS: Mapping[str, Callable[[Counted], Any]] = {
 }
 
 
+def _way(spec: Mapping[str, Any], first: Dated, events: Sequence[Dated]) -> bool:
+    """Whether some way leads from that first step through all the others, each later than the one before, in time."""
+    ends = [first]
+    for step in spec["funnel"][1:]:
+        ends = [e for e in events if e.event.event == step and any(e.at > before.at for before in ends)]
+        if spec.get("by") == "contact":
+            ends = [e for e in ends if e.event.contact_id == first.event.contact_id is not None]
+    amount, unit = spec.get("within", "9999 days").split(" ")
+    if unit.startswith("hour"):
+        return any(e.at - first.at <= timedelta(hours=int(amount)) for e in ends)
+    return any((e.day - first.day).days <= _days(f"{amount} {unit}") for e in ends)
+
+
 def _in_window(spec: Mapping[str, Any], events: Sequence[Dated], now: datetime, last: date) -> list[Dated]:
-    seen = [e for e in events if e.at <= now and e.day <= last]
+    seen = [e for e in events if e.day <= last]
     if "in" not in spec:
         return seen
     amount, unit = spec["in"].split(" ")

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cs_engine.language.expression import Grain
-from tests.contracts.by_hand import dated, naive
+from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.usage_world import NOTHING, Account, Contact, Event, Project, World, config_of, open_project, write
 
 SAMPLE = Path(__file__).parents[2] / "data" / "contributions"
@@ -55,6 +55,18 @@ METRICS: dict[str, dict[str, Any]] = {
     "row_days_a": {"streak_days": "*", "where": "event = 'a'", "in": "3 days"},
     "row_weeks": {"streak_weeks": "*"},
     "row_weeks_2w": {"streak_weeks": "*", "in": "2 weeks"},
+    "n_trend": {"trend": "n_7d"},
+    "n_growth": {"trend": "n_prev_7d", "as": "difference", "ago": "2 days"},
+    "high_trend": {"trend": "highest_7d"},
+    "high_growth": {"trend": "highest_7d", "as": "difference"},
+    "seats_used": {"count_distinct": "contact", "in": "30 days", "share_of": "account.seats"},
+    "way": {"funnel": ["a", "b"], "within": "2 days"},
+    "way_rate": {"funnel": ["a", "b"], "within": "2 days", "as": "rate"},
+    "way_same": {"funnel": ["a", "a"], "within": "0 days", "by": "contact"},
+    "way_person": {"funnel": ["a", "b", "c"], "within": "1 week", "by": "contact", "in": "10 days", "ago": "2 days"},
+    "way_long": {"funnel": ["a", "b", "c", "a"]},
+    "way_hours": {"funnel": ["a", "b"], "within": "30 hours", "in": "60 hours"},
+    "way_rich": {"funnel": ["a", "b"], "within": "30 hours", "in": "6 days", "ago": "3 days"},
     "quiet": {"days_since_last": "*"},
     "quiet_a": {"days_since_last": "*", "where": "event = 'a'"},
     "days": {"active_days": "*"},
@@ -64,7 +76,7 @@ METRICS: dict[str, dict[str, Any]] = {
     "weeks_moved": {"active_weeks": "*", "in": "3 weeks", "ago": "2 days"},
 }
 
-SINCE_EVER = ("n", "people", "quiet", "age", "last", "row_days", "row_weeks")
+SINCE_EVER = ("n", "people", "quiet", "age", "last", "row_days", "row_weeks", "n_trend", "n_growth")
 
 # Around the night in which Berlin's clocks went forward: days of 23 hours, and midnights that are not UTC's.
 START = datetime(2026, 3, 20, tzinfo=UTC)
@@ -73,7 +85,7 @@ minutes = st.one_of(st.integers(0, 20 * 24 * 60), st.sampled_from([m * 60 for m 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[World, list[datetime]]:
-    accounts = [Account(f"a{i}", signed_up_at=START + timedelta(minutes=draw(minutes))) for i in range(3)]
+    accounts = [Account(f"a{i}", seats=(4, 0, None)[i], signed_up_at=START + timedelta(minutes=draw(minutes))) for i in range(3)]
     contacts = [Contact(f"c{i}", f"a{i % 3}", created_at=START + timedelta(minutes=draw(minutes))) for i in range(5)]
     events = [
         Event(f"e{i}", account.account_id, contact, kind, START + timedelta(days=-365 * long_ago, minutes=at), amount)
@@ -125,12 +137,14 @@ def _compare(
     names = list(METRICS)
     found = facts.columns(Grain.ACCOUNT, names, np.arange(len(there)))
     own = facts.columns(Grain.CONTACT, names, np.arange(len(people)))
-    whole = facts.columns(Grain.CONTACT, [f"account.{name}" for name in names], np.arange(len(people)))
+    accounts_own = facts.columns(Grain.CONTACT, [f"account.{name}" for name in names], np.arange(len(people)))
     of = {a.account_id: {name: column[i] for name, column in zip(names, found, strict=True)} for i, a in enumerate(there)}
-    for name, column, mine, account in zip(names, found, own, whole, strict=True):
-        spec = METRICS[name]
-        assert column == [naive(spec, of_account[a.account_id], a.signed_up_at, now, zone) for a in there], name
-        assert mine == [naive(spec, of_contact[c.contact_id], c.created_at, now, zone) for c in people], name
+    whole = {a.account_id: Subject(of_account[a.account_id], a.signed_up_at, a.seats) for a in there}
+    for name, column, mine, account in zip(names, found, own, accounts_own, strict=True):
+        assert column == [naive(METRICS, name, whole[a.account_id], now, zone) for a in there], name
+        assert mine == [
+            naive(METRICS, name, Subject(of_contact[c.contact_id], c.created_at, whole[c.account_id].seats), now, zone) for c in people
+        ], name
         assert account == [of[c.account_id][name] for c in people], name
     assert not facts.failed
     facts.close()
@@ -159,7 +173,11 @@ def test_the_sample_is_counted_right_at_borders_of_days(sample: tuple[list[Accou
     sources["usage"] = {"file": str(SAMPLE / "usage_events.csv.gz"), "id": "event_id"}
     config = type(config).model_validate(config.model_dump(by_alias=True, exclude_unset=True) | {"sources": sources})
     # The sample has no amounts and other kinds of events.
-    metrics = {name: spec for name, spec in METRICS.items() if "amount" not in spec.values() and ("in" in spec or name in SINCE_EVER)}
+    metrics = {
+        name: spec
+        for name, spec in METRICS.items()
+        if "amount" not in spec.values() and not spec.keys() & {"funnel", "share_of"} and ("in" in spec or name in SINCE_EVER)
+    }
     renamed = {name: {**spec, **({"where": "event = 'net_changed'"} if "where" in spec else {})} for name, spec in metrics.items()}
     project = open_project(tmp_path, config, metrics=renamed)
     of_account = defaultdict(list)
@@ -175,7 +193,8 @@ def test_the_sample_is_counted_right_at_borders_of_days(sample: tuple[list[Accou
         there = [a for a in accounts if a.signed_up_at is not None and a.signed_up_at <= now]
         found = facts.columns(Grain.ACCOUNT, list(renamed), np.arange(len(there)))
         by_now = {account: [e for e in seen if e.at <= now] for account, seen in of_account.items()}
-        for (name, spec), column in zip(renamed.items(), found, strict=True):
-            assert column == [naive(spec, by_now.get(a.account_id, []), a.signed_up_at, now, zone) for a in there], (name, now)
+        of = [Subject(by_now.get(a.account_id, []), a.signed_up_at) for a in there]
+        for name, column in zip(renamed, found, strict=True):
+            assert column == [naive(renamed, name, subject, now, zone) for subject in of], (name, now)
         facts.close()
     assert len(contacts) == len(project.usage.people()[1])

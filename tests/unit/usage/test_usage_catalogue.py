@@ -46,6 +46,16 @@ def built(**files: str) -> tuple[Catalogue, Problems]:
     return build(metrics, segments, journey, health, ATTRIBUTES, sections, problems), problems
 
 
+OTHERS = """
+n: {count: '*', in: 7 days}
+n_hours: {count: '*', in: 4 hours}
+n_ever: {count: '*'}
+n_twice: n * 2
+when: {first_time: '*', in: 7 days}
+"""
+"""Metrics beside the one in question."""
+
+
 def said(problems: Problems) -> list[str]:
     return [problem.render() for problem in problems]
 
@@ -64,6 +74,26 @@ def said(problems: Problems) -> list[str]:
         ("{days_since_first: '*', in: 7 days}", "M105 days_since_first looks back without an end; leave `in` out"),
         ("{streak_days: '*', in: 4 hours}", "M105 streak_days counts in whole days"),
         ("{streak_weeks: '*', ago: 1 day}", "M106 streak_weeks counts from today; leave `ago` out"),
+        ("{count: '*', within: 7 days}", "1:25 error M107 `within` does not go with count; leave `within` out"),
+        ("{trend: n, in: 7 days}", "M107 `in` does not go with trend; say `in` in the metric whose trend it is"),
+        ("{count: '*', as: rate}", "M107 `as` does not go with count"),
+        ("{funnel: [a, b], as: ratio}", "M107 funnel is not given as ratio; write count or rate"),
+        ("{first_time: '*', share_of: account.seats}", "M107 `share_of` does not go with first_time"),
+        ("{min: at, share_of: account.seats}", "M107 a time is a share of nothing"),
+        ("{count: '*', share_of: account.seets}", 'did you mean "account.seats"?'),
+        ("{count: '*', share_of: account.plan}", "1:27 error X213 a number is needed here, account.plan is text"),
+        ("{trend: m}", 'M108 there is no metric "m"'),
+        ("{trend: x}", 'M108 "x" has no trend: it is no window over events; name a metric that counts in a window of days'),
+        ("{trend: n, ago: 4 hours}", "M106 windows are compared over days or weeks"),
+        ("{trend: n_hours}", 'M108 "n_hours" has no trend: its window cannot be moved back'),
+        ("{trend: n_ever}", 'M108 "n_ever" has no trend: its window cannot be moved back'),
+        ("{trend: n_twice}", 'M108 "n_twice" has no trend: it is no window over events'),
+        ("{trend: when}", 'M108 "when" has no trend: it is a time'),
+        ("{funnel: [a]}", "M109 a funnel has at least two steps; write what follows: funnel: [invited, joined]"),
+        ("{funnel: [a, b], within: 2 business days}", "M109 a funnel takes days, weeks or hours"),
+        ("{funnel: [a, evnt = 'b']}", '1:17 error X211 nothing is called evnt; did you mean "event"?'),
+        ("{funnel: [status = 'a', status = 'b'], from: tickets, by: contact}", 'M103 events of tickets have no column "contact"'),
+        ("{funnel: [a, status = 'b'], from: tickets}", "1:14 error M109 events of tickets have no names"),
         ("{count: '*', in: 2 business days}", "M105 a window is counted in days, weeks or hours, not in business days"),
         ("{count: '*', in: 0 days}", "M105 a window of no length counts nothing"),
         ("{days_since_last: '*', in: 7 days}", "M105 days_since_last looks back without an end; leave `in` out"),
@@ -77,11 +107,11 @@ def said(problems: Problems) -> list[str]:
     ],
 )
 def test_a_wrong_metric_is_one_problem_at_its_place(metric: str, problem: str) -> None:
-    catalogue, problems = built(metrics=f"x: {metric}\n")
+    catalogue, problems = built(metrics=f"x: {metric}\n{OTHERS}")
     (found,) = said(problems)
     assert problem in found
     assert found.startswith("playbooks/metrics.yaml:1:")
-    assert "x" in catalogue.broken
+    assert catalogue.broken == {"x", "account.x"}
 
 
 @pytest.mark.parametrize(
