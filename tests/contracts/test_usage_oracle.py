@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -83,27 +84,37 @@ START = datetime(2026, 3, 20, tzinfo=UTC)
 minutes = st.one_of(st.integers(0, 20 * 24 * 60), st.sampled_from([m * 60 for m in range(20 * 24)]))
 
 
+PEOPLE = ("c0", "c1", "c2", "c3", "c4", "stranger", None)
+KINDS = ("a", "b", "c")
+AMOUNTS = (None, 1.5, -2.0, 40.0)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[World, list[datetime]]:
     accounts = [Account(f"a{i}", seats=(4, 0, None)[i], signed_up_at=START + timedelta(minutes=draw(minutes))) for i in range(3)]
     contacts = [Contact(f"c{i}", f"a{i % 3}", created_at=START + timedelta(minutes=draw(minutes))) for i in range(5)]
-    events = [
-        Event(f"e{i}", account.account_id, contact, kind, START + timedelta(days=-365 * long_ago, minutes=at), amount)
-        for i, (account, contact, kind, at, amount, long_ago) in enumerate(
-            draw(
-                st.lists(
-                    st.tuples(
-                        st.sampled_from(accounts),
-                        st.sampled_from(["c0", "c1", "c2", "c3", "c4", "stranger", None]),
-                        st.sampled_from(["a", "b", "c"]),
-                        minutes,
-                        st.sampled_from([None, 1.5, -2.0, 40.0]),
-                        st.sampled_from([0, 0, 0, 1]),
-                    ),
-                    max_size=40,
-                )
-            )
+    # Edges as they are drawn, in a crowd: streaks and ways from event to event need many.
+    edges = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 2),
+                st.sampled_from(PEOPLE),
+                st.sampled_from(KINDS),
+                minutes,
+                st.sampled_from(AMOUNTS),
+                st.sampled_from([0, 0, 0, 1]),
+            ),
+            max_size=12,
         )
+    )
+    chance = Random(draw(st.integers(0, 2**32)))
+    crowd = [
+        (chance.randrange(3), chance.choice(PEOPLE), chance.choice(KINDS), chance.randrange(20 * 48) * 30, chance.choice(AMOUNTS), 0)
+        for _ in range(chance.randrange(80))
+    ]
+    events = [
+        Event(f"e{i}", f"a{account}", contact, kind, START + timedelta(days=-365 * long_ago, minutes=at), amount)
+        for i, (account, contact, kind, at, amount, long_ago) in enumerate([*edges, *crowd])
     ]
     nows = [START + timedelta(minutes=at) for at in draw(st.lists(minutes, min_size=2, max_size=3))]
     return World(accounts, contacts, events, draw(st.sampled_from(["Europe/Berlin", "UTC", "Asia/Tokyo", "America/St_Johns"]))), nows
