@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
@@ -58,6 +58,25 @@ class Most:
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """What one source must be like."""
+
+    newest: Micros | None = None
+    """It is no older."""
+    at_least: int | None = None
+    """It has so many rows."""
+
+
+class SourceState(NamedTuple):
+    """What one source is like, by now."""
+
+    name: str
+    rows: int
+    newest: Micros | None
+    """Of what happens, when the latest did; of others since when it says what it says. None: it has nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What project.yaml guards. Empty: nothing."""
 
@@ -67,9 +86,16 @@ class Limits:
     """Of STOCK: no less than this share of the median of recent runs."""
     newest: Micros | None = None
     """The newest event is no older."""
+    sources: Mapping[str, Floor] = field(default_factory=dict)
+    """By name, those of which something is demanded."""
 
     def __bool__(self) -> bool:
-        return bool(self.most or self.least or self.newest is not None)
+        return bool(self.most or self.on_data)
+
+    @property
+    def on_data(self) -> bool:
+        """Whether anything is demanded of what is decided on."""
+        return bool(self.least or self.newest is not None or self.sources)
 
 
 class Breach(NamedTuple):
@@ -145,12 +171,13 @@ class Guards:
             return most.at_least, f"at_least: {most.at_least:,}"
         return ceil(most.times * middle), f"{most.times:g} times the median of its recent runs, {middle:g}"
 
-    def look(self, stock: Mapping[str, int], newest: Micros | None) -> list[Breach]:
+    def look(self, stock: Mapping[str, int], newest: Micros | None, sources: Iterable[SourceState] = ()) -> list[Breach]:
         """What is wrong with the data that this run would decide on; [] when nothing is, or somebody has said yes to it."""
         found = [breach for what, n in stock.items() if (breach := self._short(what, n)) is not None]
         if self.limits.newest is not None and (newest is None or newest < self._at - self.limits.newest):
             age = "there is none" if newest is None else f"the newest is of {from_micros(newest):%Y-%m-%d %H:%M} UTC"
             found.append(Breach("", "newest", 0, f"the usage is too old: {age}"))
+        found += [breach for state in sources for breach in self._beneath(state)]
         self._short_of = {(breach.playbook, breach.what): breach for breach in found}
         return [breach for breach in found if ("", breach.what) not in self._approved]
 
@@ -162,6 +189,16 @@ class Guards:
         if n >= share * middle:
             return None
         return Breach("", what, n, f"there are {n:,} {what}, fewer than {share:.0%} of the usual {middle:,.0f}")
+
+    def _beneath(self, state: SourceState) -> Iterator[Breach]:
+        """What is too little or too old about one source."""
+        floor = self.limits.sources.get(state.name, Floor())
+        if floor.newest is not None and (state.newest is None or state.newest < self._at - floor.newest):
+            age = "there is nothing in it" if state.newest is None else f"the newest is of {from_micros(state.newest):%Y-%m-%d %H:%M} UTC"
+            yield Breach("", f"newest:{state.name}", 0, f"the source {state.name} is too old: {age}")
+        if floor.at_least is not None and state.rows < floor.at_least:
+            reason = f"the source {state.name} has {state.rows:,} rows, fewer than {floor.at_least:,}"
+            yield Breach("", f"rows:{state.name}", state.rows, reason)
 
     def counted(self) -> bool:
         """Whether this run has tallied the data already, in a try that died."""

@@ -57,6 +57,11 @@ class Origin(Strict):
                 yield key, column
 
     @property
+    def is_demanded(self) -> bool:
+        """Whether it must be like something."""
+        return self.newest is not None or self.at_least is not None
+
+    @property
     def place(self) -> str:
         """Where it lies, in words."""
         return self.file or f"{self.table or 'a query'} of {self.database}"

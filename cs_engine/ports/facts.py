@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
+from cs_engine.journey.guards import SourceState
 from cs_engine.journey.touch import Reaction, Touch
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.plan import EventEntry
@@ -177,6 +178,9 @@ class Usage(Protocol):
         """Whether a source has changed since the last sync, or was never read, or a database is to be asked again: a look at the files, not
         into them.
         """
+
+    def states(self, now: datetime) -> list[SourceState]:
+        """What each source is like of which project.yaml demands something; nothing later than `now` counts."""
 
     def set_name(self) -> str:
         """Names what the last sync made and the key that its addresses are hashed with; '' before the first."""

@@ -48,11 +48,12 @@ def commit(tick: TickContext, change: Change) -> None:
 def look(tick: TickContext) -> None:
     """Looks at the data before anything is decided on them; `tick.unfit` when nothing may be."""
     guards = tick.guards
-    if not guards.limits.least and guards.limits.newest is None:
+    if not guards.limits.on_data:
         return
     stock = tick.facts.stock()
     have: dict[str, int] = dict(zip(STOCK, (stock.accounts, stock.contacts, stock.events), strict=True))
-    tick.unfit = bool(guards.look(have, stock.newest))
+    sources = tick.engine.usage.states(tick.now) if guards.limits.sources else []
+    tick.unfit = bool(guards.look(have, stock.newest, sources))
     if not tick.unfit and not guards.counted():
         tallies = [Tally("", what, tick.at, n) for what, n in have.items() if what in guards.limits.least]
         tick.engine.store.commit(Change(tallies=tallies), tick.at)

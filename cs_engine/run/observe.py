@@ -92,7 +92,7 @@ def _context(
     conditions += [*engine.project.people.values(), *engine.project.holds.values()]
     conditions += [engine.project.lost_when] if engine.project.lost_when is not None else []
     values = [value for plan in plans.values() for value in plan.values()]
-    at, limits = to_micros(now), limits_of(engine.project.config.guards)
+    at, limits = to_micros(now), limits_of(engine.project.config.guards, engine.project.config.sources)
     orders = engine.store.orders(at)
     read = [*conditions, *values, *also]
     asked = spells.asked_of(read)

@@ -14,6 +14,7 @@ import duckdb
 from cs_engine.clock import Clock, SystemClock
 from cs_engine.errors import CsEngineError
 from cs_engine.journey.consent import read_consent
+from cs_engine.journey.guards import SourceState
 from cs_engine.journey.identity import person_key, touch_id
 from cs_engine.journey.touch import TALKED, Reaction, Touch, talked
 from cs_engine.language.expression import Expression
@@ -21,7 +22,7 @@ from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.company import is_zone
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import AccountRow, ContactRow, Overlay, SourceReport
-from cs_engine.sources import persons
+from cs_engine.sources import floors, persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
 from cs_engine.sources.duckdb_facts import DuckdbFacts
@@ -62,6 +63,9 @@ class DuckdbUsage:
         if current is None or current.signature != syncing.signature_of(self._project, self._config):
             return True
         return Landing(self._project).due(self._config.sources, self._wall.now())
+
+    def states(self, now: datetime) -> list[SourceState]:
+        return floors.states(self._current(), self._config, now)
 
     def set_name(self) -> str:
         current = Shelf.of(self._project).current(self._config)

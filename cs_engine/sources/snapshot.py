@@ -29,7 +29,7 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 7
+_FORMAT = 8
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 
@@ -63,6 +63,9 @@ class UsageSet:
     """Source -> its columns as DuckDB types, over all segments."""
     taken: Mapping[str, int] = field(default_factory=dict)
     """Source -> up to where a feed of arrivals has been folded in; 0 where nothing was."""
+
+    read: Mapping[str, int] = field(default_factory=dict)
+    """Key of a source -> since when it says what it says, as microseconds: its files' time, or when its database was read."""
 
     @property
     def accounts(self) -> Path:
@@ -121,6 +124,7 @@ class Shelf:
             {source: tuple(kinds) for source, kinds in manifest["kinds"].items()},
             manifest["physical"],
             manifest["taken"],
+            manifest["read"],
         )
 
     @contextmanager
@@ -164,6 +168,7 @@ class Shelf:
             "kinds": {source: list(kinds) for source, kinds in found.kinds.items()},
             "physical": {source: dict(columns) for source, columns in found.physical.items()},
             "taken": dict(found.taken),
+            "read": dict(found.read),
             "attributes": _plain(found.attributes),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -204,15 +209,18 @@ def _is_read(folder: Path) -> bool:
 
 def _reading(config: ProjectConfig) -> dict[str, object]:
     """What decides how the sources are read: a set read otherwise is out of date. The zone cuts the days."""
-    return {"format": _FORMAT, "timezone": config.timezone, "sources": _without_floors(config.sources.model_dump(mode="json"))}
+    sources = config.sources
+    return {
+        "format": _FORMAT,
+        "timezone": config.timezone,
+        "sources": {named.key: named.source.model_dump(mode="json", exclude=_BESIDE) for named in sources.all()},
+        "databases": {name: spec.model_dump(mode="json", exclude=_BESIDE) for name, spec in sources.databases.items()},
+        "most_bad_rows": sources.most_bad_rows,
+    }
 
 
-_FLOORS = frozenset({"newest", "at_least", "every", "late"})
+_BESIDE = {"newest", "at_least", "every", "late"}
 """Keys that say when to read, and when to trust what was read: not how."""
-
-
-def _without_floors(said: object) -> object:
-    return {key: _without_floors(value) for key, value in said.items() if key not in _FLOORS} if isinstance(said, dict) else said
 
 
 def _plain(attributes: Attributes) -> dict[str, object]:

@@ -94,9 +94,9 @@ def sync(
         folder = shelf.begin()
         try:
             # Taken before the files are read: what changes meanwhile is found to be newer.
-            signature = signature_of(project, config)
+            signature, read = signature_of(project, config), {named.key: written(project, config, named) for named in config.sources.all()}
             with working_database(folder / "staging.duckdb", config.timezone) as db:
-                reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature), tell)
+                reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell)
                 attributes, reports = reading.all()
                 locales = _locales(db)
             for left in folder.glob("staging*"):
@@ -139,6 +139,16 @@ def signature_of(project: Path, config: ProjectConfig) -> str:
             landed = Landing(project).of(named.key)
             seen.append(f"{named.name} {landed.read if landed is not None else 'never'}")
     return "\n".join(seen)
+
+
+def written(project: Path, config: ProjectConfig, named: Named) -> int:
+    """Since when a source says what it says, as microseconds: when its newest file was written, or its database read."""
+    if named.source.file is not None:
+        return max(path.stat().st_mtime_ns for path in find_paths(project, named.source.file)) // 1000
+    if (file := config.sources.databases[named.source.database or ""].duckdb) is not None:
+        return (project / file).stat().st_mtime_ns // 1000
+    landed = Landing(project).of(named.key)
+    return landed.read if landed is not None else 0
 
 
 def files_of(project: Path, named: Named) -> list[SourceFile]:

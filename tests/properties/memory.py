@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from cs_engine.instants import NO_TIME, to_micros
+from cs_engine.journey.guards import SourceState
 from cs_engine.journey.touch import Reaction, Touch
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.playbook.plan import EventEntry
@@ -86,6 +87,9 @@ class MemoryUsage:
 
     def stale(self) -> bool:
         return True
+
+    def states(self, now: datetime) -> list[SourceState]:  # noqa: ARG002
+        return []
 
     def set_name(self) -> str:
         return str(self._set)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from cs_engine.content.library import Library
 from cs_engine.instants import to_micros
 from cs_engine.journey.caps import Cap, Scope
-from cs_engine.journey.guards import Limits, Most
+from cs_engine.journey.guards import Floor, Limits, Most
 from cs_engine.journey.hours import QuietHours, Window
 from cs_engine.journey.policy import Rules
 from cs_engine.journey.rates import Rate, Rates, WarmUp
@@ -17,6 +17,8 @@ from cs_engine.language import durations
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.config import DAYS_OF_WEEK, EVERYBODY, CapSpec, Guards, ProjectConfig, WarmUpSpec
 from cs_engine.playbook.law import law_of
+from cs_engine.playbook.sources import Sources
+from cs_engine.playbook.sources import span as span_of
 from cs_engine.playbook.words import share_of
 
 
@@ -105,7 +107,7 @@ def _ramp(spec: WarmUpSpec, zone: ZoneInfo) -> WarmUp:
     return WarmUp(begins, _rate(spec.start, "warm_up")._replace(reason="rate: warm_up"), doubles, ends)
 
 
-def limits_of(guards: Guards) -> Limits:
+def limits_of(guards: Guards, sources: Sources) -> Limits:
     """What project.yaml guards."""
     asked = {"enrolments": guards.enrolments, "mails": guards.mails, "ctas": guards.ctas}
     usage = guards.usage
@@ -115,6 +117,11 @@ def limits_of(guards: Guards) -> Limits:
         {what: Most(most.times, most.at_least, most.first_day) for what, most in asked.items() if most is not None},
         {what: share_of(share) for what, share in least.items() if share is not None},
         durations.length(span) if span else None,
+        {
+            named.name: Floor(span_of(source.newest) if source.newest else None, source.at_least)
+            for named in sources.all()
+            if (source := named.source).is_demanded
+        },
     )
 
 
