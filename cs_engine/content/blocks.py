@@ -53,7 +53,7 @@ def shortened(text: str, most: int) -> str:
 
 @dataclass(slots=True)
 class _Run:
-    context: Mapping[str, Any]
+    context: dict[str, Any]
     texts: list[dict[str, Any]] = field(default_factory=list)
     """Text objects, to be shortened when all together are too long."""
 
@@ -77,7 +77,7 @@ class _Run:
 class Blocks:
     shapes: list[Shape]
 
-    def render(self, context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def render(self, context: dict[str, Any]) -> list[dict[str, Any]]:
         """The blocks. What its values make too long is cut with …; a text that comes out empty leaves its block out."""
         run = _Run(context)
         made = [block for block in (_without_blanks(run.built(shape)) for shape in self.shapes) if block is not None]

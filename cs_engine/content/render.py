@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -22,9 +21,9 @@ class TooLong(Exception):
     """A part grew beyond MOST_OUTPUT."""
 
 
-def rendered(template: Template, context: Mapping[str, Any]) -> str:
-    """The template's output for a context. Raises what the template raises, and TooLong."""
-    stream = template.root_render_func(template.new_context(context))  # type: ignore[arg-type]
+def rendered(template: Template, context: dict[str, Any]) -> str:
+    """The template's output for a context that has all it reads, its `locale` too. Raises what the template raises, and TooLong."""
+    stream = template.root_render_func(template.new_context(context, shared=True))
     pieces = list(islice(stream, _FEW))
     if len(pieces) == _FEW:  # A long loop: count as it grows, it may never end.
         length = sum(map(len, pieces))

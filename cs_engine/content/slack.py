@@ -63,8 +63,9 @@ class SlackTemplate:
 
     def render(self, context: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
         """The notification's text and the Block Kit blocks, within Slack's limits. Raises RenderFailed."""
+        values = {"locale": self.locale, **context}
         try:
-            return shortened(rendered(self.text, context).strip(), MOST_TEXT), self.blocks.render(context)
+            return shortened(rendered(self.text, values).strip(), MOST_TEXT), self.blocks.render(values)
         except Exception as error:  # noqa: BLE001 - as above
             raise failure(error, self.name, self.needs) from None
 

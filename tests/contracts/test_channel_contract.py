@@ -193,7 +193,7 @@ def test_a_hostile_subject_or_name_begins_no_header(bench: Bench) -> None:
     hostile = "Hello\r\nBcc: everyone@evil.example\n\nbody\x00\x0b\u2028x"
     outgoing = bench.make(1)
     if isinstance(outgoing, Letter):
-        sender, to = replace(outgoing.sender, name=hostile), replace(outgoing.to, name=hostile)
+        sender, to = outgoing.sender._replace(name=hostile), outgoing.to._replace(name=hostile)
         headers = {**outgoing.headers, "X-Campaign": hostile}
         outgoing = replace(outgoing, subject=hostile, sender=sender, to=to, headers=headers)
     else:
@@ -209,7 +209,7 @@ def test_japanese_arrives_as_it_was_written(bench: Bench) -> None:
     subject, text = "山田様 契約 #42 の更新について 🎉", "株式会社○○ 経営企画部 部長 山田様\n\nいつもお世話になっております。〜①㈱髙﨑\n"
     outgoing = bench.make(1)
     if isinstance(outgoing, Letter):
-        outgoing = replace(outgoing, subject=subject, text=text, html=f"<p>{text}</p>", to=replace(outgoing.to, name="山田 太郎"))
+        outgoing = replace(outgoing, subject=subject, text=text, html=f"<p>{text}</p>", to=outgoing.to._replace(name="山田 太郎"))
     else:
         outgoing = _said(outgoing, subject + "\n" + text)
     bench.channel.send(bench.parcels(outgoing))

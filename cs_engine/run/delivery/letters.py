@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from cs_engine.content.cta import Alert
 from cs_engine.content.failures import BrokenTemplate
+from cs_engine.content.folding import Shared
 from cs_engine.content.formats import in_locale
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
@@ -62,12 +63,12 @@ class _Group:
 class _Voice:
     """Who speaks, in one step and language, to the accounts of one CSM."""
 
-    csm: Mapping[str, str]
-    sender: Mapping[str, str]
+    shared: Shared
+    """What all their contexts have alike."""
     person: Person
     reply_to: Person
     """Who answers for the sender today."""
-    copied: Mapping[str, Person]
+    copied: Sequence[Person]
 
 
 class Letters:
@@ -86,6 +87,10 @@ class Letters:
         """A language that wins over everybody's own, for who only looks."""
         self.previewed: dict[str, str] = {}
         """What is kept of passages that are only looked at."""
+        self._now = tick.clock.now()
+        """When those at hand are made."""
+        self._moments: dict[str, Mapping[str, Any]] = {}
+        """Zone -> what is so there then."""
         self._read: Mapping[str, Approval] = {}
         self._edits: Mapping[tuple[str, str], Edit] = {}
         """(passage, step) -> what somebody wrote in its mail's place."""
@@ -160,6 +165,7 @@ class Letters:
         """Jobs, and for those that cannot be made one the code why."""
         if candidates and candidates[0].channel == WEBHOOK:  # a claim is of one channel
             return self._calls.jobs(candidates)
+        self._now, self._moments = self._tick.clock.now(), {}
         jobs: list[Job] = []
         without: dict[str, str] = {}
         read_first = [c.id for c in candidates if c.channel == "email" and self._is_read_first(c)]
@@ -188,13 +194,13 @@ class Letters:
 
     def _alarms(self, candidates: Sequence[Candidate]) -> list[Job]:
         """Words of our own, in no template."""
-        texts, now = dict(self._tick.engine.store.alarm_texts([c.id for c in candidates])), self._tick.clock.now()
+        texts = dict(self._tick.engine.store.alarm_texts([c.id for c in candidates]))
         digests = digest.rendered(self._tick, candidates)
         texts |= {id: made.text for id, made in digests.items()}
         return [
             Job(
                 id=c.id, channel=c.channel, template="", locale=self._config.locale, context={}, playbook=c.playbook, step=c.step,
-                topic=c.topic, at=now, slack_channel=self._slack_channel(c), text=texts[c.id], thread=c.provider_ref,
+                topic=c.topic, at=self._now, slack_channel=self._slack_channel(c), text=texts[c.id], thread=c.provider_ref,
                 blocks=digests[c.id].blocks if c.id in digests else (),
                 approve=c.step.removeprefix(f"{APPROVAL}:") if c.step.startswith(f"{APPROVAL}:") else "",
             )
@@ -215,10 +221,9 @@ class Letters:
         if not len(kept):
             return
         candidates = [group.candidates[i] for i in kept.tolist()]
-        contexts = self._values(group, subject_rows[kept], contact_rows[kept])
+        contexts = self._values(group, candidates, subject_rows[kept], contact_rows[kept])
         csms = tick.directory.csm_of(account_rows[kept]).tolist()
         names = self._names(contact_rows[kept]) if to_contacts else [""] * len(kept)
-        shared = self._shared(group)
         if isinstance(group.step, Cta) and isinstance(group.template, SlackTemplate):
             made = self.alerts.made(group.plan, group.step, group.template, group.locale, candidates)
             self._alerts = {candidate.id: alert for candidate, alert in zip(candidates, made, strict=True)}
@@ -226,18 +231,22 @@ class Letters:
             self._put_events(group.plan, candidates, contexts)
         if any(map(is_asked, group.template.needs)):
             self.answers.put(group.plan, group.template.needs, group.locale, candidates, contexts)
-        voices = {csm: self._voice(group, csm) for csm in set(csms)}
+        shared = self._shared(group)
+        voices = {csm: self._voice(group, csm, shared) for csm in set(csms)}
         written = self._alert if group.channel == "slack" else self._mail
         for candidate, context, csm, name in zip(candidates, contexts, csms, names, strict=True):
-            jobs.append(written(group, candidate, {**shared, **context}, voices[csm], name))
+            jobs.append(written(group, candidate, context, voices[csm], name))
 
-    def _values(self, group: _Group, subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
+    def _values(self, group: _Group, candidates: Sequence[Candidate], subject_rows: Any, contact_rows: Any) -> list[dict[str, Any]]:
         """For each candidate the nested values of the columns that the template names."""
         grain = group.plan.subject
         named = self._columns(group.template)
         of_contact = sorted(n for n in named if n.startswith("contact.")) if (contact_rows >= 0).all() else []
         of_subject = sorted(n for n in named if not n.startswith("contact."))
-        contexts: list[dict[str, Any]] = [{"contact": {}, "account": {}, "champion": {}} for _ in range(len(subject_rows))]
+        foot = {} if self._tick.engine.preferences is None else self._foot(group.plan)
+        contexts: list[dict[str, Any]] = [
+            {"contact": {}, "account": {}, "champion": {}, **foot, **self._read_in(c.timezone)} for c in candidates
+        ]
         for names, rows, table in ((of_subject, subject_rows, grain), (of_contact, contact_rows, Grain.CONTACT)):
             if not names:
                 continue
@@ -279,7 +288,6 @@ class Letters:
         spec = self._tick.engine.project.journey.milestones().get(milestone)
         return {
             "vars": dict(plan.vars),
-            "timezone": config.timezone,
             "playbook": {"id": plan.playbook, "title": in_locale(plan.title, locale)},
             "company": {
                 "name": in_locale(config.company.name, locale),
@@ -287,36 +295,39 @@ class Letters:
                 "contact": config.company.contact or "",
             },
             "milestone": {"id": milestone, "title": in_locale(spec.title, locale) if spec else ""},
-            "unsubscribe_url": "" if plan.topic == EXEMPT_TOPIC else (config.unsubscribe or ""),
-            "preferences_url": "",
             "locale": locale,
+            **({} if self._tick.engine.preferences is not None else self._foot(plan)),
         }
 
-    def _voice(self, group: _Group, csm: str) -> _Voice:
+    def _foot(self, plan: Plan) -> dict[str, str]:
+        """The links below mails to whom none of their own is made."""
+        return {"unsubscribe_url": "" if plan.topic == EXEMPT_TOPIC else (self._config.unsubscribe or ""), "preferences_url": ""}
+
+    def _voice(self, group: _Group, csm: str, shared: Mapping[str, Any]) -> _Voice:
         directory, locale, step = self._tick.directory, group.locale, group.step
         sender = directory.sender(step.sender, csm)
         instead = directory.staff.get(directory.here(sender.email)) if sender is not None else None
         copied = [directory.staff[email] for email in directory.copied(step.cc, csm)] if step.cc else []
+        speaks = {"csm": _staff(directory.staff.get(csm), locale), "sender": _staff(sender, locale)}
         return _Voice(
-            _staff(directory.staff.get(csm), locale),
-            _staff(sender, locale),
+            Shared.of({**shared, **speaks}),
             _person(sender, locale),
             _person(instead or sender, locale),
-            {who.email: _person(who, locale) for who in copied},
+            [_person(who, locale) for who in copied],
         )
 
-    def _read_by(self, candidate: Candidate, context: dict[str, Any], voice: _Voice) -> datetime:
-        """Puts in what is so for its reader: the time in their zone, and who speaks to them. Now."""
-        now, zone = self._tick.clock.now(), zone_or(candidate.timezone, self._config.timezone)
-        context["now"], context["timezone"] = now.astimezone(zone), zone.key
-        context["csm"], context["sender"] = voice.csm, voice.sender
-        return now
+    def _read_in(self, timezone: str) -> Mapping[str, Any]:
+        """What is so for its reader: the time in their zone."""
+        if timezone not in self._moments:
+            zone = zone_or(timezone, self._config.timezone)
+            self._moments[timezone] = {"now": self._now.astimezone(zone), "timezone": zone.key}
+        return self._moments[timezone]
 
     def _alert(self, group: _Group, candidate: Candidate, context: dict[str, Any], voice: _Voice, _name: str) -> Job:
-        now, step, links = self._read_by(candidate, context, voice), group.step, self._tick.engine.links
+        step, links = group.step, self._tick.engine.links
         job = Job(
             id=candidate.id, channel=candidate.channel, template=candidate.template, locale=group.locale, context=context,
-            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now,
+            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=self._now, shared=voice.shared,
             slack_channel=self._slack_channel(candidate), update="" if candidate.kind == COPY else candidate.provider_ref,
         )  # fmt: skip
         if not isinstance(step, Cta):
@@ -328,8 +339,7 @@ class Letters:
             # A day of its reader's; without a zone no filter moves it into the customer's.
             "due": from_micros(due).astimezone(self.alerts.zone(candidate.recipient)).replace(tzinfo=None) if due else None,
         }
-        return replace(
-            job,
+        return job._replace(
             alert=alert,
             answer=links.token(candidate.id) if step.ask and links is not None else "",
             steered=self._tick.engine.steered,
@@ -337,41 +347,43 @@ class Letters:
         )
 
     def _mail(self, group: _Group, candidate: Candidate, context: dict[str, Any], voice: _Voice, name: str) -> Job:
-        now, step = self._read_by(candidate, context, voice), group.step
+        step = group.step
         if step.ask:
             context[NAME] = self._questions(step, candidate, group.locale)
         to, headers = Person(candidate.email, name), {}
         if candidate.recipient_kind == "contact":
-            headers = self._unsubscribing(candidate, context)
+            headers = self._unsubscribing(candidate, voice.shared.values, context)
         else:
             ours = self._tick.directory.staff.get(candidate.recipient)
             to = Person(ours.email if ours else "")
         return Job(
             id=candidate.id, channel=candidate.channel, template=candidate.template, locale=group.locale, context=context,
-            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=now, sender=voice.person, reply_to=voice.reply_to,
-            to=to, cc=tuple(person for email, person in voice.copied.items() if email != to.email), headers=headers,
-            pinned=self._pinned(candidate, context),
+            playbook=candidate.playbook, step=candidate.step, topic=candidate.topic, at=self._now, shared=voice.shared, sender=voice.person,
+            reply_to=voice.reply_to, to=to, cc=tuple(person for person in voice.copied if person.email != to.email), headers=headers,
+            pinned=self._pinned(candidate, voice.shared.values, context),
         )  # fmt: skip
 
-    def _pinned(self, candidate: Candidate, context: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    def _pinned(self, candidate: Candidate, shared: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, str, str] | None:
         """What goes whatever template and facts say by now: as somebody read it, or wrote it."""
         if (read := self._read.get(candidate.id)) is not None:
             return read.subject, read.text, read.html
         if (edit := self._edits.get((candidate.enrolment_id, candidate.step))) is None:
             return None
+        context = {**shared, **own}
         # A mark of which this recipient has nothing is not left standing.
         bare = {UNSUBSCRIBE: context["unsubscribe_url"], PREFERENCES: "", ANSWER: ""}
         text = filled(edit.text, bare | own_links(self._config, context))
         return edit.subject, text, as_html(text)
 
-    def _unsubscribing(self, candidate: Candidate, context: dict[str, Any]) -> dict[str, str]:
+    def _unsubscribing(self, candidate: Candidate, shared: Mapping[str, Any], context: dict[str, Any]) -> dict[str, str]:
         """The headers by which mail programs unsubscribe; puts our own links into the context where there are any."""
         links = self._tick.engine.preferences
         if links is not None and candidate.topic != EXEMPT_TOPIC:
             context["unsubscribe_url"], context["preferences_url"] = links.urls(candidate.email_hash, candidate.id)
-        if not context["unsubscribe_url"]:
+        way_out = (shared if links is None else context)["unsubscribe_url"]
+        if not way_out:
             return {}
-        headers = {"List-Unsubscribe": f"<{context['unsubscribe_url']}>"}
+        headers = {"List-Unsubscribe": f"<{way_out}>"}
         return headers | (ONE_CLICK if links is not None and links.one_click else {})
 
     def _questions(self, step: AddressedStep, candidate: Candidate, locale: str) -> Questions:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cs_engine.content.blocks import MOST_TEXT, shortened
 from cs_engine.content.cta import Alert, dressed, fitted
 from cs_engine.content.failures import BrokenTemplate, RenderFailed
+from cs_engine.content.folding import NOTHING_SHARED, Shared
 from cs_engine.content.library import Library
-from cs_engine.content.mail import Rendered
+from cs_engine.content.mail import EmailTemplate, Rendered
 from cs_engine.playbook.plan import WEBHOOK
 from cs_engine.ports import Call, Channel, Letter, Logged, Outcome, Parcel, Person, Post, Trace
 
@@ -29,8 +31,7 @@ WORTH_A_POOL = 2_000
 NOBODY = Person("")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One message to be rendered and built: plain values only, so that it can go to another process."""
 
     id: str
@@ -39,15 +40,17 @@ class Job:
     template: str
     locale: str
     context: Mapping[str, Any]
+    """What its template reads, beside what is `shared`."""
     playbook: str
     step: str
     topic: str
     at: datetime
+    shared: Shared = NOTHING_SHARED
     sender: Person = NOBODY
     reply_to: Person | None = None
     to: Person = NOBODY
     cc: tuple[Person, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     slack_channel: str = ""
     update: str = ""
     url: str = ""
@@ -71,6 +74,11 @@ class Job:
     steered: bool = False
     """Of a CTA: whether it has buttons that skip and postpone the next step."""
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """All that its template reads."""
+        return {**self.shared.values, **self.context}
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -83,12 +91,19 @@ class Failed:
 Build = Callable[[Any], Parcel]
 
 
+WORTH_FOLDING = 40
+"""Mails with the same shared values that have to have been made for a template of their own to be worth compiling."""
+_MOST_FOLDED = 256
+
+
 class Press:
     """Renders and builds, one process's worth."""
 
     def __init__(self, root: Path, locale: str, builders: Mapping[str, Build]) -> None:
         self.library = Library(root, locale)
         self._builders = builders
+        self._made: Counter[tuple[str, str, bytes]] = Counter()
+        self._folded: dict[tuple[str, str, bytes], EmailTemplate] = {}
 
     def make(self, job: Job) -> Parcel | Failed:
         """A parcel, or why there is none. Never raises for one job's sake."""
@@ -113,11 +128,29 @@ class Press:
         template = self.library.email(job.template, job.locale)
         if template is None:
             return Failed(job.id, "no_template")
-        mail = template.render(job.context) if job.pinned is None else Rendered(job.pinned[0], job.pinned[2], job.pinned[1])
+        if job.pinned is not None:
+            mail = Rendered(job.pinned[0], job.pinned[2], job.pinned[1])
+        else:
+            mail = self._folding(template, job).render(job.values)
         return Letter(
             id=job.id, sender=job.sender, reply_to=job.reply_to, to=job.to, cc=job.cc, subject=mail.subject, text=mail.text, html=mail.html,
             headers=job.headers, topic=job.topic, playbook=job.playbook, step=job.step, at=job.at,
         )  # fmt: skip
+
+    def _folding(self, template: EmailTemplate, job: Job) -> EmailTemplate:
+        """The template, into which is written what so many mails share."""
+        if not job.shared.key or not job.shared.values.keys().isdisjoint(job.context):  # what is a mail's own wins
+            return template
+        key = (job.template, job.locale, job.shared.key)
+        if (folded := self._folded.get(key)) is not None:
+            return folded
+        self._made[key] += 1
+        if self._made[key] < WORTH_FOLDING:
+            return template
+        if len(self._folded) >= _MOST_FOLDED:
+            self._folded.clear()
+        self._folded[key] = template.folded(job.shared.values)
+        return self._folded[key]
 
     def _post(self, job: Job) -> Post | Failed:
         if job.text:
@@ -130,7 +163,7 @@ class Press:
         template = self.library.slack(job.template, job.locale)
         if template is None:
             return Failed(job.id, "no_template")
-        text, blocks = template.render(job.context)
+        text, blocks = template.render(job.values)
         if job.alert is not None:
             blocks = self._dressed(job, job.alert, text, blocks)
         return Post(

@@ -156,4 +156,4 @@ def _rendered(tick: TickContext, plan: Plan, passage: EnrolmentView, account: st
     made = tick.engine.outbox.press.outgoing(job)
     if not isinstance(made, Letter):
         raise CsEngineError(f"the template {job.template} fails", "cs-engine check")
-    return made.subject, marked(made.text, own_links(tick.engine.project.config, job.context))
+    return made.subject, marked(made.text, own_links(tick.engine.project.config, job.values))
