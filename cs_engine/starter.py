@@ -33,7 +33,7 @@ cs-engine run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d    # so
 
 | Folder | What is in it |
 |---|---|
-| `playbooks/` | one file a playbook; `project.yaml`, `team.yaml`, `segments.yaml`, `metrics.yaml`, `journey.yaml`, `health.yaml` beside them |
+| `playbooks/` | one file a playbook, and `project.yaml`, `team.yaml`, `segments.yaml`, `metrics.yaml`, `journey.yaml`, `health.yaml` |
 | `templates/` | e-mail (Markdown, one file a language) and Slack |
 | `data/` | the sample; name your own files in `playbooks/project.yaml`, under `sources` |
 | `flows/`, `{FILE}` | what Prefect runs; written by `cs-engine deploy` |
