@@ -155,6 +155,12 @@ class Facts(Protocol):
     def milestones(self) -> Mapping[str, Mask]:
         """Milestone -> accounts that have reached it by now (latched or newly)."""
 
+    def became(self, milestone: str, rows: Rows, after: Micros | None) -> tuple[list[Micros], list[str]]:
+        """For accounts at these rows, which have reached it by now: when it became true, and JSON of what its condition named then.
+
+        Never later than now, which stands where nobody can tell. `after`: the last tick, if it saw it false of those who were there.
+        """
+
     def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
         """The events that passages of that entry may begin with, after `since`."""
 

@@ -269,6 +269,29 @@ class ValueChange(NamedTuple):
     became: str
 
 
+class Reached(NamedTuple):
+    """An account has reached a milestone."""
+
+    account_id: str
+    at: Micros
+    """When it became true; the now of the tick that saw it where nobody can tell."""
+    seen: str
+    """JSON of what its condition named then."""
+
+
+class MilestoneView(NamedTuple):
+    """A milestone that an account has reached."""
+
+    milestone: str
+    reached_at: Micros
+    known_at: Micros
+    """The now of the tick that saw it."""
+    history: bool
+    """Whether it was true when the milestone was looked at for the first time."""
+    seen: str
+    """JSON of what its condition named when it became true; '' where that was not kept."""
+
+
 class Kept(NamedTuple):
     """What was so when a passage began, for those who ask later."""
 

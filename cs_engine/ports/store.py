@@ -44,10 +44,12 @@ from cs_engine.ports.rows import (
     LossCount,
     Mailed,
     MessageView,
+    MilestoneView,
     OpenCta,
     OrderedStep,
     PassageAnswer,
     PlaybookState,
+    Reached,
     Returned,
     Tick,
     TouchView,
@@ -290,8 +292,11 @@ class Passages(Protocol):
 class Milestones(Protocol):
     """What accounts have reached."""
 
-    def milestones(self) -> dict[str, tuple[list[str], list[Micros]]]:
-        """Milestone -> (accounts, reached_at) of all latched."""
+    def milestones(self, known_by: Micros | None = None) -> dict[str, tuple[list[str], list[Micros]]]:
+        """Milestone -> (accounts, reached_at) of all latched; `known_by`: of those that a tick had seen by then."""
+
+    def milestones_of(self, account_id: str) -> list[MilestoneView]:
+        """What one account has reached, oldest first."""
 
     def known_milestones(self) -> set[str]:
         """Milestones that have been evaluated before; what is true at a milestone's first evaluation is history."""
@@ -299,7 +304,7 @@ class Milestones(Protocol):
     def history(self, milestone: str) -> list[str]:
         """Accounts that had reached it before its first evaluation."""
 
-    def latch(self, milestone: str, accounts: Sequence[str], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
+    def latch(self, milestone: str, reached: Sequence[Reached], now: Micros, history: bool, journal: Sequence[JournalLine]) -> None:
         """Latches it for those accounts (again is nothing) and makes the milestone known."""
 
 

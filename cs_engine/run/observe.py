@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,7 +16,7 @@ from cs_engine.journey.schedule import next_due
 from cs_engine.language.expression import Expression, Grain, Spell
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
-from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState
+from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState, Reached
 from cs_engine.run import health, spells
 from cs_engine.run.answers import answers_for
 from cs_engine.run.context import Engine, TickContext
@@ -151,7 +151,6 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], aske
     """`past`: our tables know things by now that they did not know then."""
     # As they were when the tick began: one that died and is run again must not see what it did itself.
     open_ctas = Counter(engine.store.ctas_open_before(at))
-    latched = engine.store.milestones()
     month = 30 * timedelta(days=1) // timedelta(microseconds=1)
     accounts: Counter[str] = Counter()
     contacts: Counter[str] = Counter()
@@ -159,7 +158,7 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], aske
         accounts[account] += sent
         contacts[contact] += sent
     return Overlay(
-        latched=_by(at, latched) if past else latched,
+        latched=engine.store.milestones(known_by=at if past else None),
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
         contact_numbers={"emails_30d": _columns(contacts)},
         touched=partial(engine.store.touched, at - _REMEMBERED, at),
@@ -169,32 +168,26 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], aske
     )
 
 
-def _by(at: Micros, latched: Mapping[str, tuple[list[str], list[Micros]]]) -> dict[str, tuple[list[str], list[Micros]]]:
-    """What had been reached by then."""
-    found = {}
-    for milestone, (accounts, reached) in latched.items():
-        kept = [(account, when) for account, when in zip(accounts, reached, strict=True) if when <= at]
-        found[milestone] = ([account for account, _ in kept], [when for _, when in kept])
-    return found
-
-
 def _columns(counter: Counter[str]) -> tuple[list[str], list[float]]:
     return list(counter), [float(n) for n in counter.values()]
 
 
 def _recognise_milestones(tick: TickContext, facts: Facts) -> None:
-    """Latches what is newly reached. True at a milestone's first evaluation is history, and sends nothing."""
+    """Latches what is newly reached, as of when it became true. True at a milestone's first evaluation is history, and sends nothing."""
     store = tick.engine.store
     latched, known = store.milestones(), store.known_milestones()
     ids = facts.ids(Grain.ACCOUNT)
+    last = store.ticks_before(tick.at, 1)
     for milestone, mask in facts.milestones().items():
         before = set(latched.get(milestone, ([], []))[0])
-        new = [ids[row] for row in np.flatnonzero(mask).tolist() if ids[row] not in before]
+        rows = np.array([row for row in np.flatnonzero(mask).tolist() if ids[row] not in before], np.int64)
         history = milestone not in known
-        if not new and not history:
+        if not len(rows) and not history:
             continue
         reason = "history" if history else milestone
-        lines = [JournalLine(tick.at, "", account, account, "", milestone, "milestone", reason, "") for account in new]
+        when, seen = facts.became(milestone, rows, last[0] if last and not history else None) if len(rows) else ([], [])
+        new = [Reached(ids[row], at, values) for row, at, values in zip(rows.tolist(), when, seen, strict=True)]
+        lines = [JournalLine(tick.at, "", r.account_id, r.account_id, "", milestone, "milestone", reason, r.seen) for r in new]
         store.latch(milestone, new, tick.at, history, lines)
         if not history:
             tick.report.milestones[milestone] += len(new)

@@ -18,13 +18,14 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.instants import NEVER, NO_TIME, from_micros
+from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.language.expression import OF_PASSAGE, Expression, Grain, Type
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Stock, Touched
 from cs_engine.sources.days import Days
 from cs_engine.sources.duckdb_passages import DuckdbPassages
+from cs_engine.sources.duckdb_past import First, became
 from cs_engine.sources.duckdb_seen import judged
 from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
@@ -129,6 +130,17 @@ class DuckdbFacts:
 
     def milestones(self) -> Mapping[str, Mask]:
         return {milestone: self.mask(reached) for milestone, reached in self._milestones().items()}
+
+    def became(self, milestone: str, rows: Rows, after: Micros | None) -> tuple[list[Micros], list[str]]:
+        column = milestone_column(milestone)
+        found = became(self, self._catalogue, column, rows, after)
+        untold = [row for row in rows.tolist() if row not in found]
+        if untold:
+            needs = getattr(self._catalogue.origin(Grain.ACCOUNT, column), "needs", ())
+            names = tuple(name for name in needs if name != latch_column(milestone))
+            seen = self.seen(Expression(column, Grain.ACCOUNT, quoted(column), Type.BOOLEAN, names), np.array(untold, np.int64))
+            found |= {row: First(to_micros(self.now), one) for row, one in zip(untold, seen, strict=True)}
+        return [found[row].at for row in rows.tolist()], [found[row].seen for row in rows.tolist()]
 
     def _milestones(self) -> dict[str, Expression]:
         found = {}

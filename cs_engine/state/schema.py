@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0025"
+HEAD = "0026"
 """The newest migration."""
 
 metadata = MetaData()
@@ -401,6 +401,8 @@ milestones = Table(
     _text("milestone"),
     _at("reached_at"),
     Column("history", Boolean, nullable=False),
+    _at("known_at"),
+    _text("seen"),
     PrimaryKeyConstraint("milestone", "account_id"),
 )
 

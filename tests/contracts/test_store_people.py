@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from cs_engine.errors import CsEngineError
-from cs_engine.ports import AccountRow, ContactRow, PlaybookState
+from cs_engine.ports import AccountRow, ContactRow, MilestoneView, PlaybookState, Reached
 from cs_engine.state import SqlStore
 from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, claimed, entered, events, line
 
 LATER = NOW + DAY
 ACCOUNT = AccountRow("acc_1", "Example", "ja", "Asia/Tokyo", "csm@vendor.example", NOW)
 CONTACT = ContactRow("con_1", "acc_1", "ken@example.jp", "hash-of-ken", "Ken", "champion", "", "", None)
+
+
+def reached(at: int, *accounts: str) -> list[Reached]:
+    return [Reached(account, at, '{"uses": 3}') for account in accounts]
 
 
 def people(store: SqlStore) -> tuple[list[AccountRow], list[ContactRow]]:
@@ -77,9 +81,11 @@ def test_a_plan_that_was_never_registered_has_no_source(store: SqlStore) -> None
 
 
 def test_a_milestone_is_latched_once(store: SqlStore) -> None:
-    store.latch("habit", ["acc_2", "acc_1"], NOW, False, [line("milestone", f"acc_{n}", "") for n in (1, 2)])
-    store.latch("habit", ["acc_1", "acc_3"], LATER, False, [line("milestone", f"acc_{n}", "", at=LATER) for n in (1, 3)])
-    assert store.milestones() == {"habit": (["acc_1", "acc_2", "acc_3"], [NOW, NOW, LATER])}
+    store.latch("habit", reached(NOW, "acc_2", "acc_1"), NOW, False, [line("milestone", f"acc_{n}", "") for n in (1, 2)])
+    store.latch("habit", reached(LATER - 5, "acc_1", "acc_3"), LATER, False, [line("milestone", f"acc_{n}", "", at=LATER) for n in (1, 3)])
+    assert store.milestones() == {"habit": (["acc_1", "acc_2", "acc_3"], [NOW, NOW, LATER - 5])}
+    assert store.milestones(known_by=LATER - 1) == {"habit": (["acc_1", "acc_2"], [NOW, NOW])}, "reached, and nobody knew"
+    assert store.milestones_of("acc_3") == [MilestoneView("habit", LATER - 5, LATER, False, '{"uses": 3}')]
     assert events(store, "acc_1") == [("milestone", "")]
     assert events(store, "acc_3") == [("milestone", "")]
 
@@ -87,14 +93,14 @@ def test_a_milestone_is_latched_once(store: SqlStore) -> None:
 def test_a_milestone_that_nobody_has_reached_is_known_once_evaluated(store: SqlStore) -> None:
     assert store.known_milestones() == set()
     store.latch("habit", [], NOW, True, [])
-    store.latch("habit", ["acc_1"], LATER, False, [])
+    store.latch("habit", reached(LATER, "acc_1"), LATER, False, [])
     assert store.known_milestones() == {"habit"}
 
 
 def test_the_journal_gives_the_latest_lines_oldest_first(store: SqlStore) -> None:
     for n in range(5):
-        store.latch("habit", [f"acc_x{n}"], NOW + n, False, [line("milestone", "acc_x" + str(n), "", at=NOW + n)])
-        store.latch(f"m{n}", ["acc_1"], NOW + n, False, [line(f"event-{n}", at=NOW + n), line("other", playbook="other")])
+        store.latch("habit", reached(NOW + n, f"acc_x{n}"), NOW + n, False, [line("milestone", "acc_x" + str(n), "", at=NOW + n)])
+        store.latch(f"m{n}", reached(NOW + n, "acc_1"), NOW + n, False, [line(f"event-{n}", at=NOW + n), line("other", playbook="other")])
     assert [entry.event for entry in store.journal("acc_1", PLAYBOOK, limit=3)] == ["event-2", "event-3", "event-4"]
     assert store.journal("acc_x0", PLAYBOOK) == [line("milestone", "acc_x0", "")]
 

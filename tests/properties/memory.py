@@ -222,6 +222,10 @@ class MemoryFacts:
     def milestones(self) -> Mapping[str, Mask]:
         return {m: np.array([self._reached(account, m) for account in self._accounts], dtype=np.bool_) for m in MILESTONES}
 
+    def became(self, milestone: str, rows: Rows, after: int | None) -> tuple[list[int], list[str]]:  # noqa: ARG002
+        """Nobody can tell."""
+        return [to_micros(self.now)] * len(rows), [""] * len(rows)
+
     def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:  # noqa: ARG002
         masks = {name: self.mask(expression) for name, expression in expressions.items()}
         return [json.dumps({name: bool(mask[row]) for name, mask in masks.items()}) for row in rows.tolist()]

@@ -1,0 +1,184 @@
+"""A condition over accounts at many moments at once, as SQL: text only, over the views that windows_sql describes and `account_facts`.
+
+`moments` is a relation with a row for each account and moment: "#i" (its number), "#row" and "#no" (the account's), "#now" TIMESTAMPTZ,
+"#today" (its DATE in the project's zone). Windows over usage are counted anew for each row, as of its own "#now"; columns of accounts
+are as they are today, for nobody knows how they were. What hangs on anything else has no past here: see `reads_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cs_engine.language.expression import Grain, Type
+from cs_engine.language.scope import quoted
+from cs_engine.usage.columns import Attribute, Champion, Derived, Latch, Measured, Stored
+from cs_engine.usage.names import Catalogue
+from cs_engine.usage.windows import Kind, Window
+from cs_engine.usage.windows_sql import view
+
+_LASTING = ("account.id", "account.signed_up_at")
+"""Columns of accounts that are what they always were."""
+_TOLD = frozenset({
+    Kind.COUNT, Kind.COUNT_DISTINCT, Kind.SUM, Kind.MIN, Kind.MAX, Kind.AVG, Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.ACTIVE_DAYS,
+    Kind.ACTIVE_WEEKS,
+})  # fmt: skip
+"""What is counted of each event by itself."""
+_NOW, _TODAY = "getvariable('now')", "getvariable('today')"
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a column is made of, all of which can be told of the past."""
+
+    windows: tuple[Window, ...]
+    kept: tuple[str, ...]
+    """Columns of `account_facts` that are as they are now."""
+    derived: tuple[tuple[str, Derived], ...]
+    changing: bool
+    """Whether any of `kept` may have been otherwise."""
+    by_time: bool
+    """Whether it may become true without an event, as days go by."""
+
+    @property
+    def by_hours(self) -> bool:
+        """Whether it may be true for a part of a day alone."""
+        return any(window.hours is not None for window in self.windows)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(sorted({window.source for window in self.windows}))
+
+
+def reads_of(catalogue: Catalogue, column: str) -> Reads | None:
+    """What that column of accounts reads; None where any of it has no past: counts of ours, answers, calendars, what hangs on an order."""
+    windows: list[Window] = []
+    kept: list[str] = []
+    derived: list[tuple[str, Derived]] = []
+    needed = catalogue.needs(Grain.ACCOUNT, [column])
+    for name in sorted(needed):
+        match catalogue.origin(Grain.ACCOUNT, name):
+            case Measured(window) if window.when is not None or window.kind in _TOLD:
+                windows.append(window)
+            case Attribute() | Stored() | Champion() | Latch():
+                kept.append(name)
+            case Derived() as one if "getvariable" not in one.sql.replace(_NOW, "").replace(_TODAY, ""):
+                derived.append((name, one))
+            case _:
+                return None
+    changing = any(name not in _LASTING and not isinstance(catalogue.origin(Grain.ACCOUNT, name), Latch) for name in kept)
+    by_time = not all(map(_only_grows, windows)) or any("getvariable" in one.sql for _, one in derived)
+    return Reads(tuple(windows), tuple(kept), tuple(derived), changing, by_time)
+
+
+def evaluated(reads: Reads, moments: str, learned: Iterable[str] = ()) -> str:
+    """SELECT of the rows of `moments` with every column that is read. `learned`: sources whose events have a `learned_at`."""
+    late = set(learned)
+    joins, shown = [], [f"f.{quoted(name)}" if not name.startswith("latched:") else _latch(name) for name in reads.kept]
+    for number, source in enumerate(reads.sources):
+        windows = [window for window in reads.windows if window.source == source]
+        joins.append(f'LEFT JOIN ({_counted(windows, source, moments, late=source in late)}) AS w{number} ON w{number}."#i" = m."#i"')
+        shown += [f"{_value(window, f'w{number}.{quoted(window.name)}')} AS {quoted(window.name)}" for window in windows]
+    columns = ", ".join(["m.*", *shown])
+    sql = f'SELECT {columns} FROM {moments} AS m JOIN account_facts AS f ON f."#row" = m."#row" {" ".join(joins)}'
+    have = {*reads.kept, *(window.name for window in reads.windows)}
+    left = dict(reads.derived)
+    while left:
+        level = {name: one for name, one in left.items() if have.issuperset(one.needs)}
+        made = ", ".join(f"TRY({_then(one.sql)}) AS {quoted(name)}" for name, one in level.items())
+        sql = f"SELECT *, {made} FROM ({sql})"
+        have |= level.keys()
+        left = {name: one for name, one in left.items() if name not in level}
+    return sql
+
+
+def days_of_events(reads: Reads) -> str:
+    """SELECT of "#no" and "#day": the days on which an account did anything that is counted."""
+    sources = [f'SELECT "#account" AS "#no", "#day" FROM {view(source)}' for source in reads.sources]
+    return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::DATE AS "#day" WHERE false'
+
+
+def times_of_events(reads: Reads, days: str) -> str:
+    """SELECT of "#no" and "#now": when each account did what is counted, on its day of the relation `days` ("#no", "#day")."""
+    sources = [
+        f'SELECT DISTINCT d."#no", e."at" AS "#now" FROM {view(source)} AS e JOIN {days} AS d '
+        f'ON d."#no" = e."#account" AND d."#day" = e."#day"'
+        for source in reads.sources
+    ]
+    return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::TIMESTAMPTZ AS "#now" WHERE false'
+
+
+def _counted(windows: Sequence[Window], source: str, moments: str, *, late: bool) -> str:
+    """A row for each moment at which anything had happened: "#i" and the windows."""
+    known = ' AND coalesce(e."learned_at", e."at") <= getvariable(\'now\')' if late else ""
+    furthest = max((_reach(window) for window in windows), key=lambda days: days if days is not None else 10**6, default=None)
+    unbounded = any(_reach(window) is None for window in windows)
+    near = "" if unbounded or furthest is None else f' AND e."#day" >= m."#today" - {furthest}'
+    counted = ", ".join(f"{_aggregate(window)} AS {quoted(window.name)}" for window in windows)
+    joined = f'{moments} AS m JOIN {view(source)} AS e ON e."#account" = m."#no" AND e."at" <= m."#now"{near}{known}'
+    # The window's `where` names columns of the events alone, and so stands for itself.
+    return f'SELECT "#i", {counted} FROM (SELECT m."#i", m."#now", m."#today", e.* FROM {joined}) GROUP BY "#i"'
+
+
+def _reach(window: Window) -> int | None:
+    """How many days back from today it looks at most; None: to the beginning."""
+    if window.hours is not None:
+        return window.hours // 24 + 2
+    return None if window.days is None else window.ago + window.days - 1
+
+
+def _aggregate(window: Window) -> str:
+    parts = [f"({window.where})"] if window.where else []
+    if window.hours is not None:
+        parts.append(f'"at" > "#now" - INTERVAL {window.hours} HOUR')
+    elif window.days is not None:
+        parts.append(f'"#day" >= "#today" - {window.ago + window.days - 1}')
+    if window.ago:
+        parts.append(f'"#day" <= "#today" - {window.ago}')
+    kept = f" FILTER ({' AND '.join(parts)})" if parts else ""
+    if window.when is not None:
+        return f'{"max" if window.when == "last" else "min"}("at"){kept}'
+    match window.kind:
+        case Kind.COUNT:
+            return f"count(*){kept}"
+        case Kind.COUNT_DISTINCT:
+            named = f"#{window.column}" if window.column in ("contact", "event") else window.column
+            return f"count(DISTINCT {quoted(named)}){kept}"
+        case Kind.ACTIVE_DAYS:
+            return f'count(DISTINCT "#day"){kept}'
+        case Kind.ACTIVE_WEEKS:
+            return f'count(DISTINCT ("#today" - {window.ago} - "#day") // 7){kept}'
+        case Kind.SUM:
+            return f"sum(CAST({quoted(window.column)} AS DOUBLE)){kept}"
+        case Kind.MIN | Kind.MAX | Kind.AVG:
+            value = quoted(window.column) if window.value is Type.INSTANT else f"CAST({quoted(window.column)} AS DOUBLE)"
+            return f"{window.kind.value}({value}){kept}"
+        case Kind.DAYS_SINCE_FIRST:
+            return f'max("#today") - min("#day"){kept}'
+        case Kind.DAYS_SINCE_LAST:
+            return f'max("#today") - max("#day"){kept}'
+    raise ValueError(f"{window.kind} is not counted of the past")
+
+
+def _value(window: Window, counted: str) -> str:
+    """Beside what was counted, of whom nothing was seen."""
+    if window.blank_of_nothing:
+        return counted
+    if window.kind is Kind.DAYS_SINCE_LAST:
+        return f'coalesce({counted}, m."#today" - CAST(m."#since" AS DATE))'
+    return f"coalesce({counted}, 0)"
+
+
+def _latch(name: str) -> str:
+    return f'CASE WHEN f.{quoted(name)} <= m."#now" THEN f.{quoted(name)} END AS {quoted(name)}'
+
+
+def _then(sql: str) -> str:
+    """An expression as of a row's own moment."""
+    return sql.replace(_NOW, quoted("#now")).replace(_TODAY, quoted("#today"))
+
+
+def _only_grows(window: Window) -> bool:
+    """Whether it changes with events alone."""
+    running = (Kind.ACTIVE_WEEKS, Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST)
+    return window.unbounded and not window.ago and (window.kind not in running or window.when is not None)

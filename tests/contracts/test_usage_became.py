@@ -1,0 +1,76 @@
+"""When a milestone became true is what looking at every moment gives: each event, each midnight, the sign-up."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from cs_engine.instants import from_micros, to_micros
+from cs_engine.language.expression import Grain
+from tests.contracts.by_hand import Dated, dated, naive
+from tests.contracts.test_usage_oracle import METRICS, START, worlds
+from tests.contracts.usage_world import NOTHING, Account, Event, World, open_project, write
+
+TOLD = [name for name, spec in METRICS.items() if not spec.keys() & {"streak_days", "streak_weeks", "first_time", "last_time"}]
+"""Those that count each event by itself, and give numbers."""
+TOLD = [name for name in TOLD if name not in ("mean_5h", "latest_at")]
+LEAST = 2
+
+
+def moments(account: Account, events: list[Dated], now: datetime, zone: str) -> list[datetime]:
+    """All at which something may become true, oldest first."""
+    since, tz = account.signed_up_at, ZoneInfo(zone)
+    assert since is not None
+    day = since.astimezone(tz).date()
+    midnights = [datetime.combine(day + timedelta(days=n), time(), tz).astimezone(UTC) for n in range((now.date() - day).days + 2)]
+    return sorted(at for at in {since, now, *midnights, *(event.at for event in events)} if since <= at <= now)
+
+
+def by_hand(spec: dict[str, Any], account: Account, events: list[Dated], now: datetime, zone: str) -> datetime | None:
+    def holds(at: datetime) -> bool:
+        value = naive(spec, events, account.signed_up_at, at, zone)
+        return value is not None and value >= LEAST
+
+    return next((at for at in moments(account, events, now, zone) if holds(at)), None) if holds(now) else None
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds())
+def test_it_is_the_first_of_all_moments(drawn: tuple[World, list[datetime]]) -> None:
+    world, nows = drawn
+    now = max(nows)
+    world.events = [*world.events, Event("last", "a0", "c0", "b", START + timedelta(days=40), 1.0)]
+    with tempfile.TemporaryDirectory() as folder:
+        project = open_project(
+            Path(folder), write(Path(folder), world), metrics=METRICS, milestones={name: f"{name} >= {LEAST}" for name in TOLD}
+        )
+        facts = project.usage.facts(now, [], NOTHING)
+        ids = facts.ids(Grain.ACCOUNT)
+        accounts = {account.account_id: account for account in world.accounts}
+        for name, mask in facts.milestones().items():
+            rows = np.flatnonzero(mask)
+            when, seen = facts.became(name, rows, None)
+            for row, at, values in zip(rows.tolist(), when, seen, strict=True):
+                own = dated([event for event in world.events if event.account_id == ids[row]], world.zone)
+                assert from_micros(at) == by_hand(METRICS[name], accounts[ids[row]], own, now, world.zone), (name, ids[row])
+                assert json.loads(values)[name] >= LEAST
+        facts.close()
+
+
+@pytest.mark.parametrize("name", ["row_days", "row_weeks"])
+def test_what_hangs_on_an_order_is_reached_when_it_was_seen(name: str, tmp_path: Path) -> None:
+    events = [Event(f"e{n}", "a0", "c0", "a", START + timedelta(days=n, hours=1)) for n in range(16)]
+    world, now = World([Account("a0", signed_up_at=START)], (), events), START + timedelta(days=15, hours=12)
+    project = open_project(tmp_path, write(tmp_path, world), metrics=METRICS, milestones={"m": f"{name} >= 2"})
+    facts = project.usage.facts(now, [], NOTHING)
+    when, seen = facts.became("m", np.array([0]), None)
+    assert (when, json.loads(seen[0])) == ([to_micros(now)], {name: 16 if name == "row_days" else 3})
+    facts.close()
