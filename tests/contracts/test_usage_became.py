@@ -6,7 +6,6 @@ import json
 import tempfile
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,31 +14,31 @@ from hypothesis import HealthCheck, given, settings
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.expression import Grain
-from tests.contracts.by_hand import Dated, dated, naive
+from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.test_usage_oracle import METRICS, START, worlds
 from tests.contracts.usage_world import NOTHING, Account, Event, World, open_project, write
 
-TOLD = [name for name, spec in METRICS.items() if not spec.keys() & {"streak_days", "streak_weeks", "first_time", "last_time"}]
+TOLD = [name for name, spec in METRICS.items() if not spec.keys() & {"streak_days", "streak_weeks", "first_time", "last_time", "funnel"}]
 """Those that count each event by itself, and give numbers."""
 TOLD = [name for name in TOLD if name not in ("mean_5h", "latest_at")]
 LEAST = 2
 
 
-def moments(account: Account, events: list[Dated], now: datetime, zone: str) -> list[datetime]:
+def moments(subject: Subject, now: datetime, zone: str) -> list[datetime]:
     """All at which something may become true, oldest first."""
-    since, tz = account.signed_up_at, ZoneInfo(zone)
+    since, tz = subject.since, ZoneInfo(zone)
     assert since is not None
     day = since.astimezone(tz).date()
     midnights = [datetime.combine(day + timedelta(days=n), time(), tz).astimezone(UTC) for n in range((now.date() - day).days + 2)]
-    return sorted(at for at in {since, now, *midnights, *(event.at for event in events)} if since <= at <= now)
+    return sorted(at for at in {since, now, *midnights, *(event.at for event in subject.events)} if since <= at <= now)
 
 
-def by_hand(spec: dict[str, Any], account: Account, events: list[Dated], now: datetime, zone: str) -> datetime | None:
+def first_by_hand(name: str, subject: Subject, now: datetime, zone: str) -> datetime | None:
     def holds(at: datetime) -> bool:
-        value = naive(spec, events, account.signed_up_at, at, zone)
+        value = naive(METRICS, name, subject, at, zone)
         return value is not None and value >= LEAST
 
-    return next((at for at in moments(account, events, now, zone) if holds(at)), None) if holds(now) else None
+    return next((at for at in moments(subject, now, zone) if holds(at)), None) if holds(now) else None
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,8 +58,10 @@ def test_it_is_the_first_of_all_moments(drawn: tuple[World, list[datetime]]) -> 
             rows = np.flatnonzero(mask)
             when, seen = facts.became(name, rows, None)
             for row, at, values in zip(rows.tolist(), when, seen, strict=True):
-                own = dated([event for event in world.events if event.account_id == ids[row]], world.zone)
-                assert from_micros(at) == by_hand(METRICS[name], accounts[ids[row]], own, now, world.zone), (name, ids[row])
+                account = accounts[ids[row]]
+                own = dated([event for event in world.events if event.account_id == account.account_id], world.zone)
+                subject = Subject(own, account.signed_up_at, account.seats)
+                assert from_micros(at) == first_by_hand(name, subject, now, world.zone), (name, account.account_id)
                 assert json.loads(values)[name] >= LEAST
         facts.close()
 
