@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Every problem with file, line, column, code and a mend.",
     "schema": "Write the JSON schemas for editors.",
     "list": "Playbooks, segments, metrics, milestones: what each is, who uses it.",
+    "metrics": "What each metric means, how its values lie, who uses it.",
     "sync": "Read accounts, contacts and usage from the sources.",
     "plan": "What would change, in people: versions, who is inside which, whom a first run would enrol.",
     "apply": "Make it so: new versions, who matches already, and with --migrate move people.",

@@ -6,7 +6,20 @@ facts.py: usage and the facts of one now. rows.py: what goes into the state and 
 from __future__ import annotations
 
 from cs_engine.ports.channel import Call, Channel, Holds, Letter, Logged, M_contra, Outcome, Parcel, Person, Post, Trace, always
-from cs_engine.ports.facts import Facts, Failure, Mask, Occurrences, Overlay, PassageFacts, Rows, SourceReport, Stock, Touched, Usage
+from cs_engine.ports.facts import (
+    Facts,
+    Failure,
+    Mask,
+    Occurrences,
+    Overlay,
+    PassageFacts,
+    Rows,
+    SourceReport,
+    Spread,
+    Stock,
+    Touched,
+    Usage,
+)
 from cs_engine.ports.rows import (
     AccountRow,
     Answer,
@@ -94,6 +107,7 @@ __all__ = [
     "Returned",
     "Rows",
     "SourceReport",
+    "Spread",
     "Stock",
     "Store",
     "Tick",

@@ -73,6 +73,23 @@ class Stock(NamedTuple):
     """When the latest of them happened."""
 
 
+class Spread(NamedTuple):
+    """How the values of one column lie over all rows of its grain: numbers, times, or yes and no as 1 and 0."""
+
+    rows: int
+    blanks: int
+    zeros: int
+    least: float | datetime | None = None
+    """These four are values that occur; None where every row is blank, and of text."""
+    median: float | datetime | None = None
+    p90: float | datetime | None = None
+    most: float | datetime | None = None
+    bars: tuple[int, ...] = ()
+    """How many values lie in equal steps from the least on, the few that are very large in the last; empty when all are one."""
+    distinct: int | None = None
+    """Of text: how many values there are."""
+
+
 class Failure(NamedTuple):
     """Something that an author wrote fails on some of the values that it meets."""
 
@@ -145,6 +162,9 @@ class Facts(Protocol):
 
     def judged(self, conditions: Sequence[Expression], seen: Sequence[str]) -> list[Mask] | None:
         """For each condition whether it was true of those whose values the journal kept (JSON each); None where nobody can say."""
+
+    def spreads(self, grain: Grain, names: Sequence[str]) -> Mapping[str, Spread]:
+        """For each name how its values lie: set-wise, however many rows there are."""
 
     def stock(self) -> Stock:
         """How much there is of everything."""

@@ -22,11 +22,12 @@ from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
 from cs_engine.language.expression import OF_PASSAGE, Expression, Grain, Type
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.plan import EventEntry
-from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Stock, Touched
+from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Spread, Stock, Touched
 from cs_engine.sources.days import Days
 from cs_engine.sources.duckdb_passages import DuckdbPassages
 from cs_engine.sources.duckdb_past import First, became
 from cs_engine.sources.duckdb_seen import judged
+from cs_engine.sources.duckdb_spread import spreads
 from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
@@ -273,6 +274,13 @@ class DuckdbFacts:
             for column, instant in zip(zip(*found, strict=True) if found else repeat((), len(columns)), instants, strict=False)
         ]
 
+    def spreads(self, grain: Grain, names: Sequence[str]) -> dict[str, Spread]:
+        columns = {name: self._catalogue.column_of(grain, name) for name in names}
+        self.need(grain, columns.values())
+        kinds = {column: self._catalogue.origin(grain, column).type for column in columns.values()}
+        found = spreads(self.db, grain.table, kinds)
+        return {name: found[column] for name, column in columns.items()}
+
     def seen(self, expression: Expression, rows: Rows) -> list[str]:
         grain, names = expression.grain, expression.names
         self.need(grain, names)
@@ -297,9 +305,10 @@ class DuckdbFacts:
 
     def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
         """The values at those rows, in their order; blank for a row -1."""
-        self.db.register("wanted", {"at": np.arange(len(rows)), "row": np.asarray(rows, np.int64)})
+        # Names that no metric can have, so that each column is the subject's.
+        self.db.register("wanted", {"#i": np.arange(len(rows)), "#at": np.asarray(rows, np.int64)})
         found = self.db.execute(
-            f'SELECT {listed(shown)} FROM wanted LEFT JOIN {grain.table} AS f ON f."#row" = wanted."row" ORDER BY wanted."at"'
+            f'SELECT {listed(shown)} FROM wanted LEFT JOIN {grain.table} AS f ON f."#row" = wanted."#at" ORDER BY wanted."#i"'
         ).fetchall()
         self.db.unregister("wanted")
         return found

@@ -45,8 +45,8 @@ def trend(spec: WindowMetric, known: Mapping[str, Window], names: Mapping[str, T
     before = window.moved(f"{of} {days} days before", days)
     now, then = quoted(of), quoted(before.name)
     if spec.as_ == "difference":
-        return Trend(before, Derived(f"({now} - {then})", Type.NUMBER, (of, before.name)), f"{of} less what it was {days} days before")
-    return Trend(before, Derived(f"({now} / nullif({then}, 0))", Type.NUMBER, (of, before.name)), f"{of} by what it was {days} days before")
+        return Trend(before, Derived(f"({now} - {then})", Type.NUMBER, (of, before.name)), f"{of} less that of {days} days before")
+    return Trend(before, Derived(f"({now} / nullif({then}, 0))", Type.NUMBER, (of, before.name)), f"{of} in relation to {days} days before")
 
 
 def hidden(counted: Window) -> Window:

@@ -30,6 +30,7 @@ from cs_engine.ports import (
     Post,
     Rows,
     SourceReport,
+    Spread,
     Stock,
     always,
 )
@@ -186,6 +187,10 @@ class MemoryFacts:
         if atom.startswith("reached("):
             return self._reached(account, atom.split("'")[1])
         return (account if atom.startswith("account.") else subject, atom) in self._flags
+
+    def spreads(self, grain: Grain, names: Sequence[str]) -> dict[str, Spread]:  # noqa: ARG002 - there are no metrics
+        assert not names
+        return {}
 
     def stock(self) -> Stock:
         return Stock(len(self._accounts), len(self._contacts), 0, None)
