@@ -39,7 +39,7 @@ def test_what_is_divided_by_zero_is_blank_and_no_comparison_with_it_is_true(worl
         world.playbook(f"p{number}", STEPS, enter=enter)
     ticked = world.uses("acme", day(9)).tick(day(10))
     assert [ticked.counts(f"p{number}", "entered") for number in range(5)] == [(0,)] * 5
-    assert ticked.report["failures"] == []
+    assert ticked.json["failures"] == []
 
 
 def test_the_first_time_of_something_is_a_time(world: World) -> None:
