@@ -14,11 +14,15 @@ _ADDRESS = re.compile(r"""[^\s@<>()\[\],;:\\"\x00-\x1f\x7f]+@[^\s@<>()\[\],;:\\"
 
 def one_line(text: str) -> str:
     """The text without line breaks and control characters, so that no value can begin another header. Lone surrogates become `?`."""
+    if text.isprintable():  # nothing of that kind is
+        return text.strip()
     return whole(_CONTROL.sub(" ", text)).strip()
 
 
 def whole(text: str) -> str:
     """The text as UTF-8 can carry it: lone surrogates become `?`, NUL goes."""
+    if text.isascii():
+        return text.replace("\x00", "")
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cs_engine.instants import NEVER, NO_TIME, Micros, from_micros, to_micros
@@ -46,8 +47,7 @@ class Rules:
     """What is taken for granted of those of whose consent nothing is on record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What the rules read of a message that wants to go."""
 
     id: str

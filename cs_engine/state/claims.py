@@ -57,6 +57,7 @@ _NOBODY_SPOKE = _CANDIDATE.replace(_REFUSED, "false").replace(_ASKED_FOR, "false
 """The same where nobody ever said what they want: it asks nothing for it."""
 _LEFT = len(Candidate._fields)
 _STATE = Candidate._fields.index("state")
+_STATES = {state.value: state for state in State}
 _FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused", "asked_for")]
 
 
@@ -210,10 +211,10 @@ def _logged(tx: Tx, scope: Scope, keys: Collection[str], since: Micros, until: M
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
     values = list(row[:_LEFT])
-    values[_STATE] = State(values[_STATE])
+    values[_STATE] = _STATES[values[_STATE]]
     for flag in _FLAGS:
         values[flag] = bool(values[flag])
-    return Candidate(*values)
+    return Candidate._make(values)
 
 
 def _subject(c: Candidate) -> messages.Subject:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +34,7 @@ def claim(store: SqlStore, at: Micros, limit: int = 100, caps: Sequence[Cap] = C
     rules = Rules("UTC", Window(), lambda locale: locale, lambda *_: True, caps)
 
     def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
-        return judge([replace(request_of(c), known=True, address=True) for c in candidates], rules, from_micros(at), history)
+        return judge([request_of(c)._replace(known=True, address=True) for c in candidates], rules, from_micros(at), history)
 
     return store.claim(at, at, at, limit, HERE, verdict)
 
