@@ -10,6 +10,7 @@ from cs_engine import settings as settings_module
 from cs_engine.errors import CsEngineError
 from cs_engine.instants import from_micros
 from cs_engine.language.problems import Level
+from cs_engine.ports import Usage
 from cs_engine.server_settings import SERVER_SETTINGS
 from cs_engine.settings import EVENTS_PATH, Settings
 
@@ -94,17 +95,27 @@ def _standing(settings: Settings) -> Iterator[Finding]:
 
 
 def _usage(settings: Settings) -> Iterator[Finding]:
-    from cs_engine.wiring import load_project, open_usage
+    from cs_engine.wiring import load_project, open_store, open_usage
 
     project = load_project(settings)
     yield from _databases(settings, project)
-    usage = open_usage(settings, project)
+    store = open_store(settings)
+    try:
+        yield from _of_usage(open_usage(settings, project, store))
+    finally:
+        store.close()
+
+
+def _of_usage(usage: Usage) -> Iterator[Finding]:
     if not usage.synced():
         yield Finding("usage", "warning", "nothing has been read from the sources yet", "cs-engine sync")
     elif usage.stale():
         yield Finding("usage", "warning", "a source has changed since the last sync", "cs-engine sync (run does it by itself)")
     else:
         yield Finding("usage", "ok", "in step with the sources")
+    if waiting := usage.waiting():
+        mend = "they are taken in when accounts and contacts have them: docs/collector.md, Whose it is"
+        yield Finding("usage", "warning", f"{waiting:,} collected events wait, because nobody knows their account yet", mend)
 
 
 def _databases(settings: Settings, project: Project) -> Iterator[Finding]:
@@ -185,11 +196,17 @@ def _callers(settings: Settings) -> Iterator[Finding]:
 
 def _collector(settings: Settings) -> Iterator[Finding]:
     """Who may send usage, and whether any came."""
-    from cs_engine.wiring import open_store
+    from cs_engine.wiring import load_project, open_store
 
-    keys = settings.write_keys()
+    keys, source = settings.write_keys(), load_project(settings).config.sources.collected
     if not keys:
+        if source is not None:
+            mend = "make a key and set it where the web runs: docs/collector.md"
+            yield Finding("collector", "warning", f"CS_ENGINE_WRITE_KEYS is not set: nothing comes for sources.{source}", mend)
         return
+    if source is None:
+        mend = "write `collector: yes` under sources.usage of playbooks/project.yaml"
+        yield Finding("collector", "warning", "what is collected is kept and counts for nothing: no source of events asks for it", mend)
     if any(len(key) < _SHORT for key in keys):
         mend = "make one: python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"
         yield Finding("collector", "warning", f"CS_ENGINE_WRITE_KEYS has a key of fewer than {_SHORT} characters", mend)

@@ -25,7 +25,7 @@ from cs_engine.usage.attributes import Attributes
 if TYPE_CHECKING:
     from cs_engine.channels.sendgrid_events import EventReader
     from cs_engine.journey.orders import Orders
-    from cs_engine.ports import Channel, Parcel, SourceReport, Usage
+    from cs_engine.ports import Channel, Feed, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
     from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks
     from cs_engine.state.store import SqlStore
@@ -105,7 +105,7 @@ def registry(settings: Settings) -> Iterator[Registry]:
 
     project, store = load_project(settings), open_store(settings)
     try:
-        yield Registry(project, store, open_usage(settings, project), email_hasher(settings), mailbox_folder(settings.root))
+        yield Registry(project, store, open_usage(settings, project, store), email_hasher(settings), mailbox_folder(settings.root))
     finally:
         store.close()
 
@@ -119,12 +119,12 @@ def erase_at_vendor(settings: Settings, project: Project, addresses: Sequence[st
     return ask(_secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid"), settings.sendgrid_base_url, addresses)
 
 
-def open_usage(settings: Settings, project: Project) -> Usage:
-    """The usage store below .cs-engine/usage/."""
+def open_usage(settings: Settings, project: Project, feed: Feed) -> Usage:
+    """The usage store below .cs-engine/usage/. `feed`: the store, where what is collected lies."""
     from cs_engine.sources.duckdb_usage import DuckdbUsage
 
     hashes = email_hasher(settings)
-    return DuckdbUsage(settings.root, project.config, project.catalogue, lambda a: hashes(a)[0], lambda a: hashes(a)[1:])
+    return DuckdbUsage(settings.root, project.config, project.catalogue, lambda a: hashes(a)[0], lambda a: hashes(a)[1:], feed=feed)
 
 
 def open_store(settings: Settings, url: str | None = None, patience: float | None = None) -> SqlStore:
@@ -179,11 +179,11 @@ class Assembled:
         """
         from cs_engine.run.sync import refresh
 
-        before = _attributes(self.settings.root) if self.usage.stale() else None
+        before = _attributes(self.settings.root) if self.usage.stale() or self.usage.behind() else None
         reports = refresh(self.engine, on_progress)
         if before is not None and (now := _attributes(self.settings.root)) is not None and not now.alike(before):
             project = load_project(self.settings)
-            self.engine = replace(self.engine, project=project, usage=open_usage(self.settings, project))
+            self.engine = replace(self.engine, project=project, usage=open_usage(self.settings, project, self.engine.store))
         return reports
 
 
@@ -226,7 +226,7 @@ def _engine(
         yield Engine(
             project=project,
             store=store,
-            usage=open_usage(settings, project),
+            usage=open_usage(settings, project, store),
             outbox=outbox,
             holder=_holder(),
             delivery_clock=clock,
@@ -246,7 +246,7 @@ def reader(settings: Settings, project: Project, store: SqlStore, wall: Clock) -
     from cs_engine.run.delivery.outbox import Outbox
 
     outbox = Outbox(project.root, project.config.locale, {}, {}, processes=1)
-    usage, links, steered = open_usage(settings, project), answer_links(settings, wall), settings.slack_signing_secret is not None
+    usage, links, steered = open_usage(settings, project, store), answer_links(settings, wall), settings.slack_signing_secret is not None
     return Engine(project, store, usage, outbox, _holder(), FixedClock, wall, links, _foot_links(settings), steered=steered)
 
 

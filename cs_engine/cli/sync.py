@@ -24,6 +24,7 @@ def command(anew: bool, form: str, quiet: bool) -> None:
         return
     for report in reports:
         bad = f", {report.bad} bad" if report.bad else ""
+        bad += f", {report.waiting} wait for their account" if report.waiting else ""
         say(f"{report.source}: {report.kept} of {report.read} rows{bad}", quiet)
         for example in report.examples:
             say(f"  {example}")

@@ -36,11 +36,11 @@ class Origin(Strict):
         beside = [key for key in ("database", "table", "query") if getattr(self, key) is not None]
         if self.file is not None and beside:
             raise wrong("P105", f"a source lies in one place: `file` and `{beside[0]}` are two", "leave one of them out", beside[0])
-        if self.file is None and not beside:
+        if self.file is None and not beside and not getattr(self, "collector", False):
             raise wrong("P102", "it does not say where the source lies: `file` is missing", "file: data/…, or database: NAME and table: …")
-        if self.file is None and self.database is None:
+        if beside and self.database is None:
             raise wrong("P102", f"`{beside[0]}` without `database`", "database: NAME, one of those below sources.databases", beside[0])
-        if self.file is None and (self.table is None) == (self.query is None):
+        if beside and (self.table is None) == (self.query is None):
             raise wrong("P102", "`database` needs either `table` or `query`", "table: usage_events", "database")
         if self.table is not None and not _TABLE.fullmatch(self.table):
             raise wrong("P105", "it is no name of a table", "write schema.table, or a `query` where the name is another", "table")
@@ -64,10 +64,15 @@ class Origin(Strict):
     @property
     def place(self) -> str:
         """Where it lies, in words."""
-        return self.file or f"{self.table or 'a query'} of {self.database}"
+        return self.file or (f"{self.table or 'a query'} of {self.database}" if self.database is not None else "the collector")
+
+    @property
+    def only_collected(self) -> bool:
+        """Whether it lies nowhere, and comes by the collector alone."""
+        return self.file is None and self.database is None
 
 
-_NO_COLUMN = frozenset({"late"})
+_NO_COLUMN = frozenset({"late", "collector"})
 
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}")
@@ -148,6 +153,9 @@ class ContactsSource(Origin):
 class EventsSource(Origin):
     """Where events are read from: product usage, or anything else that happens (tickets, payments)."""
 
+    collector: bool = Field(
+        False, description="yes: what the collector takes (docs/collector.md) are events of this source, beside those of its file or table."
+    )
     id: str | None = Field(None, description="The column that names an event; rows that repeat it count once.")
     account: str = Field("account_id", description="The column with the account that acted.")
     contact: str | None = Field("contact_id", description="The column with the person who acted; null where there is none.")
@@ -192,6 +200,19 @@ class Sources(Strict):
                 mend = f"add it: databases: {{{database}: {{url: ${{WAREHOUSE_URL}}}}}}"
                 raise wrong("P105", f'{named.name} lies in a database "{database}" that there is not; {hint}', mend, named.path[1])
         return self
+
+    @model_validator(mode="after")
+    def _one_is_collected(self) -> Self:
+        fed = [named for named in self.all() if isinstance(named.source, EventsSource) and named.source.collector]
+        if len(fed) > 1:
+            mend = "one source of events may say so: leave this one out"
+            raise wrong("P105", f"{fed[0].name} takes what the collector brings already", mend, fed[1].path[1])
+        return self
+
+    @property
+    def collected(self) -> str | None:
+        """The source of events that the collector feeds; None where none says so."""
+        return next((named.name for named in self.all() if isinstance(named.source, EventsSource) and named.source.collector), None)
 
     def all(self) -> Iterator[Named]:
         """Every source, in the order in which they are read."""

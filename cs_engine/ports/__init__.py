@@ -9,6 +9,7 @@ from cs_engine.ports.channel import Call, Channel, Holds, Letter, Logged, M_cont
 from cs_engine.ports.facts import (
     Facts,
     Failure,
+    Feed,
     Mask,
     Occurrences,
     Overlay,
@@ -80,6 +81,7 @@ __all__ = [
     "Erasure",
     "Facts",
     "Failure",
+    "Feed",
     "GivenAnswer",
     "Holds",
     "JournalLine",

@@ -14,10 +14,8 @@ from cs_engine.journey.guards import SourceState
 from cs_engine.journey.touch import Reaction, Touch
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.plan import EventEntry
-from cs_engine.ports.rows import (
-    AccountRow,
-    ContactRow,
-)
+from cs_engine.ports.rows import AccountRow, CollectedMark, ContactRow
+from cs_engine.usage.collected import Arrived
 
 Rows = NDArray[np.int64]
 """Row numbers in a facts table; -1 where there is none."""
@@ -35,6 +33,8 @@ class SourceReport(NamedTuple):
     bad: int
     examples: tuple[str, ...]
     """Bad rows, as `file:line reason`, at most ten; no personal data."""
+    waiting: int = 0
+    """Collected events that are in none of these: nobody knows their account yet."""
 
 
 class Touched(NamedTuple):
@@ -190,6 +190,14 @@ class Facts(Protocol):
     def close(self) -> None: ...
 
 
+class Feed(Protocol):
+    """What was collected, as `Store` has it."""
+
+    def collected(self, after: int, limit: int) -> list[Arrived]: ...
+
+    def collected_mark(self) -> CollectedMark: ...
+
+
 class Usage(Protocol):
     """The usage store that `sync` fills and every tick reads."""
 
@@ -207,6 +215,15 @@ class Usage(Protocol):
 
     def states(self, now: datetime) -> list[SourceState]:
         """What each source is like of which project.yaml demands something; nothing later than `now` counts."""
+
+    def behind(self) -> bool:
+        """Whether calls have been collected that the last sync, and what was taken in since, do not have."""
+
+    def take_in(self) -> list[SourceReport]:
+        """Takes those in, without reading any other source anew."""
+
+    def waiting(self) -> int:
+        """Collected events that are not in, because nobody knows their account yet."""
 
     def set_name(self) -> str:
         """Names what the last sync made and the key that its addresses are hashed with; '' before the first."""

@@ -17,7 +17,7 @@ def sync(engine: Engine, on_progress: Callable[[str], None] | None = None, *, an
 
 
 def refresh(engine: Engine, on_progress: Callable[[str], None] | None = None) -> list[SourceReport]:
-    """Syncs when a source has changed since the last sync, or was never read; else costs a look at the files.
+    """Syncs when a source has changed since the last sync, or was never read; else takes in what was collected, or costs a look.
 
     A sync that died before the people were kept, was read for another store, or hashed addresses with another key, is made up for.
     """
@@ -29,9 +29,15 @@ def refresh(engine: Engine, on_progress: Callable[[str], None] | None = None) ->
                 raise
             # What was read before stays in force; how old it may be is for `newest` of each source to say.
             _complete(engine, on_progress)
-            return [SourceReport("sources", 0, 0, 0, (f"{away.message}: going on with what was read before",))]
+            going_on = SourceReport("sources", 0, 0, 0, (f"{away.message}: going on with what was read before",))
+            return [going_on, *_arrived(engine)]
+    reports = _arrived(engine)
     _complete(engine, on_progress)
-    return []
+    return reports
+
+
+def _arrived(engine: Engine) -> list[SourceReport]:
+    return engine.usage.take_in() if engine.usage.behind() else []
 
 
 def _complete(engine: Engine, on_progress: Callable[[str], None] | None) -> None:

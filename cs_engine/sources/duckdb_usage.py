@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from cs_engine.language.expression import Expression
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.company import is_zone
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.ports import AccountRow, ContactRow, Overlay, SourceReport
-from cs_engine.sources import floors, persons
+from cs_engine.ports import AccountRow, ContactRow, Feed, Overlay, SourceReport
+from cs_engine.sources import collecting, floors, persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
 from cs_engine.sources.duckdb_facts import DuckdbFacts
@@ -43,17 +43,42 @@ class DuckdbUsage:
         hash_email: Callable[[str], str],
         older_hashes: Callable[[str], Sequence[str]] = lambda _: (),
         wall: Clock | None = None,
+        feed: Feed | None = None,
     ) -> None:
+        """`feed`: what was collected; None where nobody asks for it."""
         self._project = project
         self._config = config
         self._catalogue = catalogue
         self._hash_email, self._older_hashes = hash_email, older_hashes
         self._calendars = Calendars.of(config)
         self._wall = wall or SystemClock()
+        fed = config.sources.collected
+        self._fed = (fed, feed) if fed is not None and feed is not None else None
 
     def sync(self, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:
-        _, reports = syncing.sync(self._project, self._config, on_progress, now=self._wall.now(), anew=anew)
+        grow = None if self._fed is None else partial(collecting.grow, self._project, self._config, *self._fed)
+        _, reports = syncing.sync(self._project, self._config, on_progress, now=self._wall.now(), anew=anew, grow=grow)
         return reports
+
+    def behind(self) -> bool:
+        current = Shelf.of(self._project).current(self._config)
+        if self._fed is None or current is None:
+            return False
+        source, feed = self._fed
+        mark = feed.collected_mark()
+        return mark.edition != current.edition or mark.last > current.taken.get(source, 0)
+
+    def take_in(self) -> list[SourceReport]:
+        if self._fed is None:
+            return []
+        source, feed = self._fed
+        if feed.collected_mark().edition != self._current().edition:  # something was taken out of what is in already
+            return self.sync()
+        return collecting.fold_in(self._project, self._config, source, feed)
+
+    def waiting(self) -> int:
+        current = Shelf.of(self._project).current(self._config)
+        return sum(current.waiting.values()) if current is not None else 0
 
     def synced(self) -> bool:
         return Shelf.of(self._project).current(self._config) is not None
@@ -70,7 +95,7 @@ class DuckdbUsage:
     def set_name(self) -> str:
         current = Shelf.of(self._project).current(self._config)
         # The hash of nothing stands for the key.
-        return f"{current.folder.name} {self._hash_email('')[:12]}" if current is not None else ""
+        return f"{current.people} {self._hash_email('')[:12]}" if current is not None else ""
 
     def people(self) -> tuple[list[AccountRow], list[ContactRow]]:
         usage, source = self._current(), self._config.sources.contacts

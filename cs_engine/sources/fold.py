@@ -79,7 +79,7 @@ def fold(project: Path, config: ProjectConfig, source: str, arrivals: Arrivals, 
         made = grown(current, shelf.begin())
         try:
             with working_database(":memory:", config.timezone) as db:
-                made, report, unknown = _taken_in(project, config, db, made, source, arrivals)
+                made, report, unknown = take_in(project, config, db, made, source, arrivals)
             made = replace(made, taken={**made.taken, source: upto})
             return Folded(shelf.publish(made, config), report, unknown)
         except BaseException:
@@ -141,9 +141,10 @@ def _unlink(usage: UsageSet, source: str, segment: Segment) -> None:
         file.unlink()
 
 
-def _taken_in(
+def take_in(
     project: Path, config: ProjectConfig, db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, arrivals: Arrivals
 ) -> tuple[UsageSet, SourceReport, list[int]]:
+    """A set that is being made, grown by these events; what became of them, and the positions of those whose account is not known."""
     open_people(db, usage)
     known = usage.attributes.events.get(source, {})
     staged = _stage(db, source, arrivals, known)

@@ -66,6 +66,12 @@ class UsageSet:
 
     read: Mapping[str, int] = field(default_factory=dict)
     """Key of a source -> since when it says what it says, as microseconds: its files' time, or when its database was read."""
+    edition: int = 0
+    """Which edition of the calls that were collected these arrivals are of."""
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    """Source -> arrivals that are not in it, because nobody knows their account yet."""
+    people: str = ""
+    """Names the sync that read accounts and contacts: sets that grow out of its own have the same people."""
 
     @property
     def accounts(self) -> Path:
@@ -125,6 +131,9 @@ class Shelf:
             manifest["physical"],
             manifest["taken"],
             manifest["read"],
+            manifest.get("edition", 0),
+            manifest.get("waiting", {}),
+            manifest.get("people", name),
         )
 
     @contextmanager
@@ -169,6 +178,9 @@ class Shelf:
             "physical": {source: dict(columns) for source, columns in found.physical.items()},
             "taken": dict(found.taken),
             "read": dict(found.read),
+            "edition": found.edition,
+            "waiting": dict(found.waiting),
+            "people": found.people or folder.name,
             "attributes": _plain(found.attributes),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -17,6 +17,7 @@ from cs_engine.errors import SyncStopped
 from cs_engine.sources.files import CsvFile, ParquetFile, Record, SourceFile, records
 from cs_engine.sources.sql import listed, quoted, text
 
+ZONED = "TIMESTAMP WITH TIME ZONE"
 _CHUNK = 50_000
 
 
@@ -65,6 +66,16 @@ def stage(
         else:
             exact = False
     return Staged(table, columns, tuple(files), exact)
+
+
+def empty(db: duckdb.DuckDBPyConnection, table: str) -> Staged:
+    """Events of a source that has no file: none, with the columns that arrivals have."""
+    columns = {**dict.fromkeys(("id", "account", "contact", "event"), "VARCHAR"), **dict.fromkeys(("at", "learned_at"), ZONED)}
+    db.execute(
+        f"CREATE OR REPLACE TABLE {quoted(table)} "
+        f'("#file" SMALLINT, "#line" BIGINT, "#fault" VARCHAR, {listed(f"{quoted(n)} {t}" for n, t in columns.items())})'
+    )
+    return Staged(table, columns, (), exact_lines=True)
 
 
 def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile]) -> dict[str, str]:

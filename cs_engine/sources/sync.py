@@ -32,7 +32,7 @@ from cs_engine.sources.landing import Landing, sample, stamp
 from cs_engine.sources.segments import COMPRESSION, open_strangers, write_segment, write_strangers
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
-from cs_engine.sources.staging import Staged, stage
+from cs_engine.sources.staging import Staged, empty, stage
 from cs_engine.usage.attributes import Attributes
 
 MEMORY_LIMIT = "640MB"
@@ -76,6 +76,10 @@ class Checked:
     report: SourceReport
 
 
+Grow = Callable[[UsageSet], tuple[UsageSet, list[SourceReport]]]
+"""Adds to a set, before it becomes current, what is in no file and no database."""
+
+
 def sync(
     project: Path,
     config: ProjectConfig,
@@ -83,6 +87,7 @@ def sync(
     *,
     now: datetime | None = None,
     anew: bool = False,
+    grow: Grow | None = None,
 ) -> tuple[UsageSet, list[SourceReport]]:
     """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do.
 
@@ -101,7 +106,11 @@ def sync(
                 locales = _locales(db)
             for left in folder.glob("staging*"):
                 left.unlink()
-            return shelf.publish(replace(reading.made, attributes=attributes, locales=locales), config), reports
+            made = replace(reading.made, attributes=attributes, locales=locales, people=folder.name)
+            if grow is not None:
+                made, more = grow(made)
+                reports += more
+            return shelf.publish(made, config), reports
         except BaseException:
             shelf.discard(folder)
             raise
@@ -133,7 +142,9 @@ def signature_of(project: Path, config: ProjectConfig) -> str:
             for found in find_paths(project, named.source.file):
                 stat = found.stat()
                 seen.append(f"{found.name} {stat.st_size} {stat.st_mtime_ns}")
-        elif (file := sources.databases[named.source.database or ""].duckdb) is not None:
+        elif named.source.database is None:
+            continue
+        elif (file := sources.databases[named.source.database].duckdb) is not None:
             seen.append(f"{file} {stamp(project / file)}")
         else:
             landed = Landing(project).of(named.key)
@@ -208,6 +219,8 @@ class Reading:
 
     def _checked(self, name: str, source: AnySource, room: _Room) -> Checked:
         """Stages and checks one source; a second time, record by record, when rows are bad and their lines are not known."""
+        if source.only_collected:
+            return self._check(name, empty(self.db, f"raw_{name}"), source, room)
         self.tell(f"reading {name} from {source.place}")
         files = files_of(self.project, next(named for named in self.config.sources.all() if named.source is source))
         staged = stage(self.db, f"raw_{name}", files)
@@ -308,6 +321,8 @@ class Reading:
 
 def mapping(name: str, staged: Staged, source: Origin, room: _Room) -> dict[str, str]:
     """Name that authors use -> column of the source. Raises SyncStopped where one is missing that must be there."""
+    if source.only_collected:
+        return {column: column for column in staged.columns}
     found: dict[str, str] = {}
     for key, column in source.columns():
         if column in staged.columns:
@@ -406,10 +421,12 @@ def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attrib
     with working_database(":memory:", config.timezone) as db, TemporaryDirectory(prefix="cs-engine-") as folder:
         for i, named in enumerate(config.sources.all()):
             source, room = named.source, _ROOMS[type(named.source)]
-            files: list[SourceFile] = (
-                [sample(named, config.sources, project, Path(folder), most)] if source.file is None else find(project, source.file)
-            )
-            staged = stage(db, f"raw_{i}", files, most=most)
+            if source.only_collected:
+                staged = empty(db, f"raw_{i}")
+            elif source.file is None:
+                staged = stage(db, f"raw_{i}", [sample(named, config.sources, project, Path(folder), most)], most=most)
+            else:
+                staged = stage(db, f"raw_{i}", find(project, source.file), most=most)
             taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
             seen[named.key] = {key: column.type for key, column in taken.items()}
     events = {named.name: seen[named.key] for named in config.sources.all() if isinstance(named.source, EventsSource)}

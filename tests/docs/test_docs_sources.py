@@ -15,7 +15,7 @@ from cs_engine.sources.sync import sync
 from tests.docs.markdown import ROOT, Block, blocks, read, table, words
 
 PAGE = ROOT / "docs/sources.md"
-EXAMPLES = [block for block in blocks(PAGE) if block.language == "yaml"]
+EXAMPLES = [block for page in (PAGE, ROOT / "docs/collector.md") for block in blocks(page) if block.language == "yaml"]
 VALUES = {
     "account_id": "a1",
     "contact_id": "c1",

@@ -92,6 +92,15 @@ class MemoryUsage:
     def states(self, now: datetime) -> list[SourceState]:  # noqa: ARG002
         return []
 
+    def behind(self) -> bool:
+        return False
+
+    def take_in(self) -> list[SourceReport]:
+        return []
+
+    def waiting(self) -> int:
+        return 0
+
     def set_name(self) -> str:
         return str(self._set)
 

@@ -31,7 +31,7 @@ from cs_engine.run.desk.preview import preview
 from cs_engine.run.observe import look
 from cs_engine.run.tick import moments, run_tick
 from cs_engine.settings import Settings
-from cs_engine.wiring import assemble, email_hasher, open_store
+from cs_engine.wiring import Assembled, assemble, email_hasher, open_store
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -147,6 +147,7 @@ class World:
         self.account_columns: tuple[str, ...] = ACCOUNT
         self.contact_columns: tuple[str, ...] = CONTACT
         self._open = ExitStack()
+        self._assembled: Assembled | None = None
         self._engine: Engine | None = None
         self._data_changed = False
         self._seen: set[str] = set()
@@ -267,12 +268,18 @@ class World:
             self._close_engine()
         if self._engine is None:
             synced = self._synced_before()
-            assembled = self._open.enter_context(assemble(Settings(cs_engine_project=self.root)))
-            self._engine = assembled.engine
-            assembled.refresh()
+            self._assembled = self._open.enter_context(assemble(Settings(cs_engine_project=self.root)))
+            self.refresh()
+            assert self._engine is not None
             if synced is not None and not synced.exists():
                 shutil.copytree(self.root / USAGE_STORE, synced)
         return self._engine
+
+    def refresh(self) -> None:
+        """As a process does before each tick: sources that have changed are read anew, what was collected is taken in."""
+        if self._assembled is not None:
+            self._assembled.refresh()
+            self._engine = self._assembled.engine
 
     def _synced_before(self) -> Path | None:
         """Where what a sync makes of just these files is kept for other stories; taken over from there when one was here before."""
@@ -338,7 +345,7 @@ class World:
         self._close_engine()
 
     def _close_engine(self) -> None:
-        self._engine = None
+        self._engine = self._assembled = None
         self._open.close()
 
     def _write_people(self) -> None:

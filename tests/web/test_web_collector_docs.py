@@ -38,8 +38,14 @@ def test_the_doctor_says_whether_usage_comes(world: World, served: Served) -> No
     def said(**settings: str) -> list[tuple[str, str]]:
         return [(found.state, found.message) for found in _collector(Settings(cs_engine_project=world.root, **settings))]  # type: ignore[arg-type]
 
+    unused = ("warning", "what is collected is kept and counts for nothing: no source of events asks for it")
+    nothing = ("ok", "1 write key(s): usage is taken at /v1/batch of this web; nothing has come yet")
     assert said() == []
-    assert said(cs_engine_write_keys=KEY) == [("ok", "1 write key(s): usage is taken at /v1/batch of this web; nothing has come yet")]
+    assert said(cs_engine_write_keys=KEY) == [unused, nothing]
+    files = {name: {"file": f"data/{name}.csv"} for name in ("accounts", "contacts")}
+    world.project(sources={**files, "usage": {"collector": True}})
+    assert said(cs_engine_write_keys=KEY) == [nothing]
+    assert said() == [("warning", "CS_ENGINE_WRITE_KEYS is not set: nothing comes for sources.usage")]
     browser = served(cs_engine_write_keys=KEY)
     browser.send("/v1/track", b'{"userId": "ann", "event": "x", "writeKey": "key-of-the-product"}', {})
     ((_, short), (_, came)) = said(cs_engine_write_keys="short")
