@@ -37,7 +37,7 @@ def _state(db: duckdb.DuckDBPyConnection, usage: UsageSet, named: Named, now: da
             files = [text(usage.events(named.name, segment)) for segment in usage.segments.get(named.name, ()) if segment.rows]
             if not files:
                 return SourceState(named.name, 0, None)
-            learned = f' AND coalesce("learned_at", "at") <= {until}' if source.learned_at is not None else ""
+            learned = f' AND coalesce("learned_at", "at") <= {until}' if "learned_at" in usage.physical[named.name] else ""
             relation = f"read_parquet([{listed(files)}], union_by_name = true)"
             return _asked(db, named.name, relation, '"at"', f'"at" <= {until}{learned}')
         case _:

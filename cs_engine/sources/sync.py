@@ -99,7 +99,8 @@ def sync(
         folder = shelf.begin()
         try:
             # Taken before the files are read: what changes meanwhile is found to be newer.
-            signature, read = signature_of(project, config), {named.key: written(project, config, named) for named in config.sources.all()}
+            signature = signature_of(project, config)
+            read = {n.key: written(project, config, n) for n in config.sources.all() if not n.source.only_collected}
             with working_database(folder / "staging.duckdb", config.timezone) as db:
                 reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell)
                 attributes, reports = reading.all()
