@@ -117,7 +117,11 @@ def check_team(team: Team, document: Document, problems: Problems) -> None:
 
 
 def check_journey(journey: JourneySpec, templates: Templates, document: Document, problems: Problems) -> None:
-    """Ids, roles and notices of milestones."""
+    """Ids, roles and notices of milestones; the one that time-to-value counts to."""
+    known = journey.milestones()
+    if journey.value is not None and journey.value not in known:
+        mend = did_you_mean(journey.value, known) or f"milestones: {', '.join(known)}"
+        problems.add(document.place(("value",)), "M115", f"there is no milestone {shown(journey.value)}", mend)
     for number, phase in enumerate(journey.phases):
         for index, milestone in enumerate(phase.milestones):
             here: Path = ("phases", number, "milestones", index)

@@ -230,7 +230,16 @@ class _Loader:
             broken=broken,
             problems=self.problems,
             sources=files.texts,
+            alike=self._alike(journey, catalogue),
         )
+
+    def _alike(self, journey: JourneySpec, catalogue: Catalogue) -> Expression | None:
+        text = journey.alike or ("account.plan" if "plan" in catalogue.attributes.account else None)
+        if text is None:
+            return None
+        document = self.files.documents.get(f"{FOLDER}/journey.yaml")
+        section = Section(f"{FOLDER}/journey.yaml", document)
+        return expressions.compile_scalar(text, section.text("alike"), catalogue.scope(Grain.ACCOUNT), self.problems)
 
     def _health(self) -> HealthSpec | None:
         """How health is scored; None where nobody said."""

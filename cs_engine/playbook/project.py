@@ -49,6 +49,8 @@ class Project:
     problems: Problems
     sources: Mapping[str, str]
     """Each file that was read -> its text, to show the line of a problem."""
+    alike: Expression | None = None
+    """What accounts have in common whose times to milestones are compared; None: nothing, all are."""
 
     def surroundings(self) -> Surroundings:
         """What this project's playbooks are compiled against."""

@@ -98,9 +98,22 @@ class JourneySpec(Strict):
     """journey.yaml: phases and their milestones, in order."""
 
     phases: tuple[PhaseSpec, ...] = Field((), description="The way to success, in order.")
+    value: str | None = Field(
+        None, description="The milestone that time-to-value counts to, from the sign-up. Default: the last of the first phase that has any."
+    )
+    alike: str | None = Field(
+        None,
+        description="Whose times are compared: accounts with the same value of this. Default: `account.plan`, where there is one.",
+    )
 
     def milestones(self) -> dict[str, MilestoneSpec]:
         return {m.id: m for phase in self.phases for m in phase.milestones}
+
+    def of_value(self) -> str | None:
+        """The milestone at which a customer has had value; None where there is none at all."""
+        if self.value is not None:
+            return self.value
+        return next((phase.milestones[-1].id for phase in self.phases if phase.milestones), None)
 
 
 class HealthComponent(Strict):
