@@ -215,8 +215,8 @@ def _where(project: Project, need: str, what: str) -> str:
     kind, _, name = need.partition(".")
     sources = project.config.sources
     where = {
-        "account": f"add a column {name!r} to {sources.accounts.file}",
-        "contact": f"add a column {name!r} to {sources.contacts.file}",
+        "account": f"add a column {name!r} to {sources.accounts.place}",
+        "contact": f"add a column {name!r} to {sources.contacts.place}",
         "source": f"add `more: {{{name}: {{file: …}}}}` to `sources` of playbooks/project.yaml",
         "staff": f"give somebody in playbooks/team.yaml `role: {name}`",
         "milestone": f"add a milestone with `id: {name}` to playbooks/journey.yaml",

@@ -50,7 +50,7 @@ class Origin(Strict):
             raise wrong("P212", "the age of a source is not counted in business days", "write a span such as 36 hours or 3 days", "newest")
         return self
 
-    def columns(self) -> Iterator[tuple[str, str]]:
+    def mapped(self) -> Iterator[tuple[str, str]]:
         """(name that authors use, column of the source that is meant) of those that are mapped."""
         for key in type(self).model_fields:
             if key not in Origin.model_fields and key not in _NO_COLUMN and (column := getattr(self, key)) is not None:
@@ -72,7 +72,7 @@ class Origin(Strict):
         return self.file is None and self.database is None
 
 
-_NO_COLUMN = frozenset({"late", "collector"})
+_NO_COLUMN = frozenset({"late", "collector", "prefix", "columns"})
 
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}")
@@ -180,6 +180,29 @@ class TouchesSource(Origin):
     )
 
 
+class AttributesSource(Origin):
+    """Further attributes of accounts or contacts, kept elsewhere: CRM, billing, tickets, NPS. One row each, joined by its key."""
+
+    account: str | None = Field(None, description="The column that names the account; the others become `account.<column>`.")
+    contact: str | None = Field(None, description="Or the column that names the contact; the others become `contact.<column>`.")
+    prefix: str = Field("", pattern=r"^([a-z][a-z0-9_]*)?$", description="What their names begin with: `crm_` makes `account.crm_tier`.")
+    columns: tuple[str, ...] = Field((), description="Only these columns: [tier, arr]. Default: all.")
+    learned_at: str | None = Field(
+        None, description="When we learned of the row. Then a key may have many rows, each true from then on until the next."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> Self:
+        if (self.account is None) == (self.contact is None):
+            raise wrong("P102", "attributes are joined by either `account` or `contact`", "account: account_id")
+        return self
+
+    @property
+    def people(self) -> str:
+        """Whose attributes: accounts or contacts."""
+        return "accounts" if self.account is not None else "contacts"
+
+
 class Sources(Strict):
     accounts: AccountsSource = Field(description="The customers.")
     contacts: ContactsSource = Field(description="Their people.")
@@ -188,11 +211,21 @@ class Sources(Strict):
         default_factory=dict, description="Further event sources, by the name that a metric's `from` uses."
     )
     touches: TouchesSource | None = Field(None, description="Calls, mails and meetings of our people with customers.")
+    attributes: dict[str, AttributesSource] = Field(
+        default_factory=dict, description="Further attributes of accounts and contacts, by the name of where they are kept: crm, billing."
+    )
+    history: DurationText | None = Field(
+        None,
+        description="Facts at a past `now` see what attributes were known to be then, so far back: 400 days. Default: what they are now. "
+        "Changes are kept either way, 400 days where nothing is said.",
+    )
     databases: dict[str, DatabaseSpec] = Field(default_factory=dict, description="Databases that sources lie in, by name.")
     most_bad_rows: str = Field("1%", description="A source with a larger share of bad rows stops the sync.")
 
     @model_validator(mode="after")
     def _databases_are_there(self) -> Self:
+        if self.history is not None and span(self.history) is None:
+            raise wrong("P105", "what is kept is not counted in business days", "history: 400 days", "history")
         for named in self.all():
             database = named.source.database
             if database is not None and database not in self.databases:
@@ -218,6 +251,8 @@ class Sources(Strict):
         """Every source, in the order in which they are read."""
         yield Named("accounts", ("sources", "accounts"), self.accounts)
         yield Named("contacts", ("sources", "contacts"), self.contacts)
+        for name, beside in self.attributes.items():
+            yield Named(name, ("sources", "attributes", name), beside)
         yield Named("usage", ("sources", "usage"), self.usage)
         for name, source in self.more.items():
             yield Named(name, ("sources", "more", name), source)

@@ -35,6 +35,8 @@ class SourceReport(NamedTuple):
     """Bad rows, as `file:line reason`, at most ten; no personal data."""
     waiting: int = 0
     """Collected events that are in none of these: nobody knows their account yet."""
+    note: str = ""
+    """What else there is to say of it."""
 
 
 class Touched(NamedTuple):

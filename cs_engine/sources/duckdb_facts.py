@@ -28,6 +28,7 @@ from cs_engine.sources.duckdb_passages import DuckdbPassages
 from cs_engine.sources.duckdb_past import First, became
 from cs_engine.sources.duckdb_seen import judged
 from cs_engine.sources.duckdb_spread import spreads
+from cs_engine.sources.history import people_then
 from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
@@ -460,8 +461,8 @@ def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) ->
     db.execute(f"SET temp_directory = {text(usage.folder / 'spill')}")
     db.execute(f"SET VARIABLE now = {moment.now_sql}; SET VARIABLE today = {moment.today_sql}")
     db.execute(f"SET allowed_directories = [{text(usage.folder)}]; SET enable_external_access = false; SET lock_configuration = true")
-    db.execute(f"CREATE VIEW src_accounts AS SELECT * FROM read_parquet({text(usage.accounts)})")
-    db.execute(f"CREATE VIEW src_contacts AS SELECT * FROM read_parquet({text(usage.contacts)})")
+    db.execute(f"CREATE VIEW src_accounts AS {people_then(db, usage, 'accounts', moment.now)}")
+    db.execute(f"CREATE VIEW src_contacts AS {people_then(db, usage, 'contacts', moment.now)}")
     for source in catalogue.attributes.events:
         db.execute(f"CREATE VIEW {view(source)} AS {relation(usage, source)}")
     return db

@@ -8,7 +8,7 @@ import duckdb
 
 from cs_engine.journey.guards import SourceState
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.sources import AccountsSource, ContactsSource, EventsSource, Named
+from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, text
 from cs_engine.sources.sync import working_database
@@ -33,6 +33,8 @@ def _state(db: duckdb.DuckDBPyConnection, usage: UsageSet, named: Named, now: da
                 return _asked(db, named.name, f"read_parquet({text(file)})", "learned_at", f"coalesce(learned_at <= {until}, true)")
             rows = _asked(db, named.name, f"read_parquet({text(file)})", "CAST(NULL AS TIMESTAMPTZ)", "true").rows
             return SourceState(named.name, rows, usage.read.get(named.key))
+        case AttributesSource():
+            return SourceState(named.name, usage.rows.get(named.name, 0), usage.read.get(named.key))
         case EventsSource():
             files = [text(usage.events(named.name, segment)) for segment in usage.segments.get(named.name, ()) if segment.rows]
             if not files:

@@ -85,7 +85,7 @@ class Landing:
         spec, source = sources.databases[named.source.database or ""], named.source
         folder = self.folder / named.key
         folder.mkdir(parents=True, exist_ok=True)
-        key = json.dumps([_FORMAT, spec.url, spec.duckdb, source.table, source.query, [*source.columns()]])
+        key = json.dumps([_FORMAT, spec.url, spec.duckdb, source.table, source.query, [*source.mapped()]])
         before = None if anew else self.of(named.key)
         if before is not None and (before.key != key or not all((folder / file).exists() for file in before.files.values())):
             before = None
@@ -178,7 +178,7 @@ class _Bringing:
         if by_day and isinstance(source, EventsSource):
             self._days(source)
         if not self._fresh.files:
-            order = getattr(source, "id", None) or getattr(source, "account", None)
+            order = getattr(source, "id", None) or getattr(source, "account", None) or getattr(source, "contact", None)
             with _Staging(self._names) as staging:
                 for batch in self._visit.rows(order=order if order in self._names else None):
                     staging.add(batch)

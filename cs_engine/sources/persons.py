@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from cs_engine.sources import history
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.sync import working_database
@@ -51,6 +52,7 @@ def forget(usage: UsageSet, contacts: Collection[str]) -> None:
             f"TO {text(aside)} (FORMAT parquet, COMPRESSION snappy)",
             [list(contacts)],
         )
+        history.forget(db, usage.history, contacts)
     aside.replace(usage.contacts)
 
 
@@ -58,7 +60,8 @@ def _files(usage: UsageSet) -> list[tuple[str, Path, str]]:
     """(source, file, the column that names a contact)."""
     of_events = [(source, usage.events(source, segment), "contact") for source, segments in usage.segments.items() for segment in segments]
     touched = [("touches", usage.touches, "contact")] if usage.touches.exists() else []
-    return [("contacts", usage.contacts, "id"), *of_events, *touched]
+    before = [("history", usage.history, "id")] if usage.history.exists() else []
+    return [("contacts", usage.contacts, "id"), *before, *of_events, *touched]
 
 
 def _picked(db: duckdb.DuckDBPyConnection, file: Path, column: str, contacts: Collection[str]) -> list[dict[str, Any]]:

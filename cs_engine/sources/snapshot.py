@@ -29,7 +29,7 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 8
+_FORMAT = 10
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 
@@ -72,6 +72,20 @@ class UsageSet:
     """Source -> arrivals that are not in it, because nobody knows their account yet."""
     people: str = ""
     """Names the sync that read accounts and contacts: sets that grow out of its own have the same people."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Name of a source of further attributes -> its rows."""
+    changed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """accounts or contacts -> attribute -> until when, as microseconds, it was something else of somebody."""
+    told: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Of these, what the sources themselves tell."""
+    all_history: bool = False
+    """Whether facts of the past believe what syncs have seen, too."""
+
+    @property
+    def history(self) -> Path:
+        """What attributes were before (see history.py); there only where any has changed."""
+        return self.folder / "history.parquet"
 
     @property
     def accounts(self) -> Path:
@@ -134,6 +148,10 @@ class Shelf:
             manifest.get("edition", 0),
             manifest.get("waiting", {}),
             manifest.get("people", name),
+            manifest["rows"],
+            manifest["changed"],
+            manifest["told"],
+            config.sources.history is not None,
         )
 
     @contextmanager
@@ -166,6 +184,11 @@ class Shelf:
         folder.mkdir(parents=True)
         return folder
 
+    def before(self, config: ProjectConfig) -> tuple[UsageSet | None, Path | None]:
+        """The set in force; and, though it was read otherwise than project.yaml now says, the history that was kept with it."""
+        history = self.folder / self._current_name() / "history.parquet"
+        return self.current(config), history if self._current_name() and history.exists() else None
+
     def publish(self, found: UsageSet, config: ProjectConfig) -> UsageSet:
         """Makes a set current. The one before is kept for those who read it still; older ones go."""
         folder = found.folder
@@ -181,6 +204,9 @@ class Shelf:
             "edition": found.edition,
             "waiting": dict(found.waiting),
             "people": found.people or folder.name,
+            "rows": dict(found.rows),
+            "changed": dict(found.changed),
+            "told": dict(found.told),
             "attributes": _plain(found.attributes),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +24,9 @@ from cs_engine.journey.touch import KINDS
 from cs_engine.language.expression import Type
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.sources import AccountsSource, ContactsSource, EventsSource, Named, Origin, TouchesSource
+from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named, Origin, TouchesSource, span
 from cs_engine.ports import SourceReport
+from cs_engine.sources import beside, history
 from cs_engine.sources import columns as cols
 from cs_engine.sources.files import SourceFile, find, find_paths
 from cs_engine.sources.landing import Landing, sample, stamp
@@ -39,7 +40,7 @@ MEMORY_LIMIT = "640MB"
 """DuckDB's own share in a sync; what does not fit is spilled beside the set."""
 _MOST_EXAMPLES = 10
 
-AnySource = AccountsSource | ContactsSource | EventsSource | TouchesSource
+AnySource = AccountsSource | ContactsSource | AttributesSource | EventsSource | TouchesSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ EVENTS = _Room(
     frozenset({"id", "account", "contact", "event", "at"}), frozenset({"at", "learned_at"}), frozenset({"id", "account", "event", "at"})
 )
 _TOUCHES = _Room(frozenset({"account", "kind", "at"}), frozenset({"at"}), frozenset({"account", "kind", "at"}))
+_ATTRIBUTES = _Room(frozenset({"account", "contact"}), frozenset({"learned_at"}), frozenset({"account", "contact"}))
 _ROOMS: Mapping[type[Origin], _Room] = {
-    AccountsSource: _ACCOUNTS, ContactsSource: _CONTACTS, EventsSource: EVENTS, TouchesSource: _TOUCHES,
+    AccountsSource: _ACCOUNTS, ContactsSource: _CONTACTS, AttributesSource: _ATTRIBUTES, EventsSource: EVENTS, TouchesSource: _TOUCHES,
 }  # fmt: skip
 _OURS = ("accounts", "contacts", "usage", "touches")
 """Keys of `sources` that are a source; the others are below `more`."""
@@ -95,7 +97,8 @@ def sync(
     """
     tell = on_progress or (lambda _: None)
     shelf = Shelf.of(project)
-    with _landed(project, config, tell, now or SystemClock().now(), anew=anew), shelf.writing():
+    at = now or SystemClock().now()
+    with _landed(project, config, tell, at, anew=anew), shelf.writing():
         folder = shelf.begin()
         try:
             # Taken before the files are read: what changes meanwhile is found to be newer.
@@ -104,6 +107,7 @@ def sync(
             with working_database(folder / "staging.duckdb", config.timezone) as db:
                 reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell)
                 attributes, reports = reading.all()
+                reading.compare(*shelf.before(config), at)
                 locales = _locales(db)
             for left in folder.glob("staging*"):
                 left.unlink()
@@ -201,13 +205,18 @@ class Reading:
     tell: Callable[[str], None] = lambda _: None
     bad: list[SourceReport] = field(default_factory=list)
     """Of the sources read so far, those with bad rows."""
+    told: dict[str, set[str]] = field(default_factory=lambda: {"accounts": set(), "contacts": set()})
+    """Attributes whose past their sources tell themselves."""
 
     def all(self) -> tuple[Attributes, list[SourceReport]]:
         sources = self.config.sources
+        history.begin(self.db)
         accounts = self._checked("accounts", sources.accounts, _ACCOUNTS)
         self._number("accounts", accounts)
+        beside_accounts = self._join("accounts", accounts)
         contacts = self._checked("contacts", sources.contacts, _CONTACTS)
         self._number("contacts", contacts, '"#account", ')
+        beside_contacts = self._join("contacts", contacts)
         open_strangers(self.db, self.made.folder)
         events = {"usage": sources.usage, **sources.more}
         read = {name: self._events(name, source) for name, source in events.items()}
@@ -216,7 +225,14 @@ class Reading:
         attributes = Attributes(accounts.columns, contacts.columns, {name: checked.columns for name, checked in read.items()}, blanks)
         write_strangers(self.db, self.made.folder)
         touches = [self._touches(sources.touches)] if sources.touches is not None else []
-        return attributes, [accounts.report, contacts.report, *(checked.report for checked in read.values()), *touches]
+        return attributes, [
+            accounts.report,
+            contacts.report,
+            *beside_accounts,
+            *beside_contacts,
+            *(checked.report for checked in read.values()),
+            *touches,
+        ]
 
     def _checked(self, name: str, source: AnySource, room: _Room) -> Checked:
         """Stages and checks one source; a second time, record by record, when rows are bad and their lines are not known."""
@@ -241,7 +257,7 @@ class Reading:
         """The rows as they are `taken`, each with what is wrong with it. `mapped`: name that authors use -> column of the staged rows."""
         faults = ['"#fault"', *(_fault(mapped[key], staged.columns, key, room) for key in mapped if key in room.keys | room.times)]
         joined = ""
-        if "account" in mapped:
+        if "account" in mapped and room is not _ATTRIBUTES:
             # Renamed, so that no column of the source can mean one of the accounts'.
             joined = f'LEFT JOIN (SELECT id AS "#key", "#no" AS "#account" FROM accounts) AS a ON a."#key" = {taken["account"].sql}'
             faults.append(f"CASE WHEN a.\"#key\" IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
@@ -249,6 +265,12 @@ class Reading:
             faults.append(
                 f'CASE WHEN row_number() OVER (PARTITION BY {taken["id"].sql} ORDER BY raw."#file", raw."#line") > 1 '
                 f"THEN '{_word(mapped['id'])} stood in an earlier row already' END"
+            )
+        if room is _ATTRIBUTES and "learned_at" not in mapped:
+            key = "account" if "account" in mapped else "contact"
+            faults.append(
+                f'CASE WHEN row_number() OVER (PARTITION BY {taken[key].sql} ORDER BY raw."#file", raw."#line") > 1 '
+                f"THEN '{_word(mapped[key])} stood in an earlier row already' END"
             )
         if room is _TOUCHES:
             faults.append(_none_of(taken["kind"].sql, mapped["kind"], KINDS))
@@ -297,7 +319,35 @@ class Reading:
             f'{also}{names} FROM {quoted(checked.table)} WHERE "#fault" IS NULL ORDER BY 1'
         )
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
-        self._write(f'SELECT * FROM {quoted(name)} ORDER BY "#no"', f"{name}.parquet")
+
+    def _join(self, people: str, checked: Checked) -> list[SourceReport]:
+        """Further attributes of accounts or contacts, beside those that `checked` has; then all are written."""
+        reports = []
+        for name, source in self.config.sources.attributes.items():
+            if source.people == people:
+                read = self._checked(name, source, _ATTRIBUTES)
+                names = beside.names(name, source, checked.columns, read.columns)
+                told = "learned_at" in read.columns
+                joined = beside.join(self.db, people, read.table, names, told=told)
+                if told:
+                    self.told[people].update(names.values())
+                    self.made = replace(self.made, read={**self.made.read, f"attributes-{name}": joined.latest})
+                self.made = replace(self.made, rows={**self.made.rows, name: read.report.kept})
+                checked.columns.update({shown: read.columns[column] for column, shown in names.items()})
+                reports.append(read.report._replace(source=name, note=joined.note))
+        self._write(f'SELECT * FROM {quoted(people)} ORDER BY "#no"', f"{people}.parquet")
+        return reports
+
+    def compare(self, before: UsageSet | None, kept: Path | None, now: datetime) -> None:
+        """What attributes were in the set before, kept with this one."""
+        if kept is not None:
+            length = self.config.sources.history
+            history.carry(self.db, kept, now - (timedelta(microseconds=span(length) or 0) if length else history.KEPT))
+        if before is not None:
+            for people, file in (("accounts", before.accounts), ("contacts", before.contacts)):
+                history.compare(self.db, people, file, now, self.told[people])
+        changed, told = history.write(self.db, self.made.history)
+        self.made = replace(self.made, changed=changed, told=told)
 
     def _events(self, name: str, source: EventsSource) -> Checked:
         checked = self._checked(f"events_{name}" if name in ("accounts", "contacts", "touches") else name, source, EVENTS)
@@ -325,11 +375,12 @@ def mapping(name: str, staged: Staged, source: Origin, room: _Room) -> dict[str,
     if source.only_collected:
         return {column: column for column in staged.columns}
     found: dict[str, str] = {}
-    for key, column in source.columns():
+    for key, column in source.mapped():
         if column in staged.columns:
             found[key] = column
         elif key in room.required or key in source.model_fields_set:
-            where = f"sources.{name}" if name in _OURS else f"sources.more.{name}"
+            below = "attributes." if isinstance(source, AttributesSource) else "" if name in _OURS else "more."
+            where = f"sources.{below}{name}"
             hint = did_you_mean(column, staged.columns) or f"it has {listed(staged.columns)}"
             raise SyncStopped(
                 f'{staged.files[0].label}: there is no column "{column}"; {hint}',
@@ -430,5 +481,8 @@ def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attrib
                 staged = stage(db, f"raw_{i}", find(project, source.file), most=most)
             taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
             seen[named.key] = {key: column.type for key, column in taken.items()}
+            if isinstance(source, AttributesSource):
+                people = seen[source.people]
+                people.update({shown: taken[column].type for column, shown in beside.names(named.name, source, people, taken).items()})
     events = {named.name: seen[named.key] for named in config.sources.all() if isinstance(named.source, EventsSource)}
     return Attributes(seen["accounts"], seen["contacts"], events)
