@@ -61,6 +61,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.state
 	$(BIN)/python -m benchmarks.mail
 	$(BIN)/python -m benchmarks.send
+	$(BIN)/python -m benchmarks.deliver
 	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.collect
 	$(BIN)/python -m benchmarks.prefect_overhead

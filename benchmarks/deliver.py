@@ -3,53 +3,54 @@
     .venv/bin/python -m benchmarks.deliver [--mails 20000] [--delay 50 5]
 
 Real SQLite (synchronous=FULL), the shipped mail `onboarding/welcome`, all cores. In the same run, against the same sink, for the ratios:
-the vendor's own client called in sequence; a bare pooled client in one process that posts the very same payloads, rendered before; and
-a loop that only renders and posts them, on all cores. The certificate is one of a bundle of the usual length: who loads it for each
-mail, as the vendor's client does, pays for it here as anywhere.
+those of `by_hand.py`, each the best of three; ours run once, from a state of their own. Delivery is measured twice: whole, and with
+payloads that are ready, as the bare client's are, but with each mail claimed and settled all the same.
+
+A second figure is of the processors: microseconds a mail of all our processes together, and of the sink; it is alike on a busy machine.
+The certificate is one of a bundle of the usual length: who loads it for each mail, as the vendor's client does, pays for it here as
+anywhere. Linux alone tells the processors' part.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import csv
-import ipaddress
 import json
 import multiprocessing
 import os
-import ssl
+import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
-import aiohttp
-import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from benchmarks.send import KEY, bare_workers, sink
+from benchmarks import by_hand, ready
+from benchmarks.send import KEY
+from benchmarks.sink import Serving, certified, serving
 from cs_engine.channels.sendgrid import SendgridChannel
-from cs_engine.ports import Letter, Parcel
+from cs_engine.content.mail import EmailTemplate
+from cs_engine.ports import Candidate, Letter
 from cs_engine.run.context import Engine
 from cs_engine.run.delivery import deliver as delivery
 from cs_engine.run.delivery.letters import Letters
-from cs_engine.run.delivery.outbox import Job
+from cs_engine.run.delivery.outbox import Job, Outbox
 from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
 from cs_engine.wiring import MOST_OF_ALL as CONNECTIONS
 from cs_engine.wiring import assemble
 
 VENDOR_MAILS = 30
+ROUNDS = 3
+"""Of which the best counts, of those that are not ours."""
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,54 +99,63 @@ def write_project(folder: Path, mails: int) -> None:
             csv.writer(file).writerows([columns, *(row(number) for number in range(mails))])
 
 
-def certified(folder: Path) -> Path:
-    """Makes a certificate and key for 127.0.0.1, `sink.pem`, and the usual bundle with it among the others, for SSL_CERT_FILE: returned."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a sink")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "sink.pem").write_bytes(made + secret)
-    (folder / "bundle.pem").write_bytes(made + Path(certifi.where()).read_bytes())
-    return folder / "bundle.pem"
+class Took(NamedTuple):
+    """What some work took."""
+
+    seconds: float
+    cpu: float
+    """Of this process and its children, the sink aside."""
+    sink: float
+    """Of the sink's processor time."""
 
 
-@contextmanager
-def serving(milliseconds: float, certificate: Path) -> Iterator[str]:
-    """A sink in a process of its own; its base URL."""
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=sink, args=(milliseconds / 1000, theirs, certificate), daemon=True)
-    server.start()
-    yield f"https://127.0.0.1:{ours.recv()}"
-    server.terminate()
-    server.join()
+def timed(work: Callable[[], Any], sink: Serving) -> Took:
+    """What the work took."""
+    cpu, served, began = _ours(sink.pid), _cpu(sink.pid), time.perf_counter()
+    work()
+    return Took(time.perf_counter() - began, _ours(sink.pid) - cpu, _cpu(sink.pid) - served)
 
 
-class Watched:
-    """Seconds by stage of one delivery in this process, and what went through it."""
+def _ours(but: int) -> float:
+    """Processor seconds of this process, of what it has started, and of what that has ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime + sum(_cpu(pid) for pid in _family(os.getpid()) if pid != but)
 
-    def __init__(self, engine: Engine) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.jobs: list[Job] = []
-        store, outbox, letters = engine.store, engine.outbox, Letters
-        for owner, method, stage in (
-            (store, "claim", "claim"),
-            (store, "settle", "settle"),
-            (letters, "jobs", "values"),
-        ):
-            setattr(owner, method, self._timed(stage, getattr(owner, method)))
-        post = outbox.post
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from _family(int(child))
+
+
+def _cpu(pid: int) -> float:
+    """Processor seconds of a process that runs. The clock's number is made as Linux makes it."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+@dataclass(slots=True)
+class Stages:
+    """Seconds by stage of one delivery in this process, and the jobs that went through it."""
+
+    seconds: dict[str, float]
+    jobs: list[Job]
+
+    @classmethod
+    def of(cls, engine: Engine) -> Stages:
+        """Watches the engine from now on."""
+        stages = cls(defaultdict(float), [])
+        for owner, method, stage in ((engine.store, "claim", "claim"), (engine.store, "settle", "settle"), (Letters, "jobs", "values")):
+            setattr(owner, method, stages._timed(stage, getattr(owner, method)))
+        post = engine.outbox.post
 
         def posted(channel: str, jobs: Sequence[Job], *given: Any, **options: Any) -> Callable[[], Any]:
-            self.jobs += jobs
-            return self._timed("render, build and post, waited for", self._timed("hand over", post)(channel, jobs, *given, **options))
+            stages.jobs += jobs
+            ended = stages._timed("hand over", post)(channel, jobs, *given, **options)
+            return stages._timed("render, build and post, waited for", ended)
 
-        setattr(outbox, "post", posted)  # noqa: B010
+        setattr(engine.outbox, "post", posted)  # noqa: B010
+        return stages
 
     def _timed(self, stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **options: Any) -> Any:
@@ -158,105 +168,110 @@ class Watched:
         return timed
 
 
-def _settings(folder: Path, base_url: str) -> Settings:
-    return Settings(cs_engine_project=folder, cs_engine_email="sendgrid", sendgrid_api_key=SecretStr(KEY), sendgrid_base_url=base_url)
-
-
-def deliver(folder: Path, mails: int, milliseconds: float) -> None:
-    """One delivery, and beside it what others need for the same."""
-    with serving(milliseconds, folder / "sink.pem") as base, assemble(_settings(folder, base)) as assembled:
-        engine = assembled.engine
+@contextmanager
+def engine_of(folder: Path, sink: Serving) -> Iterator[Engine]:
+    """An engine whose customers are read, and none of whose mails are planned."""
+    settings = Settings(cs_engine_project=folder, cs_engine_email="sendgrid", sendgrid_api_key=SecretStr(KEY), sendgrid_base_url=sink.url)
+    with assemble(settings) as assembled:
         assembled.refresh()
-        seconds = 0.0
+        yield assembled.engine
 
-        def do(playbook: str, step: str, work: Callable[[], None]) -> None:
-            nonlocal seconds
-            began = time.perf_counter()
+
+def delivered(engine: Engine, mails: int, sink: Serving) -> Took:
+    """A tick; what its delivery took."""
+    took = Took(0.0, 0.0, 0.0)
+
+    def do(playbook: str, step: str, work: Callable[[], None]) -> None:
+        nonlocal took
+        if (playbook, step) == ("", "deliver"):
+            took = timed(work, sink)
+        else:
             work()
-            if (playbook, step) == ("", "deliver"):
-                seconds = time.perf_counter() - began
 
-        watched = Watched(engine)
-        report = run_tick(engine, NOW, do=do)
-        assert report.delivery["accepted"] == mails, (report.delivery, report.failures)
+    report = run_tick(engine, NOW, do=do)
+    assert report.delivery["accepted"] == mails, (report.delivery, report.failures)
+    return took
+
+
+@contextmanager
+def payloads_ready(engine: Engine, bodies: Mapping[str, bytes]) -> Iterator[Engine]:
+    """The engine for which a mail's payload is there when it is claimed: nothing is read of its customer, rendered or built."""
+
+    def jobs(_: Letters, candidates: Sequence[Candidate]) -> tuple[list[Job], dict[str, str]]:
+        return [ready.job(candidate, bodies) for candidate in candidates], {}
+
+    was, outbox = Letters.jobs, engine.outbox
+    channels, openers = outbox._channels, outbox._openers  # noqa: SLF001 - with which it was opened
+    library = outbox.press.library
+    replaced = Outbox(library.root, library.default_locale, channels, {"webhook": ready.parcel}, openers=openers)
+    setattr(Letters, "jobs", jobs)  # noqa: B010
+    try:
+        yield replace(engine, outbox=replaced)
+    finally:
+        setattr(Letters, "jobs", was)  # noqa: B010
+        replaced.close()
+
+
+class Prepared(NamedTuple):
+    """What the others are given: all that delivery made of its mails."""
+
+    jobs: Sequence[Job]
+    template: EmailTemplate
+    bodies: Mapping[str, bytes]
+
+
+def whole(folder: Path, mails: int, sink: Serving) -> tuple[Took, Prepared]:
+    """Delivery as it is, by stage."""
+    with engine_of(folder, sink) as engine:
+        stages = Stages.of(engine)
+        took = delivered(engine, mails, sink)
+        _line("delivery, whole", took, mails)
+        for stage, seconds in stages.seconds.items():
+            _line(f"  {stage}", Took(seconds, 0.0, 0.0), mails)
+        press, jobs = engine.outbox.press, stages.jobs
+        letters: list[Any] = []
+        _line("  of which rendering, on one core", timed(lambda: letters.extend(map(press.outgoing, jobs)), sink), mails)
+        bodies: dict[str, bytes] = {}
+        built = timed(
+            lambda: bodies.update((made.id, SendgridChannel.build(made).body) for made in letters if isinstance(made, Letter)), sink
+        )
+        _line("  of which building, on one core", built, mails)
+        template = press.library.email(jobs[0].template, jobs[0].locale)
+        assert template is not None
+        return took, Prepared(jobs, template, bodies)
+
+
+def compared(folder: Path, mails: int, milliseconds: float) -> None:
+    """Delivery, and beside it what others need for the same."""
+    with serving(milliseconds, folder / "sink.pem") as sink:
         print(f"\n{mails:,} mails over TLS, a sink of {milliseconds:g} ms, {CONNECTIONS} connections, batches of {delivery.BATCH}")
-        _line("delivery, whole", seconds, mails)
-        for stage, spent in watched.seconds.items():
-            _line(f"  {stage}", spent, mails)
-        url, jobs = f"{base}/v3/mail/send", watched.jobs
-        press = engine.outbox.press
-        letters, rendering = _timed(lambda: [press.outgoing(job) for job in jobs])
-        payloads, building = _timed(lambda: [SendgridChannel.build(letter) for letter in letters if isinstance(letter, Letter)])
-        _line("  of which rendering, on one core", rendering, mails)
-        _line("  of which building, on one core", building, mails)
-        engine.outbox.close()  # its processes need no memory while others run
-        bodies = [payload.body for payload in payloads]
-        context = ssl.create_default_context()
-        bare = min(_timed(lambda: asyncio.run(bare_workers(url, bodies, CONNECTIONS, context)))[1] for _ in range(3))
+        print(f"{'':<52}{'':>10} {'':>17} {'µs a mail':>10} {'of CPU':>8} {'sink':>8}")
+        took, (jobs, template, bodies) = whole(folder / "whole", mails, sink)
+        with engine_of(folder / "ready", sink) as engine, payloads_ready(engine, bodies) as its:
+            given = delivered(its, mails, sink)
+        _line("delivery, payloads ready", given, mails)
+        url, payloads = f"{sink.url}/v3/mail/send", list(bodies.values())
+        bare = _best(partial(by_hand.bare_client, url, payloads, CONNECTIONS), sink)
         _line("bare client, payloads ready, one process", bare, mails)
-        loop = min(_timed(lambda: loop_on_all_cores(engine, jobs, url))[1] for _ in range(3))
-        _line("loop that renders and posts, all cores", loop, mails)
-        vendor = vendors(base, payloads[:VENDOR_MAILS])
+        loop = _best(partial(by_hand.loop, template, jobs, url, CONNECTIONS), sink)
+        _line("loop that renders and posts, one process", loop, mails)
+        loops = _best(partial(by_hand.loop_on_all_cores, template, jobs, url, CONNECTIONS), sink)
+        _line("loop that renders and posts, a process a core", loops, mails)
+        vendor = timed(lambda: by_hand.vendors_client(sink.url, payloads[:VENDOR_MAILS]), sink)
         _line(f"the vendor's client in sequence ({VENDOR_MAILS} mails)", vendor, VENDOR_MAILS)
-        print(f"delivery: {vendor / VENDOR_MAILS * mails / seconds:.0f} x the vendor's client in sequence")
-        print(f"delivery: {bare / seconds:.0%} of the bare client, which renders nothing")
-        print(f"delivery: {seconds / loop:.2f} x the time of the loop that only renders and posts")
+        print(f"delivery: {vendor.seconds / VENDOR_MAILS * mails / took.seconds:.0f} x the vendor's client in sequence")
+        print(f"delivery: {bare.seconds / given.seconds:.0%} of the bare client, payloads ready; {bare.seconds / took.seconds:.0%} whole")
+        ratios = f"{took.seconds / loop.seconds:.2f} x in one process, {took.seconds / loops.seconds:.2f} x in one a core"
+        print(f"delivery: the time of the loop that only renders and posts: {ratios}")
 
 
-def vendors(base: str, payloads: Sequence[Parcel]) -> float:
-    """Seconds of the vendor's own client, a mail after the other, as its documentation shows it."""
-    import sendgrid  # type: ignore[import-untyped]  # the vendor ships no types
-
-    client = sendgrid.SendGridAPIClient(KEY, host=base)
-    bodies = [json.loads(payload.body) for payload in payloads]
-    return _timed(lambda: [client.send(body) for body in bodies])[1]
+def _best(work: Callable[[], Any], sink: Serving) -> Took:
+    return min(timed(work, sink) for _ in range(ROUNDS))
 
 
-def loop_on_all_cores(engine: Engine, jobs: Sequence[Job], url: str) -> None:
-    """What one would write by hand: a process a core renders its part with the same compiled templates, and posts each mail at once."""
-    template = engine.outbox.press.library.email(jobs[0].template, jobs[0].locale)
-    assert template is not None
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-
-    async def post(part: Sequence[Job]) -> None:
-        queue = iter(part)
-        connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context())
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-
-            async def work() -> None:
-                for job in queue:
-                    mail = template.render(job.context)
-                    body = {
-                        "from": {"email": job.sender.email, "name": job.sender.name},
-                        "personalizations": [{"to": [{"email": job.to.email, "name": job.to.name}]}],
-                        "subject": mail.subject,
-                        "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
-                        "custom_args": {"cs_message_id": job.id},
-                    }
-                    async with session.post(url, data=json.dumps(body).encode()) as response:
-                        assert response.status == 202
-
-            await asyncio.gather(*(work() for _ in range(CONNECTIONS // cores)))
-
-    # Forked, so that the contexts need not travel; nothing of the parent's is used but them and the templates.
-    fork = multiprocessing.get_context("fork")
-    processes = [fork.Process(target=lambda part=part: asyncio.run(post(jobs[part::cores]))) for part in range(cores)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.perf_counter()
-    made = work()
-    return made, time.perf_counter() - began
-
-
-def _line(name: str, seconds: float, mails: int) -> None:
-    print(f"{name:<52}{seconds:8.2f} s {mails / seconds:10,.0f} mails/s {seconds / mails * 1e6:8.0f} µs a mail")
+def _line(name: str, took: Took, mails: int) -> None:
+    cpu = f"{took.cpu / mails * 1e6:8.0f} {took.sink / mails * 1e6:8.0f}" if took.cpu else ""
+    print(f"{name:<52}{took.seconds:8.2f} s {mails / took.seconds:10,.0f} mails/s {took.seconds / mails * 1e6:10.0f} {cpu}".rstrip())
 
 
 def main() -> None:
@@ -267,10 +282,11 @@ def main() -> None:
     given = options.parse_args()
     for milliseconds in given.delay:
         with TemporaryDirectory(prefix="cs-engine-") as folder:
-            write_project(Path(folder), given.mails)
+            for run in ("whole", "ready"):
+                write_project(Path(folder) / run, given.mails)
             os.environ["SSL_CERT_FILE"] = str(certified(Path(folder)))
             # A process of its own: a delivery finds nothing warm.
-            process = multiprocessing.get_context("spawn").Process(target=partial(deliver, Path(folder), given.mails, milliseconds))
+            process = multiprocessing.get_context("spawn").Process(target=partial(compared, Path(folder), given.mails, milliseconds))
             process.start()
             process.join()
 

@@ -1,6 +1,6 @@
 """How fast mail leaves: SendgridChannel.send against a bare pooled aiohttp client with the same payload bytes, in one run.
 
-    .venv/bin/python benchmarks/send.py [--messages 4000] [--rounds 3]
+    .venv/bin/python -m benchmarks.send [--messages 4000] [--rounds 3]
 
 A sink in a process of its own answers 202 after 5 and 50 ms. Rounds alternate, the best of each counts; the ratio is what to read.
 Also: what building a mail's payload costs, against json.dumps of the ready dict.
@@ -11,62 +11,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
 import ssl
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import cast
 
 import aiohttp
 
+from benchmarks.sink import serving
 from cs_engine.channels.mailbox import MailboxEmail
 from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.ports import Letter, Parcel, Person
 
 KEY = "SG.benchmark"
 CONCURRENCIES = (32, 256)
-DELAYS = (0.005, 0.05)
-
-
-class Sink(asyncio.Protocol):
-    """Reads requests by their Content-Length and answers each after a delay. Nothing else: the sink must not be what is measured."""
-
-    def __init__(self, delay: float) -> None:
-        self._delay = delay
-        self._waiting = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._waiting += data
-        while (end := self._waiting.find(b"\r\n\r\n")) >= 0:
-            head = self._waiting[:end].lower()
-            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-            if len(self._waiting) < end + 4 + length:
-                return
-            self._waiting = self._waiting[end + 4 + length :]
-            asyncio.get_running_loop().call_later(self._delay, self._answer)
-
-    def _answer(self) -> None:
-        self._transport.write(b"HTTP/1.1 202 Accepted\r\nX-Message-Id: benchmark-message-id\r\nContent-Length: 0\r\n\r\n")
-
-
-def sink(delay: float, told: Connection, certificate: Path | None = None) -> None:
-    """Serves for ever, over TLS with a certificate; tells its port."""
-    context = None if certificate is None else ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    if context is not None:
-        context.load_cert_chain(str(certificate))
-
-    async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: Sink(delay), "127.0.0.1", 0, backlog=1024, ssl=context)
-        told.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(serve())
+DELAYS = (5, 50)
+"""Milliseconds."""
 
 
 async def bare(url: str, bodies: Sequence[bytes], concurrency: int) -> int:
@@ -153,16 +113,11 @@ def sending(parcels: Sequence[Parcel], rounds: int) -> None:
     """Prints messages a second by delay and concurrency, and the ratio to the faster of the bare clients."""
     print(f"{'sink':>6} {'at once':>8} {'bare':>8} {'bare, lean':>11} {'channel':>8} {'ratio':>6}")
     for delay in DELAYS:
-        ours, theirs = multiprocessing.Pipe()
-        server = multiprocessing.get_context("spawn").Process(target=sink, args=(delay, theirs), daemon=True)
-        server.start()
-        base = f"http://127.0.0.1:{ours.recv()}"
-        for concurrency in CONCURRENCIES:
-            plain, lean, channelled = compared(base, parcels, concurrency, rounds)
-            ratio = channelled / max(plain, lean)
-            print(f"{delay * 1000:>4.0f}ms {concurrency:>8} {plain:>8,.0f} {lean:>11,.0f} {channelled:>8,.0f} {ratio:>6.0%}")
-        server.terminate()
-        server.join()
+        with serving(delay) as sink:
+            for concurrency in CONCURRENCIES:
+                plain, lean, channelled = compared(sink.url, parcels, concurrency, rounds)
+                ratio = channelled / max(plain, lean)
+                print(f"{delay:>4.0f}ms {concurrency:>8} {plain:>8,.0f} {lean:>11,.0f} {channelled:>8,.0f} {ratio:>6.0%}")
 
 
 def building(sample: Sequence[Letter]) -> None:
