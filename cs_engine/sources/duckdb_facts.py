@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import repeat
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,22 +30,20 @@ from cs_engine.sources.duckdb_past import First, became
 from cs_engine.sources.duckdb_seen import judged
 from cs_engine.sources.duckdb_spread import spreads
 from cs_engine.sources.history import people_then
+from cs_engine.sources.overlay import SQL_TYPES, put_overlay
 from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.sources.streaks import count_streaks
 from cs_engine.usage import facts_sql
-from cs_engine.usage.answers import answers_in, said
+from cs_engine.usage.answers import said
 from cs_engine.usage.events_sql import happened
-from cs_engine.usage.names import COUNTED, STREAK, Catalogue, latch_column, milestone_column, stored_column
-from cs_engine.usage.spells import HELD_SINCE
+from cs_engine.usage.names import Catalogue, latch_column, milestone_column
 from cs_engine.usage.windows_sql import Moment, view
 
 MEMORY_LIMIT = "600MB"
 USAGE = "usage"
 """The source of the product's own events."""
-
-_SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
 
 
 class DuckdbFacts:
@@ -75,7 +74,8 @@ class DuckdbFacts:
         self._sizes = {grain: self._count(grain) for grain in Grain}
         self._ids: dict[Grain, list[str]] = {}
         self._rows: dict[Grain, dict[str, int]] = {}
-        self._put_overlay(overlay)
+        for grain in Grain:
+            put_overlay(self.db, catalogue, grain, partial(self._rows_of, grain), self._sizes[grain], overlay)
 
     def close(self) -> None:
         self.db.close()
@@ -95,6 +95,9 @@ class DuckdbFacts:
         if grain not in self._rows:
             self._rows[grain] = {id: row for row, id in enumerate(self.ids(grain))}
         return self._rows[grain]
+
+    def _rows_of(self, grain: Grain, ids: Sequence[str]) -> Rows:
+        return np.fromiter(map(self.rows(grain).get, ids, repeat(-1)), np.int64, len(ids))
 
     def account_of_contact(self) -> Rows:
         found = self.db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
@@ -389,7 +392,7 @@ class DuckdbFacts:
             self._extend(grain, [name], guarded=True)
         except duckdb.Error:
             origin = self._catalogue.origin(grain, name)
-            kind = _SQL_TYPES.get(origin.type, "VARCHAR")
+            kind = SQL_TYPES.get(origin.type, "VARCHAR")
             self._replace(grain, f"SELECT *, CAST(NULL AS {kind}) AS {quoted(name)} FROM {grain.table}")
             self._present[grain].add(name)
 
@@ -406,45 +409,6 @@ class DuckdbFacts:
 
     def _champion_needs(self) -> set[str]:
         return {"contact.created_at", *(name for c in self._champions for name in c.names)}
-
-    def _put_overlay(self, overlay: Overlay) -> None:
-        """What only our tables know, scattered to rows. Subjects that are not there at now are left out."""
-        for grain, numbers in ((Grain.ACCOUNT, overlay.account_numbers), (Grain.CONTACT, overlay.contact_numbers)):
-            n = self._sizes[grain]
-            table: dict[str, NDArray[Any]] = {"#row": np.arange(n)}
-            for name in COUNTED.keys() - {STREAK}:
-                table[name] = self._scattered(grain, np.zeros(n), *numbers.get(name, ([], [])))
-            if grain is Grain.ACCOUNT:
-                for milestone in self._catalogue.milestones:
-                    never = np.full(n, np.datetime64("NaT", "us"))
-                    accounts, micros = overlay.latched.get(milestone, ([], []))
-                    table[latch_column(milestone)] = self._scattered(grain, never, accounts, np.asarray(micros, "datetime64[us]"))
-            for column, (subjects, since) in overlay.held_since.get(grain, {}).items():
-                never = np.full(n, np.datetime64("NaT", "us"))
-                table[column] = self._scattered(grain, never, subjects, np.asarray(since, "datetime64[us]"))
-            latches = [name for name in table if name.startswith(("latched:", HELD_SINCE))]
-            plain = listed(quoted(name) for name in table if name not in latches)
-            if grain is Grain.ACCOUNT and (stored := self._catalogue.attributes.stored):
-                for attribute in stored:
-                    blank = np.full(n, None, dtype=object)
-                    table[stored_column(attribute)] = self._scattered(grain, blank, *overlay.account_values.get(attribute, ([], [])))
-                plain = listed([plain, *(_stored(attribute, self._catalogue.attributes.account[attribute]) for attribute in stored)])
-            answers = overlay.answers.get(grain, {})
-            for column, (subjects, given) in answers.items():
-                table[column] = self._scattered(grain, np.full(n, None, dtype=object), subjects, np.array(given, dtype=object))
-            plain = listed([plain, *map(_answered, answers)])
-            zoned = "".join(f", timezone('UTC', {quoted(name)}) AS {quoted(name)}" for name in latches)
-            self.db.register("given", table)
-            self.db.execute(f"CREATE TABLE {facts_sql.overlay(grain)} AS SELECT {plain}{zoned} FROM given")
-            self.db.unregister("given")
-
-    def _scattered(self, grain: Grain, column: NDArray[Any], ids: Sequence[str], values: Sequence[float] | NDArray[Any]) -> NDArray[Any]:
-        if not ids:
-            return column
-        rows = np.fromiter(map(self.rows(grain).get, ids, repeat(-1)), np.int64, len(ids))
-        there = rows >= 0
-        column[rows[there]] = np.asarray(values, column.dtype)[there]
-        return column
 
     def _count(self, grain: Grain) -> int:
         return int(self.db.execute(f"SELECT count(*) FROM {grain.table}").fetchall()[0][0])
@@ -466,23 +430,6 @@ def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) ->
     for source in catalogue.attributes.events:
         db.execute(f"CREATE VIEW {view(source)} AS {relation(usage, source)}")
     return db
-
-
-def _stored(attribute: str, kind: Type) -> str:
-    """The column of what was set, typed: where nobody has any value DuckDB could not tell its type."""
-    column = quoted(stored_column(attribute))
-    return f"CAST({column} AS {_SQL_TYPES.get(kind, 'VARCHAR')}) AS {column}"
-
-
-def _answered(column: str) -> str:
-    """The column of what was answered, typed. Answers were checked when they came; what today's types do not take is blank."""
-    found = answers_in(column)
-    assert found is not None
-    name = quoted(column)
-    if found.type is Type.INSTANT:  # a day: its beginning in the project's zone
-        return f"CAST(TRY_CAST(CAST({name} AS VARCHAR) AS DATE) AS TIMESTAMPTZ) AS {name}"
-    typed = f"TRY_CAST(CAST({name} AS VARCHAR) AS {_SQL_TYPES.get(found.type, 'VARCHAR')})"
-    return f"coalesce({typed}, false) AS {name}" if found.done else f"{typed} AS {name}"
 
 
 def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
