@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cs_engine.instants import Micros
 
 CONTROL = "control"
@@ -27,24 +30,24 @@ def of_split(playbook: str, step: str) -> str:
     return f"{playbook}/{step}"
 
 
+def positions(experiment: str, accounts: Sequence[str]) -> NDArray[np.float64]:
+    """Where accounts lie in an experiment, from 0 to 1: evenly spread, and independent of all other experiments."""
+    digests = b"".join([blake2b(f"{experiment}\x1f{account}".encode(), digest_size=8).digest() for account in accounts])
+    return np.frombuffer(digests, ">u8") / 2.0**64
+
+
 def position(experiment: str, account: str) -> float:
-    """Where an account lies in an experiment, from 0 to 1: evenly spread, and independent of all other experiments."""
-    digest = blake2b(f"{experiment}\x1f{account}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    """`positions` of one."""
+    return float(positions(experiment, [account])[0])
 
 
-def group(experiment: str, account: str, share: float, kept: str) -> str:
-    """control | treated. `kept` is what it was before, '' for new: who was treated stays so, who is control can be let go."""
-    if kept == TREATED:
-        return TREATED
-    return CONTROL if position(experiment, account) < share else TREATED
+def groups(experiment: str, accounts: Sequence[str], share: float, kept: Sequence[str]) -> list[str]:
+    """control | treated, of each. `kept` is what it was before, '' for new: who was treated stays so, who is control can be let go."""
+    chosen = (positions(experiment, accounts) < share).tolist()
+    return [CONTROL if control and was != TREATED else TREATED for control, was in zip(chosen, kept, strict=True)]
 
 
-def arm(experiment: str, account: str, weights: Sequence[float]) -> int:
-    """Which of the arms, whose weights sum to 100, an account gets."""
-    place, passed = position(experiment, account) * 100, 0.0
-    for number, weight in enumerate(weights):
-        passed += weight
-        if place < passed:
-            return number
-    return len(weights) - 1
+def arms(experiment: str, accounts: Sequence[str], weights: Sequence[float]) -> NDArray[np.int64]:
+    """Which of the arms, whose weights sum to 100, each account gets."""
+    found = np.searchsorted(np.cumsum(weights), positions(experiment, accounts) * 100, side="right")
+    return np.minimum(found, len(weights) - 1).astype(np.int64)

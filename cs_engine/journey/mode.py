@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
 from cs_engine.journey import experiment
+from cs_engine.journey.decide import Mask
 from cs_engine.playbook.plan import Mode
 
 MODE = "mode"
@@ -33,9 +35,14 @@ def open_share(mode: Mode, since: Micros, now: Micros) -> float:
     return min(1.0, mode.share * (1 + (now - since) // _DAY)) if mode.kind == "ramp" else mode.share
 
 
+def are_open(playbook: str, accounts: Sequence[str], share: float) -> Mask:
+    """Which accounts are among the share that may enter. Who is once stays so as the share grows."""
+    return experiment.positions(f"mode:{playbook}", accounts) < share
+
+
 def is_open(playbook: str, account: str, share: float) -> bool:
-    """Whether the account is among the share that may enter. Who is once stays so as the share grows."""
-    return experiment.position(f"mode:{playbook}", account) < share
+    """`are_open` of one."""
+    return bool(are_open(playbook, [account], share)[0])
 
 
 class Reception(NamedTuple):

@@ -179,10 +179,11 @@ class TickContext:
         kept, names = self._assigned[name], {arm.name: number for number, arm in enumerate(split.arms)}
         ids = self.facts.ids(Grain.ACCOUNT)
         of = rows if plan.subject is Grain.ACCOUNT else self.facts.account_of_contact()[rows]
-        weights = [arm.weight for arm in split.arms]
-        chosen = [names.get(kept.get(ids[row], ""), -1) for row in of.tolist()]
-        fresh = (experiment.arm(name, ids[row], weights) if arm < 0 else arm for row, arm in zip(of.tolist(), chosen, strict=True))
-        return np.fromiter(fresh, np.int64, len(rows))
+        accounts = [ids[row] for row in of.tolist()]
+        chosen = np.array([names.get(kept.get(account, ""), -1) for account in accounts], np.int64)
+        fresh = np.flatnonzero(chosen < 0)
+        chosen[fresh] = experiment.arms(name, [accounts[i] for i in fresh.tolist()], [arm.weight for arm in split.arms])
+        return chosen
 
     def _days(self, instants: Ints) -> Ints:
         """Which day each is in the project's zone; NO_TIME stays."""

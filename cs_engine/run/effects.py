@@ -32,7 +32,8 @@ def effects_of(
     for step, sending in result.sends:
         who = [members[i] for i in sending.tolist()]
         if step.repeat is not None:
-            who = [w._replace(repeats=n) for w, n in zip(who, result.repeats[sending].tolist(), strict=True)]
+            times = result.repeats[sending].tolist()
+            who = [w if w.repeats == n else w._replace(repeats=n) for w, n in zip(who, times, strict=True)]
         messages += messages_for(tick, plan, step, who, at[sending], ctas, chosen(own, step, sending))
     return messages, ctas
 
@@ -75,22 +76,24 @@ def _word(step: Sending) -> str:
 
 def arms_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[Assignment]:
     """The arms that accounts came to in the walk's splits."""
-    return [
-        Assignment(of_split(plan.playbook, split.id), members[i].account_id, split.arms[arm].name, tick.at)
-        for split, who, arms in result.assigned
-        for i, arm in zip(who.tolist(), arms.tolist(), strict=True)
-    ]
+    found: list[Assignment] = []
+    for split, who, arms in result.assigned:
+        names, accounts = [arm.name for arm in split.arms], [members[i].account_id for i in who.tolist()]
+        chosen = [names[arm] for arm in arms.tolist()]
+        found += from_columns(Assignment, repeat(of_split(plan.playbook, split.id)), accounts, chosen, repeat(tick.at))
+    return found
 
 
 def values_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[ValueSet]:
     """What the walk's `set` steps set."""
-    return [
-        ValueSet(members[i].account_id, name, json.dumps(value), plan.playbook, tick.at)
-        for step, who in result.effects
-        if isinstance(step, Set)
-        for i in who.tolist()
-        for name, value in step.values.items()
-    ]
+    found: list[ValueSet] = []
+    for step, who in result.effects:
+        if isinstance(step, Set):
+            accounts = [members[i].account_id for i in who.tolist()]
+            for name, value in step.values.items():
+                told = repeat(json.dumps(value))
+                found += from_columns(ValueSet, accounts, repeat(name), told, repeat(plan.playbook), repeat(tick.at))
+    return found
 
 
 def requests_of(tick: TickContext, plan: Plan, result: Walk, members: Sequence[Standing]) -> list[EnrolRequest]:

@@ -68,10 +68,9 @@ def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list
     if not len(entrants):
         return matching, Entering(entrants, [], [], [])
     # Asked last: most who match are inside already.
-    staying = np.flatnonzero(_staying(tick, plan, entrants))
-    entrants, numbers = entrants[staying], [numbers[i] for i in staying.tolist()]
-    kept = kept_of(tick, plan, entrants, [""] * len(entrants))
-    return matching, Entering(entrants, [keys[row] for row in entrants.tolist()], numbers, kept)
+    given = Entering(entrants, [keys[row] for row in entrants.tolist()], numbers, _kept(tick, plan, entrants))
+    staying = _staying(tick, plan, given.rows, given.kept)
+    return matching, given if staying.all() else given.only(np.flatnonzero(staying).tolist())
 
 
 def _with_events(
@@ -98,7 +97,7 @@ def would_enter(tick: TickContext, plan: Plan) -> int:
         return 0
     nobody = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
     rows = np.flatnonzero(_matching(tick, plan, nobody) & ~_leaving(tick, plan))
-    return int(_staying(tick, plan, rows).sum())
+    return int(_staying(tick, plan, rows, _kept(tick, plan, rows)).sum())
 
 
 def _not_waiting(tick: TickContext, plan: Plan, requests: Mapping[str, str], paused: Mask | None) -> Mapping[str, str]:
@@ -150,12 +149,17 @@ def _leaving(tick: TickContext, plan: Plan) -> Mask:
     return mask
 
 
-def _staying(tick: TickContext, plan: Plan, rows: Ints) -> Mask:
+def _kept(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
+    """What passages would begin with that begin without an event."""
+    return kept_of(tick, plan, rows, [""] * len(rows))
+
+
+def _staying(tick: TickContext, plan: Plan, rows: Ints, kept: Sequence[str]) -> Mask:
     """Of those at these rows who would not leave by what their passage would begin with."""
     staying = np.ones(len(rows), dtype=bool)
     leaves = [leave for leave in plan.leaves() if leave.condition.of_passage]
     if leaves:
-        own = Own(tick, plan, rows, kept_of(tick, plan, rows, [""] * len(rows)))
+        own = Own(tick, plan, rows, kept)
         for leave in leaves:
             staying &= own.holds(leave.condition) != leave.when
     return staying

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import repeat
 
+from cs_engine.journey.columns import from_columns
 from cs_engine.journey.enrolment import Passage
-from cs_engine.journey.experiment import CONTROL, TREATED, Assignment, group
+from cs_engine.journey.experiment import CONTROL, TREATED, Assignment, groups
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.run.context import TickContext
@@ -16,33 +19,39 @@ class Groups:
 
     def __init__(self, tick: TickContext, plan: Plan, passages: Sequence[Passage]) -> None:
         """`passages`: all that the playbook has had."""
-        store, self._playbook, self._at = tick.engine.store, plan.playbook, tick.at
+        self._tick, self._plan, self._passages = tick, plan, passages
         smallest = tick.holdouts.get(plan.playbook)
         self.share = plan.holdout if smallest is None else min(plan.holdout, smallest)
         if self.share != (smallest or 0.0):
-            store.put_holdout(plan.playbook, self.share)
-        # Who went through before there was a control group was treated.
-        self._kept = dict.fromkeys(_accounts(tick, plan, passages), TREATED) | store.assigned(plan.playbook) if self.share else {}
-
+            tick.engine.store.put_holdout(plan.playbook, self.share)
         self._known: dict[str, str] = {}
 
     def controls(self, accounts: Sequence[str]) -> list[bool]:
         """For each account whether it is control."""
         if not self.share:
             return [False] * len(accounts)
-        return [self._group(account) == CONTROL for account in accounts]
+        self._decide(accounts)
+        return [self._known[account] == CONTROL for account in accounts]
 
     def assignments(self, accounts: Sequence[str]) -> list[Assignment]:
         """What is to be kept of them; nothing where there is no control group."""
         if not self.share:
             return []
-        return [Assignment(self._playbook, account, self._group(account), self._at) for account in sorted(set(accounts))]
+        self._decide(accounts)
+        own = sorted(set(accounts))
+        return from_columns(Assignment, repeat(self._plan.playbook), own, [self._known[account] for account in own], repeat(self._tick.at))
 
-    def _group(self, account: str) -> str:
+    def _decide(self, accounts: Sequence[str]) -> None:
         # Asked for twice: as a passage begins, and when it is kept.
-        if (known := self._known.get(account)) is None:
-            known = self._known[account] = group(self._playbook, account, self.share, self._kept.get(account, ""))
-        return known
+        new = [account for account in dict.fromkeys(accounts) if account not in self._known]
+        before = [self._kept.get(account, "") for account in new]
+        self._known.update(zip(new, groups(self._plan.playbook, new, self.share, before), strict=True))
+
+    @cached_property
+    def _kept(self) -> Mapping[str, str]:
+        """Account -> what it was before. Who went through before there was a control group was treated."""
+        treated = dict.fromkeys(_accounts(self._tick, self._plan, self._passages), TREATED)
+        return treated | self._tick.engine.store.assigned(self._plan.playbook)
 
 
 def _accounts(tick: TickContext, plan: Plan, passages: Sequence[Passage]) -> set[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cs_engine.instants import Micros
 from cs_engine.journey.decide import Ints
-from cs_engine.journey.mode import MODE, UNSHADOWED, halts, is_open, open_share
+from cs_engine.journey.mode import MODE, UNSHADOWED, are_open, halts, open_share
 from cs_engine.journey.orders import EXISTING, PERSON, Order
 from cs_engine.playbook.plan import LIVE, SHADOW, SHADOW_MODE, Mode, Plan
 from cs_engine.run.context import TickContext
@@ -84,7 +84,7 @@ def orders_of(tick: TickContext) -> tuple[list[Order], list[tuple[str, str, str]
 def open_rows(tick: TickContext, plan: Plan, accounts: Sequence[str]) -> Ints:
     """Positions of those among these accounts that may enter in the playbook's mode; the rest are counted."""
     share = share_open(tick, plan)
-    chosen = np.array([i for i, account in enumerate(accounts) if is_open(plan.playbook, account, share)], dtype=np.int64)
+    chosen = np.flatnonzero(are_open(plan.playbook, accounts, share))
     tick.of(plan.playbook).left_out = len(accounts) - len(chosen)
     return chosen
 

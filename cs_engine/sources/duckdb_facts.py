@@ -309,6 +309,8 @@ class DuckdbFacts:
 
     def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
         """The values at those rows, in their order; blank for a row -1."""
+        if not len(rows):
+            return []
         # Names that no metric can have, so that each column is the subject's.
         self.db.register("wanted", {"#i": np.arange(len(rows)), "#at": np.asarray(rows, np.int64)})
         found = self.db.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs_engine.journey.experiment import arm, group, position
+from cs_engine.journey.experiment import arms, groups, position
 from tests.stories.world import World, day
 
 ACCOUNTS = [f"a{n}" for n in range(40)]
@@ -25,13 +25,12 @@ def test_an_account_lies_evenly_and_differently_in_each_experiment() -> None:
     assert abs(sum(place < 0.1 for place in spread) - 1000) < 100
     both = sum(position("x", str(n)) < 0.5 and position("y", str(n)) < 0.5 for n in range(10_000))
     assert abs(both - 2500) < 200
-    assert [arm("x", str(n), (20, 80)) for n in range(10_000)].count(0) in range(1850, 2150)
+    assert arms("x", [str(n) for n in range(10_000)], (20, 80)).tolist().count(0) in range(1850, 2150)
 
 
 def test_who_was_treated_stays_treated_and_control_may_be_let_go() -> None:
-    assert group("hello", CONTROLS[0], 0.3, "treated") == "treated"
-    assert group("hello", CONTROLS[0], 0.3, "") == "control"
-    assert group("hello", CONTROLS[0], 0.0, "control") == "treated"
+    assert groups("hello", [CONTROLS[0]] * 2, 0.3, ["treated", ""]) == ["treated", "control"]
+    assert groups("hello", CONTROLS[:1], 0.0, ["control"]) == ["treated"]
 
 
 # --- holdout -----------------------------------------------------------------------------------------------------------
@@ -132,7 +131,7 @@ def split(short: int) -> str:
 def test_a_split_sends_accounts_different_ways_and_they_meet_again(world: World) -> None:
     town(world).playbook("hello", split(50))
     sent = world.tick(day(0)).sent
-    short = {a for a in ACCOUNTS if arm("hello/tone", a, (50, 50)) == 0}
+    short = {a for a, arm in zip(ACCOUNTS, arms("hello/tone", ACCOUNTS, (50, 50)), strict=True) if arm == 0}
     assert 0 < len(short) < 40
     assert got([line for line in sent if "One" in line]) == short
     assert got([line for line in sent if "Two" in line]) == set(ACCOUNTS) - short
