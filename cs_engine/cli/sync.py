@@ -28,3 +28,5 @@ def command(anew: bool, form: str, quiet: bool) -> None:
         say(f"{report.source}: {report.kept} of {report.read} rows{bad}{'; ' if report.note else ''}{report.note}", quiet)
         for example in report.examples:
             say(f"  {example}")
+        for note in report.odd:
+            say(f"  note: {note}")

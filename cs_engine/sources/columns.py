@@ -22,6 +22,11 @@ _CLOCK = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _ZONED = _CLOCK + r" ?([Zz]|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 
 _SAMPLE = 1_000
+_MOST = 0.8
+"""A column of text of which more values than that are of another type was meant as one of that type."""
+_ALMOST = {"number": Type.NUMBER, "time": Type.INSTANT, "yes_no": Type.BOOLEAN}
+_FIRST, _LAST = "TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
+"""What a calendar can say."""
 
 _WHOLE_KINDS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _NUMBER_KINDS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
@@ -36,6 +41,13 @@ class Column:
 
     sql: str
     type: Type
+    almost: Type | None = None
+    """Of text: what all of its values but a few are. One value makes the whole column text, and whoever reads it as numbers should know."""
+
+
+def possible(sql: str) -> str:
+    """A time, NULL where no calendar has it: before the year 1, after 9999, or the infinity that databases write for `never`."""
+    return f"CASE WHEN {sql} BETWEEN {_FIRST} AND {_LAST} THEN {sql} END"
 
 
 def clean_text(name: str, kind: str) -> str:
@@ -50,19 +62,19 @@ def clean_text(name: str, kind: str) -> str:
 def instant(name: str, kind: str) -> str:
     """The column as TIMESTAMPTZ; NULL where blank, and where it is no time or has no zone (see `instant_fault`)."""
     if kind == _ZONED_KIND:
-        return quoted(name)
+        return possible(quoted(name))
     if kind == "DATE":
-        return f"CAST({quoted(name)} AS TIMESTAMPTZ)"
+        return possible(f"CAST({quoted(name)} AS TIMESTAMPTZ)")
     if kind == "VARCHAR":
         value = clean_text(name, kind)
-        return f"CASE WHEN regexp_full_match({value}, '{_ZONED}|{_DATE}') THEN TRY_CAST({value} AS TIMESTAMPTZ) END"
+        return f"CASE WHEN regexp_full_match({value}, '{_ZONED}|{_DATE}') THEN {possible(f'TRY_CAST({value} AS TIMESTAMPTZ)')} END"
     return "CAST(NULL AS TIMESTAMPTZ)"
 
 
 def instant_fault(name: str, kind: str) -> str:
     """SQL of what is wrong with a time, as text without its value; NULL where nothing is (blank is nothing wrong)."""
     if kind in (_ZONED_KIND, "DATE"):
-        return "NULL"
+        return f"CASE WHEN {quoted(name)} IS NOT NULL AND {instant(name, kind)} IS NULL THEN '{_word(name)} is no time' END"
     if kind.startswith("TIMESTAMP"):
         return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{_word(name)} {NO_ZONE}' END"
     value = clean_text(name, kind)
@@ -99,7 +111,7 @@ def _by_kind(name: str, kind: str) -> Column:
     if kind in _NUMBER_KINDS or kind.startswith("DECIMAL"):
         return Column(f"CAST({column} AS DOUBLE)", Type.NUMBER)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return Column(f"CAST({column} AS TIMESTAMPTZ)", Type.INSTANT)
+        return Column(possible(f"CAST({column} AS TIMESTAMPTZ)"), Type.INSTANT)
     return Column(clean_text(name, kind), Type.TEXT)
 
 
@@ -132,8 +144,15 @@ def _by_census(name: str, census: Mapping[str, int]) -> Column:
     if census["number"] == n:
         return Column(f"CAST({value} AS DOUBLE)", Type.NUMBER)
     if census["time"] == n:
-        return Column(f"CAST({value} AS TIMESTAMPTZ)", Type.INSTANT)
-    return Column(value, Type.TEXT)
+        return Column(possible(f"CAST({value} AS TIMESTAMPTZ)"), Type.INSTANT)
+    form = max(("number", "time", "yes_no"), key=lambda form: census[form])
+    return Column(value, Type.TEXT, _ALMOST[form] if census[form] > _MOST * n else None)
+
+
+def odd_one(name: str, almost: Type) -> str:
+    """SQL over the raw rows of whether a value of that column of text is not what almost all of them are."""
+    forms = {Type.NUMBER: _NUMBER, Type.INSTANT: f"{_ZONED}|{_CLOCK}|{_DATE}", Type.BOOLEAN: "(?i)true|false"}
+    return f"NOT regexp_full_match({clean_text(name, 'VARCHAR')}, '{forms[almost]}')"
 
 
 def blanks(db: duckdb.DuckDBPyConnection, prefix: str, relation: str, names: Iterable[str]) -> dict[str, tuple[int, int]]:

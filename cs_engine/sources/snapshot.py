@@ -267,6 +267,7 @@ def _plain(attributes: Attributes) -> dict[str, object]:
         "contact": dict(attributes.contact),
         "events": {source: dict(columns) for source, columns in attributes.events.items()},
         "blanks": {name: list(count) for name, count in attributes.blanks.items()},
+        "odd": dict(attributes.odd),
     }
 
 
@@ -280,4 +281,5 @@ def _attributes(plain: Mapping[str, Mapping[str, object]]) -> Attributes:
         contact=types(plain["contact"]),
         events={source: types(columns) for source, columns in plain["events"].items()},
         blanks={name: (count[0], count[1]) for name, count in plain["blanks"].items() if isinstance(count, list)},
+        odd={name: str(said) for name, said in plain.get("odd", {}).items()},
     )

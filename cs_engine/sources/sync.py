@@ -30,6 +30,7 @@ from cs_engine.sources import beside, history
 from cs_engine.sources import columns as cols
 from cs_engine.sources.files import SourceFile, find, find_paths
 from cs_engine.sources.landing import Landing, sample, stamp
+from cs_engine.sources.oddities import odd_times, odd_values
 from cs_engine.sources.segments import COMPRESSION, open_strangers, write_segment, write_strangers
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
@@ -95,9 +96,8 @@ def sync(
 
     `now`: by the wall, where it is not the machine's. `anew`: of databases all days are read, not only those that have changed.
     """
-    tell = on_progress or (lambda _: None)
+    tell, at = on_progress or (lambda _: None), now or SystemClock().now()
     shelf = Shelf.of(project)
-    at = now or SystemClock().now()
     with _landed(project, config, tell, at, anew=anew), shelf.writing():
         folder = shelf.begin()
         try:
@@ -105,7 +105,7 @@ def sync(
             signature = signature_of(project, config)
             read = {n.key: written(project, config, n) for n in config.sources.all() if not n.source.only_collected}
             with working_database(folder / "staging.duckdb", config.timezone) as db:
-                reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell)
+                reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell, now=at)
                 attributes, reports = reading.all()
                 reading.compare(*shelf.before(config), at)
                 locales = _locales(db)
@@ -207,6 +207,10 @@ class Reading:
     """Of the sources read so far, those with bad rows."""
     told: dict[str, set[str]] = field(default_factory=lambda: {"accounts": set(), "contacts": set()})
     """Attributes whose past their sources tell themselves."""
+    now: datetime | None = None
+    """By the wall; None where rows have just come in, and are as they are."""
+    odd: dict[str, str] = field(default_factory=dict)
+    """`usage.amount` -> which of its values made it text, for columns of which almost all values are something else."""
 
     def all(self) -> tuple[Attributes, list[SourceReport]]:
         sources = self.config.sources
@@ -222,7 +226,9 @@ class Reading:
         read = {name: self._events(name, source) for name, source in events.items()}
         blanks = cols.blanks(self.db, "account", "accounts", accounts.columns)
         blanks |= cols.blanks(self.db, "contact", "contacts", contacts.columns)
-        attributes = Attributes(accounts.columns, contacts.columns, {name: checked.columns for name, checked in read.items()}, blanks)
+        attributes = Attributes(
+            accounts.columns, contacts.columns, {name: checked.columns for name, checked in read.items()}, blanks, self.odd
+        )
         write_strangers(self.db, self.made.folder)
         touches = [self._touches(sources.touches)] if sources.touches is not None else []
         return attributes, [
@@ -283,7 +289,13 @@ class Reading:
             f'CREATE OR REPLACE TABLE {quoted(table)} AS SELECT raw."#file", raw."#line", coalesce({listed(faults)}) AS "#fault"'
             f"{numbers}, {shown} FROM {quoted(staged.table)} AS raw {joined}"
         )
-        return Checked(table, {key: column.type for key, column in taken.items()}, self._report(name, table, staged))
+        report = self._report(name, table, staged)
+        if self.now is not None:
+            odd = odd_values(self.db, staged, taken)
+            self.odd |= {f"{name}.{key}": said for key, said in odd.items()}
+            times = odd_times(self.db, table, staged, self.now) if room is EVENTS else ()
+            report = report._replace(odd=(*(f"{key} is text, for {said}" for key, said in odd.items()), *times))
+        return Checked(table, {key: column.type for key, column in taken.items()}, report)
 
     def _report(self, name: str, table: str, staged: Staged) -> SourceReport:
         row = self.db.execute(f'SELECT count(*), count("#fault") FROM {quoted(table)}').fetchone()

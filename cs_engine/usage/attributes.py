@@ -18,6 +18,8 @@ class Attributes:
     """Source (`usage`, …) -> its columns: account, contact, event, at, and whatever else it has."""
     blanks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """`account.renewal_at` -> (rows without a value, rows), for those that have any; empty before the first sync."""
+    odd: Mapping[str, str] = field(default_factory=dict)
+    """`usage.amount` -> which values made it text, for columns of which almost all values are of another type, as the last sync found."""
     stored: Mapping[str, bool] = field(default_factory=dict)
     """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""
 

@@ -231,7 +231,7 @@ class _Builder:
     def _window(self, name: str, kind: Kind, spec: WindowMetric, at: window_checks.PlaceIn) -> Window | None:
         """The window with its conditions compiled; None, and a problem, where something is wrong with it."""
         section = self.sections["metrics"]
-        window = window_checks.check(name, kind, spec, self.attributes.events, at, self.problems)
+        window = window_checks.check(name, kind, spec, self.attributes, at, self.problems)
         if window is None:
             return None
         columns = self.attributes.events[window.source]

@@ -8,6 +8,7 @@ from typing import Protocol
 from cs_engine.language import durations
 from cs_engine.language.expression import Type
 from cs_engine.language.problems import Place, Problems, did_you_mean
+from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.model import WindowMetric
 from cs_engine.usage.windows import COUNTED_TO_NOW, Kind, When, Window
 
@@ -67,17 +68,16 @@ def _instead(key: str, kind: str) -> str:
     return f"leave `{key}` out"
 
 
-def check(
-    name: str, kind: Kind, spec: WindowMetric, events: Mapping[str, Mapping[str, Type]], at: PlaceIn, problems: Problems
-) -> Window | None:
+def check(name: str, kind: Kind, spec: WindowMetric, attributes: Attributes, at: PlaceIn, problems: Problems) -> Window | None:
     """The window of that kind, or None and at least one problem. Its `where`, and the steps of a funnel, are the caller's to compile."""
+    events = attributes.events
     columns = events.get(spec.from_)
     if columns is None:
         mend = did_you_mean(spec.from_, events) or f"known: {', '.join(sorted(events))}; project.yaml names further ones under sources.more"
         problems.add(at("from"), "M102", f'there is no source "{spec.from_}"', mend)
         return None
     before = len(problems)
-    column = _column(kind, spec, columns, at, problems)
+    column = _column(kind, spec, columns, attributes.odd, at, problems)
     if kind is Kind.COUNT_DISTINCT and column == DAY and column not in columns:
         kind, column = Kind.ACTIVE_DAYS, ""
     days, hours = _length(kind, spec, at, problems)
@@ -92,7 +92,7 @@ def check(
 _WHEN: Mapping[Kind, When] = {Kind.FIRST_TIME: "first", Kind.LAST_TIME: "last"}
 
 
-def _column(kind: Kind, spec: WindowMetric, columns: Mapping[str, Type], at: PlaceIn, problems: Problems) -> str:
+def _column(kind: Kind, spec: WindowMetric, columns: Mapping[str, Type], odd: Mapping[str, str], at: PlaceIn, problems: Problems) -> str:
     if kind is not Kind.COUNT_DISTINCT and kind not in _OVER_VALUES:
         return ""
     column = str(getattr(spec, kind.value))
@@ -103,7 +103,9 @@ def _column(kind: Kind, spec: WindowMetric, columns: Mapping[str, Type], at: Pla
         problems.add(at(kind.value), "M103", f'events of {spec.from_} have no column "{column}"', mend)
     elif kind in _OVER_VALUES and columns[column] not in _FITTING[kind]:
         said, wanted = _NEEDS[kind]
-        problems.add(at(kind.value), "M104", f'"{column}" is {columns[column].value}, {said} needs {wanted}')
+        problems.add(
+            at(kind.value), "M104", f'"{column}" is {columns[column].value}, {said} needs {wanted}', odd.get(f"{spec.from_}.{column}", "")
+        )
     return column
 
 

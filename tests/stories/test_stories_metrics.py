@@ -119,3 +119,14 @@ def test_one_with_errors_says_so_and_the_others_are_shown(world: World) -> None:
 def test_a_name_that_is_no_metric_gets_the_nearest(world: World) -> None:
     with pytest.raises(WrongUse, match='did you mean "uses_7d"'):
         told(world, "uses7d")
+
+
+def test_a_property_that_becomes_text_stops_only_what_adds_it_up(world: World) -> None:
+    """Said in the report, and by `check`; nobody enters, leaves or is mailed because of it."""
+    world.usage_columns += ("amount",)
+    defined(world, paid="{sum: amount}", uses='{count: "*"}').delete("playbooks/segments.yaml")
+    world.playbook("rich", STEPS, enter="paid >= 0").playbook("busy", STEPS, enter="uses > 0")
+    world.uses("acme", day(1), amount="n/a").uses("acme", *(day(0, hour) for hour in range(9)), amount="5")
+    ticked = world.tick(day(2))
+    assert (ticked.counts("rich", "entered"), ticked.counts("busy", "entered")) == ((0,), (1,))
+    assert told(world)["paid"]["errors"]
