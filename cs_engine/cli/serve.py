@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 
@@ -11,15 +13,22 @@ import click
 )
 @click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 def command(host: str, port: int) -> None:
-    """The web: the pages on which customers answer, unsubscribe and choose, and what Slack and SendGrid call. Ends with Ctrl-C.
+    """The web: the pages on which customers answer, unsubscribe and choose, what Slack and SendGrid call, and the collector of usage, whose
+    events start playbooks within seconds. Ends with Ctrl-C.
 
     CS_ENGINE_BASE_URL says where customers reach it; the links in mails begin with that.
     """
+    from cs_engine import settings
+    from cs_engine.cli.show import say
     from cs_engine.web.house import house
     from cs_engine.web.server import WebServer, listening
+    from cs_engine.web.warm import Warm
 
-    with house() as found:
+    warm = Warm(settings.load(), say)
+    with house(arrived=warm.wake) as found, ExitStack() as stack:
         bound = listening(host, port)
+        if found.collects:
+            stack.enter_context(warm)
         server = WebServer(found, bound)
         click.echo(
             f"Serving {found.project.config.name} at {server.url}; links in mails begin with {found.links.base_url}. Ctrl-C ends it."

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import FrameType
 
@@ -32,9 +32,16 @@ def command(host: str, port: int, every: timedelta) -> None:
     from cs_engine.prefect_server import embedded_server
     from cs_engine.web.house import house
     from cs_engine.web.server import WebServer, listening
+    from cs_engine.web.warm import Warm
 
-    root = settings_module.load().root
-    with _ending() as ending, house() as found, WebServer(found, listening(host, port)) as web:
+    settings = settings_module.load()
+    root, turn = settings.root, threading.Lock()
+    warm = Warm(settings, say, turn)
+    with ExitStack() as stack:
+        ending, found = stack.enter_context(_ending()), stack.enter_context(house(arrived=warm.wake))
+        web = stack.enter_context(WebServer(found, listening(host, port)))
+        if found.collects:
+            stack.enter_context(warm)
         click.echo(f"Web          {web.url}   (links in mails begin with {found.links.base_url})")
         click.echo(f"Mailbox      {mailbox_folder(root)}")
         say("Starting Prefect (10 to 40 s) ...")
@@ -47,7 +54,7 @@ def command(host: str, port: int, every: timedelta) -> None:
                 click.echo(f"Prefect      {api}")
                 click.echo(f"Ticks        now, and every {every}. Ctrl-C ends it.")
                 while not ending.asked.is_set():
-                    with ending.after_this():
+                    with ending.after_this(), turn:
                         _tick()
                     ending.asked.wait(_until_next(every))
         finally:

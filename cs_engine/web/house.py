@@ -70,6 +70,11 @@ class House:
     """None where CS_ENGINE_WRITE_KEYS is not set: nobody could tell who sends."""
 
     @property
+    def collects(self) -> bool:
+        """Whether usage can come here, and counts."""
+        return self.collecting is not None and self.project.config.sources.collected is not None
+
+    @property
     def wall(self) -> Clock:
         """Real time."""
         return self.clock
