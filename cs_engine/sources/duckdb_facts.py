@@ -35,6 +35,7 @@ from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.sources.streaks import count_streaks
+from cs_engine.sources.tallies import TALLIED_FROM, Tallies
 from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import said
 from cs_engine.usage.events_sql import happened
@@ -52,7 +53,7 @@ class DuckdbFacts:
     def __init__(
         self, usage: UsageSet, catalogue: Catalogue, champions: Sequence[Expression], now: datetime, zone: str, overlay: Overlay,
         calendars: Calendars | None = None, business_calendar: str | None = None,
-        held: int | None = None,
+        held: int | None = None, tallied_from: int = TALLIED_FROM,
     ) -> None:  # fmt: skip
         """`held`: an open file that keeps the set there, closed with the facts."""
         self.now = now
@@ -69,6 +70,7 @@ class DuckdbFacts:
         self._has_streaks = False
         self._touched = overlay.touched
         self.db = _opened(usage, catalogue, self._moment, zone)
+        self._tallies = Tallies(self.db, usage, self._moment, tallied_from)
         self.db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
         self.db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
         self._sizes = {grain: self._count(grain) for grain in Grain}
@@ -127,11 +129,14 @@ class DuckdbFacts:
         return self._masks[key]
 
     def stock(self) -> Stock:
+        accounts, contacts = self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT]
+        if USAGE in self._tallies.sources:
+            return Stock(accounts, contacts, *self._tallies.stock(USAGE))
         learned = "learned_at" in self._catalogue.attributes.events.get(USAGE, {})
         known = ' AND coalesce("learned_at", "at") <= getvariable(\'now\')' if learned else ""
         sql = f'SELECT count(*), epoch_us(max("at")) FROM {view(USAGE)} WHERE "at" <= getvariable(\'now\'){known}'
         events, newest = self.db.execute(sql).fetchall()[0]
-        return Stock(self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT], int(events), None if newest is None else int(newest))
+        return Stock(accounts, contacts, int(events), None if newest is None else int(newest))
 
     def milestones(self) -> Mapping[str, Mask]:
         return {milestone: self.mask(reached) for milestone, reached in self._milestones().items()}
@@ -371,8 +376,9 @@ class DuckdbFacts:
             self._extend_one_by_one(grain, missing)
 
     def _extend(self, grain: Grain, columns: Iterable[str], *, guarded: bool = False) -> None:
-        extension = facts_sql.extension(self._catalogue, grain, self._present[grain], columns, self._moment, guarded)
+        extension = facts_sql.extension(self._catalogue, grain, self._present[grain], columns, self._moment, guarded, self._tallies.sources)
         if extension is not None:
+            self._tallies.need(extension.tallies)
             self._days.tell(self.db, extension.sql)
             self._replace(grain, extension.sql)
             self._present[grain].update(extension.columns)

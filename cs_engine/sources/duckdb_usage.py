@@ -29,6 +29,7 @@ from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.landing import Landing
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.tallies import TALLIED_FROM
 from cs_engine.usage.catalogue import Catalogue
 
 
@@ -44,8 +45,10 @@ class DuckdbUsage:
         older_hashes: Callable[[str], Sequence[str]] = lambda _: (),
         wall: Clock | None = None,
         feed: Feed | None = None,
+        tallied_from: int = TALLIED_FROM,
     ) -> None:
-        """`feed`: what was collected; None where nobody asks for it."""
+        """`feed`: what was collected; None where nobody asks for it. `tallied_from`: from how many events on a segment has tallies."""
+        self._tallied_from = tallied_from
         self._project = project
         self._config = config
         self._catalogue = catalogue
@@ -170,7 +173,16 @@ class DuckdbUsage:
         usage, held = found
         try:
             facts = DuckdbFacts(
-                usage, self._catalogue, ranks, now, config.timezone, overlay, self._calendars, config.business_calendar, held
+                usage,
+                self._catalogue,
+                ranks,
+                now,
+                config.timezone,
+                overlay,
+                self._calendars,
+                config.business_calendar,
+                held,
+                self._tallied_from,
             )
         except BaseException:
             os.close(held)

@@ -8,7 +8,7 @@ count as people: their numbers follow, and lie in a file beside. Kinds are few, 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -88,11 +88,11 @@ def named(rows: int, *, arrived: bool) -> Segment:
     return Segment(uuid.uuid4().hex[:12], rows, arrived)
 
 
-def relation(usage: UsageSet, source: str) -> str:
-    """SELECT of all events of that source."""
-    segments, columns = usage.segments[source], usage.physical[source]
+def relation(usage: UsageSet, source: str, which: Sequence[Segment] | None = None) -> str:
+    """SELECT of the events of that source: of all its segments, or of some."""
+    segments, columns = usage.segments[source] if which is None else which, usage.physical[source]
     files = listed(text(usage.events(source, segment)) for segment in segments)
-    if len(segments) == 1:
+    if len(usage.segments[source]) == 1:
         return f"SELECT * FROM read_parquet({files})"
     # Segments may differ in their columns, and a column that was blank so far have a type by now.
     shown = listed(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in columns.items())

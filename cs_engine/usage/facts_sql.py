@@ -7,7 +7,7 @@ extended, once or again, by the columns that are needed: nothing else is ever co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain
@@ -28,6 +28,7 @@ from cs_engine.usage.columns import (
 )
 from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.sequences_sql import sequences
+from cs_engine.usage.tallies import Tally
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Moment, aggregates, column
 
@@ -90,21 +91,32 @@ class Extension:
     sql: str
     """A SELECT of the table's columns and the new ones, in any order of rows."""
     columns: tuple[str, ...]
+    tallies: tuple[Tally, ...] = ()
+    """Whose views it reads."""
 
 
 def extension(
-    catalogue: Catalogue, grain: Grain, present: Set[str], columns: Iterable[str], moment: Moment, guarded: bool = False
+    catalogue: Catalogue,
+    grain: Grain,
+    present: Set[str],
+    columns: Iterable[str],
+    moment: Moment,
+    guarded: bool = False,
+    tallied: Collection[str] = (),
 ) -> Extension | None:
     """What adds these columns, and what they need, to a facts table that has the `present` ones; None when nothing is missing.
 
     Columns of the account must be on the account's table before (`of_account`), and `champions` be there where one needs it.
-    `guarded`: where an expression fails in a row, its value there is blank.
+    `guarded`: where an expression fails in a row, its value there is blank. `tallied`: sources of events that have tallies.
     """
     wanted = {name: catalogue.origin(grain, name) for name in sorted(catalogue.needs(grain, columns) - present)}
     if not wanted:
         return None
     leaves = {name: origin for name, origin in wanted.items() if not isinstance(origin, Derived)}
-    sql = _leaves(catalogue, grain, leaves, moment, guarded) if leaves else f"SELECT * FROM {grain.table}"
+    sql = f"SELECT * FROM {grain.table}"
+    tallies: tuple[Tally, ...] = ()
+    if leaves:
+        sql, tallies = _leaves(catalogue, grain, leaves, moment, guarded, tallied)
     have = set(present) | leaves.keys()
     left = {name: origin for name, origin in wanted.items() if isinstance(origin, Derived)}
     while left:
@@ -114,7 +126,7 @@ def extension(
         sql = f"SELECT *, {made} FROM ({sql})"
         have |= level.keys()
         left = {name: origin for name, origin in left.items() if name not in level}
-    return Extension(sql, tuple(wanted))
+    return Extension(sql, tuple(wanted), tallies)
 
 
 def of_account(catalogue: Catalogue, columns: Iterable[str]) -> set[str]:
@@ -137,8 +149,10 @@ def _guarded(sql: str, guarded: bool) -> str:
     return f"TRY({sql})" if guarded else sql
 
 
-def _leaves(catalogue: Catalogue, grain: Grain, leaves: Mapping[str, Origin], moment: Moment, guarded: bool) -> str:
-    """The facts table with columns that come from elsewhere joined to it."""
+def _leaves(
+    catalogue: Catalogue, grain: Grain, leaves: Mapping[str, Origin], moment: Moment, guarded: bool, tallied: Collection[str]
+) -> tuple[str, tuple[Tally, ...]]:
+    """The facts table with columns that come from elsewhere joined to it; and the tallies that it reads."""
     joins: dict[str, str] = {}
     shown = []
     windows = {name: origin.window for name, origin in leaves.items() if isinstance(origin, Measured)}
@@ -147,11 +161,11 @@ def _leaves(catalogue: Catalogue, grain: Grain, leaves: Mapping[str, Origin], mo
     ):
         joins["s"] = f'LEFT JOIN src_{grain.value}s AS s ON s."#no" = f."#no"'
     since = "s.signed_up_at" if grain is Grain.ACCOUNT else "s.created_at"
-    aliases = _join_windows(catalogue, list(windows.values()), grain, moment, guarded, joins)
+    aliases, tallies = _join_windows(catalogue, list(windows.values()), grain, moment, guarded, tallied, joins)
     for name, origin in leaves.items():
         value = column(windows[name], aliases[name], since, moment) if name in windows else _leaf(grain, name, origin, joins)
         shown.append(f"{value} AS {quoted(name)}")
-    return f"SELECT f.*, {', '.join(shown)} FROM {grain.table} AS f {' '.join(joins.values())}"
+    return f"SELECT f.*, {', '.join(shown)} FROM {grain.table} AS f {' '.join(joins.values())}", tallies
 
 
 def _leaf(grain: Grain, name: str, origin: Origin, joins: dict[str, str]) -> str:
@@ -181,16 +195,22 @@ def _leaf(grain: Grain, name: str, origin: Origin, joins: dict[str, str]) -> str
 
 
 def _join_windows(
-    catalogue: Catalogue, windows: list[Window], grain: Grain, moment: Moment, guarded: bool, joins: dict[str, str]
-) -> dict[str, str]:
-    """Joins the aggregates of all windows; tells for each metric under which alias."""
+    catalogue: Catalogue,
+    windows: list[Window],
+    grain: Grain,
+    moment: Moment,
+    guarded: bool,
+    tallied: Collection[str],
+    joins: dict[str, str],
+) -> tuple[dict[str, str], tuple[Tally, ...]]:
+    """Joins the aggregates of all windows; tells for each metric under which alias, and which tallies they read."""
     if guarded:
         windows = [w.guarded() for w in windows]
     late = [source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns]
     aliases: dict[str, str] = {}
-    found = aggregates((w for w in windows if not w.in_order), grain, moment, late)
+    found = aggregates((w for w in windows if not w.in_order), grain, moment, late, tallied)
     found += sequences((w for w in windows if w.in_order), grain, moment, late)
     for i, aggregate in enumerate(found):
         joins[f"w{i}"] = f'LEFT JOIN ({aggregate.sql}) AS w{i} ON w{i}."#no" = f."#no"'
         aliases |= {window.name: f"w{i}" for window in aggregate.metrics}
-    return aliases
+    return aliases, tuple(aggregate.tally for aggregate in found if aggregate.tally is not None)

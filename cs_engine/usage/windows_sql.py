@@ -7,12 +7,14 @@ What makes it fast:
 - windows that overlap are read in one pass over the days that they reach, and no others;
 - sums are taken apart from distincts; distinct people, days, weeks or values are first grouped by (subject, that value), where
   every further window costs a comparison a group instead of a set a subject;
-- a window that ends now needs of each (subject, person) only the last day on which it acted.
+- a window that ends now needs of each (subject, person) only the last day on which it acted;
+- of sources with many events, daily tallies are read in their place (see `tallies`), whatever the windows reach.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -20,6 +22,8 @@ from zoneinfo import ZoneInfo
 
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import quoted
+from cs_engine.usage.tallies import Tally
+from cs_engine.usage.tallies_sql import over_tally, spans
 from cs_engine.usage.windows import Kind, Window
 
 
@@ -61,20 +65,36 @@ class Aggregate:
 
     sql: str
     metrics: tuple[Window, ...]
+    tally: Tally | None = None
+    """What it reads, where it reads no events."""
 
 
-def aggregates(windows: Iterable[Window], grain: Grain, moment: Moment, learned: Iterable[str] = ()) -> list[Aggregate]:
-    """The statements that together compute all windows at that grain. `learned`: sources whose events have a `learned_at`."""
-
+def aggregates(
+    windows: Iterable[Window], grain: Grain, moment: Moment, learned: Iterable[str] = (), tallied: Collection[str] = ()
+) -> list[Aggregate]:
+    """The statements that together compute all windows at that grain. `learned`: sources whose events have a `learned_at`; `tallied`:
+    sources that have tallies, from which all is read that they tell.
+    """
     late = set(learned)
+    by_tally: dict[tuple[Tally, bool], list[Window]] = defaultdict(list)
+    left = []
+    for window in sorted(windows, key=lambda w: w.name):
+        tally = Tally.of(window, grain) if window.source in tallied else None
+        if tally is None:
+            left.append(window)
+        else:
+            by_tally[tally, window.unbounded].append(window)
 
     def key(window: Window) -> tuple[str, bool, str]:
         return window.source, window.unbounded, _group(window)
 
-    made = []
-    for (source, _, group), found in groupby(sorted(windows, key=lambda w: (key(w), w.name)), key):
-        members = tuple(found)
-        made.append(_aggregate(members, group, grain, moment, _events(members, moment, late=source in late)))
+    made = [
+        Aggregate(over_tally(tally, [(window, moment.days(window)) for window in found]), tuple(found), tally)
+        for (tally, _), found in by_tally.items()
+    ]
+    for (source, _, group), members in groupby(sorted(left, key=key), key):
+        found = list(members)
+        made.append(_aggregate(tuple(found), group, grain, moment, _events(found, moment, late=source in late)))
     return made
 
 
@@ -183,7 +203,7 @@ def _events(windows: Sequence[Window], moment: Moment, *, late: bool) -> str:
     """The events that the windows reach, none later than now, as a relation."""
     known = f' AND coalesce("learned_at", "at") <= {moment.now_sql}' if late else ""
     reads = []
-    for first, last in _spans(moment.days(window) for window in windows):
+    for first, last in spans(moment.days(window) for window in windows):
         # Only today's events can lie later than now: of all others not even the time is read.
         before = min(last, moment.today - timedelta(days=1))
         days = []
@@ -193,17 +213,6 @@ def _events(windows: Sequence[Window], moment: Moment, *, late: bool) -> str:
             days.append(f'"#day" = {moment.today_sql} AND "at" <= {moment.now_sql}')
         reads += [f"SELECT * FROM {view(windows[0].source)} WHERE {day}{known}" for day in days]
     return "(" + " UNION ALL ".join(reads) + ")"
-
-
-def _spans(days: Iterable[tuple[date | None, date]]) -> list[tuple[date | None, date]]:
-    """Overlapping spans of days made one."""
-    merged: list[tuple[date | None, date]] = []
-    for first, last in sorted(days, key=lambda span: (span[0] or date.min, span[1])):
-        if merged and (first is None or first <= merged[-1][1] + timedelta(days=1)):
-            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
-        else:
-            merged.append((first, last))
-    return merged
 
 
 def _date(day: date) -> str:

@@ -23,6 +23,7 @@ from cs_engine.ports import Overlay
 from cs_engine.sources.describe import describe
 from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.duckdb_usage import DuckdbUsage
+from cs_engine.sources.tallies import TALLIED_FROM
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
 
@@ -198,6 +199,7 @@ def open_project(
     milestones: Mapping[str, str] | None = None,
     health: Mapping[str, Any] | None = None,
     sync: bool = True,
+    tallied_from: int = TALLIED_FROM,
 ) -> Project:
     """The project with these definitions, which must have no problems."""
     problems = Problems()
@@ -214,7 +216,7 @@ def open_project(
         problems,
     )
     assert not len(problems), [problem.render() for problem in problems]
-    usage = DuckdbUsage(folder, config, catalogue, lambda email: f"hash of {email}")
+    usage = DuckdbUsage(folder, config, catalogue, lambda email: f"hash of {email}", tallied_from=tallied_from)
     if sync:
         usage.sync()
     return Project(folder, config, catalogue, usage)
