@@ -96,7 +96,8 @@ def relation(usage: UsageSet, source: str, which: Sequence[Segment] | None = Non
         return f"SELECT * FROM read_parquet({files})"
     # Segments may differ in their columns, and a column that was blank so far have a type by now.
     shown = listed(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
-    return f"SELECT {shown} FROM read_parquet([{files}], union_by_name = true)"
+    blank = listed(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
+    return f"SELECT {shown} FROM (FROM read_parquet([{files}], union_by_name = true) UNION ALL BY NAME SELECT {blank} WHERE false)"
 
 
 def physical(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segments: Iterable[Segment]) -> dict[str, str]:

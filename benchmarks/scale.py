@@ -1,0 +1,343 @@
+"""Facts at scale: 100,000 accounts, 1 M contacts, 50 M events in 90 days. All against one real scan, in one run.
+
+    python -m benchmarks.scale --accounts 100000 --contacts 1000000 --events 50000000
+
+The scan is DuckDB reading every value of every column that the facts use from the sources' Parquet: SELECT bit_xor(hash(column)), ….
+
+(a) full: all tallies are made from all events, and the facts of 12 windowed metrics; at most 5 scans, under 1 GB
+(b) day: a day's events (one in 90) are folded in, and the facts of the same metrics; at most 0.6 scans
+(c) conditions: those of 50 playbooks over these facts; at most 0.1 scans
+(d) as is written today: pandas over everything (where it is installed), and a query per account (a sample of them)
+
+Each phase runs in a process of its own, so that its peak memory is its own. The data has the shape of the shipped sample:
+its weekdays and hours, its kinds of events, and its skew between people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import duckdb
+from pydantic import TypeAdapter
+
+from benchmarks.generate import HERE, SAMPLE
+from cs_engine.language.expression import Expression, Grain
+from cs_engine.language.expressions import compile_condition
+from cs_engine.language.problems import Place, Problems
+from cs_engine.playbook.config import ProjectConfig
+from cs_engine.ports import Overlay
+from cs_engine.sources.describe import describe
+from cs_engine.sources.duckdb_usage import DuckdbUsage
+from cs_engine.sources.fold import Arrivals, fold
+from cs_engine.sources.snapshot import Shelf
+from cs_engine.usage.catalogue import Catalogue, build
+from cs_engine.usage.model import JourneySpec, MetricSpec, SegmentSpec
+
+FIRST = date(2026, 3, 3)
+"""A Tuesday: the day that is folded in is a Monday."""
+DAYS = 90
+NEXT = FIRST + timedelta(days=DAYS)
+"""The day that is folded in. Facts are of its last minute: nothing of the day is over."""
+NOW = datetime(NEXT.year, NEXT.month, NEXT.day, 23, 59, tzinfo=UTC)
+REPEATS = 3
+NOTHING = Overlay({}, {}, {})
+
+METRICS = {
+    "changes_7d": {"count": "*", "in": "7 days"},
+    "changes_prev_7d": {"count": "*", "in": "7 days", "ago": "7 days"},
+    "changes_28d": {"count": "*", "in": "28 days"},
+    "changes_90d": {"count": "*", "in": "90 days"},
+    "tests_28d": {"count": "*", "in": "28 days", "where": "event = 'tests_changed'"},
+    "users_7d": {"count_distinct": "contact", "in": "7 days"},
+    "users_30d": {"count_distinct": "contact", "in": "30 days"},
+    "users_prev_30d": {"count_distinct": "contact", "in": "30 days", "ago": "30 days"},
+    "areas_28d": {"count_distinct": "event", "in": "28 days"},
+    "active_days_28d": {"active_days": "*", "in": "28 days"},
+    "active_weeks_6w": {"active_weeks": "*", "in": "6 weeks"},
+    "quiet_days": {"days_since_last": "*"},
+    "seat_usage": "users_30d / nullif(account.seats, 0)",
+    "trend": "changes_7d - changes_prev_7d",
+}
+PLAYBOOK = (
+    "account.plan in ('self_serve', 'starter') and account.seats < 5 + {n}",
+    "days_since(account.signed_up_at) <= 100 + {n} and changes_28d > {n} and active_weeks_6w >= 2",
+    "quiet_days > {n} and changes_90d > 0 and users_prev_30d > users_30d",
+    "seat_usage * 100 > {n} and trend >= 0 and areas_28d < 3 and users_7d < {n} and active_days_28d > 1 and tests_28d = 0",
+)
+"""Audience, enter, exit and goal."""
+
+
+def generate(accounts: int, contacts: int, events: int) -> Path:
+    """Writes accounts, contacts and usage/, a file a week, as Parquet, unless they are there; next.parquet is the day to fold in."""
+    folder = HERE / ".data" / f"scale-{accounts}-{contacts}-{events}"
+    if (folder / "done").exists():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with duckdb.connect() as db:
+        db.execute(
+            f"SET temp_directory = '{folder}/working'; SET TimeZone = 'UTC'; SET memory_limit = '3GB'; SET enable_progress_bar = false"
+        )
+        for name in ("accounts", "usage_events"):
+            db.execute(f"CREATE TABLE real_{name} AS FROM read_csv('{SAMPLE / name}.csv.gz', all_varchar = true)")
+        # As figures: a join on anything else than a column and a figure compares all with all.
+        sample = {
+            "rows": _one(db, "SELECT count(*) FROM real_usage_events"),
+            "people": _one(db, "SELECT count(DISTINCT contact_id) FROM real_usage_events"),
+            "companies": _one(db, "SELECT count(*) FROM real_accounts"),
+        }
+        db.execute(_PEOPLE.format(accounts=accounts, contacts=contacts, events=events * (DAYS + 1) / DAYS, **sample))
+        db.execute(f"COPY ({_ACCOUNTS}) TO '{folder}/accounts.parquet' (FORMAT parquet)")
+        db.execute(f"COPY ({_CONTACTS}) TO '{folder}/contacts.parquet' (FORMAT parquet)")
+        (folder / "usage").mkdir()
+        for week in range(13):
+            db.execute("CREATE OR REPLACE TABLE week AS " + _EVENTS.format(first=FIRST, week=week, **sample))
+            split = f"occurred_at < TIMESTAMPTZ '{NEXT} 00:00:00+00'"
+            db.execute(f"COPY (FROM week WHERE {split} ORDER BY occurred_at) TO '{folder}/usage/{week:02}.parquet' (FORMAT parquet)")
+        db.execute(f"COPY (FROM week WHERE NOT {split} ORDER BY occurred_at) TO '{folder}/next.parquet' (FORMAT parquet)")
+    shutil.rmtree(folder / "working", ignore_errors=True)
+    (folder / "done").touch()
+    return folder
+
+
+def _one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return int(db.execute(sql).fetchall()[0][0])
+
+
+# Weeks of the sample give weekdays and hours; how often its people act gives the skew between people.
+_PEOPLE = """
+CREATE TABLE shape AS SELECT row_number() OVER () - 1 AS n, event,
+       (isodow(CAST(occurred_at AS TIMESTAMPTZ)) + 5) % 7 AS weekday,
+       CAST(timezone('UTC', CAST(occurred_at AS TIMESTAMPTZ)) AS TIME) AS clock
+FROM real_usage_events;
+CREATE TABLE weights AS SELECT row_number() OVER () - 1 AS n, least(count(*), 500) AS weight
+FROM real_usage_events GROUP BY contact_id;
+CREATE TABLE drawn AS SELECT i, 'acc_' || substr(md5('account ' || i), 1, 12) AS account_id,
+       hash(i, 'account') % {companies} AS of FROM range({accounts}) AS r(i);
+CREATE TABLE weighed AS SELECT c, CAST({accounts} * pow((hash(c, 'whose') % 1000000) / 1000000.0, 1.5) AS BIGINT) % {accounts} AS i,
+       'con_' || substr(md5('contact ' || c), 1, 14) AS contact_id, weight FROM range({contacts}) AS r(c)
+JOIN weights ON n = hash(c, 'weight') % {people};
+CREATE TABLE people AS SELECT *,
+       CAST(floor(weight * {events} / (sum(weight) OVER ()) + (hash(c, 'many') % 1000) / 1000.0) AS BIGINT) AS many
+FROM weighed JOIN drawn USING (i);
+"""
+_ACCOUNTS = """
+SELECT d.account_id, 'Account ' || i AS name, plan, TIMESTAMPTZ '2026-03-01 00:00:00+00' - to_days(CAST(hash(i, 'age') % 700 AS INTEGER))
+       AS signed_up_at, country, locale, timezone, csm_email, CAST(seats AS BIGINT) AS seats
+FROM drawn AS d JOIN (SELECT *, row_number() OVER () - 1 AS n FROM real_accounts) AS a ON a.n = d.of ORDER BY i
+"""
+_CONTACTS = """
+SELECT contact_id, account_id, contact_id || '@customer.example' AS email, 'Contact ' || c AS name,
+       CASE WHEN c % 10 = 0 THEN 'champion' ELSE 'operator' END AS role, 'en' AS locale, 'UTC' AS timezone,
+       TIMESTAMPTZ '2026-03-01 00:00:00+00' - to_days(CAST(hash(c, 'age') % 300 AS INTEGER)) AS created_at
+FROM people ORDER BY c
+"""
+_EVENTS = """
+SELECT substr(md5(c || '/' || k), 1, 20) AS event_id, account_id, contact_id, event,
+       timezone('UTC', DATE '{first}' + CAST(7 * {week} + weekday AS INTEGER) + clock
+                       + to_seconds(CAST(hash(c, k, 'jitter') % 3600 AS INTEGER))) AS occurred_at
+FROM (SELECT c, account_id, contact_id, unnest(range(many)) AS k FROM people) JOIN shape ON n = hash(c, k) % {rows}
+WHERE hash(k, c) % 13 = {week}
+"""
+
+
+def project(folder: Path) -> tuple[ProjectConfig, Catalogue, DuckdbUsage]:
+    config = ProjectConfig.model_validate(
+        {
+            "name": "benchmark",
+            "timezone": "UTC",
+            "company": {"name": "Vendor"},
+            "sender": {"fallback": "cs@vendor.example"},
+            "sources": {
+                "accounts": {"file": "accounts.parquet", "csm": "csm_email"},
+                "contacts": {"file": "contacts.parquet"},
+                "usage": {"file": "usage/*.parquet", "id": "event_id"},
+            },
+        }
+    )
+    problems = Problems()
+    metrics = TypeAdapter(dict[str, MetricSpec]).validate_python(METRICS)
+    segments = {"paying": SegmentSpec(when="account.plan in ('team', 'enterprise')")}
+    catalogue = build(metrics, segments, JourneySpec(), None, describe(folder, config), {}, problems)
+    assert not len(problems), [problem.render() for problem in problems]
+    return config, catalogue, DuckdbUsage(folder, config, catalogue, lambda email: email)
+
+
+def compiled(catalogue: Catalogue, playbooks: int) -> list[Expression]:
+    problems = Problems()
+    found = [
+        compile_condition(
+            text.format(n=n), lambda offset, length: Place("", 1, offset + 1, length), catalogue.scope(Grain.ACCOUNT), problems
+        )
+        for n in range(playbooks)
+        for text in PLAYBOOK
+    ]
+    assert not len(problems), [problem.render() for problem in problems]
+    return [condition for condition in found if condition is not None]
+
+
+# --- phases
+
+
+def scan(folder: Path) -> dict[str, Any]:
+    used = {
+        "accounts.parquet": ("account_id", "plan", "signed_up_at", "seats"),
+        "contacts.parquet": ("contact_id", "account_id", "created_at"),
+        "usage/*.parquet": ("account_id", "contact_id", "event", "occurred_at"),
+    }
+
+    def once() -> None:
+        with duckdb.connect() as db:
+            for name, columns in used.items():
+                hashed = ", ".join(f"bit_xor(hash({column}))" for column in columns)
+                db.execute(f"SELECT {hashed} FROM read_parquet('{folder / name}')").fetchall()
+
+    return {"seconds": _timed(once)}
+
+
+def sync(folder: Path) -> dict[str, Any]:
+    _, _, usage = project(folder)
+    begun = time.perf_counter()
+    usage.sync()
+    return {"seconds": [time.perf_counter() - begun]}
+
+
+def full(folder: Path) -> dict[str, Any]:
+    """Nothing has been counted yet: all is counted from the events."""
+    config, catalogue, usage = project(folder)
+    asked = compiled(catalogue, 1)
+
+    def once() -> None:
+        current = Shelf.of(folder).current(config)
+        assert current is not None
+        for tally in current.folder.glob("tally-*"):
+            tally.unlink()
+        _facts(usage, asked)
+
+    return {"seconds": _timed(once)}
+
+
+def day(folder: Path) -> dict[str, Any]:
+    """Folded, then the facts; each time from the same set as before."""
+    config, catalogue, usage = project(folder)
+    asked = compiled(catalogue, 1)
+    _facts(usage, asked)
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        columns = db.execute(
+            "SELECT event_id, account_id, contact_id, event, epoch_us(occurred_at) FROM read_parquet(?) ORDER BY occurred_at",
+            [f"{folder}/next.parquet"],
+        ).fetchnumpy()
+    id, account, contact, event, at = (column.tolist() for column in columns.values())
+    arrivals = Arrivals(id, account, contact, event, at, at, [""] * len(at))
+    shelf = Shelf.of(folder)
+    before = shelf.current(config)
+    assert before is not None
+    fold_seconds, facts_seconds = [], []
+    for _ in range(REPEATS):
+        held = shelf.reading(config)
+        begun = time.perf_counter()
+        folded = fold(folder, config, "usage", arrivals, 1)
+        fold_seconds.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        _facts(usage, asked)
+        facts_seconds.append(time.perf_counter() - begun)
+        (shelf.folder / "current").write_text(before.folder.name)
+        shelf.discard(folded.usage.folder)
+        del held
+    both = [a + b for a, b in zip(fold_seconds, facts_seconds, strict=True)]
+    return {"seconds": both, "fold": fold_seconds, "facts": facts_seconds, "events": len(at)}
+
+
+def again(folder: Path) -> dict[str, Any]:
+    """The facts of a tick on which nothing is new."""
+    _, catalogue, usage = project(folder)
+    asked = compiled(catalogue, 1)
+    _facts(usage, asked)
+    return {"seconds": _timed(lambda: _facts(usage, asked))}
+
+
+def conditions(folder: Path, playbooks: int) -> dict[str, Any]:
+    _, catalogue, usage = project(folder)
+    asked = compiled(catalogue, playbooks)
+    facts = usage.facts(NOW, [], NOTHING)
+    facts.need(Grain.ACCOUNT, {name for condition in asked for name in condition.names})
+    begun = time.perf_counter()
+    facts.prepare(asked)
+    true = sum(int(facts.mask(condition).sum()) for condition in asked)
+    seconds = time.perf_counter() - begun
+    assert not facts.failed
+    facts.close()
+    return {"seconds": [seconds], "conditions": len(asked), "true": true}
+
+
+def _facts(usage: DuckdbUsage, asked: list[Expression]) -> None:
+    facts = usage.facts(NOW, asked, NOTHING)
+    facts.need(Grain.ACCOUNT, METRICS)
+    assert not facts.failed, facts.failed
+    facts.close()
+
+
+def _timed(work: Callable[[], None]) -> list[float]:
+    seconds = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def _in_own_process(phase: str, given: argparse.Namespace) -> dict[str, Any]:
+    sizes = [f"--{name}={getattr(given, name)}" for name in ("accounts", "contacts", "events", "playbooks")]
+    done = subprocess.run([sys.executable, "-m", "benchmarks.scale", "--phase", phase, *sizes], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--contacts", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=50_000_000)
+    parser.add_argument("--playbooks", type=int, default=50)
+    parser.add_argument("--phases", default="sync,scan,full,day,again,conditions")
+    parser.add_argument("--phase", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    folder = generate(given.accounts, given.contacts, given.events)
+    phases: dict[str, Callable[[], dict[str, Any]]] = {
+        "sync": lambda: sync(folder),
+        "scan": lambda: scan(folder),
+        "full": lambda: full(folder),
+        "day": lambda: day(folder),
+        "again": lambda: again(folder),
+        "conditions": lambda: conditions(folder, given.playbooks),
+    }
+    if given.phase:
+        result = phases[given.phase]()
+        print(json.dumps({**result, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        return
+    floor = None
+    for phase in given.phases.split(","):
+        result = _in_own_process(phase, given)
+        taken = median(result["seconds"])
+        floor = taken if phase == "scan" else floor
+        each = ", ".join(f"{seconds:.2f}" for seconds in result["seconds"])
+        ratio = f"{taken / floor:6.2f} scans" if floor else " " * 12
+        more = {name: value for name, value in result.items() if name not in ("seconds", "peak_mb")}
+        print(f"{phase:10} {taken:7.2f} s (of {each})  {ratio}  {result['peak_mb']:6.0f} MB  {more or ''}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
