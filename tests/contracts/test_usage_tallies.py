@@ -18,7 +18,7 @@ from cs_engine.language.expression import Grain
 from cs_engine.sources.fold import Arrivals, fold
 from cs_engine.sources.snapshot import Shelf
 from cs_engine.usage.tallies import BLOCK, number
-from tests.contracts.by_hand import dated, naive
+from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.test_usage_fold import arrivals
 from tests.contracts.usage_world import NOTHING, Account, Contact, Event, Project, World, open_project, write
 
@@ -120,8 +120,8 @@ def _compare(project: Project, known: Sequence[Event], now: datetime, zone: str)
         for event in dated(known, zone):
             of[getattr(event.event, key)].append(event)
         found = facts.columns(grain, list(METRICS), np.arange(3))
-        for (name, spec), column in zip(METRICS.items(), found, strict=True):
-            assert column == [naive(spec, of[subject[0]], START, now, zone) for subject in subjects], (grain, name, now)
+        for name, column in zip(METRICS, found, strict=True):
+            assert column == [naive(METRICS, name, Subject(of[subject[0]], START), now, zone) for subject in subjects], (grain, name, now)
     assert facts.stock().events == sum(event.occurred_at <= now for event in known)
     assert not facts.failed
     facts.close()
@@ -161,9 +161,9 @@ def test_a_where_that_fails_on_some_event_is_blank_there_alone(tallied: Project)
     metrics = {"n": {"count": "*"}, "odd": {"count": "*", "where": "amount = 1"}}
     again = open_project(tallied.folder, tallied.config, metrics=metrics, sync=False, tallied_from=3)
     # Nothing that compiles should fail; what does, despite all, must not take the tick with it.
-    object.__setattr__(again.catalogue.windows["odd"], "where", 'sqrt("amount") = 1')
+    object.__setattr__(again.catalogue.windows["odd"], "where", 'CAST("event" AS INTEGER) = 1')
     facts = again.facts(START + timedelta(days=9))
-    assert facts.columns(Grain.ACCOUNT, ["n", "odd"], np.arange(1)) == [[6], [1]]
+    assert facts.columns(Grain.ACCOUNT, ["n", "odd"], np.arange(1)) == [[6], [0]]
     assert [failure.text for failure in facts.failed] == ["odd"]
     facts.close()
 
