@@ -20,7 +20,6 @@ import re
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -177,7 +176,7 @@ def shown_key(key: bytes) -> str:
 
 def _counted(outcome: Outcome) -> Outcome:
     """A host that is not there is this call's own trouble: its attempts count, or it would be tried for ever."""
-    return replace(outcome, blameless=False) if outcome.code == "no_connection" else outcome
+    return outcome._replace(blameless=False) if outcome.code == "no_connection" else outcome
 
 
 def _guarded(allowed: Allowed, look_up: Callable[[], AbstractResolver] | None) -> AbstractResolver:

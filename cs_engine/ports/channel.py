@@ -75,8 +75,7 @@ class Parcel:
     """What posting needs beside the body: envelope addresses for SMTP, the method for Slack."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one parcel."""
 
     id: str
