@@ -1,5 +1,6 @@
 """A condition over accounts at many moments at once, as SQL: text only, over the views that windows_sql describes and `account_facts`.
 
+`past_who` says who is looked at ("#row", "#no", "#since"), `past_<source>` holds their events.
 `moments` is a relation with a row for each account and moment: "#i" (its number), "#row" and "#no" (the account's), "#now" TIMESTAMPTZ,
 "#today" (its DATE in the project's zone). Windows over usage are counted anew for each row, as of its own "#now"; columns of accounts
 are as they are today, for nobody knows how they were. What hangs on anything else has no past here: see `reads_of`.
@@ -7,7 +8,7 @@ are as they are today, for nobody knows how they were. What hangs on anything el
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain, Type
@@ -41,11 +42,6 @@ class Reads:
     """Whether it may become true without an event, as days go by."""
 
     @property
-    def by_hours(self) -> bool:
-        """Whether it may be true for a part of a day alone."""
-        return any(window.hours is not None for window in self.windows)
-
-    @property
     def sources(self) -> tuple[str, ...]:
         return tuple(sorted({window.source for window in self.windows}))
 
@@ -71,13 +67,12 @@ def reads_of(catalogue: Catalogue, column: str) -> Reads | None:
     return Reads(tuple(windows), tuple(kept), tuple(derived), changing, by_time)
 
 
-def evaluated(reads: Reads, moments: str, learned: Iterable[str] = ()) -> str:
-    """SELECT of the rows of `moments` with every column that is read. `learned`: sources whose events have a `learned_at`."""
-    late = set(learned)
+def evaluated(reads: Reads, moments: str) -> str:
+    """SELECT of the rows of `moments` with every column that is read."""
     joins, shown = [], [f"f.{quoted(name)}" if not name.startswith("latched:") else _latch(name) for name in reads.kept]
     for number, source in enumerate(reads.sources):
         windows = [window for window in reads.windows if window.source == source]
-        joins.append(f'LEFT JOIN ({_counted(windows, source, moments, late=source in late)}) AS w{number} ON w{number}."#i" = m."#i"')
+        joins.append(f'LEFT JOIN ({_counted(windows, source, moments)}) AS w{number} ON w{number}."#i" = m."#i"')
         shown += [f"{_value(window, f'w{number}.{quoted(window.name)}')} AS {quoted(window.name)}" for window in windows]
     columns = ", ".join(["m.*", *shown])
     sql = f'SELECT {columns} FROM {moments} AS m JOIN account_facts AS f ON f."#row" = m."#row" {" ".join(joins)}'
@@ -92,30 +87,43 @@ def evaluated(reads: Reads, moments: str, learned: Iterable[str] = ()) -> str:
     return sql
 
 
+def kept_events(source: str) -> str:
+    """The name of the table of their events."""
+    return quoted(f"past_{source}")
+
+
+def their_events(reads: Reads, source: str) -> str:
+    """SELECT of the events of that source, by now, of those in past_who, with what is read of them."""
+    windows = [window for window in reads.windows if window.source == source]
+    columns = {"#account", "#day", "at", *(_named(window.column) for window in windows if window.column)}
+    columns |= {name for window in windows for name in window.reads}
+    shown = ", ".join(f"e.{quoted(name)}" for name in sorted(columns))
+    return f'SELECT {shown} FROM {view(source)} AS e SEMI JOIN past_who AS w ON w."#no" = e."#account" WHERE e."at" <= {_NOW}'
+
+
 def days_of_events(reads: Reads) -> str:
     """SELECT of "#no" and "#day": the days on which an account did anything that is counted."""
-    sources = [f'SELECT "#account" AS "#no", "#day" FROM {view(source)}' for source in reads.sources]
+    sources = [f'SELECT "#account" AS "#no", "#day" FROM {kept_events(source)}' for source in reads.sources]
     return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::DATE AS "#day" WHERE false'
 
 
 def times_of_events(reads: Reads, days: str) -> str:
     """SELECT of "#no" and "#now": when each account did what is counted, on its day of the relation `days` ("#no", "#day")."""
     sources = [
-        f'SELECT DISTINCT d."#no", e."at" AS "#now" FROM {view(source)} AS e JOIN {days} AS d '
+        f'SELECT DISTINCT d."#no", e."at" AS "#now" FROM {kept_events(source)} AS e JOIN {days} AS d '
         f'ON d."#no" = e."#account" AND d."#day" = e."#day"'
         for source in reads.sources
     ]
     return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::TIMESTAMPTZ AS "#now" WHERE false'
 
 
-def _counted(windows: Sequence[Window], source: str, moments: str, *, late: bool) -> str:
+def _counted(windows: Sequence[Window], source: str, moments: str) -> str:
     """A row for each moment at which anything had happened: "#i" and the windows."""
-    known = ' AND coalesce(e."learned_at", e."at") <= getvariable(\'now\')' if late else ""
     furthest = max((_reach(window) for window in windows), key=lambda days: days if days is not None else 10**6, default=None)
     unbounded = any(_reach(window) is None for window in windows)
     near = "" if unbounded or furthest is None else f' AND e."#day" >= m."#today" - {furthest}'
     counted = ", ".join(f"{_aggregate(window)} AS {quoted(window.name)}" for window in windows)
-    joined = f'{moments} AS m JOIN {view(source)} AS e ON e."#account" = m."#no" AND e."at" <= m."#now"{near}{known}'
+    joined = f'{moments} AS m JOIN {kept_events(source)} AS e ON e."#account" = m."#no" AND e."at" <= m."#now"{near}'
     # The window's `where` names columns of the events alone, and so stands for itself.
     return f'SELECT "#i", {counted} FROM (SELECT m."#i", m."#now", m."#today", e.* FROM {joined}) GROUP BY "#i"'
 
@@ -142,8 +150,7 @@ def _aggregate(window: Window) -> str:
         case Kind.COUNT:
             return f"count(*){kept}"
         case Kind.COUNT_DISTINCT:
-            named = f"#{window.column}" if window.column in ("contact", "event") else window.column
-            return f"count(DISTINCT {quoted(named)}){kept}"
+            return f"count(DISTINCT {quoted(_named(window.column))}){kept}"
         case Kind.ACTIVE_DAYS:
             return f'count(DISTINCT "#day"){kept}'
         case Kind.ACTIVE_WEEKS:
@@ -158,6 +165,10 @@ def _aggregate(window: Window) -> str:
         case Kind.DAYS_SINCE_LAST:
             return f'max("#today") - max("#day"){kept}'
     raise ValueError(f"{window.kind} is not counted of the past")
+
+
+def _named(column: str) -> str:
+    return f"#{column}" if column in ("contact", "event") else column
 
 
 def _value(window: Window, counted: str) -> str:

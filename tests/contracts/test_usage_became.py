@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.expression import Grain
@@ -41,7 +41,7 @@ def first_by_hand(name: str, subject: Subject, now: datetime, zone: str) -> date
     return next((at for at in moments(subject, now, zone) if holds(at)), None) if holds(now) else None
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_it_is_the_first_of_all_moments(drawn: tuple[World, list[datetime]]) -> None:
     world, nows = drawn
