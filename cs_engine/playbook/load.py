@@ -196,7 +196,9 @@ class _Loader:
         calendars = self._calendars(config)
         unread += [*unread_segments, *unread_milestones, *([SCORE, BAND] if files.faulty(f"{FOLDER}/health.yaml") else [])]
         catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars, frozenset(unread))
-        around = Surroundings(Directory.of(team), catalogue.scope, definitions_of(segments, journey), attributes.events)
+        around = Surroundings(
+            Directory.of(team), catalogue.scope, definitions_of(segments, journey), attributes.events, in_place=attributes.in_place
+        )
         for found in playbooks:
             self._compile(found, around, attributes)
         self._check_between(playbooks)

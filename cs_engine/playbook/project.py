@@ -55,7 +55,11 @@ class Project:
     def surroundings(self) -> Surroundings:
         """What this project's playbooks are compiled against."""
         return Surroundings(
-            Directory.of(self.team), self.catalogue.scope, definitions_of(self.segments, self.journey), self.attributes.events
+            Directory.of(self.team),
+            self.catalogue.scope,
+            definitions_of(self.segments, self.journey),
+            self.attributes.events,
+            in_place=self.attributes.in_place,
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -49,6 +49,8 @@ class Surroundings:
     """Source of events -> its columns."""
     rewrite: Callable[[str, Grain], str] = lambda text, _grain: text
     """Puts older meanings into a condition; nothing to do for today's plans."""
+    in_place: Collection[str] = ()
+    """Sources whose events stay in their database."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,10 @@ class Reader:
         if lacking is not None:
             message = f"events of {spec.from_} have no column `{lacking}`: nobody would ever enter"
             self.problems.add(self.document.place(path), "P123", message, f"name it in project.yaml: `{lacking}:` of the source")
+            return None
+        if spec.from_ in self.around.in_place:
+            message = f"events of {spec.from_} stay in their database (`in_place`): nobody can enter with one"
+            self.problems.add(self.document.place(path), "P123", message, "leave `in_place` out of the source, or enter by a metric")
             return None
         if not within.amount:
             self.problems.add(self.document.place((*path, "within")), "P113", "an event counts for no time at all", "say how long")

@@ -46,9 +46,16 @@ class Origin(Strict):
             raise wrong("P105", "it is no name of a table", "write schema.table, or a `query` where the name is another", "table")
         if self.query is not None and (";" in self.query.rstrip(" \n;") or not _SELECT.match(self.query)):
             raise wrong("P105", "a `query` is one SELECT", "write one SELECT, or WITH … SELECT", "query")
+        if getattr(self, "in_place", False) and (self.database is None or getattr(self, "collector", False)):
+            raise wrong("P105", "only events of a database, and of no collector, stay where they are", "leave `in_place` out", "in_place")
         if self.newest is not None and span(self.newest) is None:
             raise wrong("P212", "the age of a source is not counted in business days", "write a span such as 36 hours or 3 days", "newest")
         return self
+
+    @property
+    def stays(self) -> bool:
+        """Whether its rows stay where they are."""
+        return bool(getattr(self, "in_place", False))
 
     def mapped(self) -> Iterator[tuple[str, str]]:
         """(name that authors use, column of the source that is meant) of those that are mapped."""
@@ -72,7 +79,7 @@ class Origin(Strict):
         return self.file is None and self.database is None
 
 
-_NO_COLUMN = frozenset({"late", "collector", "prefix", "columns"})
+_NO_COLUMN = frozenset({"late", "collector", "in_place", "prefix", "columns"})
 
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}")
@@ -162,6 +169,10 @@ class EventsSource(Origin):
     event: str | None = Field("event", description="The column with the event's name.")
     at: str = Field("occurred_at", description="When it happened, with its offset.")
     learned_at: str | None = Field(None, description="When we learned of the event; nothing learned after `now` exists.")
+    in_place: bool = Field(
+        False,
+        description="yes: single events stay in the database, which counts them at each run. See docs/sources.md for what that costs.",
+    )
     late: DurationText = Field(
         "7 days", description="Of a database: how late events come. Older days are not looked at again, but by `cs-engine sync --anew`."
     )
@@ -227,6 +238,10 @@ class Sources(Strict):
         if self.history is not None and span(self.history) is None:
             raise wrong("P105", "what is kept is not counted in business days", "history: 400 days", "history")
         for named in self.all():
+            if named.source.stays and (found := self.databases.get(named.source.database or "")) is not None and found.duckdb is not None:
+                raise wrong(
+                    "P105", f"{named.name}: a DuckDB file is copied, nothing is counted in it", "leave `in_place` out", named.path[1]
+                )
             database = named.source.database
             if database is not None and database not in self.databases:
                 hint = did_you_mean(database, self.databases) or "sources.databases names none such"
@@ -246,6 +261,11 @@ class Sources(Strict):
     def collected(self) -> str | None:
         """The source of events that the collector feeds; None where none says so."""
         return next((named.name for named in self.all() if isinstance(named.source, EventsSource) and named.source.collector), None)
+
+    @property
+    def in_place(self) -> frozenset[str]:
+        """Sources whose events stay in their database."""
+        return frozenset(named.name for named in self.all() if named.source.stays)
 
     def all(self) -> Iterator[Named]:
         """Every source, in the order in which they are read."""

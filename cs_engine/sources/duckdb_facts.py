@@ -8,7 +8,7 @@ they fail in, and `failed` says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import repeat
@@ -30,6 +30,7 @@ from cs_engine.sources.duckdb_past import First, became
 from cs_engine.sources.duckdb_seen import judged
 from cs_engine.sources.duckdb_spread import spreads
 from cs_engine.sources.history import people_then
+from cs_engine.sources.in_place import InPlace
 from cs_engine.sources.overlay import SQL_TYPES, put_overlay
 from cs_engine.sources.segments import relation
 from cs_engine.sources.snapshot import UsageSet
@@ -40,7 +41,7 @@ from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import said
 from cs_engine.usage.events_sql import happened
 from cs_engine.usage.names import Catalogue, latch_column, milestone_column
-from cs_engine.usage.windows_sql import Moment, view
+from cs_engine.usage.windows_sql import Aggregate, Moment, view
 
 MEMORY_LIMIT = "600MB"
 USAGE = "usage"
@@ -54,8 +55,9 @@ class DuckdbFacts:
         self, usage: UsageSet, catalogue: Catalogue, champions: Sequence[Expression], now: datetime, zone: str, overlay: Overlay,
         calendars: Calendars | None = None, business_calendar: str | None = None,
         held: int | None = None, tallied_from: int = TALLIED_FROM,
+        in_place: Callable[[Moment, Catalogue], InPlace] | None = None,
     ) -> None:  # fmt: skip
-        """`held`: an open file that keeps the set there, closed with the facts."""
+        """`held`: an open file that keeps the set there, closed with the facts. `in_place`: makes who asks for events elsewhere."""
         self.now = now
         self._held = held
         self.failed: list[Failure] = []
@@ -71,6 +73,7 @@ class DuckdbFacts:
         self._touched = overlay.touched
         self.db = _opened(usage, catalogue, self._moment, zone)
         self._tallies = Tallies(self.db, usage, self._moment, tallied_from)
+        self._in_place = in_place(self._moment, catalogue) if in_place is not None else None
         self.db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
         self.db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
         self._sizes = {grain: self._count(grain) for grain in Grain}
@@ -129,6 +132,8 @@ class DuckdbFacts:
         return self._masks[key]
 
     def stock(self) -> Stock:
+        if self._in_place is not None and USAGE in self._in_place:
+            return Stock(self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT], *self._in_place.stock(USAGE))
         accounts, contacts = self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT]
         if USAGE in self._tallies.sources:
             return Stock(accounts, contacts, *self._tallies.stock(USAGE))
@@ -365,7 +370,12 @@ class DuckdbFacts:
         if not self._has_streaks and facts_sql.need_streaks(self._catalogue, grain, missing):
             self._has_streaks = True
             late = "learned_at" in self._catalogue.attributes.events.get("usage", {})
-            count_streaks(self.db, self._touched() if self._touched else Touched([], []), self._moment, late=late)
+            touched = self._touched() if self._touched else Touched([], [])
+            acts = view(USAGE)
+            if self._in_place is not None and USAGE in self._in_place and touched.touches:
+                first = from_micros(min(at for _, _, at in touched.touches))
+                acts, late = f"({self._in_place.last_acts(self.db, USAGE, first)})", False
+            count_streaks(self.db, touched, self._moment, acts, late=late)
         if grain is Grain.CONTACT:
             self.need(Grain.ACCOUNT, facts_sql.of_account(self._catalogue, missing))
         elif not self._has_champions and facts_sql.need_champions(self._catalogue, missing):
@@ -376,12 +386,18 @@ class DuckdbFacts:
             self._extend_one_by_one(grain, missing)
 
     def _extend(self, grain: Grain, columns: Iterable[str], *, guarded: bool = False) -> None:
-        extension = facts_sql.extension(self._catalogue, grain, self._present[grain], columns, self._moment, guarded, self._tallies.sources)
+        extension = facts_sql.extension(
+            self._catalogue, grain, self._present[grain], columns, self._moment, guarded, self._tallies.sources, self._elsewhere
+        )
         if extension is not None:
             self._tallies.need(extension.tallies)
             self._days.tell(self.db, extension.sql)
             self._replace(grain, extension.sql)
             self._present[grain].update(extension.columns)
+
+    def _elsewhere(self, aggregate: Aggregate, grain: Grain) -> str:
+        assert self._in_place is not None, "a source whose events stay has somebody to ask"
+        return self._in_place.aggregate(self.db, aggregate, grain)
 
     def _extend_one_by_one(self, grain: Grain, columns: Iterable[str]) -> None:
         """Each column by itself, so that the one that fails is known, and blank where it fails."""

@@ -49,7 +49,7 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     """
     reads = reads_of(catalogue, column)
     origin = catalogue.origin(Grain.ACCOUNT, column)
-    if reads is None or not isinstance(origin, Derived) or not len(rows):
+    if reads is None or catalogue.attributes.in_place.intersection(reads.sources) or not isinstance(origin, Derived) or not len(rows):
         return {}
     tables.need(Grain.ACCOUNT, reads.kept)
     names = [name for name in origin.needs if not name.startswith("latched:")]

@@ -26,11 +26,13 @@ from cs_engine.sources import collecting, floors, persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
 from cs_engine.sources.duckdb_facts import DuckdbFacts
+from cs_engine.sources.in_place import InPlace
 from cs_engine.sources.landing import Landing
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.tallies import TALLIED_FROM
 from cs_engine.usage.catalogue import Catalogue
+from cs_engine.usage.windows_sql import Moment
 
 
 class DuckdbUsage:
@@ -183,6 +185,7 @@ class DuckdbUsage:
                 config.business_calendar,
                 held,
                 self._tallied_from,
+                self._in_place if config.sources.in_place else None,
             )
         except BaseException:
             os.close(held)
@@ -193,6 +196,9 @@ class DuckdbUsage:
             facts.close()
             raise
         return facts
+
+    def _in_place(self, moment: Moment, catalogue: Catalogue) -> InPlace:
+        return InPlace(self._config, moment, lambda source: dict(catalogue.attributes.events[source]))
 
     def _current(self) -> UsageSet:
         found = Shelf.of(self._project).current(self._config)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from cs_engine.journey.guards import SourceState
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named
+from cs_engine.sources.in_place import InPlace
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, text
 from cs_engine.sources.sync import working_database
+from cs_engine.usage.windows_sql import Moment
 
 
 def states(usage: UsageSet, config: ProjectConfig, now: datetime) -> list[SourceState]:
@@ -20,7 +23,14 @@ def states(usage: UsageSet, config: ProjectConfig, now: datetime) -> list[Source
     if not demanded:
         return []
     with working_database(":memory:", "UTC") as db:
-        return [_state(db, usage, named, now) for named in demanded]
+        return [_state(db, usage, named, now) if not named.source.stays else _there(usage, config, named, now) for named in demanded]
+
+
+def _there(usage: UsageSet, config: ProjectConfig, named: Named, now: datetime) -> SourceState:
+    """Of events that stay in their database: it is asked."""
+    moment = Moment(now, ZoneInfo(config.timezone))
+    rows, newest = InPlace(config, moment, lambda source: dict(usage.attributes.events[source])).stock(named.name)
+    return SourceState(named.name, rows, newest)
 
 
 def _state(db: duckdb.DuckDBPyConnection, usage: UsageSet, named: Named, now: datetime) -> SourceState:

@@ -31,6 +31,7 @@ from cs_engine.sources.warehouse import Days, Visit, visit
 
 _AT_ONCE = 400_000
 """Rows that one question brings, where days are short enough."""
+_TYPED_BY = 1_000
 _FORMAT = 1
 _WHOLE, _TIMELESS = "whole", "timeless"
 """Parts that are no day."""
@@ -85,7 +86,7 @@ class Landing:
         spec, source = sources.databases[named.source.database or ""], named.source
         folder = self.folder / named.key
         folder.mkdir(parents=True, exist_ok=True)
-        key = json.dumps([_FORMAT, spec.url, spec.duckdb, source.table, source.query, [*source.mapped()]])
+        key = json.dumps([_FORMAT, spec.url, spec.duckdb, source.table, source.query, source.stays, [*source.mapped()]])
         before = None if anew else self.of(named.key)
         if before is not None and (before.key != key or not all((folder / file).exists() for file in before.files.values())):
             before = None
@@ -143,7 +144,7 @@ def sample(named: Named, sources: Sources, project: Path, folder: Path, most: in
         with _opened(project / spec.duckdb) as db:
             _copy(db, source, path, f" LIMIT {most}")
     else:
-        with visit(source.database or "", spec, source) as found, _Staging(found.names()) as staging:
+        with visit(source.database or "", spec, source) as found, Staging(found.names()) as staging:
             for batch in found.rows(most=most):
                 staging.add(batch)
             staging.write(path)
@@ -174,15 +175,25 @@ class _Bringing:
 
     def all(self) -> None:
         source = self._source
+        if source.stays:
+            self._types()
+            return
         by_day = isinstance(source, EventsSource) and source.at in self._names and self._has_instants(source.at)
         if by_day and isinstance(source, EventsSource):
             self._days(source)
         if not self._fresh.files:
             order = getattr(source, "id", None) or getattr(source, "account", None) or getattr(source, "contact", None)
-            with _Staging(self._names) as staging:
+            with Staging(self._names) as staging:
                 for batch in self._visit.rows(order=order if order in self._names else None):
                     staging.add(batch)
                 self._keep(staging, _WHOLE)
+
+    def _types(self) -> None:
+        """No row, but the types of its columns, by the first of them."""
+        with Staging(self._names) as staging:
+            for batch in self._visit.rows(most=_TYPED_BY):
+                staging.add(batch)
+            self._keep(staging, _WHOLE, "false")
 
     def _has_instants(self, at: str) -> bool:
         """Whether the column of time holds times that the database itself can compare."""
@@ -222,7 +233,7 @@ class _Bringing:
         timeless = parts[0] == _TIMELESS
         first, last = (None, None) if timeless else (_start(parts[0]), _start(parts[-1]) + _DAY)
         asked = (first, last) if first is not None and last is not None else None
-        with _Staging(self._names) as staging:
+        with Staging(self._names) as staging:
             for batch in self._visit.rows(at=at, span=asked):
                 staging.add(batch)
             for part in parts:
@@ -230,7 +241,7 @@ class _Bringing:
                 self._keep(staging, part, only)
                 self._fresh.marks[part] = marks[part][1]
 
-    def _keep(self, staging: _Staging, part: str, only: str = "") -> None:
+    def _keep(self, staging: Staging, part: str, only: str = "") -> None:
         file = f"{part}-{uuid.uuid4().hex[:8]}.parquet"
         self._fresh.counts[part] = staging.write(self._folder / file, only)
         self._fresh.files[part] = file
@@ -260,7 +271,7 @@ def _together(changed: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
         yield group
 
 
-class _Staging:
+class Staging:
     """Rows as Python values on their way into Parquet. They travel as text, and get the one type that all values of a column have."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -270,21 +281,26 @@ class _Staging:
         self._db.execute("SET TimeZone = 'UTC'; SET memory_limit = '400MB'; SET enable_progress_bar = false")
         self._db.execute(f"CREATE TABLE t ({listed(f'{quoted(name)} VARCHAR' for name in names)})")
 
-    def __enter__(self) -> _Staging:
+    def __enter__(self) -> Staging:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        self.insert(self._db, "t", rows, self._kinds)
+
+    @staticmethod
+    def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]], kinds: list[set[str]]) -> None:
+        """Adds rows as text to a table of texts, and the kinds of their values to those of each column."""
         arrays = {}
         for i, column in enumerate(zip(*rows, strict=True)):
-            texts = [None if value is None else _said(value, self._kinds[i]) for value in column]
+            texts = [None if value is None else _said(value, kinds[i]) for value in column]
             arrays[f"c{i}"] = np.array(texts, np.object_)
         if arrays:
-            self._db.register("batch", arrays)
-            self._db.execute("INSERT INTO t SELECT * FROM batch")
-            self._db.unregister("batch")
+            db.register("batch", arrays)
+            db.execute(f"INSERT INTO {table} SELECT * FROM batch")
+            db.unregister("batch")
 
     def write(self, path: Path, only: str = "") -> int:
         """Writes the rows, or `only` those; how many."""

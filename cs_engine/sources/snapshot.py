@@ -137,7 +137,7 @@ class Shelf:
             return None
         return UsageSet(
             self.folder / name,
-            _attributes(manifest["attributes"]),
+            replace(_attributes(manifest["attributes"]), in_place=config.sources.in_place),
             tuple(manifest["locales"]),
             manifest["signature"],
             {source: tuple(Segment(*one) for one in found) for source, found in manifest["segments"].items()},

@@ -14,11 +14,11 @@ from cs_engine.instants import Micros
 from cs_engine.language.expression import Grain
 from cs_engine.ports import Touched
 from cs_engine.usage.facts_sql import streaks
-from cs_engine.usage.windows_sql import Moment, view
+from cs_engine.usage.windows_sql import Moment
 
 
-def count_streaks(db: duckdb.DuckDBPyConnection, touched: Touched, moment: Moment, *, late: bool) -> None:
-    """Makes the tables `streaks(grain)`: "#row", n. `late`: usage says when we learned of it.
+def count_streaks(db: duckdb.DuckDBPyConnection, touched: Touched, moment: Moment, acts: str, *, late: bool) -> None:
+    """Makes the tables `streaks(grain)`: "#row", n. `acts`: the relation of usage; `late`: it says when we learned of it.
 
     A contact's are the touches to it and its own reactions; an account's those of all its people, several at one moment counted once.
     """
@@ -27,7 +27,7 @@ def count_streaks(db: duckdb.DuckDBPyConnection, touched: Touched, moment: Momen
     known = f' AND coalesce(e."learned_at", e."at") <= {moment.now_sql}' if late else ""
     db.execute(
         'CREATE TABLE answered AS SELECT account, contact, "at" FROM reacted UNION ALL '
-        f'SELECT a.id, coalesce(c.id, \'\'), max(e."at") AS "at" FROM {view("usage")} AS e JOIN src_accounts AS a '
+        f'SELECT a.id, coalesce(c.id, \'\'), max(e."at") AS "at" FROM {acts} AS e JOIN src_accounts AS a '
         'ON a."#no" = e."#account" LEFT JOIN src_contacts AS c ON c."#no" = e."#contact" '
         f'WHERE e."at" <= {moment.now_sql} AND e."#day" >= (SELECT CAST(min("at") AS DATE) FROM touched) '
         f"AND a.id IN (SELECT account FROM touched){known} GROUP BY ALL"

@@ -257,7 +257,8 @@ class Reading:
 
     def _check(self, name: str, staged: Staged, source: AnySource, room: _Room) -> Checked:
         mapped = mapping(name, staged, source, room)
-        return self.checked_rows(name, staged, mapped, typed(self.db, staged, mapped, room), room)
+        taken = typed(self.db, staged, mapped, room)
+        return self.checked_rows(name, staged, mapped, in_words(taken, staged) if source.stays else taken, room)
 
     def checked_rows(self, name: str, staged: Staged, mapped: Mapping[str, str], taken: Mapping[str, cols.Column], room: _Room) -> Checked:
         """The rows as they are `taken`, each with what is wrong with it. `mapped`: name that authors use -> column of the staged rows."""
@@ -365,7 +366,7 @@ class Reading:
         checked = self._checked(f"events_{name}" if name in ("accounts", "contacts", "touches") else name, source, EVENTS)
         self.made = write_segment(self.db, self.made, name, checked.table, checked.columns)
         self.db.execute(f"DROP TABLE {quoted(checked.table)}")
-        return Checked("", checked.columns, checked.report._replace(source=name))
+        return Checked("", checked.columns, checked.report._replace(source=name, note="counted in its database" if source.stays else ""))
 
     def _touches(self, source: TouchesSource) -> SourceReport:
         checked = self._checked("touches", source, _TOUCHES)
@@ -420,6 +421,12 @@ def typed(
     used = {column.lower() for column in mapped.values()} | {key.lower() for key in taken}
     further = {column: kind for column, kind in staged.columns.items() if column.lower() not in used}
     return taken | cols.infer(db, staged.table, further, where)
+
+
+def in_words(taken: Mapping[str, cols.Column], staged: Staged) -> dict[str, cols.Column]:
+    """Of events that stay in their database, text is text whatever its values look like: there they cannot all be looked at."""
+    texts = {name for name, kind in staged.columns.items() if kind == "VARCHAR"}
+    return {key: cols.Column(cols.clean_text(key, "VARCHAR"), Type.TEXT) if key in texts else column for key, column in taken.items()}
 
 
 def _standard(room: _Room) -> set[str]:
@@ -492,9 +499,10 @@ def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attrib
             else:
                 staged = stage(db, f"raw_{i}", find(project, source.file), most=most)
             taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
+            taken = in_words(taken, staged) if source.stays else taken
             seen[named.key] = {key: column.type for key, column in taken.items()}
             if isinstance(source, AttributesSource):
                 people = seen[source.people]
                 people.update({shown: taken[column].type for column, shown in beside.names(named.name, source, people, taken).items()})
     events = {named.name: seen[named.key] for named in config.sources.all() if isinstance(named.source, EventsSource)}
-    return Attributes(seen["accounts"], seen["contacts"], events)
+    return Attributes(seen["accounts"], seen["contacts"], events, in_place=config.sources.in_place)

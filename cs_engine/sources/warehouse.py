@@ -70,6 +70,27 @@ class Visit:
         with closing(self._run(select(literal_column("*")).select_from(self._relation()).where(false()))) as found:
             return list(found.keys())
 
+    @property
+    def dialect(self) -> str:
+        """SQLAlchemy's name of it."""
+        return self._connection.dialect.name
+
+    def relation_sql(self) -> str:
+        """The source as it stands after FROM, in DuckDB's words where they differ at all."""
+        if self._origin.query is not None:
+            import sqlglot
+
+            read = DIALECTS.get(self.dialect, self.dialect)
+            return f"({sqlglot.transpile(self._origin.query.rstrip(' ;' + chr(10)), read=read, write='duckdb')[0]}) AS source"
+        return ".".join(f'"{part}"' for part in (self._origin.table or "").split(".")) + " AS source"
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows that SQL of our own making gives, all at once."""
+        from sqlalchemy import text
+
+        with closing(self._run(text(sql.replace(":", "\\:")))) as found:
+            return [tuple(row) for row in found]
+
     def latest(self, at: str) -> Any:
         """The largest value of a column; None where there is none."""
         from sqlalchemy import column, func, select
@@ -129,7 +150,7 @@ class Visit:
         import sqlglot
         from sqlglot import expressions as exp
 
-        dialect = _DIALECTS.get(self._connection.dialect.name, self._connection.dialect.name)
+        dialect = DIALECTS.get(self._connection.dialect.name, self._connection.dialect.name)
         day = sqlglot.parse_one("CAST(at_ AT TIME ZONE 'UTC' AS DATE)", read="postgres")
         name = str(at.compile(dialect=self._connection.dialect))
         day = day.transform(lambda node: exp.Var(this=name) if isinstance(node, exp.Column) else node)
@@ -139,7 +160,7 @@ class Visit:
             return day.sql(dialect="postgres")
 
 
-_DIALECTS = {"postgresql": "postgres", "mssql": "tsql"}
+DIALECTS = {"postgresql": "postgres", "mssql": "tsql"}
 """SQLAlchemy's names of dialects -> sqlglot's, where they differ."""
 
 

@@ -23,6 +23,9 @@ class Attributes:
     stored: Mapping[str, bool] = field(default_factory=dict)
     """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""
 
+    in_place: frozenset[str] = frozenset()
+    """Sources whose events stay in their database."""
+
     def alike(self, other: Attributes) -> bool:
         """Whether what was compiled for one fits the other: the same columns of the same types."""
         return (self.account, self.contact, self.events) == (other.account, other.contact, other.events)

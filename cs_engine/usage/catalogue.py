@@ -118,6 +118,9 @@ class _MetricScope:
         return self.inner.resolve(name)
 
 
+_NO_FUNNEL = "leave `in_place` out of the source in project.yaml"
+
+
 @dataclass(slots=True)
 class _Builder:
     metrics: Mapping[str, MetricSpec]
@@ -235,6 +238,11 @@ class _Builder:
         if window is None:
             return None
         columns = self.attributes.events[window.source]
+        if kind is Kind.FUNNEL and window.source in self.attributes.in_place:
+            self.problems.add(
+                at("from"), "M109", f"{window.source} stays in its database (`in_place`), which counts no funnels", _NO_FUNNEL
+            )
+            return None
         if spec.where is not None:
             where = compile_condition(spec.where, section.text(name, "where"), EventScope(window.source, columns), self.problems)
             if where is None:

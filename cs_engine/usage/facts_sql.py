@@ -7,7 +7,7 @@ extended, once or again, by the columns that are needed: nothing else is ever co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain
@@ -30,8 +30,10 @@ from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.sequences_sql import sequences
 from cs_engine.usage.tallies import Tally
 from cs_engine.usage.windows import Kind, Window
-from cs_engine.usage.windows_sql import Moment, aggregates, column
+from cs_engine.usage.windows_sql import Aggregate, Moment, aggregates, column
 
+Elsewhere = Callable[[Aggregate, Grain], str]
+"""Has an aggregate counted where its events stay; a SELECT of the same shape, over what came of it."""
 CHAMPIONS = "champions"
 """Table: "#no" of an account, "#contact" the number of its champion."""
 
@@ -103,6 +105,7 @@ def extension(
     moment: Moment,
     guarded: bool = False,
     tallied: Collection[str] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Extension | None:
     """What adds these columns, and what they need, to a facts table that has the `present` ones; None when nothing is missing.
 
@@ -116,7 +119,7 @@ def extension(
     sql = f"SELECT * FROM {grain.table}"
     tallies: tuple[Tally, ...] = ()
     if leaves:
-        sql, tallies = _leaves(catalogue, grain, leaves, moment, guarded, tallied)
+        sql, tallies = _leaves(catalogue, grain, leaves, moment, guarded, tallied, elsewhere)
     have = set(present) | leaves.keys()
     left = {name: origin for name, origin in wanted.items() if isinstance(origin, Derived)}
     while left:
@@ -150,7 +153,13 @@ def _guarded(sql: str, guarded: bool) -> str:
 
 
 def _leaves(
-    catalogue: Catalogue, grain: Grain, leaves: Mapping[str, Origin], moment: Moment, guarded: bool, tallied: Collection[str]
+    catalogue: Catalogue,
+    grain: Grain,
+    leaves: Mapping[str, Origin],
+    moment: Moment,
+    guarded: bool,
+    tallied: Collection[str],
+    elsewhere: Elsewhere | None,
 ) -> tuple[str, tuple[Tally, ...]]:
     """The facts table with columns that come from elsewhere joined to it; and the tallies that it reads."""
     joins: dict[str, str] = {}
@@ -161,7 +170,7 @@ def _leaves(
     ):
         joins["s"] = f'LEFT JOIN src_{grain.value}s AS s ON s."#no" = f."#no"'
     since = "s.signed_up_at" if grain is Grain.ACCOUNT else "s.created_at"
-    aliases, tallies = _join_windows(catalogue, list(windows.values()), grain, moment, guarded, tallied, joins)
+    aliases, tallies = _join_windows(catalogue, list(windows.values()), grain, moment, guarded, tallied, joins, elsewhere)
     for name, origin in leaves.items():
         value = column(windows[name], aliases[name], since, moment) if name in windows else _leaf(grain, name, origin, joins)
         shown.append(f"{value} AS {quoted(name)}")
@@ -202,15 +211,18 @@ def _join_windows(
     guarded: bool,
     tallied: Collection[str],
     joins: dict[str, str],
+    elsewhere: Elsewhere | None,
 ) -> tuple[dict[str, str], tuple[Tally, ...]]:
     """Joins the aggregates of all windows; tells for each metric under which alias, and which tallies they read."""
     if guarded:
-        windows = [w.guarded() for w in windows]
+        windows = [w if w.source in catalogue.attributes.in_place else w.guarded() for w in windows]
     late = [source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns]
     aliases: dict[str, str] = {}
     found = aggregates((w for w in windows if not w.in_order), grain, moment, late, tallied)
     found += sequences((w for w in windows if w.in_order), grain, moment, late)
     for i, aggregate in enumerate(found):
-        joins[f"w{i}"] = f'LEFT JOIN ({aggregate.sql}) AS w{i} ON w{i}."#no" = f."#no"'
+        stays = elsewhere is not None and aggregate.metrics[0].source in catalogue.attributes.in_place
+        sql = elsewhere(aggregate, grain) if elsewhere is not None and stays else aggregate.sql
+        joins[f"w{i}"] = f'LEFT JOIN ({sql}) AS w{i} ON w{i}."#no" = f."#no"'
         aliases |= {window.name: f"w{i}" for window in aggregate.metrics}
     return aliases, tuple(aggregate.tally for aggregate in found if aggregate.tally is not None)
