@@ -202,6 +202,9 @@ class Retention(Strict):
     changes: str | None = Field(
         None, description="Changes of watched values, and spells of held(…) that are over, since longer: 90 days. Default: for good."
     )
+    collected: str | None = Field(
+        None, description="What the collector took, since longer: 400 days. What has gone no metric counts any more. Default: for good."
+    )
     health: str = Field(
         "400 days", description="How healthy accounts were, since longer. As it is now stays; so a renewal can be seen beside the last one."
     )

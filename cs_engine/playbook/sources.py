@@ -129,6 +129,9 @@ class DatabaseSpec(Strict):
 class AccountsSource(Origin):
     """Where accounts are read from. Every further column becomes `account.<column>`."""
 
+    collector: bool = Field(
+        False, description="yes: traits of `group` calls are laid over what the file or table says, and add accounts (docs/collector.md)."
+    )
     id: str = Field("account_id", description="The column that names an account.")
     name: str = Field("name", description="The column with the account's name.")
     csm: str = Field("csm_email", description="The column with the CSM's e-mail.")
@@ -142,6 +145,10 @@ class AccountsSource(Origin):
 class ContactsSource(Origin):
     """Where contacts are read from. Every further column becomes `contact.<column>`."""
 
+    collector: bool = Field(
+        False,
+        description="yes: traits of `identify` calls are laid over what the file or table says, and add contacts (docs/collector.md).",
+    )
     id: str = Field("contact_id", description="The column that names a contact.")
     account: str = Field("account_id", description="The column with the account that it belongs to.")
     email: str = Field("email", description="The column with its e-mail address.")
@@ -266,6 +273,11 @@ class Sources(Strict):
     def in_place(self) -> frozenset[str]:
         """Sources whose events stay in their database."""
         return frozenset(named.name for named in self.all() if named.source.stays)
+
+    @property
+    def profiled(self) -> bool:
+        """Whether calls say who accounts or contacts are."""
+        return self.accounts.collector or self.contacts.collector
 
     def all(self) -> Iterator[Named]:
         """Every source, in the order in which they are read."""

@@ -14,8 +14,8 @@ from cs_engine.journey.guards import SourceState
 from cs_engine.journey.touch import Reaction, Touch
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.plan import EventEntry
-from cs_engine.ports.rows import AccountRow, CollectedMark, ContactRow
-from cs_engine.usage.collected import Arrived
+from cs_engine.ports.rows import AccountRow, CollectedMark, ContactRow, Profile
+from cs_engine.usage.collected import Arrived, ProfileKind
 
 Rows = NDArray[np.int64]
 """Row numbers in a facts table; -1 where there is none."""
@@ -200,6 +200,8 @@ class Feed(Protocol):
     def collected(self, after: int, limit: int) -> list[Arrived]: ...
 
     def collected_mark(self) -> CollectedMark: ...
+
+    def profiles(self, kind: ProfileKind) -> list[Profile]: ...
 
 
 class Usage(Protocol):

@@ -52,6 +52,20 @@ class CollectedMark(NamedTuple):
     last: int
     edition: int
     """Rises when something was taken out of what stands there: who has read it reads it anew."""
+    profiles: int
+    """Rises when a profile changes."""
+
+
+class Profile(NamedTuple):
+    """What calls said of an account (`group`) or a contact (`identify`): of each trait the latest."""
+
+    id: str
+    account_id: str
+    """Of a contact: the account that it was last said to be of; '' where none was."""
+    traits: str
+    """JSON: an object without nulls."""
+    learned_at: Micros
+    """When the first call about it came."""
 
 
 class PlaybookState(NamedTuple):

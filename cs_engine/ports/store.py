@@ -49,6 +49,7 @@ from cs_engine.ports.rows import (
     OrderedStep,
     PassageAnswer,
     PlaybookState,
+    Profile,
     Reached,
     Returned,
     Tick,
@@ -57,7 +58,7 @@ from cs_engine.ports.rows import (
     Verdict,
     Whom,
 )
-from cs_engine.usage.collected import Arrived, Collected
+from cs_engine.usage.collected import Arrived, Collected, ProfileKind
 
 
 class Ticks(Protocol):
@@ -555,6 +556,9 @@ class Collector(Protocol):
 
     def collected_mark(self) -> CollectedMark:
         """How far it goes."""
+
+    def profiles(self, kind: ProfileKind) -> list[Profile]:
+        """What calls said of accounts, or of contacts, by id."""
 
 
 class Retention(Protocol):

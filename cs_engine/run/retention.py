@@ -18,7 +18,7 @@ _MOST = 20
 def forgets(tick: TickContext) -> bool:
     """Whether this tick is the one of its day that clears up."""
     kept = tick.engine.project.config.retention
-    if kept.journal is None and kept.changes is None and tick.engine.project.health is None:
+    if kept.journal is None and kept.changes is None and kept.collected is None and tick.engine.project.health is None:
         return False
     before = tick.engine.store.ticks_before(tick.at, 1)
     return bool(before) and from_micros(before[0]).astimezone(tick.zone).date() < tick.now.astimezone(tick.zone).date()
@@ -33,6 +33,10 @@ def forget(tick: TickContext) -> None:
                 break
     if kept.changes is not None:
         store.forget_changes(_before(tick, kept.changes), _needed(tick))
+    if kept.collected is not None:
+        for _ in range(_MOST):
+            if store.forget_collected(_before(tick, kept.collected), _AT_ONCE) < _AT_ONCE:
+                break
     if tick.engine.project.health is not None:
         store.forget_health(_before(tick, kept.health))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from cs_engine.language.expression import Expression
 from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.company import is_zone
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.ports import AccountRow, ContactRow, Feed, Overlay, SourceReport
+from cs_engine.ports import AccountRow, CollectedMark, ContactRow, Feed, Overlay, SourceReport
 from cs_engine.sources import collecting, floors, persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
@@ -57,29 +58,44 @@ class DuckdbUsage:
         self._hash_email, self._older_hashes = hash_email, older_hashes
         self._calendars = Calendars.of(config)
         self._wall = wall or SystemClock()
-        fed = config.sources.collected
-        self._fed = (fed, feed) if fed is not None and feed is not None else None
+        self._source = config.sources.collected
+        self._feed = feed if self._source is not None or config.sources.profiled else None
 
     def sync(self, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:
-        grow = None if self._fed is None else partial(collecting.grow, self._project, self._config, *self._fed)
-        _, reports = syncing.sync(self._project, self._config, on_progress, now=self._wall.now(), anew=anew, grow=grow)
-        return reports
+        feed, project, config = self._feed, self._project, self._config
+        if feed is None:
+            return syncing.sync(project, config, on_progress, now=self._wall.now(), anew=anew)[1]
+        # Before anything of it is read: what comes meanwhile is found to be newer.
+        grow = partial(self._grown, feed, feed.collected_mark())
+        return syncing.sync(
+            project, config, on_progress, now=self._wall.now(), anew=anew, grow=grow, profiles=feed.profiles
+        )[1]  # fmt: skip
+
+    def _grown(self, feed: Feed, mark: CollectedMark, made: UsageSet) -> tuple[UsageSet, list[SourceReport]]:
+        reports: list[SourceReport] = []
+        if self._source is not None:
+            made, reports = collecting.grow(self._project, self._config, self._source, feed, made)
+        return replace(made, edition=mark.edition, profiles=mark.profiles), reports
 
     def behind(self) -> bool:
         current = Shelf.of(self._project).current(self._config)
-        if self._fed is None or current is None:
+        if self._feed is None or current is None:
             return False
-        source, feed = self._fed
-        mark = feed.collected_mark()
-        return mark.edition != current.edition or mark.last > current.taken.get(source, 0)
+        mark = self._feed.collected_mark()
+        more = self._source is not None and mark.last > current.taken.get(self._source, 0)
+        return more or self._otherwise(current, mark)
+
+    def _otherwise(self, current: UsageSet, mark: CollectedMark) -> bool:
+        """Whether what is in already is not as it was: something was taken out of it, or accounts or contacts are others."""
+        return mark.edition != current.edition or (self._config.sources.profiled and mark.profiles != current.profiles)
 
     def take_in(self) -> list[SourceReport]:
-        if self._fed is None:
+        feed = self._feed
+        if feed is None:
             return []
-        source, feed = self._fed
-        if feed.collected_mark().edition != self._current().edition:  # something was taken out of what is in already
+        if self._source is None or self._otherwise(self._current(), feed.collected_mark()):
             return self.sync()
-        return collecting.fold_in(self._project, self._config, source, feed)
+        return collecting.fold_in(self._project, self._config, self._source, feed)
 
     def waiting(self) -> int:
         current = Shelf.of(self._project).current(self._config)

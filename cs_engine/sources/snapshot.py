@@ -68,6 +68,8 @@ class UsageSet:
     """Key of a source -> since when it says what it says, as microseconds: its files' time, or when its database was read."""
     edition: int = 0
     """Which edition of the calls that were collected these arrivals are of."""
+    profiles: int = 0
+    """As of which change of profiles accounts and contacts are."""
     waiting: Mapping[str, int] = field(default_factory=dict)
     """Source -> arrivals that are not in it, because nobody knows their account yet."""
     people: str = ""
@@ -146,6 +148,7 @@ class Shelf:
             manifest["taken"],
             manifest["read"],
             manifest.get("edition", 0),
+            manifest.get("profiles", 0),
             manifest.get("waiting", {}),
             manifest.get("people", name),
             manifest["rows"],
@@ -202,6 +205,7 @@ class Shelf:
             "taken": dict(found.taken),
             "read": dict(found.read),
             "edition": found.edition,
+            "profiles": found.profiles,
             "waiting": dict(found.waiting),
             "people": found.people or folder.name,
             "rows": dict(found.rows),

@@ -25,17 +25,19 @@ from cs_engine.language.expression import Type
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named, Origin, TouchesSource, span
-from cs_engine.ports import SourceReport
+from cs_engine.ports import Profile, SourceReport
 from cs_engine.sources import beside, history
 from cs_engine.sources import columns as cols
 from cs_engine.sources.files import SourceFile, find, find_paths
 from cs_engine.sources.landing import Landing, sample, stamp
 from cs_engine.sources.oddities import odd_times, odd_values
+from cs_engine.sources.profiles import LEARNED, laid_over, nobody
 from cs_engine.sources.segments import COMPRESSION, open_strangers, write_segment, write_strangers
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.staging import Staged, empty, stage
 from cs_engine.usage.attributes import Attributes
+from cs_engine.usage.collected import ProfileKind
 
 MEMORY_LIMIT = "640MB"
 """DuckDB's own share in a sync; what does not fit is spilled beside the set."""
@@ -91,6 +93,7 @@ def sync(
     now: datetime | None = None,
     anew: bool = False,
     grow: Grow | None = None,
+    profiles: Callable[[ProfileKind], Sequence[Profile]] = lambda _: (),
 ) -> tuple[UsageSet, list[SourceReport]]:
     """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do.
 
@@ -105,7 +108,9 @@ def sync(
             signature = signature_of(project, config)
             read = {n.key: written(project, config, n) for n in config.sources.all() if not n.source.only_collected}
             with working_database(folder / "staging.duckdb", config.timezone) as db:
-                reading = Reading(project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell, now=at)
+                reading = Reading(
+                    project, config, db, UsageSet(folder, Attributes(), signature=signature, read=read), tell, now=at, profiles=profiles
+                )
                 attributes, reports = reading.all()
                 reading.compare(*shelf.before(config), at)
                 locales = _locales(db)
@@ -209,6 +214,8 @@ class Reading:
     """Attributes whose past their sources tell themselves."""
     now: datetime | None = None
     """By the wall; None where rows have just come in, and are as they are."""
+    profiles: Callable[[ProfileKind], Sequence[Profile]] = lambda _: ()
+    """What calls said of accounts, or contacts."""
     odd: dict[str, str] = field(default_factory=dict)
     """`usage.amount` -> which of its values made it text, for columns of which almost all values are something else."""
 
@@ -243,17 +250,30 @@ class Reading:
     def _checked(self, name: str, source: AnySource, room: _Room) -> Checked:
         """Stages and checks one source; a second time, record by record, when rows are bad and their lines are not known."""
         if source.only_collected:
-            return self._check(name, empty(self.db, f"raw_{name}"), source, room)
+            return self._collected(name, source, room)
         self.tell(f"reading {name} from {source.place}")
         files = files_of(self.project, next(named for named in self.config.sources.all() if named.source is source))
-        staged = stage(self.db, f"raw_{name}", files)
+        staged = self._laid_over(source, stage(self.db, f"raw_{name}", files))
         checked = self._check(name, staged, source, room)
         if checked.report.bad and not staged.exact_lines:
-            staged = stage(self.db, f"raw_{name}", files, exact_lines=True)
+            staged.drop(self.db)
+            staged = self._laid_over(source, stage(self.db, f"raw_{name}", files, exact_lines=True))
             checked = self._check(name, staged, source, room)
         staged.drop(self.db)
         self._stop_if_bad(checked.report)
         return checked
+
+    def _collected(self, name: str, source: AnySource, room: _Room) -> Checked:
+        """A source that lies nowhere: what calls said of people; events come later, when the rest is there."""
+        table = f"raw_{name}"
+        if isinstance(source, AccountsSource | ContactsSource):
+            return self._check(name, self._laid_over(source, nobody(self.db, table, source)), source, room)
+        return self._check(name, empty(self.db, table), source, room)
+
+    def _laid_over(self, source: AnySource, staged: Staged) -> Staged:
+        if not isinstance(source, AccountsSource | ContactsSource) or not source.collector:
+            return staged
+        return laid_over(self.db, staged, source, self.profiles("account" if isinstance(source, AccountsSource) else "contact"))
 
     def _check(self, name: str, staged: Staged, source: AnySource, room: _Room) -> Checked:
         mapped = mapping(name, staged, source, room)
@@ -385,9 +405,9 @@ class Reading:
 
 def mapping(name: str, staged: Staged, source: Origin, room: _Room) -> dict[str, str]:
     """Name that authors use -> column of the source. Raises SyncStopped where one is missing that must be there."""
-    if source.only_collected:
+    if isinstance(source, EventsSource) and source.only_collected:
         return {column: column for column in staged.columns}
-    found: dict[str, str] = {}
+    found: dict[str, str] = {"learned_at": LEARNED} if LEARNED in staged.columns else {}
     for key, column in source.mapped():
         if column in staged.columns:
             found[key] = column
@@ -493,7 +513,8 @@ def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attrib
         for i, named in enumerate(config.sources.all()):
             source, room = named.source, _ROOMS[type(named.source)]
             if source.only_collected:
-                staged = empty(db, f"raw_{i}")
+                raw = f"raw_{i}"
+                staged = nobody(db, raw, source) if isinstance(source, AccountsSource | ContactsSource) else empty(db, raw)
             elif source.file is None:
                 staged = stage(db, f"raw_{i}", [sample(named, config.sources, project, Path(folder), most)], most=most)
             else:

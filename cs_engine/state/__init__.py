@@ -18,7 +18,8 @@
     tallies                how much of what playbooks did in their latest runs, for the guards
     alarms                 the texts of messages that tell our own people of such things
     journal                every move of everything above with its reason, append-only
-    collected, collector   what the collector took, and how often something was taken out of it
+    collected, profiles    what the collector took, and who it says that accounts and contacts are
+    collector              how often something was taken out of these, or changed in them
     people_source          which sync accounts and contacts came from
     ticks, tick_holder     ticks begun and completed; who runs the one that is running
 

@@ -40,8 +40,8 @@ def after(tx: Tx, sequence: int, limit: int) -> list[Arrived]:
 def mark(tx: Tx) -> CollectedMark:
     # Two queries of their own: each is a look at one end of the key.
     first, last = (tx.row(f"SELECT {end}(sequence) FROM collected") for end in ("min", "max"))
-    edition = tx.row("SELECT edition FROM collector")
-    return CollectedMark((first and first[0]) or 0, (last and last[0]) or 0, edition[0] if edition else 0)
+    edition, profiles = tx.row("SELECT edition, profiles FROM collector") or (0, 0)
+    return CollectedMark((first and first[0]) or 0, (last and last[0]) or 0, edition, profiles)
 
 
 def changed(tx: Tx) -> None:

@@ -50,6 +50,7 @@ PLACES: Mapping[str, str] = {
     f"OR cta_id IN (SELECT id FROM ctas WHERE enrolment_id IN ({_PASSAGES}))))",
     "provider_events": f"(message_id IN ({_MAILS}) OR {{hashes:address}})",
     "collected": "({contacts:contact_id} OR {contacts:anonymous_id})",
+    "profiles": "(kind = 'contact' AND {contacts:id})",
     "deliveries": f"message_id IN ({_MAILS})",
     "answers": f"((by_kind = 'contact' AND {{contacts:by}}) OR {_SUBJECT} OR {{contacts:value}})",
     "touches": "{contacts:contact_id}",
@@ -108,7 +109,9 @@ def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
     mails = {id for (id,) in work.rows("id", "messages")}
     told = {id for (id,) in work.rows("id", "alarms")}
     _blank_texts(work, whom)
-    if work.blank("collected", "anonymous_id = '', properties = '{}'", f" AND {_TELLING}"):
+    bared = work.blank("collected", "anonymous_id = '', properties = '{}'", f" AND {_TELLING}")
+    bared += work.blank("profiles", "traits = '{}'", " AND (traits <> '{}' OR id LIKE '%@%')")
+    if bared:
         collected.changed(tx)
     _forget_what_was_seen(tx, work, whom)
     stopped = _stop_mail(tx, work, at)
@@ -247,7 +250,8 @@ def _rename(work: _Work, whom: Whom) -> None:
 
 
 _IDS = {
-    "collected": ("contact_id",), "losses": ("contact_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
+    "collected": ("contact_id",), "profiles": ("id",),
+    "losses": ("contact_id",), "approvals": ("subject_id",), "answers": ("by", "value", "subject_id"),
     "journal": ("subject_id",), "messages": ("subject_id", "recipient"), "enrolments": ("subject_id",), "contacts": ("id",),
 }  # fmt: skip
 """Where contacts' ids stay, in an order in which what finds a row is changed after all that it finds."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0026"
+HEAD = "0027"
 """The newest migration."""
 
 metadata = MetaData()
@@ -526,11 +526,21 @@ collected = Table(
     sqlite_autoincrement=True,
 )
 Index("collected_once", collected.c.message_id, unique=True)
+Index("collected_unplaced", collected.c.contact_id, sqlite_where=text("account_id = ''"), postgresql_where=text("account_id = ''"))
+profiles = Table(
+    "profiles",
+    metadata,
+    *map(_text, ("kind", "id", "account_id", "traits")),
+    _at("said_at"),
+    _at("learned_at"),
+    PrimaryKeyConstraint("kind", "id"),
+)
 collector = Table(
     "collector",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("edition", BigInteger, nullable=False, server_default=text("0")),
+    Column("profiles", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("id = 1", "collector_one_row"),
 )
 

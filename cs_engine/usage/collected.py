@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -18,6 +18,8 @@ TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS = "track", "page", "screen", "identi
 KINDS = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 EVENTS = (TRACK, PAGE, SCREEN)
 """Kinds that are events; the others say who somebody is."""
+
+ProfileKind = Literal["account", "contact"]
 
 MOST_EVENT_BYTES = 32 << 10
 MOST_ID = 255

@@ -76,7 +76,7 @@ def lived(store: SqlStore) -> SqlStore:
         [],
     )
     said = Collected("m1", "identify", "acc_1", "con_1", "anon", "", NOW, f'{{"name": "{CANARY}"}}')
-    store.collect([said, said._replace(message_id="m2", contact_id="con_2", properties="{}")])
+    store.collect([said, said._replace(message_id="m2", contact_id="con_2", properties='{"name": "Eve"}')])
     edit = Edit("enr_ken", "welcome", f"To {CANARY}", CANARY, NOW, "alex@vendor.example", f"{CANARY} asked")
     store.edit_step(EditedStep(edit, "personal", "acc_1", "con_1", "welcome", NOW), NOW)
     store.set_preference("hash-of-ken", "tips", False, "page", NOW)

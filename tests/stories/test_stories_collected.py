@@ -14,7 +14,7 @@ from cs_engine.instants import to_micros
 from cs_engine.playbook.load import load_config
 from cs_engine.state import SqlStore
 from cs_engine.usage.calls_segment import collected
-from cs_engine.usage.collected import GROUP, TRACK
+from cs_engine.usage.collected import GROUP, IDENTIFY, TRACK
 from cs_engine.wiring import check_project
 from tests.stories.world import World, day
 
@@ -170,3 +170,96 @@ def test_calls_that_say_who_somebody_is_are_no_events(fed: World) -> None:
     come(fed, day(0, 9), "x", kind=GROUP, groupId="acme")
     fed.playbook("busy", "- {id: one, email: one}", enter="uses >= 1")
     assert fed.tick(day(0)).sent == []
+
+
+# --- who calls say that people are
+
+
+def sources(**fed: str) -> dict[str, Any]:
+    """`accounts="both"`: its file and the collector; `collector`: no file."""
+    found: dict[str, Any] = {name: {"file": f"data/{name}.csv"} for name in ("accounts", "contacts")}
+    for name, how in fed.items():
+        found[name] = {"collector": True, **(found[name] if how == "both" else {})}
+    return {**found, "usage": {"collector": True}}
+
+
+@pytest.fixture
+def profiled(world: World) -> World:
+    return world.customer().project(sources=sources(accounts="both", contacts="both"), quiet_hours=None)
+
+
+def test_traits_are_laid_over_what_the_files_say(profiled: World) -> None:
+    come(profiled, day(0, 9), "", kind=IDENTIFY, traits={"role": "operator", "seniority": "lead", "email": "ann.new@customer.example"})
+    come(profiled, day(0, 9), "", kind=GROUP, groupId="acme", traits={"plan": "enterprise", "seats": 40, "name": None})
+    profiled.playbook(
+        "found", "- {id: one, email: one, to: \"contact.seniority = 'lead' and contact.role = 'operator'\"}",
+        enter="account.plan = 'enterprise' and account.seats >= 40",
+    )  # fmt: skip
+    assert profiled.tick(day(0)).sent == ["ann.new: One for Acme"]
+
+
+def test_the_latest_word_counts_though_it_may_come_first_and_null_gives_way_to_the_file(profiled: World) -> None:
+    come(profiled, day(0, 9), "", kind=GROUP, groupId="acme", traits={"plan": "new"}, timestamp=day(0, 8.5).isoformat())
+    come(profiled, day(0, 9.1), "", kind=GROUP, groupId="acme", traits={"plan": "old", "area": "x"}, timestamp=day(0, 8).isoformat())
+    profiled.playbook("p", "- {id: one, email: one}", enter="account.plan = 'new' and account.area = 'x'")
+    assert profiled.tick(day(0)).sent == ["ann: One for Acme"]
+    come(profiled, day(0, 11), "", kind=GROUP, groupId="acme", traits={"plan": None})
+    profiled.playbook("q", "- {id: two, email: two}", enter="account.plan = 'team'")
+    assert profiled.tick(day(0, 12)).sent == ["ann: Two for Acme"]
+
+
+def test_people_need_no_file_at_all(world: World) -> None:
+    world.project(sources=sources(accounts="collector", contacts="collector"), quiet_hours=None)
+    world.playbook("greet", "- {id: one, email: one, to: everyone}", enter={"event": "invited"}, existing=None)
+    world.tick(day(0))
+    come(world, day(0, 11), "invited", user="eve")
+    assert world.tick(day(0, 11.1)).sent == []
+    assert world.engine.usage.waiting() == 1
+    come(world, day(0, 11.2), "", user="eve", kind=IDENTIFY, traits={"email": "eve@new.example", "firstName": "Eve", "createdAt": "2026"})
+    come(world, day(0, 11.2), "", user="eve", kind=GROUP, groupId="newco", traits={"name": "Newco", "csm_email": "alex@vendor.example"})
+    assert world.tick(day(0, 12)).sent == ["eve: One for Newco"], "what waited for its account is taken in with it"
+
+
+def test_who_is_known_by_calls_alone_was_not_there_before_the_first(profiled: World) -> None:
+    come(profiled, day(2, 9), "", user="eve", kind=IDENTIFY, traits={"email": "eve@acme.example"}, context={"groupId": "acme"})
+    profiled.playbook("all", "- {id: one, email: one, to: everyone}", enter="uses = 0")
+    assert profiled.tick(day(1)).sent == ["ann: One for Acme"]
+    profiled.playbook("again", "- {id: two, email: two, to: everyone}", enter="uses = 0")
+    assert profiled.tick(day(3)).sent == ["ann: Two for Acme", "eve: Two for Acme"]
+
+
+def test_people_of_unknown_accounts_are_no_bad_rows_and_come_with_their_account(profiled: World) -> None:
+    for n in range(5):
+        come(profiled, day(0, 9), "", user=f"u{n}", kind=IDENTIFY, traits={"email": f"u{n}@x.example"}, context={"groupId": "unheard-of"})
+    profiled.playbook("all", "- {id: one, email: one, to: everyone}", enter="uses = 0")
+    assert profiled.tick(day(0)).sent == ["ann: One for Acme"]
+    come(profiled, day(0, 11), "", user="u0", kind=GROUP, groupId="unheard-of", traits={"name": "Unheard-of"})
+    assert profiled.tick(day(0, 12)).sent == [f"u{n}: One for Unheard-of" for n in range(5)]
+
+
+def test_the_group_of_a_user_places_what_names_no_account(fed: World) -> None:
+    """Also what came before, of users whom no file knows."""
+    fed.playbook("busy", "- {id: one, email: one}", enter="uses >= 2")
+    come(fed, day(0, 8), "a", user="eve")
+    come(fed, day(0, 9), "", user="eve", kind=GROUP, groupId="acme")
+    come(fed, day(0, 9.1), "b", user="eve")
+    assert fed.tick(day(0)).sent == ["ann: One for Acme"]
+    assert fed.engine.usage.waiting() == 1, "as of when it was taken in; the next sync counts anew"
+
+
+def test_a_call_that_is_told_again_undoes_nothing(profiled: World) -> None:
+    store = profiled.engine.store
+    old = collected({"userId": "ann", "messageId": "same", "traits": {"role": "old"}}, to_micros(day(0)), IDENTIFY)
+    new = collected({"userId": "ann", "traits": {"role": "new"}}, to_micros(day(0)), IDENTIFY)
+    for calls in ([old], [new], [old._replace(occurred_at=to_micros(day(1)))], [new._replace(message_id="x", occurred_at=0)]):
+        store.collect(calls)
+    assert [(one.id, one.traits) for one in store.profiles("contact")] == [("ann", '{"role": "new"}')]
+
+
+def test_what_is_old_of_what_was_collected_goes_where_it_is_declared(fed: World) -> None:
+    fed.project(retention={"collected": "30 days"})
+    come(fed, day(0, 9), "a")
+    come(fed, day(40, 9), "b")
+    fed.tick(day(40))
+    fed.tick(day(41))
+    assert [one.call.event for one in fed.engine.store.collected(0, 10)] == ["b"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cs_engine.ports import CollectedMark
-from cs_engine.state import collected
+from cs_engine.ports import CollectedMark, Profile
+from cs_engine.state import collected, profiles
 from cs_engine.state.store.part import Part
-from cs_engine.usage.collected import Arrived, Collected
+from cs_engine.usage.collected import Arrived, Collected, ProfileKind
 
 
 class Collector(Part):
@@ -17,11 +17,15 @@ class Collector(Part):
         with self.database.write() as tx:
             collected.in_turn(tx)
             # Read within: what a tick before it cannot have seen did not come before that tick.
-            return collected.put(tx, calls, self._wall())
+            return collected.put(tx, profiles.apply(tx, calls, received_at := self._wall()), received_at)
 
     def collected(self, after: int, limit: int) -> list[Arrived]:
         with self.database.read() as tx:
             return collected.after(tx, after, limit)
+
+    def profiles(self, kind: ProfileKind) -> list[Profile]:
+        with self.database.read() as tx:
+            return profiles.every(tx, kind)
 
     def collected_mark(self) -> CollectedMark:
         with self.database.read() as tx:
