@@ -15,16 +15,12 @@ from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import quoted
 from cs_engine.usage.columns import Attribute, Champion, Derived, Latch, Measured, Stored
 from cs_engine.usage.names import Catalogue
+from cs_engine.usage.sequences_sql import in_order
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import view
 
 _LASTING = ("account.id", "account.signed_up_at")
 """Columns of accounts that are what they always were."""
-_TOLD = frozenset({
-    Kind.COUNT, Kind.COUNT_DISTINCT, Kind.SUM, Kind.MIN, Kind.MAX, Kind.AVG, Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.ACTIVE_DAYS,
-    Kind.ACTIVE_WEEKS,
-})  # fmt: skip
-"""What is counted of each event by itself."""
 _NOW, _TODAY = "getvariable('now')", "getvariable('today')"
 
 
@@ -47,14 +43,14 @@ class Reads:
 
 
 def reads_of(catalogue: Catalogue, column: str) -> Reads | None:
-    """What that column of accounts reads; None where any of it has no past: counts of ours, answers, calendars, what hangs on an order."""
+    """What that column of accounts reads; None where any of it has no past: counts of ours, answers, calendars."""
     windows: list[Window] = []
     kept: list[str] = []
     derived: list[tuple[str, Derived]] = []
     needed = catalogue.needs(Grain.ACCOUNT, [column])
     for name in sorted(needed):
         match catalogue.origin(Grain.ACCOUNT, name):
-            case Measured(window) if window.when is not None or window.kind in _TOLD:
+            case Measured(window):
                 windows.append(window)
             case Attribute() | Stored() | Champion() | Latch():
                 kept.append(name)
@@ -71,9 +67,14 @@ def evaluated(reads: Reads, moments: str) -> str:
     """SELECT of the rows of `moments` with every column that is read."""
     joins, shown = [], [f"f.{quoted(name)}" if not name.startswith("latched:") else _latch(name) for name in reads.kept]
     for number, source in enumerate(reads.sources):
-        windows = [window for window in reads.windows if window.source == source]
+        windows = [window for window in reads.windows if window.source == source and not window.in_order]
+        if not windows:
+            continue
         joins.append(f'LEFT JOIN ({_counted(windows, source, moments)}) AS w{number} ON w{number}."#i" = m."#i"')
         shown += [f"{_value(window, f'w{number}.{quoted(window.name)}')} AS {quoted(window.name)}" for window in windows]
+    for number, window in enumerate(window for window in reads.windows if window.in_order):
+        joins.append(f'LEFT JOIN ({_in_order(window, moments)}) AS s{number} ON s{number}."#no" = m."#i"')
+        shown.append(f"{_value(window, f's{number}.{quoted(window.name)}')} AS {quoted(window.name)}")
     columns = ", ".join(["m.*", *shown])
     sql = f'SELECT {columns} FROM {moments} AS m JOIN account_facts AS f ON f."#row" = m."#row" {" ".join(joins)}'
     have = {*reads.kept, *(window.name for window in reads.windows)}
@@ -97,6 +98,7 @@ def their_events(reads: Reads, source: str) -> str:
     windows = [window for window in reads.windows if window.source == source]
     columns = {"#account", "#day", "at", *(_named(window.column) for window in windows if window.column)}
     columns |= {name for window in windows for name in window.reads}
+    columns |= {"#contact" for window in windows if window.funnel is not None}
     shown = ", ".join(f"e.{quoted(name)}" for name in sorted(columns))
     return f'SELECT {shown} FROM {view(source)} AS e SEMI JOIN past_who AS w ON w."#no" = e."#account" WHERE e."at" <= {_NOW}'
 
@@ -123,9 +125,22 @@ def _counted(windows: Sequence[Window], source: str, moments: str) -> str:
     unbounded = any(_reach(window) is None for window in windows)
     near = "" if unbounded or furthest is None else f' AND e."#day" >= m."#today" - {furthest}'
     counted = ", ".join(f"{_aggregate(window)} AS {quoted(window.name)}" for window in windows)
-    joined = f'{moments} AS m JOIN {kept_events(source)} AS e ON e."#account" = m."#no" AND e."at" <= m."#now"{near}'
     # The window's `where` names columns of the events alone, and so stands for itself.
-    return f'SELECT "#i", {counted} FROM (SELECT m."#i", m."#now", m."#today", e.* FROM {joined}) GROUP BY "#i"'
+    return f'SELECT "#i", {counted} FROM {_seen(source, moments, near)} GROUP BY "#i"'
+
+
+def _in_order(window: Window, moments: str) -> str:
+    """As `sequences_sql.in_order`, each moment being a subject of its own."""
+    reach = _reach(window)
+    near = "" if reach is None else f' AND e."#day" >= m."#today" - {reach}'
+    which = f"(SELECT * FROM {_seen(window.source, moments, near)} WHERE {window.where or 'true'})"
+    return in_order(window, which, quoted("#i"), quoted("#today"), _spanned(window))
+
+
+def _seen(source: str, moments: str, near: str) -> str:
+    """The relation of each moment's events, with its "#i", "#now" and "#today"."""
+    joined = f'{moments} AS m JOIN {kept_events(source)} AS e ON e."#account" = m."#no" AND e."at" <= m."#now"{near}'
+    return f'(SELECT m."#i", m."#now", m."#today", e.* FROM {joined})'
 
 
 def _reach(window: Window) -> int | None:
@@ -135,14 +150,20 @@ def _reach(window: Window) -> int | None:
     return None if window.days is None else window.ago + window.days - 1
 
 
-def _aggregate(window: Window) -> str:
-    parts = [f"({window.where})"] if window.where else []
+def _spanned(window: Window) -> list[str]:
+    """SQL of whether an event lies in the window, in parts that must all be true."""
+    parts = []
     if window.hours is not None:
         parts.append(f'"at" > "#now" - INTERVAL {window.hours} HOUR')
     elif window.days is not None:
         parts.append(f'"#day" >= "#today" - {window.ago + window.days - 1}')
     if window.ago:
         parts.append(f'"#day" <= "#today" - {window.ago}')
+    return parts
+
+
+def _aggregate(window: Window) -> str:
+    parts = [*([f"({window.where})"] if window.where else []), *_spanned(window)]
     kept = f" FILTER ({' AND '.join(parts)})" if parts else ""
     if window.when is not None:
         return f'{"max" if window.when == "last" else "min"}("at"){kept}'
@@ -191,5 +212,5 @@ def _then(sql: str) -> str:
 
 def _only_grows(window: Window) -> bool:
     """Whether it changes with events alone."""
-    running = (Kind.ACTIVE_WEEKS, Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST)
+    running = (Kind.ACTIVE_WEEKS, Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.STREAK_DAYS, Kind.STREAK_WEEKS)
     return window.unbounded and not window.ago and (window.kind not in running or window.when is not None)

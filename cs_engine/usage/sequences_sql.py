@@ -5,7 +5,7 @@ Each is a pass of its own: whether an event counts hangs on its neighbours of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, timedelta
 
 from cs_engine.language.expression import Grain
@@ -19,44 +19,51 @@ def sequences(windows: Iterable[Window], grain: Grain, moment: Moment, learned: 
     late = set(learned)
     made = []
     for window in sorted(windows, key=lambda w: w.name):
-        if window.funnel is not None:
-            made.append(_funnel(window, window.funnel, grain, moment, late=window.source in late))
-        else:
-            made.append(_streak(window, grain, moment, late=window.source in late))
+        until = moment.today if window.funnel is None else _last_day(window, window.funnel, moment)
+        events = _events(window, moment, late=window.source in late, until=until)
+        counted = in_order(window, events, quoted(f"#{grain.value}"), moment.today_sql, _in_window(window, moment))
+        made.append(Aggregate(counted, (window,)))
     return made
 
 
-def _streak(window: Window, grain: Grain, moment: Moment, *, late: bool) -> Aggregate:
+def in_order(window: Window, events: str, subject: str, today: str, begun: Sequence[str]) -> str:
+    """SELECT of "#no", the subject, and the window. `events`: a relation of those that count, none later than it may be; `subject` and
+    `today`, the DATE up to which it is counted, are SQL over it, and so is `begun`: what must be true of the first step of a funnel.
+    """
+    if window.funnel is not None:
+        return _funnel(window.name, window.funnel, events, subject, begun)
+    return _streak(window, events, subject, today)
+
+
+def _streak(window: Window, events: str, subject: str, today: str) -> str:
     """How many days, or weeks of seven days, in a row had an event.
 
     Counted back from today, the nth of a subject's days is n - 1 days ago as long as none is missing. Today may be missing: it is
     not over; a week always ends today.
     """
-    subject = quoted(f"#{grain.value}")
-    back = f'({moment.today_sql} - "#day")' + (" // 7" if window.kind is Kind.STREAK_WEEKS else "")
+    back = f'({today} - "#day")' + (" // 7" if window.kind is Kind.STREAK_WEEKS else "")
     latest = 0 if window.kind is Kind.STREAK_WEEKS else 1
-    events = _events(window, moment, late=late, until=moment.today)
     days = f'SELECT DISTINCT {subject} AS "#no", {back} AS "#back" FROM {events} WHERE {subject} IS NOT NULL'
     gaps = f'SELECT "#no", "#back" - row_number() OVER (PARTITION BY "#no" ORDER BY "#back") + 1 AS "#gap" FROM ({days})'
     # The gap grows with every one that is missing: those that share the smallest are in a row.
     counted = f'SELECT "#no", "#gap", count(*) AS {quoted(window.name)} FROM ({gaps}) WHERE "#gap" <= {latest} GROUP BY 1, 2'
-    return Aggregate(f'{counted} QUALIFY row_number() OVER (PARTITION BY "#no" ORDER BY "#gap") = 1', (window,))
+    return f'{counted} QUALIFY row_number() OVER (PARTITION BY "#no" ORDER BY "#gap") = 1'
 
 
-def _funnel(window: Window, funnel: Funnel, grain: Grain, moment: Moment, *, late: bool) -> Aggregate:
-    """How often the first step, taken in the window, was followed by the others in order; or in which share of the times.
+def _funnel(name: str, funnel: Funnel, events: str, subject: str, begun: Sequence[str]) -> str:
+    """How often the first step was followed by the others in order; or in which share of the times.
 
     From the last step back, each step's event learns when the whole way from it ends at the earliest: that is the least end among the
     events of the next step that come after it. So each first step is told by one look at each of its events, however many follow.
     """
-    subject, last = quoted(f"#{grain.value}"), len(funnel.steps) - 1
+    last = len(funnel.steps) - 1
     way = '"#no", "#contact"' if funnel.one_person else '"#no"'
     of_whom = [f"{subject} IS NOT NULL", *(['"#contact" IS NOT NULL'] if funnel.one_person else [])]
-    shown = ", ".join(f'({step}) AS "#step{i}"' for i, step in enumerate(funnel.steps))
+    flags = ", ".join(f'({step}) AS "#step{i}"' for i, step in enumerate(funnel.steps))
     any_step = " OR ".join(f"({step})" for step in funnel.steps)
-    events = _events(window, moment, late=late, until=_last_day(window, funnel, moment))
+    first = " AND ".join([f"({funnel.steps[0]})", *begun])
     rows = (
-        f'SELECT {subject} AS "#no", "#contact", "#day", "at", epoch_us("at") AS "#us", {shown} FROM {events} '
+        f'SELECT {subject} AS "#no", "#contact", "#day", "at", epoch_us("at") AS "#us", {flags}, {first} AS "#begun" FROM {events} '
         f"WHERE {' AND '.join(of_whom)} AND ({any_step})"
     )
     ways = f'SELECT *, CASE WHEN "#step{last}" THEN "at" END AS "#end" FROM ({rows})'
@@ -65,8 +72,7 @@ def _funnel(window: Window, funnel: Funnel, grain: Grain, moment: Moment, *, lat
         ways = f'SELECT * REPLACE (CASE WHEN "#step{i}" THEN {later} END AS "#end") FROM ({ways})'
     through = f"count(*) FILTER ({_in_time(funnel)})"
     counted = f"{through} / count(*)" if funnel.rate else through
-    begun = " AND ".join(['"#step0"', *_in_window(window, moment)])
-    return Aggregate(f'SELECT "#no", {counted} AS {quoted(window.name)} FROM ({ways}) WHERE {begun} GROUP BY 1', (window,))
+    return f'SELECT "#no", {counted} AS {quoted(name)} FROM ({ways}) WHERE "#begun" GROUP BY 1'
 
 
 def _in_time(funnel: Funnel) -> str:
