@@ -36,6 +36,7 @@ from pydantic import SecretStr
 from benchmarks import by_hand, ready
 from benchmarks.send import KEY
 from benchmarks.sink import Serving, certified, serving
+from cs_engine.channels.mailing import MOST_OF_ALL as CONNECTIONS
 from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.ports import Candidate, Letter
@@ -45,7 +46,6 @@ from cs_engine.run.delivery.letters import Letters
 from cs_engine.run.delivery.outbox import Job, Outbox
 from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
-from cs_engine.wiring import MOST_OF_ALL as CONNECTIONS
 from cs_engine.wiring import assemble
 
 VENDOR_MAILS = 30

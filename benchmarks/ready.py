@@ -15,7 +15,7 @@ _AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 def job(candidate: Candidate, bodies: Mapping[str, bytes]) -> Job:
     """A job that a press has nothing to do for: as a webhook's, it is handed to its builder as it is."""
     said = {"body": bodies[candidate.id]}
-    return Job(candidate.id, WEBHOOK, "", "", said, candidate.playbook, candidate.step, candidate.topic, _AT)
+    return Job(candidate.id, WEBHOOK, "", "", said, candidate.playbook, candidate.step, candidate.topic, _AT, url=WEBHOOK)
 
 
 def parcel(call: Call) -> Parcel:

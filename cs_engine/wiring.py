@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     from cs_engine.state.store import SqlStore
 
 
-SENDGRID_CONNECTIONS, MOST_OF_ALL = 128, 256
-"""At once, to a vendor that answers in some 50 ms: of one process, well below the open files that macOS gives it; and of all together."""
-SMTP_CONNECTIONS = 4
-
-
 def load_project(settings: Settings | None = None) -> Project:
     """The project with its plans and problems. Raises NotAProject."""
     from cs_engine.playbook import load
@@ -220,7 +215,7 @@ def _engine(
     require_base_url(settings, project, channel)
     channels = open_channels(settings, project, mail_root, channel)
     builders: dict[str, Callable[[Any], Parcel]] = {name: c.build for name, c in channels.items()}
-    openers = {"email": partial(_email, channel or channel_names(settings, project).email, settings, mail_root)}
+    openers = {"email": _email(channel or channel_names(settings, project).email, settings, mail_root)}
     outbox = Outbox(project.root, project.config.locale, channels, builders, openers=openers)
     try:
         yield Engine(
@@ -325,27 +320,21 @@ def open_channels(settings: Settings, project: Project, mail_root: Path, forced:
 
         require_lawful(project.config.company.postal_address, project.config.unsubscribe or settings.cs_engine_base_url)
     return {
-        "email": _email(forced or email, settings, mail_root),
+        "email": _email(forced or email, settings, mail_root)(1),
         "slack": _slack(forced or slack, settings, project, mail_root),
         "webhook": _webhook(forced or webhook, settings, project, mail_root),
     }
 
 
-def _email(name: str, settings: Settings, mail_root: Path, sharers: int = 1) -> Channel[Any]:
-    """`sharers`: processes that share what the vendor allows."""
+def _email(name: str, settings: Settings, mail_root: Path) -> Callable[[int], Channel[Any]]:
+    """What opens the way out of mail, here or in another process, told how many share it."""
+    from cs_engine.channels import mailing
+
     if name == "mailbox":
-        from cs_engine.channels.mailbox import MailboxEmail
-
-        return MailboxEmail(mail_root)
+        return partial(mailing.mailbox, mail_root)
     if name == "smtp":
-        from cs_engine.channels.smtp import SmtpChannel
-
-        return SmtpChannel(_secret(settings.smtp_url, "SMTP_URL", "smtp"), connections=max(1, SMTP_CONNECTIONS // sharers))
-    from cs_engine.channels.sendgrid import SendgridChannel
-
-    key = _secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid")
-    connections = max(1, min(SENDGRID_CONNECTIONS, MOST_OF_ALL // sharers))
-    return SendgridChannel(key, settings.sendgrid_base_url, concurrency=connections)
+        return partial(mailing.smtp, _secret(settings.smtp_url, "SMTP_URL", "smtp"))
+    return partial(mailing.sendgrid, _secret(settings.sendgrid_api_key, "SENDGRID_API_KEY", "sendgrid"), settings.sendgrid_base_url)
 
 
 def _slack(name: str, settings: Settings, project: Project, mail_root: Path) -> Channel[Any]:

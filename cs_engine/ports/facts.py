@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
-from cs_engine.journey.guards import SourceState
-from cs_engine.journey.touch import Reaction, Touch
-from cs_engine.language.expression import Expression, Grain
-from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports.rows import AccountRow, CollectedMark, ContactRow, Profile
-from cs_engine.usage.collected import Arrived, ProfileKind
+
+if TYPE_CHECKING:
+    from cs_engine.journey.guards import SourceState
+    from cs_engine.journey.touch import Reaction, Touch
+    from cs_engine.language.expression import Expression, Grain
+    from cs_engine.playbook.plan import EventEntry
+    from cs_engine.usage.collected import Arrived, ProfileKind
 
 Rows = NDArray[np.int64]
 """Row numbers in a facts table; -1 where there is none."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cs_engine.instants import Micros
 from cs_engine.journey import enrolment, experiment, message
 from cs_engine.journey.caps import History
-from cs_engine.journey.edits import Edit
-from cs_engine.journey.guards import Tally
-from cs_engine.journey.step_orders import StepOrder
+
+if TYPE_CHECKING:
+    from cs_engine.journey.edits import Edit
+    from cs_engine.journey.guards import Tally
+    from cs_engine.journey.step_orders import StepOrder
 
 
 class AccountRow(NamedTuple):

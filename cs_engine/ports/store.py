@@ -3,25 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cs_engine.instants import Micros
-from cs_engine.journey import enrolment, message, touch
-from cs_engine.journey.aftermath import Aftermath, OfMessage
-from cs_engine.journey.approval import Approval
-from cs_engine.journey.breaker import Breaker
-from cs_engine.journey.cta import Mark
-from cs_engine.journey.edits import Edit
-from cs_engine.journey.guards import Tally
-from cs_engine.journey.health import HealthRow
-from cs_engine.journey.migrate import Migration
-from cs_engine.journey.mode import Reception
-from cs_engine.journey.orders import Order, PlaybookFailure
-from cs_engine.journey.preference import Preference
-from cs_engine.journey.provider_event import Received
-from cs_engine.journey.rates import Bucket
-from cs_engine.journey.step_orders import StepOrder
-from cs_engine.journey.workload import Fresh
 from cs_engine.ports.facts import Touched
 from cs_engine.ports.rows import (
     AccountRow,
@@ -58,7 +42,25 @@ from cs_engine.ports.rows import (
     Verdict,
     Whom,
 )
-from cs_engine.usage.collected import Arrived, Collected, ProfileKind
+
+if TYPE_CHECKING:
+    from cs_engine.journey import enrolment, message, touch
+    from cs_engine.journey.aftermath import Aftermath, OfMessage
+    from cs_engine.journey.approval import Approval
+    from cs_engine.journey.breaker import Breaker
+    from cs_engine.journey.cta import Mark
+    from cs_engine.journey.edits import Edit
+    from cs_engine.journey.guards import Tally
+    from cs_engine.journey.health import HealthRow
+    from cs_engine.journey.migrate import Migration
+    from cs_engine.journey.mode import Reception
+    from cs_engine.journey.orders import Order, PlaybookFailure
+    from cs_engine.journey.preference import Preference
+    from cs_engine.journey.provider_event import Received
+    from cs_engine.journey.rates import Bucket
+    from cs_engine.journey.step_orders import StepOrder
+    from cs_engine.journey.workload import Fresh
+    from cs_engine.usage.collected import Arrived, Collected, ProfileKind
 
 
 class Ticks(Protocol):

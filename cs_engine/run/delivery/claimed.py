@@ -75,7 +75,7 @@ class PlanRules:
 
     def not_before(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
         """For each until when somebody postponed its step; None: nobody did."""
-        return [self._not_before(candidate) for candidate in candidates]
+        return [self._not_before(candidate) for candidate in candidates] if self._tick.step_orders else [None] * len(candidates)
 
     def _not_before(self, candidate: Candidate) -> Micros | None:
         order = self._tick.step_orders.get(candidate.enrolment_id, {}).get(candidate.step)

@@ -100,7 +100,7 @@ def _context() -> BaseContext:
     if sys.platform != "linux":
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__, "cs_engine.wiring", "aiohttp", "sendgrid.helpers.mail"])
+    context.set_forkserver_preload([__name__, "cs_engine.channels.sendgrid", "aiohttp", "sendgrid.helpers.mail"])
     return context
 
 

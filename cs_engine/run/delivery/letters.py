@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -144,7 +143,8 @@ class Letters:
         return self.spoken or (person.locale if person is not None else None) or candidate.locale
 
     def _group_key(self, c: Candidate) -> tuple[str, str, str, str, str]:
-        return (c.digest, c.step, c.channel, c.template, self._language(c))
+        plain = c.recipient_kind != "staff" and not self.spoken
+        return (c.digest, c.step, c.channel, c.template, c.locale if plain else self._language(c))
 
     def _template(self, channel: str, name: str, locale: str) -> EmailTemplate | SlackTemplate | None:
         return self._library.email(name, locale) if channel == "email" else self._library.slack(name, locale)
@@ -174,9 +174,11 @@ class Letters:
         self._edits = {(e.enrolment_id, e.step): e for e in self._tick.engine.store.edits(mailed)} if mailed else {}
         if alarms := [c for c in candidates if c.kind == ALARM]:
             jobs += self._alarms(alarms)
-        ordered = sorted((c for c in candidates if c.kind != ALARM), key=self._group_key)
-        for (version, step_id, channel, name, _), same in groupby(ordered, key=self._group_key):
-            members = list(same)
+        groups: dict[tuple[str, str, str, str, str], list[Candidate]] = {}
+        for c in candidates:
+            if c.kind != ALARM:
+                groups.setdefault(self._group_key(c), []).append(c)
+        for (version, step_id, channel, name, _), members in sorted(groups.items()):
             if fault := self.fault(members[0]):
                 without.update((c.id, fault) for c in members)
                 continue

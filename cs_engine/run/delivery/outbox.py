@@ -18,7 +18,6 @@ from cs_engine.content.failures import BrokenTemplate, RenderFailed
 from cs_engine.content.folding import NOTHING_SHARED, Shared
 from cs_engine.content.library import Library
 from cs_engine.content.mail import EmailTemplate, Rendered
-from cs_engine.playbook.plan import WEBHOOK
 from cs_engine.ports import Call, Channel, Letter, Logged, Outcome, Parcel, Person, Post, Trace
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Job(NamedTuple):
     slack_channel: str = ""
     update: str = ""
     url: str = ""
-    """Where a webhook goes; its `context` is what is told."""
+    """Where a webhook goes, and no other: its `context` is what is told."""
     alert: Alert | None = None
     """Of a CTA: what is known of it beside its template."""
     text: str = ""
@@ -115,7 +114,7 @@ class Press:
 
     def outgoing(self, job: Job) -> Letter | Post | Call | Failed:
         """The rendered message, before a channel builds its parcel of it."""
-        if job.channel == WEBHOOK:
+        if job.url:
             return Call(job.id, job.url, job.context)
         try:
             return self._letter(job) if job.channel == "email" else self._post(job)
