@@ -98,18 +98,9 @@ def differences(was: Health, now: Health) -> list[Shift]:
     return sorted((shift for shift in found if abs(shift.by) >= SMALLEST), key=lambda shift: (-abs(shift.by), shift.component))
 
 
-def to_remember(known: Mapping[str, HealthRow], found: Iterable[HealthRow], day_began: Micros) -> tuple[list[HealthRow], list[str]]:
-    """(what is remembered anew, accounts that are not there any more).
-
-    A band that changes is remembered at once, all else with the first tick of a day: so what is kept is bounded, however often ticks come.
-    """
-    fresh, there = [], set()
-    for row in found:
-        there.add(row.account)
-        before = known.get(row.account)
-        if before is None or before.band != row.band or (before.since < day_began and not before.same_as(row)):
-            fresh.append(row)
-    return fresh, [account for account in known if account not in there]
+def to_remember(known: Mapping[str, HealthRow], found: Iterable[HealthRow]) -> list[HealthRow]:
+    """What is another than it was remembered last."""
+    return [row for row in found if (before := known.get(row.account)) is None or not before.same_as(row)]
 
 
 def _said(was: float | None, now: float | None) -> str:

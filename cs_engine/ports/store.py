@@ -317,6 +317,9 @@ class Health(Protocol):
     def health(self) -> dict[str, HealthRow]:
         """Account -> its health as it was remembered last; of those that are there."""
 
+    def health_bands(self) -> dict[str, str]:
+        """Account -> its band as it was remembered last; of those that are there."""
+
     def put_health(self, rows: Sequence[HealthRow], gone: Collection[str], now: Micros) -> None:
         """Remembers these from `now` on, each in place of its account's last; of accounts that are gone nothing holds any more."""
 

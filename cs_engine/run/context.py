@@ -111,6 +111,12 @@ class TickContext:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.engine.project.config.timezone)
 
+    @property
+    def opens_the_day(self) -> bool:
+        """Whether no tick was completed before it on its day of the project's zone."""
+        before = self.engine.store.ticks_before(self.at, 1)
+        return not before or from_micros(before[0]).astimezone(self.zone).date() < self.now.astimezone(self.zone).date()
+
     def of(self, playbook: str) -> PlaybookReport:
         """The playbook's part of the report."""
         reports = self.report.playbooks

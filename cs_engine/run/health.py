@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time
 
 import numpy as np
 
-from cs_engine.instants import Micros, to_micros
+from cs_engine.instants import Micros
 from cs_engine.journey.health import HealthRow, to_remember
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.playbook.project import Project
-from cs_engine.ports import Facts
+from cs_engine.ports import Facts, Rows
 from cs_engine.run.context import TickContext
 from cs_engine.usage import health as columns
 
@@ -26,24 +25,36 @@ def asked_of(project: Project) -> Sequence[Expression]:
     return [columns.all_of_it()] if is_told(project) else []
 
 
-def rows_of(facts: Facts, at: Micros) -> list[HealthRow]:
-    """The health of all accounts that are there, in the order of their rows."""
+def rows_of(facts: Facts, at: Micros, rows: Rows | None = None) -> list[HealthRow]:
+    """The health of the accounts at these rows, in their order; None: of all that are there."""
     ids = facts.ids(Grain.ACCOUNT)
-    if not ids:
+    which = np.arange(len(ids)) if rows is None else rows
+    if not len(which):
         return []
-    score, band, forced, scores, values = facts.columns(Grain.ACCOUNT, columns.told(), np.arange(len(ids)))
+    score, band, forced, scores, values = facts.columns(Grain.ACCOUNT, columns.told(), which)
     return [
-        HealthRow(id, at, None if s is None else round(s, columns.DECIMALS), b or "", f or "", parts, inputs)
-        for id, s, b, f, parts, inputs in zip(ids, score, band, forced, scores, values, strict=True)
+        HealthRow(ids[row], at, None if s is None else round(s, columns.DECIMALS), b or "", f or "", parts, inputs)
+        for row, s, b, f, parts, inputs in zip(which.tolist(), score, band, forced, scores, values, strict=True)
     ]
 
 
 def see(tick: TickContext) -> None:
-    """Remembers what has changed. A project that says nothing of health pays nothing."""
+    """Remembers what has changed: a band at once, all else with the first tick of a day, so that what is kept is bounded, however often
+    ticks come. A project that says nothing of health pays nothing.
+    """
     if not is_told(tick.engine.project):
         return
-    store = tick.engine.store
-    day_began = to_micros(datetime.combine(tick.now.astimezone(tick.zone).date(), time(), tick.zone))
-    fresh, gone = to_remember(store.health(), rows_of(tick.facts, tick.at), day_began)
+    store, facts = tick.engine.store, tick.facts
+    ids = facts.ids(Grain.ACCOUNT)
+    if tick.opens_the_day:
+        known = store.health()
+        fresh = to_remember(known, rows_of(facts, tick.at))
+        gone = known.keys() - set(ids)
+    else:
+        bands = store.health_bands()
+        (now,) = facts.columns(Grain.ACCOUNT, [columns.BAND], np.arange(len(ids))) if ids else ([],)
+        turned = [row for row, (id, band) in enumerate(zip(ids, now, strict=True)) if bands.get(id) != (band or "")]
+        fresh = rows_of(facts, tick.at, np.array(turned, np.int64))
+        gone = bands.keys() - set(ids)
     if fresh or gone:
         store.put_health(fresh, gone, tick.at)

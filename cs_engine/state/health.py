@@ -16,6 +16,10 @@ def standing(tx: Tx) -> dict[str, HealthRow]:
     return {row[0]: HealthRow(*row) for row in tx.rows(f"SELECT {_COLUMNS} FROM health WHERE until = :never", never=NEVER)}
 
 
+def bands(tx: Tx) -> dict[str, str]:
+    return dict(tx.rows("SELECT account_id, band FROM health WHERE until = :never", never=NEVER))
+
+
 def put(tx: Tx, rows: Sequence[HealthRow], gone: Collection[str], now: Micros) -> None:
     """Ends what held of these accounts and begins anew. A tick that is run again corrects what it wrote itself."""
     accounts = tx.ids([*(row.account for row in rows), *gone])

@@ -16,6 +16,7 @@ def test_each_row_holds_until_the_next(store: SqlStore) -> None:
     store.put_health([first, other], [], NOW)
     store.put_health([second], [], NOW + DAY)
     assert store.health() == {"a": second, "b": other}
+    assert store.health_bands() == {"a": "", "b": "red"}
     assert store.health_at(NOW - 1) == {}
     assert store.health_at(NOW + DAY - 1) == {"a": first, "b": other}
     assert store.health_at(NOW + DAY) == {"a": second, "b": other}

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.expression import Grain
+from cs_engine.sources import duckdb_past
 from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.test_usage_oracle import METRICS, START, worlds
 from tests.contracts.usage_world import NOTHING, Account, Event, World, open_project, write
@@ -39,7 +40,7 @@ def first_by_hand(name: str, subject: Subject, now: datetime, zone: str) -> date
     return next((at for at in moments(subject, now, zone) if holds(at)), None) if holds(now) else None
 
 
-@settings(max_examples=3, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_it_is_the_first_of_all_moments(drawn: tuple[World, list[datetime]]) -> None:
     world, nows = drawn
@@ -75,3 +76,15 @@ def test_what_hangs_on_an_order_became_true_with_the_event_that_completed_it(tmp
     first = [to_micros(START + timedelta(days=n, hours=1)) for n in range(16)]
     midnight = to_micros(START + timedelta(days=14, hours=-2))  # as a third week has come into sight: no event is needed
     assert found == {"row_days": first[3], "row_weeks": midnight, "way": first[5], "way_same": to_micros(START)}
+
+
+def test_where_very_much_happened_each_day_is_looked_at_as_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment on that day is exact all the same."""
+    monkeypatch.setattr(duckdb_past, "_MOST", 0)
+    events = [Event(f"e{n}", "a0", "c0", "a", START + timedelta(days=n // 2, hours=9 + n % 2)) for n in range(16)]
+    world = World([Account("a0", signed_up_at=START)], (), events)
+    project = open_project(tmp_path, write(tmp_path, world), metrics=METRICS, milestones={"m": "n >= 7"})
+    facts = project.usage.facts(START + timedelta(days=15), [], NOTHING)
+    when, _ = facts.became("m", np.array([0]), None)
+    assert from_micros(when[0]) == events[6].occurred_at
+    facts.close()

@@ -60,6 +60,21 @@ def test_within_a_day_only_another_band_is_remembered(world: World) -> None:
     assert kept(world)[2:] == []
 
 
+def test_who_comes_or_goes_within_a_day_is_seen_at_once(world: World) -> None:
+    healthy(world).tick(day(0))
+    world.customer("beta", "bob", since=day(0, 11)).gone("acme", "ann").tick(day(0, 12))
+    assert set(world.engine.store.health()) == {"beta"}
+
+
+def test_a_score_that_moves_within_its_band_is_remembered_the_next_day(world: World) -> None:
+    used(healthy(world), 1, 0).uses("acme", day(0, 12)).account(seats=10).tick(day(0))
+    world.tick(day(0, 13)), world.tick(day(1))
+    assert kept(world) == [(0, 43.8, "yellow"), (0, 62.5, "green")]
+    used(world, 1, 1).uses("acme", day(1, 12)).tick(day(1, 13))
+    world.tick(day(1, 14)), world.tick(day(2))
+    assert kept(world)[2:] == [(2, 100.0, "green")]
+
+
 def test_a_tick_that_is_run_again_remembers_nothing_twice(world: World) -> None:
     used(healthy(world), 2, 1).tick(day(0))
     world.tick(day(1)), world.tick(day(1))

@@ -17,6 +17,10 @@ class Health(Part):
         with self.database.read() as tx:
             return health.standing(tx)
 
+    def health_bands(self) -> dict[str, str]:
+        with self.database.read() as tx:
+            return health.bands(tx)
+
     def put_health(self, rows: Sequence[HealthRow], gone: Collection[str], now: Micros) -> None:
         with self.database.write() as tx:
             self._renew(tx)

@@ -18,21 +18,16 @@ def row(account: str = "acme", since: int = 0, band: str = "green", forced: str 
     ("before", "now", "remembered"),
     [
         (None, row(since=15, use=10), True),
-        (row(since=5, use=10), row(since=15, use=10), False),
-        (row(since=5, use=10), row(since=15, use=20), True),
-        (row(since=11, use=10), row(since=15, use=20), False),
-        (row(since=11, use=10), row(since=15, band="red", use=20), True),
-        (row(since=5, use=10), row(since=15, forced="x", use=10), True),
+        (row(use=10), row(since=15, use=10), False),
+        (row(use=10), row(since=15, use=20), True),
+        (row(use=10), row(since=15, band="red", use=10), True),
+        (row(use=10), row(since=15, forced="x", use=10), True),
+        (row(use=10), row(since=15, use=10)._replace(values='{"use": 9}'), False),
     ],
-    ids=["first seen", "the same", "other scores on another day", "other scores on the same day", "another band", "another override"],
+    ids=["first seen", "the same", "another score", "another band", "another override", "another value with the same score"],
 )
-def test_a_band_is_remembered_at_once_and_all_else_once_a_day(before: HealthRow | None, now: HealthRow, remembered: bool) -> None:
-    fresh, gone = to_remember({} if before is None else {"acme": before}, [now], day_began=10)
-    assert (fresh == [now], gone) == (remembered, [])
-
-
-def test_who_is_not_there_any_more_is_named() -> None:
-    assert to_remember({"acme": row()}, [], 10) == ([], ["acme"])
+def test_what_people_see_is_remembered_where_it_changes(before: HealthRow | None, now: HealthRow, remembered: bool) -> None:
+    assert to_remember({} if before is None else {"acme": before}, [now]) == ([now] if remembered else [])
 
 
 def health(**parts: tuple[float | None, float]) -> Health:
