@@ -262,9 +262,6 @@ class Sources(Strict):
         if len(fed) > 1:
             mend = "one source of events may say so: leave this one out"
             raise wrong("P105", f"{fed[0].name} takes what the collector brings already", mend, fed[1].path[1])
-        if fed and fed[0].source.stays:
-            mend = "leave `collector` out, or let the events be fetched"
-            raise wrong("P105", f"{fed[0].name} stays in its database: what is collected has no place there", mend, fed[0].path[1])
         return self
 
     @property

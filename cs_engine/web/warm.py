@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cs_engine.errors import CsEngineError, TickBusy, TickTooEarly
+from cs_engine.errors import CsEngineError, TickBusy
 from cs_engine.playbook.plan import EventEntry, Plan
 from cs_engine.playbook.project import Project
 from cs_engine.run.report import TickReport
@@ -35,7 +35,7 @@ _GATHERS = 0.1
 _TRIES_AGAIN = 0.5
 """Seconds after which it is tried again where another process holds the tick."""
 _RESTS = 2.0
-"""After a tick it rests so many times as long as that took, so that large projects leave the machine room."""
+"""After a tick it rests so many times as long as that took beyond a second, so that large projects leave the machine room."""
 _AFTER_FAILURE, _MOST_PAUSE = 5.0, 300.0
 _READS = 5_000
 _ENDS_WITHIN = 60.0
@@ -79,7 +79,7 @@ class Warm:
                         self._begin()
                         begun = True
                     took = self._look()
-                except (TickBusy, TickTooEarly):
+                except TickBusy:
                     self._ended.wait(_TRIES_AGAIN)
                     continue
                 except Exception as error:  # noqa: BLE001 - whatever is wrong, somebody mends it, or the next scheduled tick says it
@@ -88,7 +88,7 @@ class Warm:
                     pause = min(2 * pause, _MOST_PAUSE)
                     continue
                 pause, self._said = _AFTER_FAILURE, ""
-                self._ended.wait(max(_GATHERS, took * _RESTS))
+                self._ended.wait(max(_GATHERS, (took - 1.0) * _RESTS))
                 self._woken.wait(LOOKS_EVERY)
                 self._woken.clear()
         finally:

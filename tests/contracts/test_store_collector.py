@@ -92,3 +92,53 @@ def test_who_is_erased_leaves_the_bare_event_and_readers_are_told(store: SqlStor
     store.erase(Whom(("ann",), ("h-ann",), ("k-ann",), (), frozenset()), NOW)
     assert [(a.call.contact_id, a.call.properties) for a in store.collected(0, 9)] == [("ann", "{}"), ("bob", '{"area": "docs"}')]
     assert store.collected_mark() == before._replace(edition=before.edition + 1)
+
+
+# --- who calls say that people are
+
+
+def said(id: str, kind: str, at: int = NOW, *, contact: str = "ann", account: str = "", traits: str = "{}") -> Collected:
+    return Collected(id, kind, account, contact, "", "", at, traits)
+
+
+def people(store: SqlStore) -> list[tuple[str, str, str]]:
+    return [tuple(one[:3]) for kind in ("account", "contact") for one in store.profiles(kind)]  # type: ignore[misc]
+
+
+def test_of_each_trait_the_latest_word_is_kept_in_whatever_order_it_comes(store: SqlStore) -> None:
+    words = [
+        said("1", "identify", NOW, traits='{"role": "old", "name": "Ann"}'),
+        said("2", "identify", NOW + 2, traits='{"role": "new", "company": {"id": "acme", "plan": "team"}}', account="acme"),
+        said("3", "identify", NOW + 1, traits='{"role": "between", "team": "x"}'),
+        said("4", "identify", NOW + 3, traits='{"name": null}'),
+        said("5", "group", NOW + 3, account="acme", traits='{"seats": 5}'),
+    ]
+    store.collect(words[:2])
+    store.collect(words[2:])
+    store.collect(words[:1])
+    assert people(store) == [("acme", "", '{"plan": "team", "seats": 5}'), ("ann", "acme", '{"role": "new", "team": "x"}')]
+
+
+def test_readers_are_told_when_a_profile_changes_and_only_then(store: SqlStore) -> None:
+    store.collect([said("1", "identify", traits='{"role": "a"}')])
+    before = store.collected_mark().profiles
+    store.collect([said("2", "identify", NOW + 1, traits='{"role": "a"}'), call("3")])
+    assert store.collected_mark().profiles == before
+    store.collect([said("4", "identify", NOW + 2, traits='{"role": "b"}')])
+    assert store.collected_mark().profiles == before + 1
+
+
+def test_the_group_of_a_user_is_that_of_their_calls_before_and_after(store: SqlStore) -> None:
+    store.collect([call("1", account_id=""), call("2", "bob", account_id="")])
+    at = store.collected_mark().last
+    store.collect([said("3", "group", account="acme"), call("4", account_id=""), call("5", account_id="other")])
+    fresh = [(a.call.message_id, a.call.account_id) for a in store.collected(at, 10)]
+    assert sorted(fresh) == [("1", "acme"), ("3", "acme"), ("4", "acme"), ("5", "other")], "what waited stands behind the rest"
+    assert ids(store)[0] == "2", "and those of others where they were"
+
+
+def test_whom_the_sources_know_keeps_the_account_that_they_say(store: SqlStore) -> None:
+    store.put_people([], [ContactRow("ann", "mine", "", "", "", "", "", "", None)])
+    store.collect([call("1", account_id="")])
+    store.collect([said("2", "group", account="acme")])
+    assert [a.call.account_id for a in store.collected(0, 1)] == [""], "it counts for `mine` already"
