@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 
 import numpy as np
@@ -267,8 +268,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
     messages, ctas = effects_of(tick, plan, result, at_rows, who, own)
     seen = _why(tick, plan, at_rows, own)
     plain = max(numbers) == 1 and not any(controls)
-    group = "shadow" if plan.shadow else "control"
-    how = repeat("") if plain else [_how(number, group if control else "") for number, control in zip(numbers, controls, strict=True)]
+    how = repeat("") if plain else map(partial(_how, "shadow" if plan.shadow else "control"), numbers, controls)
     journal = from_columns(
         JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
     )
@@ -309,6 +309,8 @@ def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
     return [ids[row] for row in of.tolist()]
 
 
-def _how(number: int, group: str) -> str:
+def _how(group: str, number: int, control: bool) -> str:
     """What is not plain about an entry."""
-    return ", ".join([*([f"passage {number}"] if number > 1 else []), *([group] if group else [])])
+    if number == 1:
+        return group if control else ""
+    return f"passage {number}, {group}" if control else f"passage {number}"

@@ -8,7 +8,8 @@ they fail in, and `failed` says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from itertools import repeat
@@ -302,7 +303,7 @@ class DuckdbFacts:
         for name in names:
             instant = self._catalogue.origin(grain, name).type is Type.INSTANT
             parts.append(f"{text(said(name))}, {iso(quoted(name)) if instant else quoted(name)}")
-        return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
+        return self._objects(grain, parts, rows)
 
     def values(self, grain: Grain, expressions: Mapping[str, Expression], rows: Rows) -> list[str]:
         sound = {name: e for name, e in expressions.items() if self._readable(e)}
@@ -312,22 +313,33 @@ class DuckdbFacts:
             value = f"TRY({expression.sql})"
             parts.append(f"{text(name)}, {iso(value) if expression.type is Type.INSTANT else value}")
             self.tell(expression.sql)
-        return [row[0] for row in self._at(grain, [f"CAST(json_object({listed(parts)}) AS VARCHAR)"], rows)]
+        return self._objects(grain, parts, rows)
 
     def judged(self, conditions: Sequence[Expression], seen: Sequence[str]) -> list[Mask] | None:
         return judged(self, conditions, seen)
 
-    def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
-        """The values at those rows, in their order; blank for a row -1."""
+    def _objects(self, grain: Grain, parts: Sequence[str], rows: Rows) -> list[str]:
+        """JSON objects of the values at those rows, in their order. `parts`: a name and its value each, as SQL."""
         if not len(rows):
             return []
+        with self._wanted(grain, rows) as wanted:
+            found = self.db.execute(f'SELECT CAST(json_object({listed(parts)}) AS VARCHAR) AS "#told" FROM {wanted}').fetchnumpy()
+        return list(found["#told"])
+
+    def _at(self, grain: Grain, shown: Sequence[str], rows: Rows) -> list[tuple[Any, ...]]:
+        """The values at those rows, in their order; blank for a row -1."""
+        with self._wanted(grain, rows) as wanted:
+            return self.db.execute(f"SELECT {listed(shown)} FROM {wanted}").fetchall()
+
+    @contextmanager
+    def _wanted(self, grain: Grain, rows: Rows) -> Iterator[str]:
+        """What to select from to have those rows, in their order."""
         # Names that no metric can have, so that each column is the subject's.
         self.db.register("wanted", {"#i": np.arange(len(rows)), "#at": np.asarray(rows, np.int64)})
-        found = self.db.execute(
-            f'SELECT {listed(shown)} FROM wanted LEFT JOIN {grain.table} AS f ON f."#row" = wanted."#at" ORDER BY wanted."#i"'
-        ).fetchall()
-        self.db.unregister("wanted")
-        return found
+        try:
+            yield f'wanted LEFT JOIN {grain.table} AS f ON f."#row" = wanted."#at" ORDER BY wanted."#i"'
+        finally:
+            self.db.unregister("wanted")
 
     # --- passages
 
@@ -378,8 +390,11 @@ class DuckdbFacts:
             count_streaks(self.db, touched, self._moment, acts, late=late)
         if grain is Grain.CONTACT:
             self.need(Grain.ACCOUNT, facts_sql.of_account(self._catalogue, missing))
-        elif not self._has_champions and facts_sql.need_champions(self._catalogue, missing):
-            self._find_champions()
+        elif facts_sql.need_champions(self._catalogue, missing):
+            if not self._has_champions:
+                self._find_champions()
+            # Who asks anything of champions mails them too, mostly: another column later would cost another copy of the table.
+            missing |= {"champion.id"} - self._present[grain]
         try:
             self._extend(grain, missing)
         except duckdb.Error:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from cs_engine.instants import NEVER, NO_TIME
 from cs_engine.language.expression import OF_PASSAGE, Expression, Grain, Type
@@ -50,12 +51,11 @@ class DuckdbPassages:
 
     def holds(self, condition: Expression) -> Mask:
         if condition.sql not in self._masks:
-            found = self._column(condition, f"coalesce(TRY({condition.sql}), false)", False)
-            self._masks[condition.sql] = np.asarray(found, np.bool_)
+            self._masks[condition.sql] = self._column(condition, f"coalesce(TRY({condition.sql}), false)", False).astype(np.bool_)
         return self._masks[condition.sql]
 
     def times(self, expression: Expression) -> Rows:
-        return np.asarray(self._column(expression, f"coalesce(epoch_us(TRY({expression.sql})), {NO_TIME})", NEVER), np.int64)
+        return self._column(expression, f"coalesce(epoch_us(TRY({expression.sql})), {NO_TIME})", NEVER).astype(np.int64)
 
     def texts(self, expression: Expression) -> list[str]:
         value = f"TRY({expression.sql})"
@@ -70,8 +70,7 @@ class DuckdbPassages:
             else:
                 value = iso(quoted(name)) if self._tables.type_of(self._grain, name) is Type.INSTANT else quoted(name)
             parts.append(f"{text(said(name))}, {value}")
-        found = self._column(expression, f"CAST(json_object({listed(parts)}) AS VARCHAR)", "")
-        return [found[i] for i in which.tolist()]
+        return list(self._column(expression, f"CAST(json_object({listed(parts)}) AS VARCHAR)", "")[which])
 
     def contacts(self, condition: Expression) -> tuple[Rows, Rows]:
         nobody = np.zeros(0, np.int64)
@@ -88,17 +87,17 @@ class DuckdbPassages:
             found = self._fetched(condition, lambda: self._tables.db.execute(sql).fetchnumpy())
         return (nobody, nobody) if found is None else (found["#i"].astype(np.int64), found["#row"].astype(np.int64))
 
-    def _column(self, expression: Expression, shown: str, lost: Any) -> list[Any]:
+    def _column(self, expression: Expression, shown: str, lost: object) -> NDArray[Any]:
         """One value a passage, in their order; `lost` for all when it cannot be asked."""
         if not self._ready(expression):
-            return [lost] * len(self._rows)
+            return np.full(len(self._rows), lost, dtype=object)
         with self._given(self._rows):
             sql = (
-                f'SELECT {shown} FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p LEFT JOIN {self._grain.table} AS f '
+                f'SELECT {shown} AS "#shown" FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p LEFT JOIN {self._grain.table} AS f '
                 f'ON f."#row" = p."#at") ORDER BY "#i"'
             )
-            found = self._fetched(expression, lambda: self._tables.db.execute(sql).fetchall())
-        return [lost] * len(self._rows) if found is None else [row[0] for row in found]
+            found = self._fetched(expression, lambda: self._tables.db.execute(sql).fetchnumpy())
+        return np.full(len(self._rows), lost, dtype=object) if found is None else np.asarray(found["#shown"])
 
     def _ready(self, expression: Expression) -> bool:
         """Whether all that it reads of the facts is there; makes it so."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import attrgetter
+from operator import itemgetter
 
 from cs_engine.instants import Micros
 from cs_engine.ports import JournalLine
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
 
-_by_account = attrgetter("account_id")
+_by_account = itemgetter(JournalLine._fields.index("account_id"))
 
 
 def append(tx: Tx, lines: Sequence[JournalLine]) -> None:
