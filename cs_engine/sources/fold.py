@@ -108,10 +108,13 @@ def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, table: s
     """SQL over `t`, rows of that table, of whether their id is not in the set already."""
     if "id" not in usage.physical.get(source, ()):
         return "true"
-    db.execute(
-        f"CREATE OR REPLACE TABLE already AS SELECT DISTINCT e.id FROM ({segments.relation(usage, source)}) AS e "
-        f'SEMI JOIN (SELECT id FROM {quoted(table)} WHERE "#fault" IS NULL) AS t USING (id)'
-    )
+    events = f"({segments.relation(usage, source)})"
+    ids = f'SELECT id, {segments.ID_NUMBER.format("id")} AS "#id" FROM {quoted(table)} WHERE "#fault" IS NULL AND id IS NOT NULL'
+    # Texts are read of those alone whose numbers are there, and mostly none are.
+    db.execute(f'CREATE OR REPLACE TABLE alike AS SELECT DISTINCT e."#id" FROM {events} AS e SEMI JOIN ({ids}) AS t USING ("#id")')
+    if not db.execute("SELECT count(*) FROM alike").fetchall()[0][0]:
+        return "true"
+    db.execute(f'CREATE OR REPLACE TABLE already AS SELECT DISTINCT e.id FROM {events} AS e SEMI JOIN alike USING ("#id")')
     return "(t.id IS NULL OR t.id NOT IN (SELECT id FROM already))"
 
 

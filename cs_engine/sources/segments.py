@@ -1,6 +1,6 @@
 """Checked events -> a segment of a set: numbered, dated, in order of time. In the working database of a sync or a fold.
 
-Accounts, people and kinds of events stand in segments as whole numbers (#account, #contact, #event), which stay what they are in every
+Accounts, people and kinds of events stand in segments as whole numbers (#account, #contact, #event; #id for the event's own), which stay what they are in every
 set that grows out of this one. Accounts and contacts have theirs in their own files. People who act but are not among the contacts
 count as people: their numbers follow, and lie in a file beside. Kinds are few, and listed in the manifest.
 """
@@ -17,6 +17,8 @@ from cs_engine.sources.snapshot import Segment, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 
 COMPRESSION = "FORMAT parquet, COMPRESSION snappy"
+ID_NUMBER = "md5_number_lower({})"
+"""SQL of a whole number for an event's id: to look for ids among many, it alone is read."""
 _STRANGERS = "numbers-contacts.parquet"
 
 
@@ -67,6 +69,7 @@ def write_segment(
         db.execute("INSERT INTO kinds SELECT unnest($1), unnest(range(len($1)))", [list(known)])
         joins.append('LEFT JOIN kinds AS e ON e."#key" = t.event')
     if "id" in kept:
+        shown.append(f'{ID_NUMBER.format("t.id")} AS "#id"')
         new = f"{new} AND {_first_of_id(db, table)}"
     segment = named(0, arrived=arrived)
     file = usage.events(source, segment)

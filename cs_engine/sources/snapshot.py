@@ -29,7 +29,7 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 10
+_FORMAT = 11
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 
