@@ -1,8 +1,8 @@
 """Checked events -> a segment of a set: numbered, dated, in order of time. In the working database of a sync or a fold.
 
-Accounts, people and kinds of events stand in segments as whole numbers (#account, #contact, #event; #id for the event's own), which stay what they are in every
-set that grows out of this one. Accounts and contacts have theirs in their own files. People who act but are not among the contacts
-count as people: their numbers follow, and lie in a file beside. Kinds are few, and listed in the manifest.
+Accounts, people and kinds of events stand in segments as whole numbers (#account, #contact, #event; #id for the event's own), which
+stay what they are in every set that grows out of this one. Accounts and contacts have theirs in their own files. People who act but are
+not among the contacts count as people: their numbers follow, and lie in a file beside. Kinds are few, and listed in the manifest.
 """
 
 from __future__ import annotations
