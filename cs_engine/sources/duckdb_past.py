@@ -32,6 +32,7 @@ _LONGEST = 3 * 366
 """Days before an account's next event in which time alone is looked at."""
 _NOW, _TODAY = "getvariable('now')", "getvariable('today')"
 _TABLE = "CREATE OR REPLACE TEMP TABLE"
+_TABLES = ("past_who", "past_event_days", "past_days", "past_batch", "past_moments", "past_first", "past_sooner")
 
 
 class First(NamedTuple):
@@ -59,8 +60,10 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     try:
         for start in range(0, len(rows), _AT_ONCE):
             found |= search.among(rows[start : start + _AT_ONCE])
-    except duckdb.Error:
-        return found
+    except duckdb.Error as error:
+        tables.fail(f"when {said(column).replace('reached:', 'milestone ')} was reached", error)
+    finally:
+        search.close()
     return found
 
 
@@ -77,6 +80,11 @@ class _Search:
             parts.append(f"{text(said(name))}, {iso(quoted(name)) if instant else quoted(name)}")
         self._seen = f"CAST(json_object({listed(parts)}) AS VARCHAR)"
         self._floor = "" if floor is None else f"TIMESTAMPTZ '{from_micros(floor).isoformat()}'"
+
+    def close(self) -> None:
+        """Gives back the memory of what was looked at."""
+        for table in (*map(kept_events, self._reads.sources), *_TABLES):
+            self._db.execute(f"DROP TABLE IF EXISTS {table}")
 
     def among(self, rows: Rows) -> dict[int, First]:
         self._people(rows)
