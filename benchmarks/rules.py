@@ -2,7 +2,8 @@
 
     python -m benchmarks.rules --accounts 100000 --events 5000000
 
-Both in one run, each in a process of its own, in turns; the ratio is of the medians of both ticks' whole time, deliveries left out.
+Both in one run, each in a process of its own, in turns; the ratio is of the medians of both ticks' whole time, sync and
+deliveries left out.
 """
 
 from __future__ import annotations
