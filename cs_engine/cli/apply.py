@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cs_engine.cli.show import progress, quiet_option
+from cs_engine.cli.show import progress, quiet_option, say_away
 from cs_engine.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def command(migrate: bool, existing: str | None, removed: str | None, quiet: boo
 
     with progress(quiet) as bar, assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
-        assembled.refresh(lambda text: bar.update(task, description=text))
+        say_away(assembled.refresh(lambda text: bar.update(task, description=text)))
         tick = look(assembled.engine)
         found = changes(tick)
         bar.stop()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cs_engine.cli.show import Moment, as_json, format_option, progress, quiet_option
+from cs_engine.cli.show import Moment, as_json, format_option, progress, quiet_option, say_away
 
 if TYPE_CHECKING:
     from cs_engine.run.desk.changes import Change, Inside
@@ -30,7 +30,7 @@ def command(now: datetime | None, form: str, quiet: bool) -> None:
 
     with progress(quiet) as bar, assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
-        assembled.refresh(lambda text: bar.update(task, description=text))
+        say_away(assembled.refresh(lambda text: bar.update(task, description=text)))
         tick = look(assembled.engine, now)
         found = changes(tick)
         tick.facts.close()

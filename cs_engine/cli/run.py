@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cs_engine.cli.show import Moment, Span, as_json, format_option, progress, quiet_option, say
+from cs_engine.cli.show import Moment, Span, as_json, format_option, progress, quiet_option, say, say_away
 from cs_engine.errors import TickTooEarly, WrongUse
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def command(
     with _prefect(dry_run=dry_run) as server, progress(quiet) as bar, scratch() if dry_run else assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
         _known(assembled, playbooks)
-        assembled.refresh(lambda text: bar.update(task, description=text))
+        say_away(assembled.refresh(lambda text: bar.update(task, description=text)))
         moments = _moments(assembled.engine, now, start, end, every)
         bar.update(task, description="Deciding" if dry_run else "Starting Prefect (10 to 40 s)", total=len(moments), completed=0)
         reports: list[TickReport] = []

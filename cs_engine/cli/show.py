@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
+
+    from cs_engine.ports import SourceReport
 
 
 class Moment(click.ParamType[datetime]):
@@ -98,6 +100,13 @@ def table(title: str) -> Table:
     from rich.table import Table
 
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+
+
+def say_away(reports: Iterable[SourceReport]) -> None:
+    """Says which sources could not be read, though it goes on."""
+    for report in reports:
+        if report.away:
+            say(report.away)
 
 
 def say(text: str, quiet: bool = False) -> None:

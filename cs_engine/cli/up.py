@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from cs_engine.cli.show import Span, say
+from cs_engine.cli.show import Span, say, say_away
 from cs_engine.errors import CsEngineError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -109,7 +109,7 @@ def _tick() -> None:
 
     try:
         with assemble() as assembled:
-            assembled.refresh()
+            say_away(assembled.refresh())
             with engine_in_use(assembled.engine):
                 report = tick_through_prefect(assembled.engine.wall.now(), None, ())
     except CsEngineError as error:

@@ -39,6 +39,8 @@ class SourceReport(NamedTuple):
     """Collected events that are in none of these: nobody knows their account yet."""
     note: str = ""
     """What else there is to say of it."""
+    away: str = ""
+    """Why it was not read: what was read before stays in force."""
     odd: tuple[str, ...] = ()
     """What was taken and looks wrong all the same, with a place each; no personal data."""
 

@@ -29,7 +29,7 @@ def refresh(engine: Engine, on_progress: Callable[[str], None] | None = None) ->
                 raise
             # What was read before stays in force; how old it may be is for `newest` of each source to say.
             _complete(engine, on_progress)
-            going_on = SourceReport("sources", 0, 0, 0, (f"{away.message}: going on with what was read before",))
+            going_on = SourceReport("sources", 0, 0, 0, (), away=f"{away.message}; going on with what was read before")
             return [going_on, *_arrived(engine)]
     reports = _arrived(engine)
     _complete(engine, on_progress)

@@ -25,6 +25,8 @@ from cs_engine.sources.warehouse import DIALECTS, visit
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Aggregate, Moment, view
 
+_THEIRS = "source!"
+"""Before names that are the database's own: whether it takes them as they are written, or quoted, is its dialect's to say."""
 _DAY_BEFORE = timedelta(days=2)
 """A day of the project's zone begins no earlier than this before its midnight in UTC."""
 
@@ -93,7 +95,8 @@ class InPlace:
         spec = self._config.sources.databases[named.source.database or ""]
         with visit(named.source.database or "", spec, named.source) as found:
             dialect = DIALECTS.get(found.dialect, found.dialect)
-            return found.ask(rendered(f"WITH {view(source)} AS ({self._events(named, found, since)}) {asked}", dialect, self._moment))
+            events = self._events(named, found, since)
+            return found.ask(rendered(f"WITH {view(source)} AS ({events}) {asked}", dialect, self._moment, found.quote))
 
     def _events(self, named: Named, found: Any, since: datetime | None) -> str:
         """The source's rows in the shape of events here, in DuckDB's words."""
@@ -103,21 +106,21 @@ class InPlace:
         mapped = {key: column for key, column in source.mapped() if key in columns}
 
         def cleaned(key: str) -> str:
-            column = quoted(mapped.get(key, key))
+            column = quoted(f"{_THEIRS}{mapped.get(key, key)}")
             return f"NULLIF(TRIM(CAST({column} AS TEXT)), '')" if columns[key] is Type.TEXT else column
 
         zone = text(self._config.timezone)
         shown = [
             f'{cleaned("account")} AS "#account"',
             f'{cleaned("contact") if "contact" in columns else "CAST(NULL AS TEXT)"} AS "#contact"',
-            f'CAST(timezone({zone}, {quoted(mapped["at"])}) AS DATE) AS "#day"',
+            f'CAST(timezone({zone}, {cleaned("at")}) AS DATE) AS "#day"',
             *([f'{cleaned("event")} AS "#event"'] if "event" in columns else []),
             *(f"{cleaned(key)} AS {quoted(key)}" for key in columns),
         ]
         needed = [f"{cleaned(key)} IS NOT NULL" for key in ("account", "event", "id", "at") if key in columns]
         if since is not None:
-            needed.append(f"{quoted(mapped['at'])} >= TIMESTAMPTZ '{since.isoformat()}'")
-        rows = f"SELECT {listed(shown)} FROM {found.relation_sql()} WHERE {' AND '.join(needed)}"
+            needed.append(f"{cleaned('at')} >= TIMESTAMPTZ '{since.isoformat()}'")
+        rows = f"SELECT {listed(shown)} FROM {found.relation_sql(_THEIRS)} WHERE {' AND '.join(needed)}"
         if "id" not in columns:
             return rows
         # Repeats of an id are of one time, else the first of them counts.
@@ -133,15 +136,20 @@ class InPlace:
         return table
 
 
-def rendered(sql: str, dialect: str, moment: Moment) -> str:
-    """DuckDB's SQL in another dialect. Raises SyncStopped where it has no words for it."""
+def rendered(sql: str, dialect: str, moment: Moment, quote: Callable[[str], str]) -> str:
+    """DuckDB's SQL in another dialect. `quote`: how the database writes its names. Raises SyncStopped where it has no words for it."""
     said = {"now": moment.now_sql, "today": moment.today_sql}
 
     def plain(node: Any) -> Any:
+        if isinstance(node, exp.Identifier) and node.this.startswith(_THEIRS):
+            return exp.Var(this=quote(node.this.removeprefix(_THEIRS)))
         if isinstance(node, exp.Identifier) and node.this.startswith("#"):
             return exp.to_identifier(f"cs_{node.this[1:]}", quoted=True)  # not every database takes a # in a name
         if isinstance(node, exp.Anonymous) and node.name.lower() == "getvariable":
             return sqlglot.parse_one(said[node.expressions[0].name], read="duckdb")
+        if isinstance(node, exp.Anonymous) and node.name.lower() == "timezone":
+            zone, at = (argument.transform(plain) for argument in node.expressions)
+            return exp.AtTimeZone(this=at, zone=zone)
         return node
 
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -81,8 +81,10 @@ class Landing:
             for part, file in sorted(found.files.items())
         ]
 
-    def land(self, named: Named, sources: Sources, now: datetime, *, anew: bool = False) -> None:
-        """Brings what lies there in step with the database. Raises SourceAway, SyncStopped, SettingsError, leaving what there was."""
+    def land(
+        self, named: Named, sources: Sources, now: datetime, *, anew: bool = False, tell: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Brings what lies there in step with the database, and tells how many rows have come so far. Raises SourceAway, SyncStopped, SettingsError, leaving what there was."""
         spec, source = sources.databases[named.source.database or ""], named.source
         folder = self.folder / named.key
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +98,7 @@ class Landing:
                 _land_duckdb(folder, self.project / spec.duckdb, source, before, fresh)
             else:
                 with visit(source.database or "", spec, source) as found:
-                    _Bringing(folder, found, source, before, fresh).all()
+                    _Bringing(folder, found, source, before, fresh, tell).all()
         except BaseException:
             _sweep(folder, before.files.values() if before is not None else None)
             raise
@@ -169,8 +171,11 @@ def reaches(name: str, spec: DatabaseSpec, project: Path, named: Iterable[Named]
 class _Bringing:
     """One visit that brings a source."""
 
-    def __init__(self, folder: Path, found: Visit, source: Origin, before: Landed | None, fresh: Landed) -> None:
+    def __init__(
+        self, folder: Path, found: Visit, source: Origin, before: Landed | None, fresh: Landed, tell: Callable[[int], None]
+    ) -> None:
         self._folder, self._visit, self._source, self._before, self._fresh = folder, found, source, before, fresh
+        self._tell, self._come = tell, 0
         self._names = found.names()
 
     def all(self) -> None:
@@ -184,8 +189,7 @@ class _Bringing:
         if not self._fresh.files:
             order = getattr(source, "id", None) or getattr(source, "account", None) or getattr(source, "contact", None)
             with Staging(self._names) as staging:
-                for batch in self._visit.rows(order=order if order in self._names else None):
-                    staging.add(batch)
+                self._take(staging, self._visit.rows(order=order if order in self._names else None))
                 self._keep(staging, _WHOLE)
 
     def _types(self) -> None:
@@ -234,12 +238,17 @@ class _Bringing:
         first, last = (None, None) if timeless else (_start(parts[0]), _start(parts[-1]) + _DAY)
         asked = (first, last) if first is not None and last is not None else None
         with Staging(self._names) as staging:
-            for batch in self._visit.rows(at=at, span=asked):
-                staging.add(batch)
+            self._take(staging, self._visit.rows(at=at, span=asked))
             for part in parts:
                 only = "" if timeless else f"CAST(timezone('UTC', CAST({quoted(at)} AS TIMESTAMPTZ)) AS DATE) = DATE '{part}'"
                 self._keep(staging, part, only)
                 self._fresh.marks[part] = marks[part][1]
+
+    def _take(self, staging: Staging, batches: Iterator[Sequence[Sequence[Any]]]) -> None:
+        for batch in batches:
+            staging.add(batch)
+            self._come += len(batch)
+            self._tell(self._come)
 
     def _keep(self, staging: Staging, part: str, only: str = "") -> None:
         file = f"{part}-{uuid.uuid4().hex[:8]}.parquet"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -136,9 +137,14 @@ def _landed(project: Path, config: ProjectConfig, tell: Callable[[str], None], n
     landing = Landing(project)
     with landing.held():
         for named in theirs:
-            tell(f"fetching {named.name} from {named.source.place}")
-            landing.land(named, config.sources, now, anew=anew)
+            what = f"fetching {named.name} from {named.source.place}"
+            tell(what)
+            landing.land(named, config.sources, now, anew=anew, tell=partial(_count, tell, what))
         yield
+
+
+def _count(tell: Callable[[str], None], what: str, rows: int) -> None:
+    tell(f"{what}: {rows:,} rows")
 
 
 def signature_of(project: Path, config: ProjectConfig) -> str:

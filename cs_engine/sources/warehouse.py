@@ -75,14 +75,18 @@ class Visit:
         """SQLAlchemy's name of it."""
         return self._connection.dialect.name
 
-    def relation_sql(self) -> str:
-        """The source as it stands after FROM, in DuckDB's words where they differ at all."""
+    def quote(self, name: str) -> str:
+        """A name as the database takes it."""
+        return self._connection.dialect.identifier_preparer.quote(name)
+
+    def relation_sql(self, theirs: str) -> str:
+        """The source as it stands after FROM, in DuckDB's words; `theirs` stands before names of the database."""
         if self._origin.query is not None:
             import sqlglot
 
             read = DIALECTS.get(self.dialect, self.dialect)
             return f"({sqlglot.transpile(self._origin.query.rstrip(' ;' + chr(10)), read=read, write='duckdb')[0]}) AS source"
-        return ".".join(f'"{part}"' for part in (self._origin.table or "").split(".")) + " AS source"
+        return ".".join(f'"{theirs}{part}"' for part in (self._origin.table or "").split(".")) + " AS source"
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows that SQL of our own making gives, all at once."""

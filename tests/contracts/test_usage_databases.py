@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -14,11 +15,14 @@ from cs_engine.clock import FixedClock
 from cs_engine.errors import SettingsError, SourceAway, SyncStopped
 from cs_engine.language.problems import Problems
 from cs_engine.playbook.config import ProjectConfig
+from cs_engine.run.context import Engine
+from cs_engine.run.sync import refresh
 from cs_engine.sources.describe import describe
 from cs_engine.sources.duckdb_usage import DuckdbUsage
-from cs_engine.sources.landing import Landing
+from cs_engine.sources.landing import Landing, reaches
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sync import sync
+from cs_engine.state import open_store
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import build
 from cs_engine.usage.model import JourneySpec
@@ -180,6 +184,12 @@ def test_a_time_without_zone_is_no_time_in_a_database_either(warehouse: Postgres
         sync(tmp_path, config)
 
 
+def test_a_sync_tells_what_it_fetches(warehouse: Postgres, tmp_path: Path) -> None:
+    told: list[str] = []
+    sync(tmp_path, warehouse.write(WORLD), told.append)
+    assert f"fetching usage from {warehouse.schema}.usage of world: 5 rows" in told
+
+
 def test_an_empty_table_has_its_columns(warehouse: Postgres, tmp_path: Path) -> None:
     config = warehouse.write(World(WORLD.accounts, WORLD.contacts, []))
     assert sync(tmp_path, config)[1][2][1:3] == (0, 0)
@@ -226,6 +236,37 @@ def test_a_database_that_is_away_leaves_the_last_set_in_force(warehouse: Postgre
     monkeypatch.delenv(URL)
     with pytest.raises(SettingsError, match=URL):
         usage.sync()
+
+
+def test_a_run_goes_on_with_what_was_read_before(warehouse: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that the database is away; without anything read before it stops."""
+    usage = opened(tmp_path, warehouse.write(WORLD), NOW)
+    with open_store(f"sqlite:///{tmp_path}/state.db") as store:
+        store.migrate()
+        engine = cast("Engine", SimpleNamespace(usage=usage, store=store))
+        assert [report.kept for report in refresh(engine)] == [2, 2, 5]
+        later = opened(tmp_path, usage._config, NOW + timedelta(hours=1))
+        engine = cast("Engine", SimpleNamespace(usage=later, store=store))
+        monkeypatch.setenv(URL, "postgresql://somebody:hunter2@127.0.0.1:1/nowhere")
+        (report,) = refresh(engine)
+        assert report.away == "the database world does not answer, or refuses who asks; going on with what was read before"
+        Landing(tmp_path).forget()
+        (tmp_path / ".cs-engine/usage/current").unlink()
+        with pytest.raises(SourceAway):
+            refresh(engine)
+
+
+def test_the_doctor_says_whether_a_database_answers(warehouse: Postgres, tmp_path: Path) -> None:
+    config = warehouse.write(WORLD)
+    sources = config.sources
+    assert list(reaches("world", sources.databases["world"], tmp_path, sources.all())) == [
+        f"{warehouse.schema}.accounts of world: 8 columns",
+        f"{warehouse.schema}.contacts of world: 8 columns",
+        f"{warehouse.schema}.usage of world: 6 columns",
+    ]
+    warehouse.run("DROP TABLE contacts")
+    with pytest.raises(SyncStopped, match="there is no such table"):
+        list(reaches("world", sources.databases["world"], tmp_path, sources.all()))
 
 
 @pytest.mark.parametrize("url", ["hunter2", "nothing+such://u:hunter2@host/db"])

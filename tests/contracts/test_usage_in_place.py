@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -21,8 +22,10 @@ from cs_engine.language.problems import Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay, Touched
 from cs_engine.sources.describe import describe
+from cs_engine.sources.in_place import rendered
 from cs_engine.usage.catalogue import build
 from cs_engine.usage.model import JourneySpec, WindowMetric
+from cs_engine.usage.windows_sql import Moment
 from tests.contracts.test_usage_oracle import METRICS
 from tests.contracts.usage_databases import URL, Postgres
 from tests.contracts.usage_world import NOTHING, Account, Contact, Event, Project, World, open_project, write
@@ -109,6 +112,14 @@ def test_how_much_there_is_and_who_answered_is_asked_there_too(pair: tuple[Proje
 def test_conditions_are_what_they_are_from_files(pair: tuple[Project, Project]) -> None:
     for text in ("n_7d >= 2 and quiet < 30", "happened('a') and people_30d > 0", "not happened('b', amount > 7)"):
         assert pair[1].holds_for(NOW, text) == pair[0].holds_for(NOW, text), text
+
+
+def test_names_are_the_databases_own_and_zones_are_in_its_words() -> None:
+    sql = """SELECT "#no", getvariable('today') AS t FROM (SELECT timezone('Asia/Tokyo', "source!At") AS "#no" FROM "source!t")"""
+    said = rendered(sql, "snowflake", Moment(NOW, ZoneInfo("UTC")), str.upper)
+    assert said == (
+        "SELECT \"cs_no\", CAST('2026-03-31' AS DATE) AS t FROM (SELECT CONVERT_TIMEZONE('Asia/Tokyo', AT) AS \"cs_no\" FROM T) AS sub_0"
+    )
 
 
 def test_a_funnel_is_not_counted_in_place(pair: tuple[Project, Project]) -> None:

@@ -286,3 +286,34 @@ def test_a_source_of_touches_without_its_columns_is_named(tmp_path: Path) -> Non
     for read in (sync, describe):
         with pytest.raises(SyncStopped, match=r'no column "kind"(.|\n)*`kind:` under sources\.touches'):
             read(tmp_path, config)
+
+
+def test_a_column_that_changes_its_type_between_files_is_what_all_its_values_are(tmp_path: Path) -> None:
+    """Whole numbers in one, text that is a number in another: numbers. One that is none: text, also of those that were numbers."""
+    write(tmp_path, WORLD)
+    for number, (kind, value) in enumerate([("INTEGER", "4"), ("VARCHAR", "'5'"), ("DOUBLE", "2.5")]):
+        duckdb.execute(
+            f"COPY (SELECT 'a1' AS account_id, 'c1' AS contact_id, 'opened' AS event, TIMESTAMPTZ '2026-03-30 10:00:00+00' AS occurred_at, "
+            f"CAST({value} AS {kind}) AS size) TO '{tmp_path}/data/part-{number}.parquet' (FORMAT parquet)"
+        )
+    config = changed(config_of("UTC"), usage={"file": "data/part-*.parquet"})
+    found, _ = sync(tmp_path, config)
+    assert found.attributes.events["usage"]["size"] is Type.NUMBER
+    (tmp_path / "data/part-3.csv").write_text("account_id,contact_id,event,occurred_at,size\na1,c1,opened,2026-03-30T10:00:00Z,large\n")
+    found, _ = sync(tmp_path, changed(config_of("UTC"), usage={"file": "data/part-*"}))
+    assert found.attributes.events["usage"]["size"] is Type.TEXT
+    assert duckdb.execute(f"SELECT DISTINCT size FROM '{found.folder}/events-usage-*.parquet' ORDER BY 1").fetchall() == [
+        ("2.5",), ("4",), ("5",), ("large",)
+    ]  # fmt: skip
+
+
+def test_an_id_that_was_made_a_float_is_still_that_id(tmp_path: Path) -> None:
+    """Tools do so where some are missing."""
+    world = World([Account("7", signed_up_at=NOW - timedelta(days=9))], [Contact("12", "7")], [])
+    config = changed(write(tmp_path, world), usage={"file": "data/usage.parquet"})
+    duckdb.execute(
+        f"COPY (SELECT 7 AS account_id, CAST(12 AS DOUBLE) AS contact_id, 'opened' AS event, TIMESTAMPTZ '2026-03-30 10:00:00+00' AS occurred_at"
+        f") TO '{tmp_path}/data/usage.parquet' (FORMAT parquet)"
+    )
+    found, _ = sync(tmp_path, config)
+    assert duckdb.execute(f"SELECT contact, \"#contact\" FROM '{found.folder}/events-usage-*.parquet'").fetchall() == [("12", 0)]
