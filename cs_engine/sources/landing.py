@@ -84,7 +84,10 @@ class Landing:
     def land(
         self, named: Named, sources: Sources, now: datetime, *, anew: bool = False, tell: Callable[[int], None] = lambda _: None
     ) -> None:
-        """Brings what lies there in step with the database, and tells how many rows have come so far. Raises SourceAway, SyncStopped, SettingsError, leaving what there was."""
+        """Brings what lies there in step with the database, and tells how many rows have come so far.
+
+        Raises SourceAway, SyncStopped, SettingsError, leaving what there was.
+        """
         spec, source = sources.databases[named.source.database or ""], named.source
         folder = self.folder / named.key
         folder.mkdir(parents=True, exist_ok=True)

@@ -312,8 +312,8 @@ def test_an_id_that_was_made_a_float_is_still_that_id(tmp_path: Path) -> None:
     world = World([Account("7", signed_up_at=NOW - timedelta(days=9))], [Contact("12", "7")], [])
     config = changed(write(tmp_path, world), usage={"file": "data/usage.parquet"})
     duckdb.execute(
-        f"COPY (SELECT 7 AS account_id, CAST(12 AS DOUBLE) AS contact_id, 'opened' AS event, TIMESTAMPTZ '2026-03-30 10:00:00+00' AS occurred_at"
-        f") TO '{tmp_path}/data/usage.parquet' (FORMAT parquet)"
+        "COPY (SELECT 7 AS account_id, CAST(12 AS DOUBLE) AS contact_id, 'opened' AS event, "
+        f"TIMESTAMPTZ '2026-03-30 10:00:00+00' AS occurred_at) TO '{tmp_path}/data/usage.parquet' (FORMAT parquet)"
     )
     found, _ = sync(tmp_path, config)
     assert duckdb.execute(f"SELECT contact, \"#contact\" FROM '{found.folder}/events-usage-*.parquet'").fetchall() == [("12", 0)]
