@@ -56,6 +56,8 @@ DESCRIPTIONS: Mapping[Kind, str] = {
     Kind.FUNNEL: "times that the first step was followed by the others",
 }
 
+_KNOWN = {"contact": "people who acted", "event": "kinds of events"}
+"""What distinct values of these columns are."""
 COUNTED_TO_NOW = frozenset({Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.STREAK_DAYS, Kind.STREAK_WEEKS})
 _BLANK_OF_NOTHING = frozenset({Kind.MIN, Kind.MAX, Kind.AVG, Kind.FIRST_TIME, Kind.LAST_TIME, Kind.DAYS_SINCE_FIRST})
 
@@ -150,9 +152,14 @@ class Window:
         """The same window as it was so many days before."""
         return replace(self, name=name, ago=self.ago + days)
 
+    def _what(self) -> str:
+        if self.kind is Kind.COUNT_DISTINCT and self.column in _KNOWN:
+            return _KNOWN[self.column]
+        return DESCRIPTIONS[self.kind] + (f" of {self.column}" if self.column else "")
+
     def describe(self) -> str:
         """One English line for lists and editors."""
-        what = self.funnel.describe() if self.funnel else DESCRIPTIONS[self.kind] + (f" of {self.column}" if self.column else "")
+        what = self.funnel.describe() if self.funnel else self._what()
         span = f" in {self.hours} hours" if self.hours else f" in {self.days} days" if self.days else ""
         moved = f", {self.ago} days ago" if self.ago else ""
         which = f", where {self.said}" if self.said else ""

