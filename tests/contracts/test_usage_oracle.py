@@ -123,7 +123,7 @@ def worlds(draw: st.DrawFn) -> tuple[World, list[datetime]]:
     return World(accounts, contacts, events, draw(st.sampled_from(["Europe/Berlin", "UTC", "Asia/Tokyo", "America/St_Johns"]))), nows
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_every_metric_is_what_plain_counting_gives(drawn: tuple[World, list[datetime]]) -> None:
     world, nows = drawn
@@ -197,18 +197,18 @@ def test_the_sample_is_counted_right_at_borders_of_days(sample: tuple[list[Accou
     of_account = defaultdict(list)
     for event in dated(events, zone):
         of_account[event.event.account_id].append(event)
-    # A second before and at midnight in Berlin, before its clocks change, and the last moment of all.
-    for now in (
-        datetime(2015, 10, 24, 21, 59, 59, tzinfo=UTC),
-        datetime(2015, 10, 24, 22, 0, 0, tzinfo=UTC),
-        max(event.occurred_at for event in events),
+    # A second before and at midnight in Berlin, before its clocks change, and the last moment of all; of some accounts each.
+    for now, step in (
+        (datetime(2015, 10, 24, 21, 59, 59, tzinfo=UTC), 3),
+        (datetime(2015, 10, 24, 22, 0, 0, tzinfo=UTC), 3),
+        (max(event.occurred_at for event in events), 10),
     ):
         facts = project.facts(now)
         there = [a for a in accounts if a.signed_up_at is not None and a.signed_up_at <= now]
         found = facts.columns(Grain.ACCOUNT, list(renamed), np.arange(len(there)))
         by_now = {account: [e for e in seen if e.at <= now] for account, seen in of_account.items()}
-        of = [Subject(by_now.get(a.account_id, []), a.signed_up_at) for a in there]
+        of = [Subject(by_now.get(a.account_id, []), a.signed_up_at) for a in there[::step]]
         for name, column in zip(renamed, found, strict=True):
-            assert column == [naive(renamed, name, subject, now, zone) for subject in of], (name, now)
+            assert column[::step] == [naive(renamed, name, subject, now, zone) for subject in of], (name, now)
         facts.close()
     assert len(contacts) == len(project.usage.people()[1])

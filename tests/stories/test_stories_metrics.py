@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cs_engine.cli.metrics import bars, command
 from cs_engine.errors import WrongUse
 from cs_engine.run.desk.metrics import metrics
 from tests.stories.world import World, day
@@ -130,3 +133,32 @@ def test_a_property_that_becomes_text_stops_only_what_adds_it_up(world: World) -
     ticked = world.tick(day(2))
     assert (ticked.counts("rich", "entered"), ticked.counts("busy", "entered")) == ((0,), (1,))
     assert told(world)["paid"]["errors"]
+
+
+def test_the_command_shows_all_in_a_table_and_one_with_who_uses_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    defined(world, uses='{count: "*"}', since="{first_time: '*'}", bad="usse").playbook("p", STEPS, enter="uses > 0")
+    world.uses("acme", day(1), day(2)).account("idle").tick(day(3))
+    monkeypatch.setenv("CS_ENGINE_PROJECT", str(world.root))
+
+    def printed(*arguments: str) -> str:
+        done = CliRunner().invoke(command, arguments)
+        assert done.exception is None, done.output
+        return done.output
+
+    table = " ".join(printed().split())
+    for row in ("metrics at 2026-03-05T10:00:00Z", "uses events █ █ 0 2 2 50% 0% 1 playbook", "bad has errors: cs-engine check"):
+        assert row in table
+    assert "2026-03-03 2026-03-03 2026-03-03 0% 50% nobody" in table
+    assert printed("uses").splitlines() == [
+        "uses: events (number)",
+        "  2 accounts  █          █  min 0  median 0  p90 2  max 2  zero 50%  blank 0%",
+        "    used by playbooks: p",
+        "    used by segments: busy",
+    ]
+    (row,) = json.loads(printed("since", "--format", "json"))["metrics"]
+    assert (row["type"], row["of"][0]["min"], row["of"][0]["bars"]) == ("time", "2026-03-03T10:00:00Z", [])
+
+
+@pytest.mark.parametrize(("counts", "shown"), [((0, 1, 8, 1000), " ▁▁█"), ((5, 10), "▅█"), ((), ""), ((3,), "█")])
+def test_bars_are_in_relation_to_the_largest_and_show_every_value(counts: tuple[int, ...], shown: str) -> None:
+    assert bars(counts) == shown
