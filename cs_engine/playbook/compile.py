@@ -20,6 +20,7 @@ from cs_engine.playbook.people import Kind
 from cs_engine.playbook.plan import ChangeEntry, Edge, EventEntry, Notice, Plan
 from cs_engine.playbook.questions import asked_by, contacts_named
 from cs_engine.playbook.reader import Reader, Surroundings
+from cs_engine.playbook.sense import check_sense
 from cs_engine.playbook.shape import Path, read
 from cs_engine.playbook.words import MANUAL, share_of
 
@@ -38,10 +39,13 @@ class Compiled(NamedTuple):
     """Those that the plan uses."""
     texts: Mapping[Path, str]
     """Every condition as written, by its place in the file."""
+    conditions: Mapping[Path, Expression]
 
 
-def compile_playbook(document: Document, around: Surroundings, problems: Problems) -> Compiled | None:
-    """The plan of a playbook's document; None when anything is wrong with it, with every problem added."""
+def compile_playbook(document: Document, around: Surroundings, problems: Problems, *, older: bool = False) -> Compiled | None:
+    """The plan of a playbook's document; None when anything is wrong with it, with every problem added. Of an older version, which people
+    are inside, it is not asked what sense it makes.
+    """
     own = Problems()
     spec = read(document, PlaybookSpec, own, "a playbook")
     compiled = None
@@ -52,6 +56,8 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
         check_plan(compiled.plan, document, own)
     check_waits(document, own)
     check_ends(document, own)
+    if compiled is not None and not older:
+        check_sense(compiled.conditions, document, own)
     problems.extend(own)
     return None if own.errors() else compiled
 
@@ -98,7 +104,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
     check_answers(plan, reader.texts, ids, document, problems)
     noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
     used = around.definitions.used_by(reader.texts.values(), noticed)
-    return Compiled(replace(plan, digest=digest(_version(document.data), used)), used, reader.texts)
+    return Compiled(replace(plan, digest=digest(_version(document.data), used)), used, reader.texts, reader.conditions)
 
 
 def _version(data: Mapping[str, Any]) -> dict[str, Any]:

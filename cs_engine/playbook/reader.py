@@ -67,6 +67,8 @@ class Reader:
     """`step.field` of the answers that name a contact."""
     event: Event = NO_EVENT
     texts: dict[Path, str] = field(default_factory=dict)
+    conditions: dict[Path, Expression] = field(default_factory=dict)
+    """Those of the texts that are conditions, and right."""
 
     def condition(self, path: Path, text: str) -> Expression:
         """A condition over a passage: its subject, and what it began with."""
@@ -220,4 +222,6 @@ class Reader:
         self.texts[path] = text
         meant = self.around.rewrite(text, scope.grain)
         found = compile_text(meant, partial(self.document.within, path), scope, self.problems)
+        if found is not None and compile_text is expressions.compile_condition:
+            self.conditions[path] = found
         return replace(found or NEVER, text=text, meant="" if meant == text else meant)

@@ -14,6 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from cs_engine.language import durations
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.expressions import compile_condition, compile_scalar
+from cs_engine.language.possible import CONSTANT, EXCLUDES, is_plain, possible
 from cs_engine.language.problems import Place, Problems
 from cs_engine.language.scope import Column, Events, Literal, NotHere, quoted
 from cs_engine.usage import comparisons, window_checks
@@ -325,6 +326,9 @@ class _Builder:
         if found is None:
             self.broken.add(column)
             return
+        if not is_plain(found) and not possible([found]):
+            message = f"this is never true: nobody {'is ever in it' if column == segment_column(str(keys[0])) else 'ever reaches it'}"
+            self.problems.add(section.place(*keys), "P131", message, EXCLUDES if found.names else CONSTANT)
         self.account[column] = Derived(found.sql, Type.BOOLEAN, found.names)
         self.described[column] = text
 
