@@ -25,6 +25,8 @@ HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
 DATE = "at"
 """Why a message waits whose step has a date that has moved since it was planned."""
+UNFIT = "unfit_data"
+"""Why mail waits while a guard finds the data too few or too old to tell who still ought to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Request(NamedTuple):
     """Whether the playbook or the project holds customer mail now."""
     paused: bool = False
     """Whether its playbook, or its account in it, is paused: then nothing leaves."""
+    unfit: bool = False
+    """Whether a guard says that nothing may be decided on the data."""
 
 
 def judge(
@@ -128,10 +132,13 @@ def judge(
 
 def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
     """What the message lacks to be sent at all."""
-    if not request.known:
-        return message.skipped(request.id, request.state, "recipient_gone")
     if request.expires_at is not None and request.expires_at <= to_micros(at):
         return message.skipped(request.id, request.state, "expired")
+    if request.unfit and _to_customer(request) and request.topic != EXEMPT_TOPIC:
+        # Nobody has asked for its goal, and who is gone may be back with the data. The tick that finds them fit wakes it.
+        return message.held(request.id, request.state, UNFIT, to_micros(at + timedelta(days=1)))
+    if not request.known:
+        return message.skipped(request.id, request.state, "recipient_gone")
     if request.date == NO_TIME:
         return message.skipped(request.id, request.state, "no_date")
     if request.not_before is not None and request.not_before > to_micros(at):

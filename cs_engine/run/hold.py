@@ -11,13 +11,13 @@ import numpy as np
 from cs_engine.instants import to_micros
 from cs_engine.journey.enrolment import Standing, Timer, released, stopped
 from cs_engine.journey.orders import PAUSED, RESUMED, line_up
-from cs_engine.journey.policy import DATE, HOLD
+from cs_engine.journey.policy import DATE, HOLD, UNFIT
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.delivery.claimed import PlanRules
 
-WAKING = (HOLD, PAUSED, DATE)
+WAKING = (HOLD, PAUSED, DATE, UNFIT)
 """Why messages wait that a tick wakes when it finds that they need not."""
 
 
@@ -58,8 +58,8 @@ def hold(tick: TickContext, plan: Plan, members: Sequence[Standing]) -> list[Sta
 
 
 def wake(tick: TickContext) -> None:
-    """Mail that no hold keeps any more may go, and what waited for a date that has moved back or is gone is judged anew. What a pause kept
-    gets a place in a line: resuming never fires a backlog.
+    """Mail that no hold keeps any more may go, and what waited for data that are fit again; what waited for a date that has moved back or
+    is gone is judged anew. What a pause kept gets a place in a line: resuming never fires a backlog.
     """
     store = tick.engine.store
     waiting = store.held_for(*WAKING)
@@ -69,7 +69,7 @@ def wake(tick: TickContext) -> None:
     held, dates = rules.holds(waiting), rules.dates(waiting)
     paused = [tick.orders.pause(c.playbook, c.account_id) is not None for c in waiting]
     free = [c for c, is_held, is_paused in zip(waiting, held, paused, strict=True) if not is_held and not is_paused]
-    unheld = [c.id for c in free if c.reason == HOLD]
+    unheld = [c.id for c in free if c.reason == HOLD or (c.reason == UNFIT and not tick.unfit)]
     come = [c.id for c, at in zip(waiting, dates, strict=True) if c.reason == DATE and (at is None or at <= now)]
     if unheld or come:
         store.wake([*unheld, *come], now)

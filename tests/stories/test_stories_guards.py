@@ -106,7 +106,7 @@ def test_a_tick_that_is_run_again_at_the_same_now_counts_what_it_has_done(world:
 
 
 def test_usage_that_is_too_old_decides_nothing_until_it_is_fresh(world: World) -> None:
-    """Nobody enters, moves or leaves, no CTA is closed, no milestone is reached; what was planned before goes."""
+    """Nobody enters, moves or leaves, no CTA is closed, no milestone is reached."""
     guarded(world, usage={"newest": "2 days"}).customer().uses("acme", day(0, 9))
     world.playbook("hello", ONE + "\n- {id: settle, wait: 1 days}\n- {id: next, email: two}", goal="uses > 50").milestone(
         "used", "uses >= 1"
@@ -123,6 +123,29 @@ def test_usage_that_is_too_old_decides_nothing_until_it_is_fresh(world: World) -
     world.uses("acme", day(3, 11))
     fresh = world.tick(day(3, 12))
     assert (fresh.json["guards"], fresh.json["milestones"], fresh.sent) == ([], {}, ["ann: Two for Acme"])
+
+
+def test_mail_that_was_planned_before_waits_for_fit_data_and_its_goal_is_asked_then(world: World) -> None:
+    """Who is gone from broken data is not skipped."""
+    guarded(world, usage={"newest": "12 hours"}).customer().customer("bell", "bob").uses("bell", day(0, 21))
+    world.playbook("hello", ONE, goal="account.plan = 'won'").playbook("ring", "- {id: ring, cta: call}")
+    world.playbook("weekly", ONE, goal="account.plan = 'won'", schedule="0 22 * * MON")
+    tick = world.tick(day(0, 22))
+    assert tick.sent == ["U-ALEX: Call Acme", "U-ALEX: Call Bell"]
+    world.gone("bob")
+    assert world.tick(day(1)).sent == ["#cs: :raised_hand: *all playbooks*: the work waits for a yes."]
+    assert world.messages("hello", "bell") == world.messages("weekly", "bell") == ["hello bob held (unfit_data)"]
+    world.contact("bob", "bell").account("acme", plan="won").uses("bell", day(1, 11))
+    assert world.tick(day(1, 11)).sent == ["bob: One for Bell", "bob: One for Bell"]
+    assert world.messages("hello") == world.messages("weekly") == ["hello ann skipped (goal)"]
+
+
+def test_a_yes_to_the_data_lets_the_mail_go_that_waited_for_them(world: World) -> None:
+    guarded(world, usage={"newest": "12 hours"}).customer().uses("acme", day(0, 21)).playbook("hello", ONE)
+    world.tick(day(0, 22))
+    run = world.tick(day(1)).json["guards"][0]["run"]
+    assert yes(world, run)
+    assert world.tick(day(1, 11)).sent == ["ann: One for Acme"]
 
 
 def test_fewer_accounts_than_usual_decide_nothing_until_somebody_says_that_it_is_right(world: World) -> None:

@@ -296,7 +296,8 @@ class _Lane:
         expiries = self._plans.expiries(candidates, dates)
         paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
         lost, not_before = self._plans.lost(candidates), self._plans.not_before(candidates)
-        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, not_before, dates, strict=True)]
+        unfit = [self._tick.unfit] * len(candidates)
+        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, not_before, dates, unfit, strict=True)]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -415,13 +416,13 @@ class _Lane:
 
 def request_of(
     c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False,
-    not_before: Micros | None = None, date: Micros | None = None,
+    not_before: Micros | None = None, date: Micros | None = None, unfit: bool = False,
 ) -> Request:  # fmt: skip
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
         known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, domain=c.email.rpartition("@")[2].lower(), reason=c.reason,
-        expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date,
+        expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date, unfit=unfit,
         erased=c.erased, refused=c.refused, asked_for=c.asked_for, consent=c.consent, country=c.country,
     )  # fmt: skip

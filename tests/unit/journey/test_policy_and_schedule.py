@@ -64,6 +64,8 @@ NOON, NIGHTFALL = at("2026-03-02T12:00+00:00"), at("2026-03-02T22:00+00:00")
         ({"address": False}, NOON, State.SKIPPED, "no_address"),
         ({"suppressed": True}, NIGHTFALL, State.SKIPPED, "suppressed"),
         ({"locale": "fr"}, NOON, State.HELD, "no_translation"),
+        ({"unfit": True, "known": False}, NOON, State.HELD, "unfit_data"),
+        ({"unfit": True, "expires_at": to_micros(NOON)}, NOON, State.SKIPPED, "expired"),
         ({}, NIGHTFALL, State.HELD, "quiet_hours"),
     ],
 )
@@ -78,6 +80,11 @@ def test_the_claim_keeps_what_may_not_go(changes: dict[str, object], now: dateti
 )
 def test_alerts_staff_and_transactional_mail_know_no_quiet_hours(changes: dict[str, object]) -> None:
     assert judge([request(**changes)], RULES, NIGHTFALL) == [None]
+
+
+@pytest.mark.parametrize("changes", [{"channel": "slack", "recipient_kind": "staff"}, {"topic": "transactional"}])
+def test_what_is_no_mail_of_a_topic_does_not_wait_for_fit_data(changes: dict[str, object]) -> None:
+    assert judge([request(unfit=True, **changes)], RULES, NOON) == [None]
 
 
 def test_a_zone_that_does_not_exist_is_the_projects() -> None:
