@@ -40,7 +40,7 @@ def compile_bundle(bundle: str, project: Project) -> tuple[Plan | None, Sequence
         definitions=today.definitions.overlaid(older),
         rewrite=OldSegments(older.changed(today.definitions), frozenset(project.catalogue.types)).rewrite,
     )
-    compiled = None if document is None else compile_playbook(document, around, problems, older=True)
+    compiled = None if document is None else compile_playbook(document, around, problems, lenient=True)
     if compiled is None:
         return None, list(problems)
     if broken := broken_names(compiled.plan, project.catalogue.broken):

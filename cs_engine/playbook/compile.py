@@ -42,9 +42,9 @@ class Compiled(NamedTuple):
     conditions: Mapping[Path, Expression]
 
 
-def compile_playbook(document: Document, around: Surroundings, problems: Problems, *, older: bool = False) -> Compiled | None:
-    """The plan of a playbook's document; None when anything is wrong with it, with every problem added. Of an older version, which people
-    are inside, it is not asked what sense it makes.
+def compile_playbook(document: Document, around: Surroundings, problems: Problems, *, lenient: bool = False) -> Compiled | None:
+    """The plan of a playbook's document; None when anything is wrong with it, with every problem added. `lenient`, as of older versions
+    that people are inside: whether its conditions make sense is not asked.
     """
     own = Problems()
     spec = read(document, PlaybookSpec, own, "a playbook")
@@ -56,7 +56,7 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
         check_plan(compiled.plan, document, own)
     check_waits(document, own)
     check_ends(document, own)
-    if compiled is not None and not older:
+    if compiled is not None and not lenient:
         check_sense(compiled.conditions, document, own)
     problems.extend(own)
     return None if own.errors() else compiled

@@ -26,7 +26,8 @@ ACCOUNTS = {f"acc{i}": _CSMS[i % 4] for i in range(8)}
 CONTACTS = {f"con{i}": (f"acc{i % 7}", _ROLES[i % 5]) for i in range(12)}
 """Contact -> (account, role). The last account has nobody."""
 FLAGS = [(account, flag) for account in ACCOUNTS for flag in ACCOUNT_FLAGS] + [(c, flag) for c in CONTACTS for flag in CONTACT_FLAGS]
-SPANS = [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=11), timedelta(hours=11), timedelta(days=1), timedelta(days=4)]
+SPANS = [timedelta(hours=hours) for hours in (0.25, 1, 3, 11, 13, 24, 96)]
+"""From the evening, when mail is planned and held, into the morning, when it goes whether its playbook is due or not."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def documents(draw: st.DrawFn, playbook: str = "sample", notices: bool = True, l
     if existing:
         doc["existing"] = existing
     doc["topic"] = draw(st.sampled_from(["tips", "tips", "transactional"]))
-    doc["schedule"] = draw(st.sampled_from(["every 15 minutes", "every 15 minutes", "every 6 hours"]))
+    doc["schedule"] = draw(st.sampled_from(["every 15 minutes", "every 15 minutes", "every 6 hours", "0 20 * * *", "0 20 * * *"]))
     doc["priority"] = draw(st.integers(0, 100))
     _journeys(draw, doc, condition)
     if "while" in doc and doc["while"] == doc.get("exit"):
