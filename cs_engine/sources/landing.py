@@ -36,6 +36,8 @@ _FORMAT = 1
 _WHOLE, _TIMELESS = "whole", "timeless"
 """Parts that are no day."""
 _DAY = timedelta(days=1)
+_PEACE = 60_000_000
+"""Microseconds."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,11 @@ class Landing:
         _sweep(folder, fresh.files.values())
 
     def due(self, sources: Sources, now: datetime) -> bool:
-        """Whether what was read of some database is older than it may be, or was never read."""
+        """Whether what was read of some database is older than it may be, or was never read. One that did not answer is left in peace for a
+        minute: who ticks every few seconds should not wait for it each time.
+        """
+        if 0 <= to_micros(now) - self._away_since() < _PEACE:
+            return False
         for named in sources.all():
             spec = sources.databases.get(named.source.database or "")
             if spec is None or spec.duckdb is not None:
@@ -121,6 +127,19 @@ class Landing:
             if found is None or not to_micros(now) - (span(spec.every) or 0) <= found.read <= to_micros(now):
                 return True
         return False
+
+    def was_away(self, now: datetime | None) -> None:
+        """Remembers that a database did not answer at `now`; None: all do."""
+        if now is None:
+            (self.folder / "away").unlink(missing_ok=True)
+        else:
+            (self.folder / "away").write_text(str(to_micros(now)), encoding="utf-8")
+
+    def _away_since(self) -> int:
+        try:
+            return int((self.folder / "away").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return -_PEACE
 
     def forget(self) -> None:
         """Drops what has landed of people: the next sync reads them anew. Of events only ids are there."""

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from cs_engine.clock import SystemClock
-from cs_engine.errors import SyncStopped
+from cs_engine.errors import SourceAway, SyncStopped
 from cs_engine.journey.touch import KINDS
 from cs_engine.language.expression import Type
 from cs_engine.language.problems import did_you_mean
@@ -139,7 +139,12 @@ def _landed(project: Path, config: ProjectConfig, tell: Callable[[str], None], n
         for named in theirs:
             what = f"fetching {named.name} from {named.source.place}"
             tell(what)
-            landing.land(named, config.sources, now, anew=anew, tell=partial(_count, tell, what))
+            try:
+                landing.land(named, config.sources, now, anew=anew, tell=partial(_count, tell, what))
+            except SourceAway:
+                landing.was_away(now)
+                raise
+        landing.was_away(None)
         yield
 
 

@@ -233,6 +233,11 @@ def test_a_database_that_is_away_leaves_the_last_set_in_force(warehouse: Postgre
         usage.sync()
     assert "hunter2" not in str(away.value)
     assert (usage.set_name(), len(usage.people()[0])) == (before, 2)
+    later = NOW + timedelta(hours=1)
+    with pytest.raises(SourceAway):
+        opened(tmp_path, config, later).sync()
+    stale = [opened(tmp_path, config, later + timedelta(seconds=after)).stale() for after in (0, 59, 60)]
+    assert stale == [False, False, True], "asked again after a minute, not at every tick"
     monkeypatch.delenv(URL)
     with pytest.raises(SettingsError, match=URL):
         usage.sync()
