@@ -229,6 +229,7 @@ def _engine(
             links=answer_links(settings),
             preferences=_foot_links(settings),
             steered=settings.slack_signing_secret is not None,
+            hashes=email_hasher(settings),
         )
     finally:
         outbox.close()

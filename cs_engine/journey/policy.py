@@ -149,6 +149,8 @@ def _judge(request: Request, rules: Rules, at: datetime) -> message.Move | None:
         return message.held(request.id, request.state, DATE, until)
     if _to_customer(request) and (reason := _barred(request, rules)):
         return message.skipped(request.id, request.state, reason)
+    if request.suppressed and request.channel == "email" and not _to_customer(request):
+        return message.skipped(request.id, request.state, "suppressed")
     if request.paused:
         return message.held(request.id, request.state, PAUSED, to_micros(at + timedelta(days=1)))
     if _to_customer(request) and request.hold:

@@ -107,6 +107,9 @@ class People(Protocol):
     def suppressed(self) -> set[str]:
         """The hashes of all suppressed addresses."""
 
+    def suppressed_of(self, hashes: Collection[str]) -> set[str]:
+        """Those of these hashes whose address is suppressed."""
+
     def suppressed_contacts(self) -> set[str]:
         """The contacts whose address is suppressed: it bounced, complained, or was asked to be left in peace."""
 

@@ -40,6 +40,12 @@ def all_hashes(tx: Tx, reason: str = "") -> set[str]:
     return {hashed for (hashed,) in tx.rows(f"SELECT email_hash FROM suppressions {only}", **{"reason": reason} if reason else {})}
 
 
+def among(tx: Tx, hashes: Collection[str]) -> set[str]:
+    """Those of these that are suppressed."""
+    rows = tx.rows(f"SELECT email_hash FROM suppressions WHERE {tx.among('email_hash', 'hashes')}", hashes=tx.ids(hashes))
+    return {hashed for (hashed,) in rows}
+
+
 def contacts(tx: Tx) -> set[str]:
     """The contacts whose address is suppressed."""
     sql = "SELECT c.id FROM suppressions s JOIN contacts c ON c.email_hash = s.email_hash WHERE c.email_hash <> ''"

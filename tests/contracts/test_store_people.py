@@ -118,3 +118,10 @@ def test_text_of_any_script_comes_back_as_it_was(store: SqlStore) -> None:
     store.commit(entered()._replace(journal=[line(seen=seen)]), NOW)
     assert people(store)[0] == [odd]
     assert store.journal("acc_1", PLAYBOOK)[0].seen == seen
+
+
+def test_of_some_addresses_those_are_told_that_are_suppressed(store: SqlStore) -> None:
+    store.suppress("h1", "asked", 1)
+    store.suppress("h3", "asked", 1)
+    assert store.suppressed_of(["h1", "h2"]) == {"h1"}
+    assert store.suppressed_of([]) == set()

@@ -180,3 +180,11 @@ def test_from_names_a_role_or_a_person(world: World) -> None:
         world.playbook(who.split("@")[0].replace(".", "-"), f"- {{id: one, email: one, from: {who}}}")
     senders = sorted(opened(file)["From"] for file in world.tick(day(0)).files)
     assert senders == ["Kim Sales <kim@vendor.example>", "Solo Csm <solo@vendor.example>", "Toni Lead <lead@vendor.example>"]
+
+
+def test_who_of_us_is_suppressed_gets_no_mail_and_is_told_in_slack_all_the_same(world: World) -> None:
+    world.customer().suppress("alex@vendor.example").suppress("nobody@vendor.example")
+    world.playbook("hello", "- {id: hello, email: one, to: csm}\n- {id: ring, cta: call}")
+    assert world.tick(day(0)).sent == []
+    assert world.messages("hello") == ["hello alex skipped (suppressed)"]
+    assert world.tick(day(1)).sent == ["U-ALEX: Call Acme"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -163,6 +163,8 @@ class _Lane:
         self._fallbacks = Fallbacks(tick)
         self._patience, self._vain = PATIENCE, 0
         self._to_read = steps_to_read(tick)
+        self._silent: Collection[str] = ()
+        """Addresses of our own people that are suppressed."""
         self._stand_ins = False
         """Whether what was refused has others planned in its place, who can be claimed now."""
         self._alerts: dict[str, str] = {}
@@ -247,6 +249,7 @@ class _Lane:
             return self._fallbacks.instead(candidates, kept)
 
         self._fallbacks.ready()
+        self._silent = self._suppressed_staff()
         began, wall = steady(), to_micros(engine.wall.now())
         most = 1 if self._guard.probes else BATCH
         claim = engine.store.claim(wall, to_micros(moment), tick.at, most, engine.holder, verdict, self.channel)
@@ -264,6 +267,13 @@ class _Lane:
         # From here on some may have left: what is interrupted now is in doubt.
         posted = engine.outbox.post(self.channel, jobs, lease, left=left)
         return _Batch(claim.dispatching, lease, without, posted, claim.more)
+
+    def _suppressed_staff(self) -> set[str]:
+        engine = self._tick.engine
+        if self.channel != "email":
+            return set()
+        owner = {hashed: one.email for one in engine.project.team.staff for hashed in engine.hashes(one.email)}
+        return {owner[hashed] for hashed in engine.store.suppressed_of(owner)} if owner else set()
 
     def _buckets(self, requests: Sequence[Request], moment: datetime) -> Buckets | None:
         """What is left of the project's rates; None when it declares none."""
@@ -297,7 +307,9 @@ class _Lane:
         paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
         lost, not_before = self._plans.lost(candidates), self._plans.not_before(candidates)
         unfit = [self._tick.unfit] * len(candidates)
-        return [request_of(*given) for given in zip(candidates, expiries, holds, paused, lost, not_before, dates, unfit, strict=True)]
+        silent = [c.recipient_kind == "staff" and c.recipient in self._silent for c in candidates]
+        given = zip(candidates, expiries, holds, paused, lost, not_before, dates, unfit, silent, strict=True)
+        return [request_of(*one) for one in given]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
         """Holds what no letter can be made of until its author has mended the template."""
@@ -416,12 +428,12 @@ class _Lane:
 
 def request_of(
     c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False,
-    not_before: Micros | None = None, date: Micros | None = None, unfit: bool = False,
+    not_before: Micros | None = None, date: Micros | None = None, unfit: bool = False, silent: bool = False,
 ) -> Request:  # fmt: skip
     """What the rules read of a candidate."""
     return Request(
         id=c.id, state=c.state, channel=c.channel, topic=c.topic, template=c.template, recipient_kind=c.recipient_kind,
-        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed, zone=c.timezone, locale=c.locale,
+        known=c.contact_known, address=bool(c.email), suppressed=c.suppressed or silent, zone=c.timezone, locale=c.locale,
         kind=c.kind, account=c.account_id, recipient=c.recipient, domain=c.email.rpartition("@")[2].lower(), reason=c.reason,
         expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date, unfit=unfit,
         erased=c.erased, refused=c.refused, asked_for=c.asked_for, consent=c.consent, country=c.country,

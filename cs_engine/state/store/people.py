@@ -41,6 +41,10 @@ class People(Part):
         with self.database.read() as tx:
             return suppressions.all_hashes(tx)
 
+    def suppressed_of(self, hashes: Collection[str]) -> set[str]:
+        with self.database.read() as tx:
+            return suppressions.among(tx, hashes)
+
     def suppressed_contacts(self) -> set[str]:
         with self.database.read() as tx:
             return suppressions.contacts(tx)

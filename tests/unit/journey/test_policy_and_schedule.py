@@ -63,6 +63,7 @@ NOON, NIGHTFALL = at("2026-03-02T12:00+00:00"), at("2026-03-02T22:00+00:00")
         ({"known": False}, NOON, State.SKIPPED, "recipient_gone"),
         ({"address": False}, NOON, State.SKIPPED, "no_address"),
         ({"suppressed": True}, NIGHTFALL, State.SKIPPED, "suppressed"),
+        ({"suppressed": True, "recipient_kind": "staff"}, NOON, State.SKIPPED, "suppressed"),
         ({"locale": "fr"}, NOON, State.HELD, "no_translation"),
         ({"unfit": True, "known": False}, NOON, State.HELD, "unfit_data"),
         ({"unfit": True, "expires_at": to_micros(NOON)}, NOON, State.SKIPPED, "expired"),
