@@ -79,11 +79,10 @@ STRANGERS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("stranger", STRANGERS)
-def test_without_a_key_nothing_is_taken(world: World, browser: Browser, stranger: str) -> None:
-    headers, more = STRANGERS[stranger]
-    answer = post(browser, "/v1/track", track(**more), headers)
-    assert (answer.status, json.loads(answer.html)["code"]) == (401, "unauthorized")
+def test_without_a_key_nothing_is_taken(world: World, browser: Browser) -> None:
+    for stranger, (headers, more) in STRANGERS.items():
+        answer = post(browser, "/v1/track", track(**more), headers)
+        assert (answer.status, json.loads(answer.html)["code"]) == (401, "unauthorized"), stranger
     assert kept(world) == []
 
 
@@ -139,11 +138,10 @@ def test_where_nothing_can_be_taken_the_answer_is_400(world: World, browser: Bro
     assert kept(world) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b'{"batch": 3}', b"{}"])
-def test_what_is_no_batch_is_refused(world: World, browser: Browser, body: bytes) -> None:
-    answer = post(browser, "/v1/batch", body)
-    assert answer.status == 400
-    assert json.loads(answer.html)["success"] is False
+def test_what_is_no_batch_is_refused(browser: Browser) -> None:
+    for body in (b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b'{"batch": 3}', b"{}"):
+        answer = post(browser, "/v1/batch", body)
+        assert (answer.status, json.loads(answer.html)["success"]) == (400, False), body[:20]
 
 
 def test_what_pythons_clients_write_and_json_has_not_is_taken(world: World, browser: Browser) -> None:
@@ -166,7 +164,7 @@ def test_a_batch_may_have_500_kb_packed_or_not(world: World, browser: Browser) -
     assert before > 25
     assert post(browser, "/v1/batch", exceeds).status == 413
     assert post(browser, "/v1/batch", gzip.compress(exceeds), packed).status == 413
-    assert post(browser, "/v1/batch", gzip.compress(b" " * (200 << 20), 9), packed).status == 413, "a bomb is not unpacked"
+    assert post(browser, "/v1/batch", gzip.compress(b" " * (20 << 20), 1), packed).status == 413, "a bomb is not unpacked"
     assert len(kept(world)) == before
 
 
