@@ -21,7 +21,7 @@ from cs_engine.state import collected, enrolments, journal, messages, preference
 from cs_engine.state.database import Tx
 
 NOBODYS = frozenset({
-    "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "standing_orders", "failures", "tallies",
+    "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "failures", "tallies",
     "milestones", "milestone_definitions", "health", "breakers", "buckets", "ticks", "people_source", "tick_holder",
     "collector",
 })  # fmt: skip
@@ -39,6 +39,8 @@ PLACES: Mapping[str, str] = {
     "preferences": "{hashes:email_hash}",
     "consents": "{hashes:email_hash}",
     "enrolments": _SUBJECT,
+    "standing_orders": "(account_id <> '' AND account_id IN "
+    "(SELECT account_id FROM contacts WHERE ({contacts:id} OR {hashes:email_hash})))",
     "kept_at_entry": f"enrolment_id IN ({_PASSAGES})",
     "step_orders": f"enrolment_id IN ({_PASSAGES})",
     "edits": f"(enrolment_id IN ({_PASSAGES}) OR enrolment_id IN (SELECT enrolment_id FROM messages WHERE {_MAIL}))",
@@ -139,6 +141,11 @@ class _Work:
         among = _OF_ACCOUNTS.format(contacts=_Among(self._tx, "contacts"), hashes=_Among(self._tx, "hashes"))
         return self._tx.rows(f"SELECT {columns} FROM {table} WHERE {among}{more}", **self._values)
 
+    def blank_of_accounts(self, table: str, sets: str, more: str = "") -> None:
+        """On rows about the accounts that the person is of."""
+        among = _OF_ACCOUNTS.format(contacts=_Among(self._tx, "contacts"), hashes=_Among(self._tx, "hashes"))
+        self._tx.run(f"UPDATE {table} SET {sets} WHERE {among}{more}", **self._values)
+
     def blank(self, table: str, sets: str, more: str = "", **values: object) -> int:
         return self._tx.run(f"UPDATE {table} SET {sets} WHERE {self._mine(table)}{more}", **self._values, **values)
 
@@ -160,6 +167,9 @@ def _blank_texts(work: _Work, whom: Whom) -> None:
     work.blank("approvals", "subject = '', text = '', html = '', reason = ''")
     work.blank("alarms", "text = '(erased)'")
     work.blank("step_orders", "reason = ''")
+    # Why their account is paused may be them, in whatever words.
+    work.blank("standing_orders", "reason = ''")
+    work.blank_of_accounts("journal", "reason = ''", " AND playbook IN (SELECT DISTINCT playbook FROM journal) AND event = 'paused'")
     work.blank("provider_events", "agent = ''")
     work.blank("deliveries", "opens = 0, clicks = 0, machine_opens = 0, machine_clicks = 0")
     work.blank("touches", "contact_id = ''")

@@ -9,6 +9,7 @@ import pytest
 from cs_engine.journey import message
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.edits import Edit
+from cs_engine.journey.orders import PAUSE, Order
 from cs_engine.journey.touch import Loss, Reaction, Touch
 from cs_engine.ports import (
     AccountRow,
@@ -77,6 +78,8 @@ def lived(store: SqlStore) -> SqlStore:
     )
     said = Collected("m1", "identify", "acc_1", "con_1", "anon", "", NOW, f'{{"name": "{CANARY}"}}')
     store.collect([said, said._replace(message_id="m2", contact_id="con_2", properties='{"name": "Eve"}')])
+    paused = line("paused", "acc_1", "", subject_id="", playbook="personal", reason=f"in talks with {CANARY}")
+    store.order([Order("personal", "acc_1", PAUSE, NOW, "person", f"in talks with {CANARY}")], lines=[paused])
     edit = Edit("enr_ken", "welcome", f"To {CANARY}", CANARY, NOW, "alex@vendor.example", f"{CANARY} asked")
     store.edit_step(EditedStep(edit, "personal", "acc_1", "con_1", "welcome", NOW), NOW)
     store.set_preference("hash-of-ken", "tips", False, "page", NOW)
