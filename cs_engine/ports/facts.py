@@ -192,8 +192,10 @@ class Facts(Protocol):
     def occurrences(self, entry: EventEntry, grain: Grain, since: datetime) -> Occurrences:
         """The events that passages of that entry may begin with, after `since`."""
 
-    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> PassageFacts:
-        """Facts of passages of the subjects at those rows (-1: not there), with what was kept of each as JSON; '' for nothing."""
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str], likely: Sequence[Expression] = ()) -> PassageFacts:
+        """Facts of passages of the subjects at those rows (-1: not there), with what was kept of each as JSON; '' for nothing.
+        `likely`: conditions that will be asked together, over passages of that grain.
+        """
 
     def close(self) -> None: ...
 

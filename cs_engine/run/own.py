@@ -23,7 +23,8 @@ class Own:
 
     @cached_property
     def _facts(self) -> PassageFacts:
-        return self._tick.facts.passages(self._plan.subject, self._rows, self._kept)
+        likely = [c for c in self._plan.conditions() if c.of_passage and c.grain is self._plan.subject]
+        return self._tick.facts.passages(self._plan.subject, self._rows, self._kept, likely)
 
     def holds(self, condition: Expression) -> Mask:
         if condition.of_passage:

@@ -357,8 +357,8 @@ class DuckdbFacts:
             return nothing
         return Occurrences(found["row"].astype(np.int64), found["at"].astype(np.int64), found["id"].tolist(), found["kept"].tolist())
 
-    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> DuckdbPassages:
-        return DuckdbPassages(self, grain, rows, kept)
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str], likely: Sequence[Expression] = ()) -> DuckdbPassages:
+        return DuckdbPassages(self, grain, rows, kept, likely)
 
     def readable(self, grain: Grain, columns: Iterable[str]) -> bool:
         return all(self._known(grain, name) for name in columns)

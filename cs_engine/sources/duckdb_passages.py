@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import duckdb
@@ -43,15 +43,18 @@ class Tables(Protocol):
 class DuckdbPassages:
     """Implements `ports.PassageFacts`. What fails on some value is blank, or false, there."""
 
-    def __init__(self, tables: Tables, grain: Grain, rows: Rows, kept: Sequence[str]) -> None:
+    def __init__(self, tables: Tables, grain: Grain, rows: Rows, kept: Sequence[str], likely: Sequence[Expression] = ()) -> None:
         self._tables, self._grain = tables, grain
         self._rows = np.asarray(rows, np.int64)
         self._kept = np.array([one or "{}" for one in kept], dtype=object)
         self._masks: dict[str, Mask] = {}
+        self._likely = likely
 
     def holds(self, condition: Expression) -> Mask:
+        if condition.sql not in self._masks and condition in self._likely:
+            self._hold_together()
         if condition.sql not in self._masks:
-            self._masks[condition.sql] = self._column(condition, f"coalesce(TRY({condition.sql}), false)", False).astype(np.bool_)
+            self._masks[condition.sql] = self._column(condition, _held(condition), False).astype(np.bool_)
         return self._masks[condition.sql]
 
     def times(self, expression: Expression) -> Rows:
@@ -87,25 +90,43 @@ class DuckdbPassages:
             found = self._fetched(condition, lambda: self._tables.db.execute(sql).fetchnumpy())
         return (nobody, nobody) if found is None else (found["#i"].astype(np.int64), found["#row"].astype(np.int64))
 
+    def _hold_together(self) -> None:
+        """Asks once for all that will likely be asked for: laying passages beside their subjects costs more than a condition. Where one
+        of them fails it is each for itself.
+        """
+        together, self._likely = {c.sql: c for c in self._likely if self._sound(c)}, ()
+        for condition in together.values():
+            self._ready(condition)
+        if together:
+            with self._given(self._rows), suppress(duckdb.Error):
+                found = self._tables.db.execute(self._beside(f'{_held(c)} AS "#{i}"' for i, c in enumerate(together.values()))).fetchnumpy()
+                self._masks |= {sql: np.asarray(found[f"#{i}"]).astype(np.bool_) for i, sql in enumerate(together)}
+
     def _column(self, expression: Expression, shown: str, lost: object) -> NDArray[Any]:
         """One value a passage, in their order; `lost` for all when it cannot be asked."""
         if not self._ready(expression):
             return np.full(len(self._rows), lost, dtype=object)
         with self._given(self._rows):
-            sql = (
-                f'SELECT {shown} AS "#shown" FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p LEFT JOIN {self._grain.table} AS f '
-                f'ON f."#row" = p."#at") ORDER BY "#i"'
-            )
+            sql = self._beside([f'{shown} AS "#shown"'])
             found = self._fetched(expression, lambda: self._tables.db.execute(sql).fetchnumpy())
         return np.full(len(self._rows), lost, dtype=object) if found is None else np.asarray(found["#shown"])
 
+    def _beside(self, shown: Iterable[str]) -> str:
+        """SELECT of these values of each passage, in their order."""
+        return (
+            f'SELECT {listed(shown)} FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p LEFT JOIN {self._grain.table} AS f '
+            f'ON f."#row" = p."#at") ORDER BY "#i"'
+        )
+
+    def _sound(self, expression: Expression) -> bool:
+        return self._tables.readable(expression.grain, _of_facts(expression))
+
     def _ready(self, expression: Expression) -> bool:
         """Whether all that it reads of the facts is there; makes it so."""
-        names = [name for name in expression.names if not name.startswith(OF_PASSAGE)]
-        if not self._tables.readable(expression.grain, names):
+        if not self._sound(expression):
             self._tables.fail(expression.text, None)
             return False
-        self._tables.need(expression.grain, names)
+        self._tables.need(expression.grain, _of_facts(expression))
         self._tables.tell(expression.sql)
         return True
 
@@ -124,3 +145,12 @@ class DuckdbPassages:
             yield
         finally:
             db.unregister("passages")
+
+
+def _held(condition: Expression) -> str:
+    return f"coalesce(TRY({condition.sql}), false)"
+
+
+def _of_facts(expression: Expression) -> list[str]:
+    """The names that it reads of its subject, not of the passage."""
+    return [name for name in expression.names if not name.startswith(OF_PASSAGE)]
