@@ -54,7 +54,7 @@ NOW = datetime(NEXT.year, NEXT.month, NEXT.day, 23, 59, tzinfo=UTC)
 REPEATS = 3
 NOTHING = Overlay({}, {}, {})
 
-METRICS = {
+METRICS: dict[str, dict[str, str] | str] = {
     "changes_7d": {"count": "*", "in": "7 days"},
     "changes_prev_7d": {"count": "*", "in": "7 days", "ago": "7 days"},
     "changes_28d": {"count": "*", "in": "28 days"},
@@ -102,9 +102,9 @@ def generate(accounts: int, contacts: int, events: int) -> Path:
         db.execute(f"COPY ({_ACCOUNTS}) TO '{folder}/accounts.parquet' (FORMAT parquet)")
         db.execute(f"COPY ({_CONTACTS}) TO '{folder}/contacts.parquet' (FORMAT parquet)")
         (folder / "usage").mkdir()
+        split = f"occurred_at < TIMESTAMPTZ '{NEXT} 00:00:00+00'"
         for week in range(13):
             db.execute("CREATE OR REPLACE TABLE week AS " + _EVENTS.format(first=FIRST, week=week, **sample))
-            split = f"occurred_at < TIMESTAMPTZ '{NEXT} 00:00:00+00'"
             db.execute(f"COPY (FROM week WHERE {split} ORDER BY occurred_at) TO '{folder}/usage/{week:02}.parquet' (FORMAT parquet)")
         db.execute(f"COPY (FROM week WHERE NOT {split} ORDER BY occurred_at) TO '{folder}/next.parquet' (FORMAT parquet)")
     shutil.rmtree(folder / "working", ignore_errors=True)
@@ -287,7 +287,7 @@ def per_account(folder: Path) -> dict[str, Any]:
 def pandas(folder: Path) -> dict[str, Any]:
     """All events in a frame, grouped a metric at a time."""
     try:
-        import pandas as pd
+        import pandas as pd  # type: ignore[import-untyped]
     except ImportError:
         sys.exit("pandas is not installed: pip install pandas pyarrow")
 

@@ -31,9 +31,13 @@ def happened(
         *([f"coalesce(TRY({where.sql}), false)"] if where is not None else []),
     ]
     id = "id" if "id" in columns else f"md5(concat_ws('|', {', '.join(name for name in _KNOWN_BY if name in columns)}, epoch_us(\"at\")))"
-    shown = [f"'{EVENT}id', e.\"#known\"", *(f"{_text(EVENT + name)}, {_value(name, kind)}" for name, kind in columns.items() if name != "id")]
+    shown = [
+        f"'{EVENT}id', e.\"#known\"",
+        *(f"{_text(EVENT + name)}, {_value(name, kind)}" for name, kind in columns.items() if name != "id"),
+    ]
     return (
-        f'SELECT f."#row" AS "row", epoch_us(e."at") AS "at", e."#known" AS "id", CAST(json_object({", ".join(shown)}) AS VARCHAR) AS "kept" '
+        f'SELECT f."#row" AS "row", epoch_us(e."at") AS "at", e."#known" AS "id", '
+        f'CAST(json_object({", ".join(shown)}) AS VARCHAR) AS "kept" '
         f'FROM (SELECT *, {id} AS "#known" FROM {view(source)} WHERE {" AND ".join(parts)}) AS e '
         f'JOIN {grain.table} AS f ON f."#no" = e.{quoted(f"#{grain}")} ORDER BY 1, 2, 3'
     )

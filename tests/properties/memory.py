@@ -259,7 +259,7 @@ class MemoryFacts:
             [json.dumps({"event.id": event.id, "event.at": event.at.isoformat(), "event.loud": event.loud}) for _, event in here],
         )
 
-    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str]) -> PassageFacts:
+    def passages(self, grain: Grain, rows: Rows, kept: Sequence[str], likely: Sequence[Expression] = ()) -> PassageFacts:  # noqa: ARG002
         return MemoryPassages(self, grain, rows, [json.loads(one or "{}") for one in kept])
 
     def close(self) -> None:
