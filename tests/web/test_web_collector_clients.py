@@ -88,7 +88,7 @@ def test_every_call_of_segments_and_rudders_clients_is_kept(world: World, host: 
     rows = kept(world)
     assert [(row.kind, row.account_id, row.contact_id, row.anonymous_id, row.event) for _, row in sorted(rows.items())] == [
         ("track", "acme", "ann", "", "invited"), ("identify", "", "ann", "", ""), ("group", "acme", "ann", "", ""),
-        ("page", "", "ann", "", "page"), ("screen", "", "ann", "", "screen"), ("alias", "", "ann", "a-1", ""),
+        ("page", "acme", "ann", "", "page"), ("screen", "acme", "ann", "", "screen"), ("alias", "", "ann", "a-1", ""),
         ("track", "", "", "a-2", "looked"),
     ]  # fmt: skip
     assert json.loads(rows["1"].properties) == {"role": "operator", "n": None}
