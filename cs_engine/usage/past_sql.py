@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cs_engine.language.expression import Grain, Type
+from cs_engine.language.expression import Grain
 from cs_engine.language.scope import quoted
 from cs_engine.usage.columns import Attribute, Champion, Derived, Latch, Measured, Stored
 from cs_engine.usage.names import Catalogue
 from cs_engine.usage.sequences_sql import in_order
 from cs_engine.usage.windows import Kind, Window
-from cs_engine.usage.windows_sql import view
+from cs_engine.usage.windows_sql import measured, view
 
 _LASTING = ("account.id", "account.signed_up_at")
 """Columns of accounts that are what they always were."""
@@ -166,21 +166,16 @@ def _aggregate(window: Window) -> str:
     parts = [*([f"({window.where})"] if window.where else []), *_spanned(window)]
     kept = f" FILTER ({' AND '.join(parts)})" if parts else ""
     if window.when is not None:
-        return f'{"max" if window.when == "last" else "min"}("at"){kept}'
+        return measured(window, kept)
     match window.kind:
-        case Kind.COUNT:
-            return f"count(*){kept}"
+        case Kind.COUNT | Kind.SUM | Kind.MIN | Kind.MAX | Kind.AVG:
+            return measured(window, kept)
         case Kind.COUNT_DISTINCT:
             return f"count(DISTINCT {quoted(_named(window.column))}){kept}"
         case Kind.ACTIVE_DAYS:
             return f'count(DISTINCT "#day"){kept}'
         case Kind.ACTIVE_WEEKS:
             return f'count(DISTINCT ("#today" - {window.ago} - "#day") // 7){kept}'
-        case Kind.SUM:
-            return f"sum(CAST({quoted(window.column)} AS DOUBLE)){kept}"
-        case Kind.MIN | Kind.MAX | Kind.AVG:
-            value = quoted(window.column) if window.value is Type.INSTANT else f"CAST({quoted(window.column)} AS DOUBLE)"
-            return f"{window.kind.value}({value}){kept}"
         case Kind.DAYS_SINCE_FIRST:
             return f'max("#today") - min("#day"){kept}'
         case Kind.DAYS_SINCE_LAST:

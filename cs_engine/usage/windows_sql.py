@@ -143,7 +143,11 @@ def _aggregate(windows: tuple[Window, ...], group: str, grain: Grain, moment: Mo
 def _plain(window: Window, moment: Moment) -> str:
     """An aggregate straight over the events."""
     condition = _in_window(window, moment)
-    filtered = f" FILTER ({condition})" if condition else ""
+    return measured(window, f" FILTER ({condition})" if condition else "")
+
+
+def measured(window: Window, filtered: str) -> str:
+    """What is counted, added up or looked for among events, by a FILTER or all ('')."""
     if window.when is not None:
         return f'{"max" if window.when == "last" else "min"}("at"){filtered}'
     match window.kind:
