@@ -95,10 +95,11 @@ def _some_messages(console: Console, root: Path) -> None:
         return
     table = new_table(f"A few of the {len(found)} messages in the mailbox")
     table.add_column("subject", overflow="ellipsis", no_wrap=True, max_width=62)
-    table.add_column("file", no_wrap=True, overflow="fold")
-    step = max(1, len(found) // 8)
-    for entry in found[::step][:8]:
-        table.add_row(entry.subject, _relative(entry.path))
+    few = [(entry.subject, _relative(entry.path)) for entry in found[:: max(1, len(found) // 8)][:8]]
+    # A subject may be cut, a file's name not: it is there to be opened.
+    table.add_column("file", no_wrap=True, min_width=max(len(path) for _, path in few))
+    for subject, path in few:
+        table.add_row(subject, path)
     console.print(table)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.markdown import blocks, shows
 from tests.e2e.prefect_house import REPOSITORY, environment
 
 NEEDED = ("Makefile", "pyproject.toml", "uv.lock", "playbooks", "templates", "flows", "data", "prefect.yaml")
@@ -72,7 +73,7 @@ def test_make_run_does_the_main_job_shows_that_it_moves_and_what_to_do_next(clon
     sent = list((clone / ".cs-engine" / "mailbox").glob("msg_*"))
     assert len(sent) > 100
     assert {file.suffix for file in sent} == {".eml", ".json"}
-    assert "A few of the" in table
+    assert shows(_summary_in_readme(), text[text.index("By playbook") : text.index("messages in the mailbox")]) == ""
     commands = re.findall(r"^\s+\S*cs-engine (\w.*?)\s{2,}", text[text.index("Try next") :], re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["list", "why", "draw", "run"]
     for command in commands[:3]:
@@ -82,6 +83,15 @@ def test_make_run_does_the_main_job_shows_that_it_moves_and_what_to_do_next(clon
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip()
+
+
+def _summary_in_readme() -> tuple[str, ...]:
+    """What the README shows of the run, up to the mails: which of them are picked hangs on who wrote its file first. Rules are as long
+    as a table is wide, which hangs on the terminal.
+    """
+    (block,) = (block for block in blocks(REPOSITORY / "README.md") if "By playbook" in block.text)
+    summary = block.text[block.text.index("By playbook") : block.text.index("messages in the mailbox")]
+    return tuple("…" if line.strip(" ─") == "" else line for line in summary.split("\n") if line)
 
 
 def test_setting_up_and_running_twice_start_from_nothing_and_keep_the_state_that_was_there() -> None:
