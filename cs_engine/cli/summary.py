@@ -89,15 +89,20 @@ def _delivery_line(reports: Sequence[TickReport], *, dry_run: bool) -> str:
     )
 
 
+_MARGINS = 5
+"""Blanks around and between two columns of a table."""
+
+
 def _some_messages(console: Console, root: Path) -> None:
     found = mails(root)
     if not found:
         return
     table = new_table(f"A few of the {len(found)} messages in the mailbox")
-    table.add_column("subject", overflow="ellipsis", no_wrap=True, max_width=62)
     few = [(entry.subject, _relative(entry.path)) for entry in found[:: max(1, len(found) // 8)][:8]]
     # A subject may be cut, a file's name not: it is there to be opened.
-    table.add_column("file", no_wrap=True, min_width=max(len(path) for _, path in few))
+    left = console.width - max(len(path) for _, path in few) - _MARGINS
+    table.add_column("subject", overflow="ellipsis", no_wrap=True, max_width=max(10, min(62, left)))
+    table.add_column("file", no_wrap=True)
     for subject, path in few:
         table.add_row(subject, path)
     console.print(table)
