@@ -1,6 +1,6 @@
-"""Frequency caps: never more than so many messages in any window of that length, to the second. Pure.
+"""Frequency caps: never more than so many messages in any window of that length, to the minute. Pure.
 
-A message counts from the second in which it was claimed, for as long as it may have left: dispatching, accepted, or uncertain.
+A message counts from the minute in which its tick's delivery began, for as long as it may have left: dispatching, accepted, or uncertain.
 Those of the transactional topic, and edits of an alert that stands, are neither held nor counted. Touches that people logged count for
 their contact and account from when they were. Nothing is reserved: what was
 held asks again when the window frees, in the claim's order, so that the playbook's priority decides who goes first then too.
@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from cs_engine.instants import Micros
 
-_SECOND: Micros = 1_000_000
+_MINUTE: Micros = 60_000_000
 
 EVERYBODY = "*"
 """The key of the project's own cap."""
@@ -23,9 +23,9 @@ EXEMPT_TOPIC = "transactional"
 EXEMPT_KIND = "cta_update"
 
 
-def second(at: Micros) -> Micros:
-    """The beginning of its second. What goes every seven days is not late for the milliseconds that claims differ by."""
-    return at - at % _SECOND
+def minute(at: Micros) -> Micros:
+    """The beginning of its minute. What goes every hour is not an hour late for the seconds by which schedules begin late."""
+    return at - at % _MINUTE
 
 
 class Scope(StrEnum):
@@ -58,7 +58,7 @@ class Sent(NamedTuple):
     """The contact, account or staff e-mail that it was asked by."""
     channel: str
     at: Micros
-    """The second in which it was claimed, or was."""
+    """The minute from which it counts."""
 
 
 History = Callable[[Scope, Collection[str], Micros], Iterable[Sent]]
@@ -139,7 +139,7 @@ class Ledger:
     def goes(self, message: Capped) -> None:
         """Counts a message that goes now."""
         for slot in self._applying(message):
-            self._sent.setdefault(slot, []).append(second(self._at))
+            self._sent.setdefault(slot, []).append(minute(self._at))
 
     def _applying(self, message: Capped) -> list[tuple[Cap, str]]:
         return [(cap, key) for cap in self._caps if cap.channel in ("", message.channel) and (key := _key(cap.scope, message))]

@@ -107,14 +107,16 @@ def judge(
     unmade: Callable[[int], message.Move | None] = lambda _position: None,
     queue: Queue | None = None,
     buckets: Buckets | None = None,
+    counts_at: Micros | None = None,
 ) -> list[message.Move | None]:
     """For each message None (it may go), or the move that keeps it: held until an instant, or skipped, with the reason.
 
     They are judged in order: who comes first wins under a cap. `unmade` is asked last, by position, for a move of what could go but
     cannot be made: it takes no room under a cap. A held message is judged again when its time comes; nothing is dropped for coming
     at a bad hour, or as one too many. `queue` is kept over the claims of a tick; of `buckets` is taken what they go by.
+    Caps are asked, and count what goes, as of `counts_at` (None: `at`): a delivery that takes a while counts from when it began.
     """
-    ledger = Ledger(rules.caps, requests, history, to_micros(at), queue or Queue())
+    ledger = Ledger(rules.caps, requests, history, to_micros(at) if counts_at is None else counts_at, queue or Queue())
     window = _Openings(rules, at)
     verdicts: list[message.Move | None] = []
     for position, request in enumerate(requests):

@@ -53,7 +53,7 @@ class CapSpec(Strict):
         description="Whose messages are counted: mail to one contact, mail to all contacts of an account, or what one of us gets."
     )
     most: int = Field(ge=1, le=100_000, description="How many may go within the span.")
-    in_: str = Field(alias="in", description="The span, rolling to the second: `7 days` is 168 hours.")
+    in_: str = Field(alias="in", description="The span, rolling to the minute: `7 days` is 168 hours.")
     channel: Literal["email", "slack"] | None = Field(None, description="Counts and holds messages of this channel alone.")
 
 

@@ -391,9 +391,20 @@ class Messages(Protocol):
         Answers how many of each playbook.
         """
 
-    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
+    def claim(
+        self,
+        wall: Micros,
+        delivery_now: Micros,
+        now: Micros,
+        limit: int,
+        holder: str,
+        verdict: Verdict,
+        channel: str = "",
+        counts_at: Micros | None = None,
+    ) -> Claim:
         """One batch, highest priority and oldest first: judged, moved or set dispatching under a lease, committed, returned.
-        `channel`: of this one alone. What is dispatched counts as sent at `delivery_now`, until it is proven not to have been accepted.
+        `channel`: of this one alone. What is dispatched counts as sent in the minute of `counts_at` (None: `delivery_now`), until it is
+        proven not to have been accepted.
         """
 
     def held_for(self, *reasons: str) -> list[Candidate]:

@@ -65,6 +65,7 @@ class TickContext:
     due: list[str]
     """Playbooks that are due, by priority, the highest first."""
     clock: Clock
+    """Delivery's."""
     report: TickReport
     first_run: frozenset[str] = frozenset()
     """Playbooks that run for the first time in this tick."""
@@ -87,9 +88,15 @@ class TickContext:
     _holdouts: dict[str, float] | None = None
     at: Micros = field(init=False)
     """`now` as an instant."""
+    began: Micros = field(init=False)
+    """When delivery's clock was set last: at `now`, or at a moment of a span. Caps count by it, as ticks are what passes time."""
 
     def __post_init__(self) -> None:
-        self.at = to_micros(self.now)
+        self.at = self.began = to_micros(self.now)
+
+    def run_on(self, at: datetime) -> None:
+        """Sets delivery's clock to a later moment of the span."""
+        self.clock, self.began = self.engine.delivery_clock(at), to_micros(at)
 
     @property
     def step_orders(self) -> dict[str, dict[str, StepOrder]]:

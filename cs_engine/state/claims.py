@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cs_engine.instants import Micros
-from cs_engine.journey.caps import EVERYBODY, EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, second
+from cs_engine.journey.caps import EVERYBODY, EXEMPT_KIND, EXEMPT_TOPIC, History, Scope, Sent, minute
 from cs_engine.journey.message import State, skipped
 from cs_engine.journey.preference import ERASED
 from cs_engine.journey.touch import channel_of
@@ -61,7 +61,17 @@ _STATES = {state.value: state for state in State}
 _FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused", "asked_for")]
 
 
-def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
+def claim(
+    tx: Tx,
+    wall: Micros,
+    delivery_now: Micros,
+    now: Micros,
+    limit: int,
+    holder: str,
+    verdict: Verdict,
+    channel: str = "",
+    counts_at: Micros | None = None,
+) -> Claim:
     """One batch. What has left its step is skipped before the verdict is asked; so is an alert that is closed by now, and word of
     the closing of one that nobody saw."""
     preferences.after_refusals(tx)
@@ -84,7 +94,7 @@ def claim(tx: Tx, wall: Micros, delivery_now: Micros, now: Micros, limit: int, h
     moved = left + [(candidate, move) for candidate, move in judged if move is not None]
     dispatching = [candidate for candidate, move in judged if move is None]
     messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
-    _dispatch(tx, dispatching, holder, wall + LEASE, delivery_now, now)
+    _dispatch(tx, dispatching, holder, wall + LEASE, minute(delivery_now if counts_at is None else counts_at), now)
     taken = [c._replace(state=State.DISPATCHING, moved_at=now, attempts=c.attempts + 1, fence=c.fence + 1) for c in dispatching]
     return Claim(taken, [move for _, move in moved], len(rows) > limit or any(move.instead for _, move in moved), LEASE)
 
@@ -146,14 +156,14 @@ def uncertain(tx: Tx) -> list[Candidate]:
     return [_candidate(row) for row in tx.rows(f"{_CANDIDATE} m.state = 'uncertain' ORDER BY m.planned_at, m.id")]
 
 
-def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micros, delivery_now: Micros, now: Micros) -> None:
+def _dispatch(tx: Tx, taken: Sequence[Candidate], holder: str, lease_until: Micros, sent_at: Micros, now: Micros) -> None:
     if taken:
         tx.run(
             f"UPDATE messages SET state = 'dispatching', reason = '', until = NULL, attempts = attempts + 1, fence = fence + 1, "
             f"holder = :holder, lease_until = :lease_until, sent_at = :sent_at, moved_at = :now WHERE {tx.among('id', 'ids')}",
             holder=holder,
             lease_until=lease_until,
-            sent_at=second(delivery_now),
+            sent_at=sent_at,
             now=now,
             ids=tx.ids(candidate.id for candidate in taken),
         )
@@ -206,7 +216,7 @@ def _logged(tx: Tx, scope: Scope, keys: Collection[str], since: Micros, until: M
         since=since,
         until=until,
     )
-    return [Sent(key, channel_of(kind), second(at)) for key, kind, at, _by in rows]
+    return [Sent(key, channel_of(kind), minute(at)) for key, kind, at, _by in rows]
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:

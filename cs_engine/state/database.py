@@ -88,12 +88,18 @@ class Database:
         """A transaction that only reads: on SQLite it neither waits for the writer nor keeps it waiting.
 
         Within a transaction that writes, in the same thread, it is that one: rules that are asked at a claim read what the claim sees.
+        Raises DatabaseUnavailable when it cannot be read from now.
         """
         if (around := getattr(self._writing, "tx", None)) is not None:
             yield around
             return
-        with self._turn, self._connect() as connection, connection.begin():
-            yield Tx(connection)
+        with self._turn, self._connect() as connection:
+            try:
+                with connection.begin():
+                    yield Tx(connection)
+            except DBAPIError as error:
+                _say_unavailable(error, "read from")
+                raise
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -117,9 +123,7 @@ class Database:
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) in _LOST:
                     raise LostRace from error
-                if isinstance(error, OperationalError | InterfaceError) and (trouble := _trouble(error)):
-                    mend = "look whether it runs, whether its disk is full, and who keeps it locked; then run again: nothing is lost"
-                    raise DatabaseUnavailable(f"the database cannot be written to now: {trouble}", mend) from error
+                _say_unavailable(error, "written to")
                 raise
             finally:
                 self._writing.tx = None
@@ -197,6 +201,8 @@ class Tx:
                     copy.write_row(row)
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise IntegrityError("COPY", None, error) from None
+        except psycopg.OperationalError as error:
+            raise OperationalError("COPY", None, error) from None
 
     def insert_new(self, table: Table, columns: Sequence[str], rows: Rows, same: Mapping[str, object] | None = None) -> set[str]:
         """Inserts the rows that no unique constraint forbids. The first column is the key; `same` names further key columns and
@@ -271,6 +277,13 @@ def _rule_broken(error: object) -> str:
         return str(error)
     where = ".".join(filter(None, (told.table_name, told.constraint_name or told.column_name)))
     return f"{type(error).__name__} {where}".strip()
+
+
+def _say_unavailable(error: DBAPIError, done: str) -> None:
+    """Raises DatabaseUnavailable where what failed is the database or its connection, not the statement."""
+    if isinstance(error, OperationalError | InterfaceError) and (trouble := _trouble(error)):
+        mend = "look whether it runs, whether its disk is full, and who keeps it locked; then run again: nothing is lost"
+        raise DatabaseUnavailable(f"the database cannot be {done} now: {trouble}", mend) from error
 
 
 def _trouble(error: DBAPIError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from cs_engine.instants import Micros
 from cs_engine.journey import aftermath
 from cs_engine.journey.aftermath import Aftermath, Delivery, Mailed, OfMessage
-from cs_engine.journey.caps import second
+from cs_engine.journey.caps import minute
 from cs_engine.journey.message import State
 from cs_engine.journey.provider_event import CLICKED, DELIVERED, OPENED, ProviderEvent, Received
 from cs_engine.ports import Applied, JournalLine
@@ -63,7 +63,7 @@ def apply(tx: Tx, limit: int, decide: Callable[[Iterable[OfMessage]], Aftermath]
     accepted = len(messages.settle(tx, done.moves, now))
     # What had not counted as sent does now: caps read it.
     unsent = [move for move in done.moves if move.was in (State.PLANNED, State.HELD)]
-    tx.update_each(schema.messages, ("sent_at",), "", ("id",), [(second(new[move.id][0].at), move.id) for move in unsent])
+    tx.update_each(schema.messages, ("sent_at",), "", ("id",), [(minute(new[move.id][0].at), move.id) for move in unsent])
     deliveries.put(tx, done.deliveries)
     touches.react(tx, done.reactions)
     touches.take_back(tx, done.withdrawn)

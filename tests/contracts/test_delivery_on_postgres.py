@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cs_engine.errors import DatabaseUnavailable
-from cs_engine.state import open_store
+from cs_engine.state import open_store, schema
+from cs_engine.state.database import Tx
 from tests.doubles.sendgrid import SendgridDouble
 from tests.promise.faults import Stage
 
@@ -43,3 +47,23 @@ def test_postgresql_restarted_in_the_middle_of_a_batch_loses_nothing_and_nothing
         stage.deliver()
         assert stage.states() == {"accepted": 40}
         assert set(Counter(mail.to for mail in vendor.accepted).values()) == {1}
+
+
+def test_a_server_that_goes_away_under_a_reader_or_a_writer_is_told_as_such_and_the_next_one_finds_it_again(empty_postgres: str) -> None:
+    def reads(tx: Tx) -> None:
+        tx.rows("SELECT 1")
+
+    def copies(tx: Tx) -> None:
+        tx.append(schema.journal, ("at",), [(1,)])
+
+    def cut_off(opened: AbstractContextManager[Tx], work: Callable[[Tx], None]) -> None:
+        with opened as tx:
+            restart(empty_postgres)
+            work(tx)
+
+    with open_store(empty_postgres) as store:
+        store.migrate()
+        for opened, work in ((store.database.read, reads), (store.database.write, reads), (store.database.write, copies)):
+            with pytest.raises(DatabaseUnavailable, match="nothing is lost"):
+                cut_off(opened(), work)
+        assert store.counts().planned == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cs_engine.instants import Micros, from_micros
 from cs_engine.journey import message
-from cs_engine.journey.caps import Cap, History, Scope, second
+from cs_engine.journey.caps import Cap, History, Scope, minute
 from cs_engine.journey.hours import Window
 from cs_engine.journey.policy import Rules, judge
 from cs_engine.journey.touch import Touch
@@ -51,7 +51,8 @@ def test_a_message_counts_from_its_claim_until_it_is_proven_not_accepted(store: 
             counted[name] = tx.row("SELECT sent_at FROM messages WHERE id = :id", id=f"msg_{name}")
         store.commit(Change((), (), [mail(f"next_{name}", f"enr_{name}", planned_at=NOW + 1)]), NOW)
         claim(store, NOW + 1, caps=caps)
-    assert counted == {"r": (None,), "p": (None,), "u": (NOW,), "a": (NOW,), "d": (NOW,)}
+    begun = (minute(NOW),)
+    assert counted == {"r": (None,), "p": (None,), "u": begun, "a": begun, "d": begun}
     after = {name: states(store, f"acc_{name}")[f"next_{name}"] for name in counted}
     assert after == {"r": "dispatching", "p": "held", "u": "held", "a": "held", "d": "held"}  # p itself went again, before its next
 
@@ -84,13 +85,13 @@ def test_touches_that_people_logged_count_for_their_contact_and_their_account(st
         return [(move.reason, move.until) for move in claim(store, NOW, caps=caps).moved]
 
     call = ("con_1", "call", NOW - HOUR + 1)
-    assert waits(call, caps=[by_contact, by_account, by_mail]) == [("contact", NOW - HOUR + DAY)]
+    assert waits(call, caps=[by_contact, by_account, by_mail]) == [("contact", minute(NOW) - HOUR + DAY)]
     assert waits(call, caps=[by_mail, by_account]) == []
-    assert waits(("con_1", "mail", NOW - HOUR), caps=[by_mail]) == [("mail", NOW - HOUR + DAY)]
+    assert waits(("con_1", "mail", NOW - HOUR), caps=[by_mail]) == [("mail", minute(NOW) - HOUR + DAY)]
     assert waits(("con_2", "call", NOW - HOUR), ("con_1", "call", NOW + 1), ("con_1", "call", NOW - DAY), caps=[by_contact]) == []
     together = [(who, "meeting", NOW - HOUR) for who in ("con_1", "con_2", "con_3")]
     assert waits(*together, caps=[by_account]) == [], "one meeting with three people is one touch of the account"
-    assert waits(*together, ("", "call", NOW - 2 * HOUR), caps=[by_account]) == [("account", NOW - 2 * HOUR + DAY)]
+    assert waits(*together, ("", "call", NOW - 2 * HOUR), caps=[by_account]) == [("account", minute(NOW) - 2 * HOUR + DAY)]
 
 
 messages = st.builds(
@@ -137,7 +138,7 @@ def _claim_and_end(store: SqlStore, at: Micros, limit: int, ends: list[str], sen
     taken = claim(store, at, limit)
     moves = []
     for candidate, end in zip(taken.dispatching, ends, strict=False):
-        sent[candidate.id] = (candidate, second(at))
+        sent[candidate.id] = (candidate, minute(at))
         match end:
             case "accepted":
                 moves.append(message.accepted(candidate.id, ""))

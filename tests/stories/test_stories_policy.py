@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from cs_engine.clock import OffsetClock
+from cs_engine.run.tick import run_tick
 from tests.stories.world import World, day
 
 MINUTE = timedelta(minutes=1)
@@ -142,6 +146,16 @@ def test_an_outage_of_three_days_causes_no_burst(world: World) -> None:
     ]  # fmt: skip
     assert len({sent for mails in hours for sent in mails}) == 24
     assert "one held spread: 3 per hour" in world.journal("tips", "acc0") + world.journal("tips", "acc1") + world.journal("tips", "acc2")
+
+
+def test_a_delivery_that_took_long_does_not_cost_the_next_tick_its_portion(world: World) -> None:
+    """The first began half a minute late and sent its mail five minutes later; the next is quick."""
+    world.project(spread="1 per hour", quiet_hours=None).customer().customer("beta", "bob")
+    world.playbook("tips", "- {id: one, email: one}")
+    slow = replace(world.engine, delivery_clock=lambda at: OffsetClock(at, itertools.count(0, 300).__next__))
+    late = run_tick(slow, day(0, 10) + timedelta(seconds=30)).as_json()["delivery"]
+    assert (late["accepted"], late["held"]) == (1, 1)
+    assert world.tick(day(0, 11)).delivery == {"accepted": 1}
 
 
 def test_those_who_wait_in_portions_are_told_when_and_a_late_urgent_mail_goes_before_them(world: World) -> None:

@@ -88,7 +88,7 @@ def _deliver(tick: TickContext, stopping: Stopping) -> None:
         if tick.horizon is None or opens is None or opens >= to_micros(tick.horizon):
             return
         if opens > to_micros(tick.clock.now()):
-            tick.clock = tick.engine.delivery_clock(from_micros(opens))
+            tick.run_on(from_micros(opens))
 
 
 def recover(tick: TickContext) -> None:
@@ -227,7 +227,7 @@ class _Lane:
         """Claims a batch, commits, and sends it on its way."""
         tick, engine = self._tick, self._tick.engine
         playbooks: dict[str, str] = {}
-        moment = tick.clock.now()  # one for the rules and for what goes: caps count it
+        moment = tick.clock.now()
 
         def verdict(candidates: Sequence[Candidate], history: History) -> Sequence[message.Move | None]:
             playbooks.update((c.id, c.playbook) for c in candidates)
@@ -242,7 +242,7 @@ class _Lane:
                 return self._unmakeable(candidate) or read(candidate) or self._told(candidate)
 
             buckets = self._buckets(requests, moment)
-            moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue, buckets)
+            moves = judge(requests, self._letters.rules, moment, history, unmade, self._queue, buckets, tick.began)
             if buckets is not None:
                 self._spend(buckets)
             kept = [no_longer_than(move, request.expires_at) for move, request in zip(moves, requests, strict=True)]
@@ -252,7 +252,7 @@ class _Lane:
         self._silent = self._suppressed_staff()
         began, wall = steady(), to_micros(engine.wall.now())
         most = 1 if self._guard.probes else BATCH
-        claim = engine.store.claim(wall, to_micros(moment), tick.at, most, engine.holder, verdict, self.channel)
+        claim = engine.store.claim(wall, to_micros(moment), tick.at, most, engine.holder, verdict, self.channel, tick.began)
         for move in claim.moved:
             self._count(playbooks.get(move.id, ""), move)
             if move.instead:

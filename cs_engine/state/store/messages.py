@@ -20,10 +20,20 @@ class Messages(Part):
         with self.database.write() as tx:
             return messages.skip_left(tx, now)
 
-    def claim(self, wall: Micros, delivery_now: Micros, now: Micros, limit: int, holder: str, verdict: Verdict, channel: str = "") -> Claim:
+    def claim(
+        self,
+        wall: Micros,
+        delivery_now: Micros,
+        now: Micros,
+        limit: int,
+        holder: str,
+        verdict: Verdict,
+        channel: str = "",
+        counts_at: Micros | None = None,
+    ) -> Claim:
         with self.database.write() as tx:
             self._renew(tx)
-            return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict, channel)
+            return claims.claim(tx, wall, delivery_now, now, limit, holder, verdict, channel, counts_at)
 
     def held_for(self, *reasons: str) -> list[Candidate]:
         with self.database.read() as tx:

@@ -11,7 +11,7 @@ import pytest
 
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey import message
-from cs_engine.journey.caps import Cap, History, Scope, Sent
+from cs_engine.journey.caps import Cap, History, Scope, Sent, minute
 from cs_engine.journey.hours import Window
 from cs_engine.journey.message import State
 from cs_engine.journey.policy import Request, Rules, judge
@@ -63,6 +63,11 @@ def test_a_window_frees_to_the_second() -> None:
     past = Past(((Scope.CONTACT, "ann", "email", AT - 7 * DAY + SECOND), (Scope.CONTACT, "ann", "email", AT - DAY)))
     assert held([mail("1")], CONTACT, past=past) == {"1": (CONTACT.reason, AT + SECOND)}
     assert held([mail("1")], CONTACT, past=past, at=NOON + timedelta(seconds=1)) == {}
+
+
+def test_what_goes_counts_from_its_minute_so_that_a_slow_run_does_not_cost_the_next_one_its_turn() -> None:
+    assert minute(AT + 59 * SECOND) == minute(AT) == AT
+    assert held([mail("1"), mail("2"), mail("3")], CONTACT, at=NOON + timedelta(seconds=59)) == {"3": (CONTACT.reason, AT + 7 * DAY)}
 
 
 def test_what_frees_is_the_slot_that_makes_room_not_the_oldest() -> None:
