@@ -14,7 +14,7 @@ or did not, is a mark beside it.
     complained                     delivered, complained       refuses everything but transactional mail
     unsubscribed                   delivered                   the same
     group_unsubscribed             delivered                   refuses the mail's topic
-    group_resubscribed             delivered                   wants the mail's topic again
+    group_resubscribed             delivered                   wants the mail's topic again; where no mail is named, what they had
 """
 
 from __future__ import annotations
@@ -69,6 +69,12 @@ def says(received: Received, topic: str) -> list[Preference]:
         case _:
             return []
     return [Preference(hashed, about, wanted, source, event.at) for hashed in received.hashes]
+
+
+def asks_for_all(event: ProviderEvent, topic: str) -> bool:
+    """Whether its person wants mail again without a word of which: `journey.preference.again` says what."""
+    ours = bool(event.message_id) or not event.provider_id
+    return event.kind == told.GROUP_RESUBSCRIBED and ours and topic in ("", TRANSACTIONAL)
 
 
 class Mailed(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cs_engine.instants import Micros
@@ -34,3 +34,22 @@ def word_on(topic: str, said: Iterable[Preference]) -> Preference | None:
     """Of one person's words the one that counts for a topic: its own, or the one about all; None: nothing was said."""
     about = [one for one in said if one.topic in (topic, ALL_TOPICS)]
     return max(about, key=lambda one: (one.at, not one.wanted), default=None)
+
+
+def again(said: Sequence[Preference], source: str, at: Micros) -> list[Preference]:
+    """What somebody says who wants mail again and names none: what they had before they last refused any.
+
+    `said`: one person's words under one hash, at most one a topic. Who refused all gets all again but the topics that they had refused
+    before that; who refused topics alone gets the last one again, or the last ones, where it was several at once. Nobody who has refused
+    nothing says anything. Words that have to be kept in this order.
+    """
+    refused = [one for one in said if not one.wanted]
+    if not refused:
+        return []
+    everything = next((one for one in refused if one.topic == ALL_TOPICS), None)
+    if everything is None:
+        last = max(one.at for one in refused)
+        return [one._replace(wanted=True, source=source, at=at) for one in refused if one.at == last]
+    # Of two words at once the refusal counts: these topics stay as they were.
+    kept = [one._replace(at=at) for one in refused if one.topic != ALL_TOPICS and one.at < everything.at]
+    return [*kept, everything._replace(wanted=True, source=source, at=at)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from cs_engine.instants import Micros
-from cs_engine.journey.preference import Preference, word_on
+from cs_engine.journey.preference import Preference, again, word_on
 from cs_engine.ports import Mailed
 from cs_engine.state.database import Tx
 
@@ -48,6 +48,13 @@ def put(tx: Tx, given: Iterable[Preference]) -> int:
     if said:
         before_claims(tx)
     return sum(_put(tx, one) for one in said)
+
+
+def put_again(tx: Tx, hashes: Collection[str], source: str, at: Micros) -> int:
+    """Somebody, known by these hashes, wants what they had before they last refused any; as `put`. What is newer than that stays."""
+    before_claims(tx)
+    said = [one for one in of(tx, hashes) if one.at < at]
+    return put(tx, [word for hashed in hashes for word in again([one for one in said if one.email_hash == hashed], source, at)])
 
 
 def _put(tx: Tx, given: Preference) -> bool:

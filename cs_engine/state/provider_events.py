@@ -85,7 +85,12 @@ def _forbid(tx: Tx, new: Sequence[Received]) -> None:
         suppressions.add_all(tx, bounced)
     ids = tx.ids(one.event.message_id for one in new if one.event.message_id)
     topics = dict(tx.rows(f"SELECT id, topic FROM messages WHERE {tx.among('id', 'ids')}", ids=ids))
-    preferences.put(tx, [said for one in new for said in aftermath.says(one, topics.get(one.event.message_id, ""))])
+    for one in sorted(new, key=lambda one: one.event.at):  # who comes back without a word of what, comes back to what they had then
+        topic = topics.get(one.event.message_id, "")
+        if aftermath.asks_for_all(one.event, topic):
+            preferences.put_again(tx, one.hashes, "sendgrid", one.event.at)
+        else:
+            preferences.put(tx, aftermath.says(one, topic))
 
 
 def _by_address(tx: Tx, events: Sequence[ProviderEvent]) -> list[ProviderEvent]:

@@ -111,6 +111,8 @@ class _Answers:
         opened = self._house.links.read(request.path_params["token"])
         if opened is None:
             return self._say(request, "invalid", 404)
+        if opened.previewed:
+            return self._say(request, "preview", 200)
         return self._say(request, "expired", 410) if opened.expired else opened
 
     def _refused(self, request: Request, asking: Asking, given: dict[str, str], refused: Unanswered) -> Response:

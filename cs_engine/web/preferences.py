@@ -19,7 +19,7 @@ from starlette.routing import Route
 from cs_engine.content.formats import in_locale
 from cs_engine.instants import to_micros
 from cs_engine.journey.caps import EXEMPT_TOPIC
-from cs_engine.journey.preference import ALL_TOPICS, Preference, word_on
+from cs_engine.journey.preference import ALL_TOPICS, Preference, again, word_on
 from cs_engine.web import pages
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.house import House
@@ -96,8 +96,10 @@ class Preferences:
         wanted = await run_in_threadpool(self._wanted, who)
         said = self._words(request, who)
         topics = [(topic, self._title(topic, said), wants) for topic, wants in wanted.items()]
-        note = said["prefs_saved"] if request.query_params.get("saved") else ""
-        nothing = "" if any(wanted.values()) else said["prefs_none"].format(save=said["save"])
+        done = next((said[f"prefs_{what}"] for what in ("saved", "again") if request.query_params.get(what)), "")
+        # A link that is opened later says nothing that has ceased to be so.
+        note = done if any(wanted.values()) or done != said["prefs_again"] else ""
+        nothing = "" if any(wanted.values()) else said["prefs_none"].format(save=said["save"], again=said["again_all"])
         return self._page("preferences.html", said, "prefs", topics=topics, note=note, nothing=nothing, token=request.path_params["token"])
 
     async def keep(self, request: Request) -> Response:
@@ -107,6 +109,9 @@ class Preferences:
         form = await self._form(request)
         if isinstance(form, Response):
             return form
+        if form.get("again"):
+            await run_in_threadpool(self._come_back, who)
+            return self._go(f"/p/{request.path_params['token']}?again=1")
         if form.get("all"):
             asked = {ALL_TOPICS: False}
         else:
@@ -120,9 +125,9 @@ class Preferences:
 
     async def _visitor(self, request: Request) -> Visitor | Response:
         found = self._house.preferences.read(request.path_params["token"])
-        if found is None or found.expired:
+        if found is None or found.expired or found.previewed:
             said = self._words(request, None)
-            what, status = ("invalid", 404) if found is None else ("expired", 410)
+            what, status = ("invalid", 404) if found is None else ("preview", 200) if found.previewed else ("expired", 410)
             return HTMLResponse(pages.message(said, self._company(said), what), status, headers=pages.headers())
         return await run_in_threadpool(self._of, found.email_hash, found.message)
 
@@ -158,6 +163,16 @@ class Preferences:
                 new += [Preference(hashed, topic, wanted, source, at) for hashed in who.hashes]
         if new:
             self._house.store.set_preferences(new)
+
+    def _come_back(self, who: Visitor) -> None:
+        """What they had before they last refused any; where that was nothing that can be chosen, everything."""
+        known = self._house.store.preferences(who.hashes)
+        at = max([to_micros(self._house.clock.now()), *(word.at + 1 for word in known)])
+        said = [word for hashed in who.hashes for word in again([one for one in known if one.email_hash == hashed], "page", at)]
+        if said:
+            self._house.store.set_preferences(said)
+        if not any(self._wanted(who).values()):
+            self._say(who, dict.fromkeys(self._topics(), True), "page")
 
     # --- pages
 

@@ -298,6 +298,18 @@ def test_an_unsubscribe_that_is_told_after_the_later_resubscribe_does_not_count(
     assert skipped(world, day(3)) == []
 
 
+def test_who_comes_back_without_a_word_of_which_mail_gets_what_they_had_before(world: World) -> None:
+    greeted(world)
+    tell(world, of(world, "group_unsubscribe", "one", day(0), asm_group_id=7))
+    tell(world, of(world, "unsubscribe", "one", day(0, 11)))
+    back: dict[str, Any] = {"asm_group_id": 7, "sg_message_id": None}
+    tell(world, event("group_resubscribe", None, at=int(day(0, 12).timestamp()), **back))
+    assert skipped(world, day(1)) == [f"tips: {REFUSED}"], "they had refused tips before they refused all"
+    tell(world, event("group_resubscribe", None, at=int(day(2).timestamp()), **back))
+    world.playbook("again", "- {id: mail, email: two}")
+    assert world.tick(day(3)).sent == ["ann: Two for Acme"]
+
+
 def test_who_leaves_a_group_of_somebody_elses_mail_has_refused_nothing_of_ours(world: World) -> None:
     greeted(world)
     tell(world, event("group_unsubscribe", None, at=int(day(0).timestamp()), asm_group_id=9))

@@ -128,7 +128,7 @@ def test_its_other_button_stops_all(world: World, served: Served) -> None:
     assert words_of(world) == [("", False, "page")]
     page = browser.get(choose(path))
     assert page.boxes == {"tips": False, "milestones": False}
-    assert page.buttons == [("", "")], "nothing is left to unsubscribe from"
+    assert page.buttons == [("", ""), ("again", "on")], "nothing is left to unsubscribe from"
 
 
 def test_topics_are_chosen_one_by_one_and_taken_back(world: World, served: Served) -> None:
@@ -145,6 +145,51 @@ def test_topics_are_chosen_one_by_one_and_taken_back(world: World, served: Serve
     assert words_of(world) == [("tips", False, "page"), ("", False, "page"), ("tips", True, "page")]
     world.tick(day(1))
     assert world.tick(day(3)).sent == ["ann: Two for Acme"]
+
+
+def test_who_comes_back_gets_what_they_had_before_with_one_button(world: World, served: Served) -> None:
+    path, browser = mailed(world), served()
+    saved(browser, path, "tips")
+    stopped = browser.post(path, {"stop": "all"})
+    assert (stopped.action, stopped.buttons) == (choose(path), [("again", "on")])
+    page = browser.get(choose(path))
+    assert page.buttons == [("", ""), ("again", "on")]
+    assert "press “Get again what I had before”" in page.text
+    page = browser.post(choose(path), {"again": "on"})
+    assert page.boxes == {"tips": True, "milestones": False}, "they had refused milestones before"
+    assert "You get again what you had before you unsubscribed" in page.text
+    world.tick(day(1))
+    assert world.tick(day(3)).sent == ["ann: Two for Acme"]
+
+
+def test_who_had_nothing_left_before_comes_back_to_everything(world: World, served: Served) -> None:
+    path, browser = mailed(world), served()
+    saved(browser, path)
+    browser.post(choose(path), {"all": "off"})
+    assert browser.post(choose(path), {"again": "on"}).boxes == {"tips": True, "milestones": True}
+    assert browser.post(choose(path), {"again": "on"}).boxes == {"tips": True, "milestones": True}, "twice is fine"
+
+
+def test_links_of_a_preview_say_that_they_are_and_do_nothing(world: World, served: Served) -> None:
+    mailed(world)
+    (shown,) = world.preview("hello", "two")
+    (path, *_) = re.findall(rf"{re.escape(BASE)}(/u/[\w~-]+)", shown["text"])
+    titles, browser = {"en": "This link is a preview’s", "ja": "プレビュー用のリンクです"}, served()
+    for language, title in titles.items():
+        for one in (path, choose(path), f"{path}/done"):
+            page = served(language=language).get(one)
+            assert (page.status, page.lang) == (200, language)
+            assert title in page.text
+    assert browser.send(path, ONE_CLICK, FORM).status == 200
+    assert titles["en"] in browser.post(choose(path), {"all": "off"}).text
+    assert words_of(world) == []
+    hashed, message, last, signature = link_parts(path)
+    assert (hashed, message) == ("", "preview")
+    assert browser.get(f"/u/{'A' * 43}~preview~{last}~{signature}").status == 404, "signed as a preview's alone"
+
+
+def link_parts(path: str) -> list[str]:
+    return path.removeprefix("/u/").split("~")
 
 
 def test_what_is_saved_unchanged_is_no_word(world: World, served: Served) -> None:
@@ -186,6 +231,7 @@ def test_the_pages_speak_the_contacts_language_and_say_nothing_of_a_person(world
     for page, said in (
         (browser.get(path), "「活用のヒント」のメールの配信を停止しますか？"),
         (browser.get(choose(path)), "メール配信の設定"),
+        (browser.get(f"{choose(path)}?again=1"), "停止前に受け取っていたメールの配信を再開しました"),
     ):
         assert page.lang == "ja"
         assert said in page.text

@@ -36,6 +36,7 @@ from cs_engine.run.ctas import digest
 from cs_engine.run.delivery.alerting import Alerts
 from cs_engine.run.delivery.answered import Answers
 from cs_engine.run.delivery.calls import Calls
+from cs_engine.run.delivery.links import PREVIEW
 from cs_engine.run.delivery.outbox import Job
 from cs_engine.run.delivery.rules import rules_of
 
@@ -343,7 +344,7 @@ class Letters:
         }
         return job._replace(
             alert=alert,
-            answer=links.token(candidate.id) if step.ask and links is not None else "",
+            answer=links.token(self._named(candidate)) if step.ask and links is not None else "",
             steered=self._tick.engine.steered,
             speaker=voice.person.name if step.sender is not None else "",
         )
@@ -381,7 +382,7 @@ class Letters:
         """The headers by which mail programs unsubscribe; puts our own links into the context where there are any."""
         links = self._tick.engine.preferences
         if links is not None and candidate.topic != EXEMPT_TOPIC:
-            context["unsubscribe_url"], context["preferences_url"] = links.urls(candidate.email_hash, candidate.id)
+            context["unsubscribe_url"], context["preferences_url"] = links.urls(candidate.email_hash, self._named(candidate))
         way_out = (shared if links is None else context)["unsubscribe_url"]
         if not way_out:
             return {}
@@ -392,8 +393,10 @@ class Letters:
         links = self._tick.engine.links
         assert links is not None, "an engine that sends questions signs their links"
 
+        message = self._named(candidate)
+
         def url(field: str, position: int) -> str:
-            return links.url(candidate.id, field, position)
+            return links.url(message, field, position)
 
         asked = [
             Asked(
@@ -403,7 +406,11 @@ class Letters:
             )
             for question in step.ask
         ]
-        return Questions(asked, links.url(candidate.id), locale)
+        return Questions(asked, links.url(message), locale)
+
+    def _named(self, candidate: Candidate) -> str:
+        """What links say that it is: a mail that is only looked at is none."""
+        return PREVIEW if candidate.enrolment_id in self.previewed else candidate.id
 
     def _slack_channel(self, candidate: Candidate) -> str:
         if candidate.recipient_kind == "channel":

@@ -15,6 +15,8 @@ PURPOSE = "answers"
 PREFERENCES = "preferences"
 PREFERENCES_LIVE = timedelta(days=400)
 """How long a link to unsubscribe can be used: longer than the 30 days that the law asks for, for people find old mails."""
+PREVIEW = "preview"
+"""Stands for the message in the links of a mail that is only looked at: they lead to a page that says so, and do nothing."""
 LIVES = timedelta(days=90)
 """How long a link to a question can be used. Whole days, so that a mail made again the same day is the same mail."""
 
@@ -30,6 +32,11 @@ class Opened(NamedTuple):
     position: int
     """Of the choice that was clicked; -1 for none."""
     expired: bool
+
+    @property
+    def previewed(self) -> bool:
+        """Whether it stood in a preview."""
+        return self.message == PREVIEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,11 @@ class Reader(NamedTuple):
     """The mail that the link stood in."""
     expired: bool
 
+    @property
+    def previewed(self) -> bool:
+        """Whether it stood in a preview: then it speaks for nobody."""
+        return self.message == PREVIEW
+
 
 @dataclass(frozen=True, slots=True)
 class PreferenceLinks:
@@ -101,7 +113,8 @@ class PreferenceLinks:
         if found is None:
             return None
         expired = self.clock.now() > _EPOCH + timedelta(days=int(found[3]) + 1)
-        return Reader(base64.urlsafe_b64decode(f"{found[1]}=").hex(), found[2], expired)
+        hashed = base64.urlsafe_b64decode(f"{found[1]}=").hex() if found[1] else ""
+        return Reader(hashed, found[2], expired)
 
 
-_READER = re.compile(r"([\w-]{43})~([^~]+)~(\d+)", re.ASCII)
+_READER = re.compile(rf"([\w-]{{43}}(?=~)|(?=~{PREVIEW}~))~([^~]+)~(\d+)", re.ASCII)
