@@ -14,7 +14,7 @@ import click
 @click.option("--port", default=8321, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 def command(host: str, port: int) -> None:
     """The web: the pages on which customers answer, unsubscribe and choose, what Slack and SendGrid call, and the collector of usage, whose
-    events start playbooks within seconds. Ends with Ctrl-C.
+    events start playbooks within seconds; so is what is pressed in Slack carried out. Ends with Ctrl-C.
 
     CS_ENGINE_BASE_URL says where customers reach it; the links in mails begin with that.
     """
@@ -25,9 +25,9 @@ def command(host: str, port: int) -> None:
     from cs_engine.web.warm import Warm
 
     warm = Warm(settings.load(), say)
-    with house(arrived=warm.wake) as found, ExitStack() as stack:
+    with house(arrived=warm.wake, pressed=warm.press) as found, ExitStack() as stack:
         bound = listening(host, port)
-        if found.collects:
+        if found.warm:
             stack.enter_context(warm)
         server = WebServer(found, bound)
         click.echo(

@@ -38,9 +38,9 @@ def command(host: str, port: int, every: timedelta) -> None:
     root, turn = settings.root, threading.Lock()
     warm = Warm(settings, say, turn)
     with ExitStack() as stack:
-        ending, found = stack.enter_context(_ending()), stack.enter_context(house(arrived=warm.wake))
+        ending, found = stack.enter_context(_ending()), stack.enter_context(house(arrived=warm.wake, pressed=warm.press))
         web = stack.enter_context(WebServer(found, listening(host, port)))
-        if found.collects:
+        if found.warm:
             stack.enter_context(warm)
         click.echo(f"Web          {web.url}   (links in mails begin with {found.links.base_url})")
         click.echo(f"Mailbox      {mailbox_folder(root)}")

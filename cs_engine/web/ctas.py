@@ -22,13 +22,15 @@ ACTIONS = (DONE_ACTION, SNOOZE_ACTION, USEFUL_ACTION, FALSE_ALARM_ACTION, ITEM_A
 
 _EN = {
     "stranger": "Only people of team.yaml work on alerts.", "history": "This alert is history: it was closed, and has been opened anew.",
-    "done": "Thank you. The alert shows it after the next run.", "closed": "It was closed already.",
+    "done": "Thank you. The alert shows it after the next run.", "soon": "Thank you. The alert shows it in a moment.",
+    "closed": "It was closed already.",
     "snoozed": "Snoozed until {day}. It counts as open.", "unchanged": "That is so already.", "past": "Please choose a later day.",
     "judged": "Thank you: kept.",
 }  # fmt: skip
 _JA = {
     "stranger": "team.yaml に登録された人だけが操作できます。", "history": "このアラートはすでに完了し、新しいものに替わっています。",
-    "done": "ありがとうございます。次の実行後に表示が変わります。", "closed": "すでに完了しています。",
+    "done": "ありがとうございます。次の実行後に表示が変わります。",
+    "soon": "ありがとうございます。まもなく表示が変わります。", "closed": "すでに完了しています。",
     "snoozed": "{day}まで保留しました。未完了のままです。", "unchanged": "すでにそうなっています。",
     "past": "明日以降の日付を選んでください。",
 "judged": "ありがとうございます。記録しました。",
@@ -53,7 +55,10 @@ class Ctas:
             return words["history"]
         match action.get("action_id"):
             case "cs_done":
-                return words["done" if done(self._house, cta, by) else "closed"]
+                if not done(self._house, cta, by):
+                    return words["closed"]
+                self._house.go_on(cta.playbook)
+                return words["soon" if self._house.pressed else "done"]
             case "cs_useful" | "cs_false_alarm" as pressed:
                 verdict = USEFUL if pressed == USEFUL_ACTION else FALSE_ALARM
                 return words["judged" if judge(self._house, cta, verdict, by) else "unchanged"]
@@ -78,6 +83,7 @@ class Ctas:
         except (ValueError, WrongUse):
             return words["past"]
         if fresh:
+            self._house.go_on(cta.playbook)
             return words["snoozed"].format(day=write_date(day, reader.locale, "weekday"))
         return words["closed" if cta.state == "closed" else "unchanged"]
 

@@ -68,11 +68,23 @@ class House:
     """None where SENDGRID_WEBHOOK_PUBLIC_KEY is not set."""
     collecting: Collecting | None = None
     """None where CS_ENGINE_WRITE_KEYS is not set: nobody could tell who sends."""
+    pressed: Callable[[str], None] | None = None
+    """Called, from any thread, when one of us has done something to what runs in a playbook; None where the next run sees to it."""
 
     @property
     def collects(self) -> bool:
         """Whether usage can come here, and counts."""
         return self.collecting is not None and self.project.config.sources.collected is not None
+
+    @property
+    def warm(self) -> bool:
+        """Whether anything can come here that a tick should follow soon."""
+        return self.collects or self.slack is not None
+
+    def go_on(self, playbook: str) -> None:
+        """One of us has done something to what runs in it: a tick follows soon, where one can."""
+        if self.pressed is not None:
+            self.pressed(playbook)
 
     @property
     def wall(self) -> Clock:
@@ -119,8 +131,15 @@ def _nothing() -> None:
 
 
 @contextmanager
-def house(settings: Settings | None = None, clock: Clock | None = None, arrived: Callable[[], None] = _nothing) -> Iterator[House]:
-    """The real one, on a store of its own. `arrived` is called, from any thread, when usage has come that was not there."""
+def house(
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    arrived: Callable[[], None] = _nothing,
+    pressed: Callable[[str], None] | None = None,
+) -> Iterator[House]:
+    """The real one, on a store of its own. `arrived` is called, from any thread, when usage has come that was not there; `pressed` as
+    House says.
+    """
     settings, clock = settings or settings_module.load(), clock or SystemClock()
     project = load_project(settings)
     store = open_store(settings)
@@ -128,6 +147,6 @@ def house(settings: Settings | None = None, clock: Clock | None = None, arrived:
         links, preferences, hashes = answer_links(settings, clock), preference_links(settings, clock), email_hasher(settings)
         with _events(settings) as events, _collecting(settings, arrived) as collecting:
             engine = reader(settings, project, store, clock)
-            yield House(project, store, links, preferences, hashes, clock, engine, slack_keys(settings), events, collecting)
+            yield House(project, store, links, preferences, hashes, clock, engine, slack_keys(settings), events, collecting, pressed)
     finally:
         store.close()

@@ -113,7 +113,7 @@ class Interactivity:
         else:
             yes = action.get("action_id") == APPROVE_ACTION
             done = await run_in_threadpool(self._answer, id, by, yes)
-            word = "goes at the next run" if yes else "will not go"
+            word = ("goes" if self._house.pressed else "goes at the next run") if yes else "will not go"
             said = f"It {word}." if done else "It has been answered before, or cannot go any more."
         url = str(payload.get("response_url", ""))
         return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
@@ -127,7 +127,10 @@ class Interactivity:
     def _answer(self, id: str, by: str, yes: bool) -> bool:
         store = self._house.store
         approval = store.approvals([id]).get(id)
-        return approval is not None and answer(store, self._house.project, approval, by, self._house.clock.now(), yes=yes)
+        if approval is None or not answer(store, self._house.project, approval, by, self._house.clock.now(), yes=yes):
+            return False
+        self._house.go_on(approval.playbook)
+        return True
 
     async def _ask_which(self, payload: Mapping[str, Any], action: Mapping[str, Any], keys: SlackKeys) -> Response:
         """Opens the form in which somebody of the team says which step, and why."""
@@ -178,6 +181,7 @@ class Interactivity:
         user = str(_at(payload, "user", "id") or "")
         refused = await run_in_threadpool(self._desk.keep, asking, given, self._staff.get(user, f"slack:{user}"), "staff")
         if refused is None:
+            self._house.go_on(asking.message.playbook)
             return Response()  # closes the form
         said = words(self._house.project.config.locale)
         kinds = {question.field: question.kind for question in asking.questions}

@@ -93,6 +93,7 @@ class Steps:
             skip(self._house, account, playbook, step, reason, by, passage=passage)
         else:
             postpone(self._house, account, playbook, step, until, reason, by, passage=passage)
+        self._house.go_on(playbook)
 
     def _until(self) -> datetime:
         return durations.add(from_micros(moment(self._house)), Duration(POSTPONED_BY, "days"), self._zone)

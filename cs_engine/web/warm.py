@@ -1,13 +1,16 @@
-"""Ticks soon after usage has come: in the process that serves the web, without Prefect, over the playbooks that the events concern.
+"""Ticks soon after usage has come, or one of us has pressed a button: in the process that serves the web, without Prefect, over the
+playbooks that it concerns.
 
-Whoever keeps a call wakes the loop; calls that other processes took are found by looking once a second. One holder of a tick at a time
-is the store's to see to; where another process has it, this one tries again soon. Nothing hangs on it: what it does not do, the next
+Whoever keeps a call wakes the loop; calls that other processes took are found by looking once a second. A press is carried out on the data
+that were read last; its playbook runs with it, unless it keeps hours of its own: then only what stands is sent. One holder of a tick at
+a time is the store's to see to; where another process has it, this one tries again soon. Nothing hangs on it: what it does not do, the next
 scheduled tick does.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -17,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from cs_engine.errors import CsEngineError, TickBusy
-from cs_engine.playbook.plan import EventEntry, Plan
+from cs_engine.playbook.plan import EventEntry, Plan, Schedule
 from cs_engine.playbook.project import Project
 from cs_engine.run.report import TickReport
 from cs_engine.run.tick import run_tick
@@ -38,7 +41,12 @@ _RESTS = 2.0
 """After a tick it rests so many times as long as that took beyond a second, so that large projects leave the machine room."""
 _AFTER_FAILURE, _MOST_PAUSE = 5.0, 300.0
 _READS = 5_000
+_OFTEN = 60
+"""A playbook that runs every so many minutes, or more often, has no hour of its own."""
+_NONE = ("",)
+"""Names no playbook: what stands is sent, nothing is decided."""
 _ENDS_WITHIN = 60.0
+_CAME, _PRESSED = "events came", "a button was pressed"
 
 
 class Warm:
@@ -55,10 +63,18 @@ class Warm:
         self._assembled: Assembled | None = None
         self._seen = 0
         self._came: set[str] = set()
+        self._pressed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._asked: set[str] = set()
+        """Playbooks of presses that no tick has seen yet."""
         self._said = ""
 
     def wake(self) -> None:
         """Something has come. From any thread."""
+        self._woken.set()
+
+    def press(self, playbook: str) -> None:
+        """One of us has done something to what runs in that playbook. From any thread."""
+        self._pressed.put(playbook)
         self._woken.set()
 
     def __enter__(self) -> Self:
@@ -98,6 +114,8 @@ class Warm:
         """Everything is loaded before anything comes, and playbooks that begin with events have had their first run."""
         with self._turn:
             assembled = self._as_it_is()
+            if assembled.project.config.sources.collected is None:
+                return
             self._seen = assembled.engine.store.collected_mark().last
             missed = assembled.usage.behind()
             assembled.refresh()
@@ -105,24 +123,35 @@ class Warm:
             known = assembled.engine.store.playbooks()
             waiting = [p for p, plan in plans.items() if _begins(plan, source) and (missed or p not in known)]
             if waiting:
-                self._say(run_tick(assembled.engine, assembled.engine.wall.now(), waiting))
+                self._say(run_tick(assembled.engine, assembled.engine.wall.now(), waiting), _CAME)
 
     def _look(self) -> float:
-        """Ticks where something came that concerns anybody; how long that took, in seconds."""
+        """Ticks where something came that concerns anybody, or was pressed; how long that took, in seconds."""
         assembled = self._assembled or self._as_it_is()
-        self._came.update(self._names(assembled))
-        if not self._came or self._ended.is_set():
+        if assembled.project.config.sources.collected is not None:
+            self._came.update(self._names(assembled))
+        while not self._pressed.empty():
+            self._asked.add(self._pressed.get())
+        if not (self._came or self._asked) or self._ended.is_set():
             return 0.0
         began = time.monotonic()
         with self._turn:
             assembled = self._as_it_is()
-            # One that is broken may be so for want of a property that has come just now.
-            if concerned(assembled.project, self._came) or assembled.broken:
-                assembled.refresh()
-                if chosen := concerned(assembled.project, self._came):
-                    self._say(run_tick(assembled.engine, assembled.engine.wall.now(), chosen))
+            chosen, why = self._concerned(assembled), _CAME if self._came else _PRESSED
+            if chosen or self._asked:
+                self._say(run_tick(assembled.engine, assembled.engine.wall.now(), sorted(chosen) or _NONE), why)
         self._came.clear()
+        self._asked.clear()
         return time.monotonic() - began
+
+    def _concerned(self, assembled: Assembled) -> set[str]:
+        """The playbooks to run, on data that are as new as what came."""
+        # One that is broken may be so for want of a property that has come just now.
+        if self._came and (concerned(assembled.project, self._came) or assembled.broken):
+            assembled.refresh()
+        plans = assembled.project.plans
+        runs = {playbook for playbook in self._asked if playbook in plans and _is_often(plans[playbook].schedule)}
+        return runs | set(concerned(assembled.project, self._came))
 
     def _names(self, assembled: Assembled) -> Iterator[str]:
         """Of events that came since it was last asked."""
@@ -141,11 +170,11 @@ class Warm:
             self._assembled, self._stamp = self._open.enter_context(assemble(self._settings)), stamp
         return self._assembled
 
-    def _say(self, report: TickReport) -> None:
+    def _say(self, report: TickReport, why: str) -> None:
         moved = sum(playbook.entered + playbook.advanced for playbook in report.playbooks.values())
-        if moved or report.failures:
+        if moved or report.delivery["accepted"] or report.failures:
             did = f"{len(report.playbooks)} playbooks, {moved} moved, {report.delivery['accepted']} messages sent"
-            self._tell(f"{report.now:%Y-%m-%d %H:%M:%S}Z  events came: {did}")
+            self._tell(f"{report.now:%Y-%m-%d %H:%M:%S}Z  {why}: {did}")
         for failure in report.failures:
             self._tell(f"failed, the rest went on: {failure}")
 
@@ -171,6 +200,10 @@ def _begins(plan: Plan, source: str | None, events: Collection[str] | None = Non
 def _asks(plan: Plan, events: Collection[str]) -> bool:
     texts = [condition.meant or condition.text for condition in plan.conditions()]
     return any("happened" in text and any(f"'{event}'" in text for event in events) for text in texts)
+
+
+def _is_often(schedule: Schedule) -> bool:
+    return schedule.every_minutes is not None and schedule.every_minutes <= _OFTEN
 
 
 def _stamp(root: Path) -> int:
