@@ -405,9 +405,9 @@ class DuckdbFacts:
             self._catalogue, grain, self._present[grain], columns, self._moment, guarded, self._tallies.sources, self._elsewhere
         )
         if extension is not None:
-            self._tallies.need(extension.tallies)
             self._days.tell(self.db, extension.sql)
-            self._replace(grain, extension.sql)
+            with self._tallies.told(extension.tallied):
+                self._replace(grain, extension.sql)
             self._present[grain].update(extension.columns)
 
     def _elsewhere(self, aggregate: Aggregate, grain: Grain) -> str:

@@ -89,7 +89,7 @@ def fold(project: Path, config: ProjectConfig, source: str, arrivals: Arrivals, 
 
 def grown(usage: UsageSet, folder: Path) -> UsageSet:
     """The same set in another folder: its files under a second name each."""
-    for file in usage.folder.glob("*.parquet"):
+    for file in [*usage.folder.glob("*.parquet"), *usage.folder.glob("*.numbers")]:
         try:
             os.link(file, folder / file.name)
         except OSError:  # not every file system has second names
@@ -140,7 +140,7 @@ def tidied(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str) -> Usage
 
 
 def _unlink(usage: UsageSet, source: str, segment: Segment) -> None:
-    for file in (usage.events(source, segment), *usage.folder.glob(f"tally-{segment.name}-*.parquet")):
+    for file in (usage.events(source, segment), *usage.folder.glob(f"tally-{segment.name}-*")):
         file.unlink()
 
 

@@ -19,6 +19,8 @@ from cs_engine.sources.sql import listed, quoted, text
 COMPRESSION = "FORMAT parquet, COMPRESSION snappy"
 ID_NUMBER = "md5_number_lower({})"
 """SQL of a whole number for an event's id: to look for ids among many, it alone is read."""
+ROW = "file_row_number"
+"""What DuckDB calls the place of a row in its file. Who has a column of that name cannot ask for it."""
 _STRANGERS = "numbers-contacts.parquet"
 
 
@@ -91,16 +93,18 @@ def named(rows: int, *, arrived: bool) -> Segment:
     return Segment(uuid.uuid4().hex[:12], rows, arrived)
 
 
-def relation(usage: UsageSet, source: str, which: Sequence[Segment] | None = None) -> str:
-    """SELECT of the events of that source: of all its segments, or of some."""
+def relation(usage: UsageSet, source: str, which: Sequence[Segment] | None = None, rows: range | None = None) -> str:
+    """SELECT of the events of that source: of all its segments, or of some; `rows`: of each, those at these places alone."""
     segments, columns = usage.segments[source] if which is None else which, usage.physical[source]
     files = listed(text(usage.events(source, segment)) for segment in segments)
+    options, some = (f", {ROW} = true", f" WHERE {ROW} BETWEEN {rows[0]} AND {rows[-1]}") if rows else ("", "")
     if len(usage.segments[source]) == 1:
-        return f"SELECT * FROM read_parquet({files})"
+        return f"SELECT {f'* EXCLUDE ({ROW})' if rows else '*'} FROM read_parquet({files}{options}){some}"
     # Segments may differ in their columns, and a column that was blank so far have a type by now.
     shown = listed(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
     blank = listed(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
-    return f"SELECT {shown} FROM (FROM read_parquet([{files}], union_by_name = true) UNION ALL BY NAME SELECT {blank} WHERE false)"
+    read = f"FROM read_parquet([{files}], union_by_name = true{options}){some}"
+    return f"SELECT {shown} FROM ({read} UNION ALL BY NAME SELECT {blank} WHERE false)"
 
 
 def physical(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segments: Iterable[Segment]) -> dict[str, str]:

@@ -3,7 +3,7 @@
     .cs-engine/usage/current           the name of the current set
     .cs-engine/usage/lock              held by the one who makes a new set
     .cs-engine/usage/<set>/            accounts.parquet, contacts.parquet, touches.parquet, manifest.json, numbers-*.parquet,
-                                       events-<source>-<segment>.parquet, tally-<segment>-<digest>.parquet
+                                       events-<source>-<segment>.parquet, tally-<segment>-<digest>.parquet or .numbers
 
 A set is written aside and becomes current by one atomic rename, so a sync that dies leaves the old one in force. Files never change
 once they are current; a set that grows out of another has the same files under its own name (hard links) and a few more.
@@ -102,6 +102,10 @@ class UsageSet:
 
     def tally(self, segment: Segment, digest: str) -> Path:
         return self.folder / f"tally-{segment.name}-{digest}.parquet"
+
+    def numbers(self, segment: Segment, digest: str) -> Path:
+        """A tally of numbers alone (see pages.py)."""
+        return self.folder / f"tally-{segment.name}-{digest}.numbers"
 
     def with_events(self, source: str, segments: tuple[Segment, ...], kinds: tuple[str, ...], physical: Mapping[str, str]) -> UsageSet:
         """The same set with other events of one source."""

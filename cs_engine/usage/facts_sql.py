@@ -28,7 +28,6 @@ from cs_engine.usage.columns import (
 )
 from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.sequences_sql import sequences
-from cs_engine.usage.tallies import Tally
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Aggregate, Moment, aggregates, column
 
@@ -93,8 +92,8 @@ class Extension:
     sql: str
     """A SELECT of the table's columns and the new ones, in any order of rows."""
     columns: tuple[str, ...]
-    tallies: tuple[Tally, ...] = ()
-    """Whose views it reads."""
+    tallied: tuple[Aggregate, ...] = ()
+    """What it reads of tallies."""
 
 
 def extension(
@@ -117,9 +116,9 @@ def extension(
         return None
     leaves = {name: origin for name, origin in wanted.items() if not isinstance(origin, Derived)}
     sql = f"SELECT * FROM {grain.table}"
-    tallies: tuple[Tally, ...] = ()
+    read: tuple[Aggregate, ...] = ()
     if leaves:
-        sql, tallies = _leaves(catalogue, grain, leaves, moment, guarded, tallied, elsewhere)
+        sql, read = _leaves(catalogue, grain, leaves, moment, guarded, tallied, elsewhere)
     have = set(present) | leaves.keys()
     left = {name: origin for name, origin in wanted.items() if isinstance(origin, Derived)}
     while left:
@@ -129,7 +128,7 @@ def extension(
         sql = f"SELECT *, {made} FROM ({sql})"
         have |= level.keys()
         left = {name: origin for name, origin in left.items() if name not in level}
-    return Extension(sql, tuple(wanted), tallies)
+    return Extension(sql, tuple(wanted), read)
 
 
 def of_account(catalogue: Catalogue, columns: Iterable[str]) -> set[str]:
@@ -160,8 +159,8 @@ def _leaves(
     guarded: bool,
     tallied: Collection[str],
     elsewhere: Elsewhere | None,
-) -> tuple[str, tuple[Tally, ...]]:
-    """The facts table with columns that come from elsewhere joined to it; and the tallies that it reads."""
+) -> tuple[str, tuple[Aggregate, ...]]:
+    """The facts table with columns that come from elsewhere joined to it; and what it reads of tallies."""
     joins: dict[str, str] = {}
     shown = []
     windows = {name: origin.window for name, origin in leaves.items() if isinstance(origin, Measured)}
@@ -212,8 +211,8 @@ def _join_windows(
     tallied: Collection[str],
     joins: dict[str, str],
     elsewhere: Elsewhere | None,
-) -> tuple[dict[str, str], tuple[Tally, ...]]:
-    """Joins the aggregates of all windows; tells for each metric under which alias, and which tallies they read."""
+) -> tuple[dict[str, str], tuple[Aggregate, ...]]:
+    """Joins the aggregates of all windows; tells for each metric under which alias, and what they read of tallies."""
     if guarded:
         windows = [w if w.source in catalogue.attributes.in_place else w.guarded() for w in windows]
     late = [source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns]
@@ -225,4 +224,4 @@ def _join_windows(
         sql = elsewhere(aggregate, grain) if elsewhere is not None and stays else aggregate.sql
         joins[f"w{i}"] = f'LEFT JOIN ({sql}) AS w{i} ON w{i}."#no" = f."#no"'
         aliases |= {window.name: f"w{i}" for window in aggregate.metrics}
-    return aliases, tuple(aggregate.tally for aggregate in found if aggregate.tally is not None)
+    return aliases, tuple(aggregate for aggregate in found if aggregate.tally is not None)

@@ -96,6 +96,11 @@ class Tally:
         """The name of the view that has it: of all that there is to read at `now`."""
         return quoted(f"tally_{self._digest('')}")
 
+    def told(self, windows: Iterable[Window]) -> str:
+        """The name of the table that has what it says of these windows at `now`, where it is `numbered`."""
+        names = blake2b("\0".join(window.name for window in windows).encode(), digest_size=6).hexdigest()
+        return quoted(f"told_{self._digest('')}_{names}")
+
     def digest(self, kinds: Mapping[str, str]) -> str:
         """Names it among those that are kept, with the types of the columns that it reads: of another type, they are counted anew."""
         return self._digest(",".join(kinds.get(name, "") for name in self.reads))
@@ -103,6 +108,11 @@ class Tally:
     def _digest(self, more: str) -> str:
         parts = (*map(str, (self.source, self.grain, self.measure, self.column, self.where, self.instants, more)), *self.reads)
         return blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
+
+    @property
+    def numbered(self) -> bool:
+        """Whether its keys are whole numbers alone, and it counts nothing but events and days."""
+        return self.measure is Measure.EVENTS or (self.measure is Measure.MARKS and self.column in ("", "contact", "event"))
 
     @property
     def by_day(self) -> bool:
@@ -180,9 +190,24 @@ class Tally:
 _NUMBER = f"(\"#day\" - DATE '{_EPOCH.isoformat()}' + {_BEFORE})"
 
 
+def day_number(day: date) -> int:
+    """Days since 1970."""
+    return (day - _EPOCH).days
+
+
+def place(day: int) -> tuple[int, int]:
+    """The block that a day since 1970 lies in, and its bit."""
+    return divmod(day + _BEFORE, BLOCK)
+
+
+def first_day(block: int) -> int:
+    """The first day of a block, since 1970."""
+    return block * BLOCK - _BEFORE
+
+
 def number(day: date) -> tuple[int, int]:
     """The block that a day lies in, and its bit."""
-    return divmod((day - _EPOCH).days + _BEFORE, BLOCK)
+    return place(day_number(day))
 
 
 def bits(first: date | None, last: date) -> str:

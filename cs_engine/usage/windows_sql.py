@@ -67,6 +67,8 @@ class Aggregate:
     metrics: tuple[Window, ...]
     tally: Tally | None = None
     """What it reads, where it reads no events."""
+    told: str = ""
+    """The table that it reads, where that tally is counted by numbers: "#no" and the columns of its metrics."""
 
 
 def aggregates(
@@ -83,19 +85,24 @@ def aggregates(
         if tally is None:
             left.append(window)
         else:
-            by_tally[tally, window.unbounded].append(window)
+            # Numbers are read as fast from the beginning.
+            by_tally[tally, window.unbounded and not tally.numbered].append(window)
 
     def key(window: Window) -> tuple[str, bool, str]:
         return window.source, window.unbounded, _group(window)
 
-    made = [
-        Aggregate(over_tally(tally, [(window, moment.days(window)) for window in found]), tuple(found), tally)
-        for (tally, _), found in by_tally.items()
-    ]
+    made = [_of_tally(tally, tuple(found), moment) for (tally, _), found in by_tally.items()]
     for (source, _, group), members in groupby(sorted(left, key=key), key):
         found = list(members)
         made.append(_aggregate(tuple(found), group, grain, moment, _events(found, moment, late=source in late)))
     return made
+
+
+def _of_tally(tally: Tally, windows: tuple[Window, ...], moment: Moment) -> Aggregate:
+    if tally.numbered:
+        told = tally.told(windows)
+        return Aggregate(f"SELECT * FROM {told}", windows, tally, told)
+    return Aggregate(over_tally(tally, [(window, moment.days(window)) for window in windows]), windows, tally)
 
 
 def column(window: Window, joined: str, grain_since: str, moment: Moment) -> str:
