@@ -18,7 +18,7 @@ from cs_engine.channels.addressing import one_line, whole
 from cs_engine.channels.door import Door
 from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
 from cs_engine.channels.slack_history import EVENT_TYPE, MESSAGE_ID, History
-from cs_engine.ports import Holds, Outcome, Parcel, Post, always
+from cs_engine.ports import Holds, Outcome, Parcel, Post, Trace, always
 
 if TYPE_CHECKING:
     import aiohttp
@@ -115,6 +115,11 @@ class SlackChannel:
         """`accepted` when the message stands in a channel's history; `retry` when this process knows its channel and it is not there."""
         return self._pool.run(lambda session: self._find(session, ids)) if ids else {}
 
+    def search(self, traces: Sequence[Trace]) -> Mapping[str, Outcome]:
+        """Replies, in the threads that they were meant for: `accepted` when it stands there, `retry` when the whole thread lacks it."""
+        meant = {trace.id: slack_place(trace.thread) for trace in traces if trace.thread}
+        return self._pool.run(lambda session: self._find_in(session, meant)) if meant else {}
+
     def close(self) -> None:
         self._pool.close()
 
@@ -192,18 +197,30 @@ class SlackChannel:
 
     async def _find(self, session: aiohttp.ClientSession, ids: Sequence[str]) -> dict[str, Outcome]:
         meant = {id: self._unsure[id] for id in ids if id in self._unsure}
-        history = History(self._client(session))
-        found: dict[str, Outcome] = {}
-        for place in dict.fromkeys([*meant.values(), *((channel, "") for channel in self._look_in)]):
-            here = await history.messages(*place)
-            if here is None:
-                continue  # unreadable: it proves nothing
-            found |= {id: Outcome(id, "accepted", provider_id=here[id]) for id in ids if id in here}
-            found |= {id: Outcome(id, "retry", "not_sent") for id, its in meant.items() if its == place and id not in here}
+        found = await self._find_in(session, meant, ids, [(channel, "") for channel in self._look_in])
         for id, outcome in found.items():
             # Who asks may ask again before it believes that a message is not there.
             if outcome.kind == "accepted":
                 self._unsure.pop(id, None)
+        return found
+
+    async def _find_in(
+        self,
+        session: aiohttp.ClientSession,
+        meant: Mapping[str, tuple[str, str]],
+        ids: Sequence[str] = (),
+        beside: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, Outcome]:
+        """Looks where each was meant to go (channel, thread), and for all `ids` in these and the places `beside`."""
+        history = History(self._client(session))
+        found: dict[str, Outcome] = {}
+        for place in dict.fromkeys([*meant.values(), *beside]):
+            here = await history.messages(*place)
+            if here is None:
+                continue  # unreadable: it proves nothing
+            found |= {id: Outcome(id, "accepted", provider_id=here.ids[id]) for id in {*meant, *ids} if id in here.ids}
+            lacks = [id for id, its in meant.items() if its == place and id not in here.ids and here.whole]
+            found |= {id: Outcome(id, "retry", "not_sent") for id in lacks}
         return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
@@ -16,6 +17,15 @@ _PAGE = 200
 """Messages a page: with _PAGES the last thousand of a channel."""
 
 
+class Standing(NamedTuple):
+    """What stands in a channel, or in a thread."""
+
+    ids: Mapping[str, str]
+    """Our message id -> channel:ts."""
+    whole: bool
+    """Whether what was sent a moment ago is among what was read: threads are read from their beginning, and may be too long."""
+
+
 class History:
     """Reads the histories of channels, each once. Needs the scopes channels:history, groups:history, im:history and, for #names and
     users, channels:read and im:write."""
@@ -24,8 +34,8 @@ class History:
         self._client = client
         self._names: dict[str, str] | None = None
 
-    async def messages(self, channel: str, thread: str = "") -> dict[str, str] | None:
-        """Our message id -> channel:ts, over the youngest thousand, or those of a thread; None when the channel cannot be read."""
+    async def messages(self, channel: str, thread: str = "") -> Standing | None:
+        """The youngest thousand of a channel, or the oldest of a thread; None when it cannot be read."""
         import aiohttp
         from slack_sdk.errors import SlackClientError
 
@@ -35,7 +45,7 @@ class History:
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError):
             return None
 
-    async def _read(self, channel_id: str, thread: str) -> dict[str, str]:
+    async def _read(self, channel_id: str, thread: str) -> Standing:
         found: dict[str, str] = {}
         cursor = ""
         for _ in range(_PAGES):
@@ -49,7 +59,7 @@ class History:
             cursor = _next(page)
             if not cursor:
                 break
-        return found
+        return Standing(found, whole=not thread or not cursor)
 
     async def _channel_id(self, channel: str) -> str | None:
         if channel.startswith("#"):

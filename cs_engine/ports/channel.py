@@ -105,8 +105,10 @@ class Trace(NamedTuple):
 
     id: str
     to: str
-    """The address that it was meant for."""
+    """The address that it was meant for; '' for what goes to none."""
     playbook: str
+    thread: str = ""
+    """The provider's id of the message that it was meant to answer; '' for none."""
 
 
 @runtime_checkable
@@ -114,7 +116,9 @@ class Logged(Protocol):
     """A channel whose provider can be asked what it took, if not by our ids."""
 
     def search(self, traces: Sequence[Trace]) -> Mapping[str, Outcome]:
-        """`accepted` for those that the provider's record has; the others may have been taken all the same."""
+        """`accepted` for those that the provider's record has, `retry` for those that are surely not in there; the others may have been
+        taken all the same.
+        """
 
 
 M_contra = TypeVar("M_contra", contravariant=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from cs_engine.channels import slack_history
 from cs_engine.channels.slack import SlackChannel, slack_place
 from cs_engine.errors import SettingsError
-from cs_engine.ports import Parcel
+from cs_engine.ports import Parcel, Trace
 from tests.contracts.test_channel_contract import POST
 from tests.doubles.http import HANG, RESET, Answer
 from tests.doubles.loopback import dead_port
@@ -171,6 +172,30 @@ def test_a_history_that_cannot_be_read_proves_nothing(double: SlackDouble, chann
     (outcome,) = channel.send(posts(1))
     del double.channels["C0SUCCESS"]
     assert channel.lookup([outcome.id]) == {}
+
+
+def test_a_reply_is_looked_for_in_its_thread(double: SlackDouble, channel: SlackChannel) -> None:
+    (first,) = channel.send(posts(1))
+    (reply,) = channel.send([channel.build(replace(POST, id="msg_reply", thread=first.provider_id))])
+    later = SlackChannel(TOKEN, double.base_url)
+    traces = [Trace(id, "", "hello", first.provider_id) for id in (reply.id, "msg_lost")]
+    elsewhere = [Trace("msg_reply", "", "hello", "C0SUCCESS:1.1"), Trace("msg_reply", "", "hello", "C0GONE:1.1"), Trace("msg_x", "", "")]
+    found = later.search(traces)
+    assert {id: (outcome.kind, outcome.provider_id) for id, outcome in found.items()} == {
+        "msg_reply": ("accepted", reply.provider_id), "msg_lost": ("retry", ""),
+    }  # fmt: skip
+    assert [later.search([one]) for one in elsewhere] == [{}, {}, {}], "a thread that cannot be read proves nothing"
+    later.close()
+
+
+def test_a_thread_too_long_to_be_read_whole_proves_nothing(
+    double: SlackDouble, channel: SlackChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_history, "_PAGE", 2)
+    (first,) = channel.send(posts(1))
+    channel.send([channel.build(replace(POST, id=f"msg_r{number}", thread=first.provider_id)) for number in range(12)])
+    found = channel.search([Trace(id, "", "hello", first.provider_id) for id in ("msg_r3", "msg_lost")])
+    assert {id: outcome.kind for id, outcome in found.items()} == {"msg_r3": "accepted"}
 
 
 def words(length: int, kind: str = "mrkdwn") -> dict[str, Any]:

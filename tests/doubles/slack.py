@@ -30,6 +30,8 @@ class SlackDouble(HttpDouble):
         """Id -> name."""
         self.messages: dict[str, list[dict[str, Any]]] = {}
         """Channel id -> messages, oldest first."""
+        self.readable = True
+        """Whether histories and threads can be read just now."""
         self.views: list[dict[str, Any]] = []
         """Forms that were opened."""
         self.problems: list[str] = []
@@ -65,6 +67,8 @@ class SlackDouble(HttpDouble):
             "conversations.list": self._list,
             "conversations.open": self._open,
         }.get(method)
+        if method in ("conversations.history", "conversations.replies") and not self.readable:
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "30"})
         return web.json_response(reading(said) if reading else {"ok": False, "error": "unknown_method"})
 
     async def _chat(self, request: web.Request, method: str, said: dict[str, Any]) -> web.Response:
@@ -120,7 +124,13 @@ class SlackDouble(HttpDouble):
     def _replies(self, said: dict[str, Any]) -> dict[str, Any]:
         with self.lock:
             posts = [post for post in self.messages.get(said["channel"], []) if said["ts"] in (post["ts"], post.get("thread_ts"))]
-        return self._page(said, posts) if posts else {"ok": False, "error": "thread_not_found"}
+        if str(said.get("include_all_metadata", "")).lower() not in {"1", "true"}:
+            posts = [{name: value for name, value in post.items() if name != "metadata"} for post in posts]
+        if not posts:
+            known = said["channel"] in self.channels or said["channel"].startswith("D")
+            return {"ok": False, "error": "thread_not_found" if known else "channel_not_found"}
+        # The thread's first message, then its replies, the oldest first: not as a channel's history.
+        return self._page(said, posts)
 
     @staticmethod
     def _page(said: dict[str, Any], posts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -68,6 +68,21 @@ def test_what_happens_then_is_said_once_in_its_thread_however_often_that_fails(a
     ]
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_reply_in_doubt_is_looked_for_in_its_thread_by_a_later_process(alarm: World, slack: SlackDouble, taken: bool) -> None:
+    alarm.tick(day(3))
+    slack.on_request(2, Answer(fate="reset", take=taken))
+    slack.readable = False
+    assert alarm.uses("acme", day(4, 9)).tick(day(4)).delivery == {"accepted": 1, "uncertain": 1}
+    slack.readable = True
+    assert anew(alarm).tick(day(4, 10.005)).delivery == ({"accepted": 1} if taken else {"uncertain": 1}), "it may be on its way yet"
+    for hour in (11, 12):
+        alarm.tick(day(4, hour))
+    first, *replies = slack.messages[ALEX]
+    assert [reply["thread_ts"] for reply in replies] == [first["ts"]]
+    assert {m.state for m in alarm.engine.store.messages_of("acme", "alarm")} == {"accepted"}
+
+
 def test_ctas_with_all_that_can_stand_below_them_and_digests_are_what_slack_takes(
     world: World, slack: SlackDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
