@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -36,6 +37,8 @@ class SendgridDouble(HttpDouble):
         self.keeps_log = False
         """Whether the account has Email Logs and the key may read them."""
         self.log_answer: Answer | None = None
+        self.log_limit: int | None = None
+        """How many requests of its log it takes in the minute that never ends here; None: it names no number."""
         self.searches: list[str] = []
         """What its log was searched by."""
         self.opened: list[str] = []
@@ -61,9 +64,10 @@ class SendgridDouble(HttpDouble):
             self.searches.append(query)
             hits = [mail for mail in self.accepted if mail.to == conditions.get("to_email", mail.to)]
         if "categories" in conditions:
-            hits = [mail for mail in hits if conditions["categories"] in mail.payload.get("categories", [])]
+            named = set(re.findall(r"'([^']*)'", conditions["categories"]))
+            hits = [mail for mail in hits if named & set(mail.payload.get("categories", []))]
         listed = [_listed(mail) for mail in hits[: said.get("limit", 10)]]
-        return web.json_response({"messages": listed})
+        return web.json_response({"messages": listed}, headers=self._limits())
 
     async def _open(self, request: web.Request) -> web.Response:
         if (no := await self._no_log(request)) is not None:
@@ -75,11 +79,21 @@ class SendgridDouble(HttpDouble):
         if mail is None:
             return await self._give(request, refusal(404))
         entry = {"events": [], "api_key_id": "k", "client_ip": "", "custom_args": mail.payload["custom_args"]}
-        return web.json_response(_listed(mail) | entry)
+        return web.json_response(_listed(mail) | entry, headers=self._limits())
+
+    def _limits(self) -> dict[str, str]:
+        if self.log_limit is None:
+            return {}
+        left = max(0, self.log_limit - len(self.searches) - len(self.opened))
+        reset = str(int(time.time()) + 60)
+        return {"X-RateLimit-Limit": str(self.log_limit), "X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": reset}
 
     async def _no_log(self, request: web.Request) -> web.Response | None:
         if request.headers.get("Authorization") != f"Bearer {self._api_key}" or not self.keeps_log:
             return await self._give(request, refusal(403))
+        if self.log_limit is not None and len(self.searches) + len(self.opened) >= self.log_limit:
+            self.problems.append(("rate", "the log was asked more often than it allows"))
+            return await self._give(request, Answer(429, headers=self._limits()))
         return await self._give(request, self.log_answer) if self.log_answer is not None else None
 
     async def _erase(self, request: web.Request) -> web.Response:
@@ -141,7 +155,7 @@ def _listed(mail: TakenMail) -> dict[str, str]:
 _CONDITIONS = (
     re.compile(r'(to_email|subject|sg_message_id|reason) = "([^"]*)"'),
     re.compile(r'(sg_message_id_created_at) [<>]=? TIMESTAMP "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"'),
-    re.compile(r"(categories|status) IN \('([^']*)'\)"),
+    re.compile(r"(categories|status) IN \(('[^']*'(?:, '[^']*')*)\)"),
 )
 
 

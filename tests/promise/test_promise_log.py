@@ -6,11 +6,12 @@ import logging
 
 import pytest
 
-from cs_engine.channels.sendgrid import SendgridChannel
-from cs_engine.channels.sendgrid_log import REQUESTS
+from cs_engine.channels import sendgrid_log
+from cs_engine.channels.sendgrid import CUSTOM_ARG, SendgridChannel
+from cs_engine.channels.sendgrid_log import MOST, REQUESTS
 from cs_engine.ports import Trace
 from tests.doubles.http import RESET, Answer
-from tests.doubles.sendgrid import API_KEY, SendgridDouble
+from tests.doubles.sendgrid import API_KEY, SendgridDouble, TakenMail
 from tests.promise.crowd import address, crowd, states
 from tests.stories.world import World, day
 
@@ -58,12 +59,54 @@ def test_what_is_not_in_the_log_may_have_been_taken_all_the_same_and_waits_for_i
     assert world.tick(day(1, 11)).delivery == {"skipped": 1}
 
 
-def test_the_log_is_asked_a_few_times_a_minute_only(sendgrid: SendgridDouble) -> None:
+def doubts(sendgrid: SendgridDouble, count: int, taken: int) -> list[Trace]:
+    """So many, of which the vendor has taken the first ones."""
     sendgrid.keeps_log = True
+    traces = [Trace(f"msg_{number}", address(number), f"hello-{number % 3}") for number in range(count)]
+    for trace in traces[:taken]:
+        whole = {
+            "custom_args": {CUSTOM_ARG: trace.id},
+            "from": {"email": "a@b.example"},
+            "subject": "Hello",
+            "categories": [trace.playbook],
+        }
+        sendgrid.accepted.append(TakenMail(trace.id, trace.to, whole))
+    return traces
+
+
+def test_one_search_is_for_all_doubts_and_each_that_it_lists_is_opened(sendgrid: SendgridDouble) -> None:
+    sendgrid.log_limit = 20
+    traces = doubts(sendgrid, 40, 12)
     channel = SendgridChannel(API_KEY, sendgrid.base_url)
-    traces = [Trace(f"msg_{number}", address(number), "hello") for number in range(40)]
-    assert channel.search(traces) == channel.search(traces) == {}
-    assert len(sendgrid.searches) == REQUESTS - 1, "one is kept for what a search finds"
+    assert set(channel.search(traces)) == {f"msg_{number}" for number in range(12)}
+    (query,) = sendgrid.searches
+    assert query.endswith("Z\" AND categories IN ('hello-0', 'hello-1', 'hello-2')")
+    assert len(sendgrid.opened) == 12
+    channel.close()
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(None, REQUESTS), (9, 9), (10_000, MOST)])
+def test_the_log_is_asked_as_often_as_its_answers_allow_else_a_few_times_a_minute(
+    sendgrid: SendgridDouble, limit: int | None, asked: int
+) -> None:
+    sendgrid.log_limit = limit
+    traces = doubts(sendgrid, 130, 120)
+    channel = SendgridChannel(API_KEY, sendgrid.base_url)
+    assert len(channel.search(traces)) == asked - 1, "the search, and what it listed"
+    if limit != 10_000:
+        assert channel.search(traces) == {}, "another time"
+        assert len(sendgrid.searches) + len(sendgrid.opened) == asked
+    assert sendgrid.problems == []
+    channel.close()
+
+
+def test_where_a_search_lists_no_more_they_are_looked_for_one_by_one(sendgrid: SendgridDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sendgrid_log, "LISTED", 5)
+    sendgrid.log_limit = 90
+    traces = doubts(sendgrid, 12, 12)
+    channel = SendgridChannel(API_KEY, sendgrid.base_url)
+    assert len(channel.search(traces)) == 12
+    assert len(sendgrid.searches) == 1 + 12 - 5
     channel.close()
 
 
