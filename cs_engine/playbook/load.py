@@ -43,12 +43,16 @@ from cs_engine.playbook.templates import Templates
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.health import BAND, SCORE
+from cs_engine.usage.likely import FOLDER as MODELS
+from cs_engine.usage.likely import Model
 from cs_engine.usage.model import HealthSpec, JourneySpec, SegmentSpec
 from cs_engine.usage.section import Section
 
 __all__ = ["compile_bundle", "load", "load_config", "load_sources"]
 
 FOLDER = "playbooks"
+_NO_PLAYBOOKS = ("tests", MODELS)
+"""Folders in it that hold something else."""
 SIBLINGS = ("project", "team", "segments", "metrics", "journey", "health")
 M = TypeVar("M")
 
@@ -150,7 +154,7 @@ class _Files:
         siblings = {folder / f"{name}.yaml" for name in SIBLINGS}
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             parts = path.relative_to(folder).parts
-            if path not in siblings and parts[0] != "tests" and not any(part.startswith(".") for part in parts):
+            if path not in siblings and parts[0] not in _NO_PLAYBOOKS and not any(part.startswith(".") for part in parts):
                 yield path
 
 
@@ -194,8 +198,9 @@ class _Loader:
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
         attributes = with_stored(attributes, [found.document for found in playbooks], self.problems)
         calendars = self._calendars(config)
-        unread += [*unread_segments, *unread_milestones, *([SCORE, BAND] if files.faulty(f"{FOLDER}/health.yaml") else [])]
-        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars, frozenset(unread))
+        models, unread_models = self._models()
+        unread += [*unread_segments, *unread_models, *unread_milestones, *([SCORE, BAND] if files.faulty(f"{FOLDER}/health.yaml") else [])]
+        catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars, frozenset(unread), models)
         around = Surroundings(
             Directory.of(team), catalogue.scope, definitions_of(segments, journey), attributes.events, in_place=attributes.in_place
         )
@@ -246,6 +251,19 @@ class _Loader:
     def _health(self) -> HealthSpec | None:
         """How health is scored; None where nobody said."""
         return self.files.shaped("health", HealthSpec) if (self.root / FOLDER / "health.yaml").exists() else None
+
+    def _models(self) -> tuple[dict[str, tuple[Model, Section]], list[str]]:
+        """What `cs-engine predict` has learned, by metric; and the metrics whose file cannot be read."""
+        found: dict[str, tuple[Model, Section]] = {}
+        wrong = []
+        for path in sorted((self.root / FOLDER / MODELS).glob("*.yaml")):
+            document = self.files.document(path)
+            model = None if document is None else read(document, Model, self.problems, document.file)
+            if document is None or model is None:
+                wrong.append(path.stem)
+            else:
+                found[path.stem] = (model, Section(document.file, document))
+        return found, wrong
 
     def _playbooks(self) -> Iterator[_Found]:
         """Files with the key `playbook`, or that were meant to have it."""

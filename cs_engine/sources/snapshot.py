@@ -143,7 +143,11 @@ class Shelf:
             return None
         return UsageSet(
             self.folder / name,
-            replace(_attributes(manifest["attributes"]), in_place=config.sources.in_place),
+            replace(
+                _attributes(manifest["attributes"]),
+                in_place=config.sources.in_place,
+                told=frozenset(f"account.{name}" for name in manifest["told"].get("accounts", ())),
+            ),
             tuple(manifest["locales"]),
             manifest["signature"],
             {source: tuple(Segment(*one) for one in found) for source, found in manifest["segments"].items()},

@@ -25,7 +25,10 @@ class Attributes:
 
     in_place: frozenset[str] = frozenset()
     """Sources whose events stay in their database."""
+    told: frozenset[str] = frozenset()
+    """`account.tier`: columns of accounts whose past their source tells (`learned_at`)."""
 
     def alike(self, other: Attributes) -> bool:
-        """Whether what was compiled for one fits the other: the same columns of the same types."""
-        return (self.account, self.contact, self.events) == (other.account, other.contact, other.events)
+        """Whether what was compiled for one fits the other: the same columns of the same types, of as many of which the past is known."""
+        mine, theirs = (self.account, self.contact, self.events), (other.account, other.contact, other.events)
+        return mine == theirs and self.told == other.told

@@ -17,7 +17,7 @@ from cs_engine.language.expressions import compile_condition, compile_scalar
 from cs_engine.language.possible import CONSTANT, EXCLUDES, is_plain, possible
 from cs_engine.language.problems import Place, Problems
 from cs_engine.language.scope import Column, Events, Literal, NotHere, quoted
-from cs_engine.usage import comparisons, window_checks
+from cs_engine.usage import comparisons, likely, window_checks
 from cs_engine.usage import health as health_columns
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.columns import Derived
@@ -55,17 +55,21 @@ def build(
     problems: Problems,
     calendars: tuple[str, ...] = (),
     unread: frozenset[str] = frozenset(),
+    models: likely.Models | None = None,
 ) -> Catalogue:
     """Checks all definitions against each other and against the sources' columns.
+
+    `models`: what `cs-engine predict` has learned.
 
     `unread`: columns whose definitions have the wrong shape, which has been said: they are broken, and not looked at.
 
     `places` says where they stand, by `metrics`, `segments`, `journey`, `health`; one that is missing is placed in a file of that name.
     """
     sections = {name: places.get(name, Section(f"playbooks/{name}.yaml")) for name in ("metrics", "segments", "journey", "health")}
-    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems, calendars, unread)
+    builder = _Builder(metrics, segments, journey or JourneySpec(), health, attributes, sections, problems, calendars, unread, models or {})
     builder.check_names()
     builder.compile_metrics()
+    builder.check_models()
     builder.compile_segments()
     builder.compile_milestones()
     builder.compile_health()
@@ -133,6 +137,7 @@ class _Builder:
     problems: Problems
     calendars: tuple[str, ...]
     unread: frozenset[str]
+    models: likely.Models
     windows: dict[str, Window] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)
     account: dict[str, Derived] = field(default_factory=dict)
@@ -224,6 +229,8 @@ class _Builder:
             sound = False
         elif kind == window_checks.TREND:
             sound = self._compile_trend(name, spec, at)
+        elif kind == window_checks.LIKELY:
+            sound = self._compile_likely(name, spec, at)
         else:
             window = self._window(name, Kind(kind), spec, at)
             sound = window is not None and (self._measured(window) if spec.share_of is None else self._compile_share(window, spec.share_of))
@@ -271,6 +278,37 @@ class _Builder:
         self.windows[found.before.name] = found.before
         self._derived(name, found.made, found.described)
         return True
+
+    def _compile_likely(self, name: str, spec: WindowMetric, at: window_checks.PlaceIn) -> bool:
+        """Of accounts alone, as health is: a contact's row reads its account's."""
+        self.types[name] = Type.NUMBER
+        for fact in spec.facts:
+            self.compile_metric(fact)
+        section, scope, problems = self.sections["metrics"], self._scope(Grain.ACCOUNT), self.problems
+        asked = likely.question_of(spec, section, name, scope, problems)
+        sound = likely.check_facts(spec, name, self.types, at, problems)
+        if likely.days_of(spec, at, problems) is None or asked is None or not sound:
+            return False
+        model, where = self.models.get(name, (None, section))
+        self.described[name] = likely.described(spec, model)
+        if model is None:
+            problems.warn(
+                section.name(name), "M142", f'"{name}" is blank of everybody: it was not learned yet', f"cs-engine predict {name}"
+            )
+            self.account[name] = likely.nothing_yet()
+            return True
+        found = likely.column(spec, asked, model, where, scope, problems)
+        if found is not None:
+            self.account[name] = found
+        return found is not None
+
+    def check_models(self) -> None:
+        """What was learned belongs to a metric that asks for it."""
+        for name, (_, section) in self.models.items():
+            spec = self.metrics.get(name)
+            if name not in self.unread and (not isinstance(spec, WindowMetric) or spec.likely is None):
+                mend = "take the file away, or write in metrics.yaml what it is of"
+                self.problems.add(section.place(), "M145", f'there is no metric "{name}" with `likely`', mend)
 
     def _compile_share(self, counted: Window, of: str) -> bool:
         name, section = counted.name, self.sections["metrics"]

@@ -50,7 +50,16 @@ class WindowMetric(Strict):
         None,
         description="How often the first step was followed by the others, in order. A step is an event's name or a condition.",
     )
-    within: str | None = Field(None, description="Of a funnel: by when after the first step the last must have come, `7 days`.")
+    within: str | None = Field(None, description="By when: of a funnel the last step after the first, `7 days`; of `likely` the condition.")
+    likely: str | None = Field(
+        None, description="How likely it is that this condition over accounts comes true `within`: what `cs-engine predict` has learned."
+    )
+    among: str | None = Field(
+        None, description="Of `likely`: of whom it is asked, a condition over accounts. Of all others, and where it is true already, blank."
+    )
+    facts: tuple[str, ...] = Field(
+        (), description="Of `likely`: metrics that it may be learned from. Default: all numbers that are made of usage and sign-ups alone."
+    )
     by: Literal["contact"] | None = Field(None, description="Of a funnel: `contact` when the same person must take all steps.")
     trend: str | None = Field(None, description="Compares another metric's window with the one before it, or with the one `ago` before.")
     as_: Literal["ratio", "difference", "count", "rate"] | None = Field(

@@ -14,6 +14,8 @@ from cs_engine.usage.windows import COUNTED_TO_NOW, Kind, When, Window
 
 TREND = "trend"
 """Stands where a kind does, and is made of another metric: see `comparisons`."""
+LIKELY = "likely"
+"""Another, made of what was learned: see `likely`."""
 DAY = "day"
 """What `count_distinct` counts beside columns; a column of that name goes before."""
 
@@ -24,7 +26,10 @@ _IN_WHOLE_DAYS = frozenset({Kind.ACTIVE_DAYS, Kind.ACTIVE_WEEKS}) | _STREAKS
 _TIMES = frozenset({Kind.FIRST_TIME, Kind.LAST_TIME})
 
 _GO_WITH: Mapping[str, frozenset[str]] = {
-    "within": frozenset({Kind.FUNNEL}),
+    "within": frozenset({Kind.FUNNEL, LIKELY}),
+    "among": frozenset({LIKELY}),
+    "facts": frozenset({LIKELY}),
+    "ago": frozenset({*Kind, TREND}),
     "by": frozenset({Kind.FUNNEL}),
     "as": frozenset({Kind.FUNNEL, TREND}),
     "from": frozenset(Kind),
@@ -32,7 +37,7 @@ _GO_WITH: Mapping[str, frozenset[str]] = {
     "in": frozenset(Kind),
     "share_of": frozenset(Kind) - _TIMES,
 }
-"""The kinds that a key has a meaning for; `ago`, `title` and the kinds themselves have for all."""
+"""The kinds that a key has a meaning for; `title` and the kinds themselves have for all."""
 _AS = {TREND: ("ratio", "difference"), Kind.FUNNEL: ("count", "rate")}
 
 
@@ -43,8 +48,10 @@ class PlaceIn(Protocol):
 
 
 def kind_of(name: str, spec: WindowMetric, at: PlaceIn, problems: Problems) -> str | None:
-    """The one kind that the metric is of, `trend` among them; None, and a problem, where it is not one, or a key goes with others."""
-    known = [*(kind.value for kind in Kind), TREND]
+    """The one kind that the metric is of, `trend` and `likely` among them; None, and a problem, where there is not one, or a key goes
+    with others.
+    """
+    known = [*(kind.value for kind in Kind), TREND, LIKELY]
     kinds = [kind for kind in known if getattr(spec, kind) is not None]
     if len(kinds) != 1:
         message = f"{kinds[0]} and {kinds[1]} cannot be one metric" if kinds else "it is not said what to count"
@@ -56,7 +63,7 @@ def kind_of(name: str, spec: WindowMetric, at: PlaceIn, problems: Problems) -> s
         if key in said and kind not in fitting:
             problems.add(at(key), "M107", f"`{key}` does not go with {kind}", _instead(key, kind))
             return None
-    if spec.as_ is not None and spec.as_ not in _AS[kind]:
+    if spec.as_ is not None and spec.as_ not in _AS.get(kind, ()):
         problems.add(at("as"), "M107", f"{kind} is not given as {spec.as_}", f"write {' or '.join(_AS[kind])}")
         return None
     return kind

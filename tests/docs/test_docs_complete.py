@@ -14,7 +14,7 @@ from cs_engine.cli import COMMANDS, app
 from cs_engine.server_settings import SERVER_SETTINGS
 from cs_engine.settings import Settings
 from cs_engine.usage.names import COUNTED
-from cs_engine.usage.window_checks import TREND
+from cs_engine.usage.window_checks import LIKELY, TREND
 from cs_engine.usage.windows import Kind
 from tests.docs.markdown import PAGES, ROOT, anchors, blocks, links, read, table, words
 
@@ -140,7 +140,7 @@ def test_every_code_in_the_pages_exists(page: Path) -> None:
 
 def test_every_kind_of_metric_is_explained() -> None:
     kinds = {word.partition(":")[0] for row in table(read(DOCS / "metrics.md"), "Kind") for word in words(row[0])}
-    assert kinds == {*Kind, TREND}
+    assert kinds == {*Kind, TREND, LIKELY}
 
 
 def test_every_name_that_the_engine_counts_is_explained() -> None:

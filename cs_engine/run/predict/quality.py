@@ -1,0 +1,140 @@
+"""How well it was foretold: figures over rows that came later than what was learned, with intervals. Pure.
+
+Rows of one account are alike, so an interval is what 400 draws of whole accounts give, and not of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cs_engine.run.predict.tree import Bools, Floats
+from cs_engine.usage.likely import Estimate, Quality
+
+_DRAWS = 400
+_TENTH = 0.1
+
+
+class Judged(NamedTuple):
+    """Rows that were foretold, aligned."""
+
+    account: NDArray[np.int64]
+    likely: Floats
+    base: Floats
+    """The base rate of what was learned from: what one would say who knew no facts."""
+    came: Bools
+
+
+class Band(NamedTuple):
+    """Rows for which about the same was foretold."""
+
+    foretold: float
+    came: float
+    rows: int
+
+
+def quality(judged: Judged) -> Quality:
+    """All figures; each account is drawn as often as chance will have it. There must be both who had the outcome and who had not."""
+    _, who = np.unique(judged.account, return_inverse=True)
+    accounts = int(who.max()) + 1
+    counts = _Counts.of(judged, who, accounts)
+    chance = np.random.default_rng(0)
+    drawn: dict[str, list[float]] = {name: [] for name in _FIGURES}
+    for _ in range(_DRAWS):
+        weights = np.bincount(chance.integers(0, accounts, accounts), minlength=accounts).astype(np.float64)
+        for name, value in figures(counts.weighted(weights)).items():
+            if np.isfinite(value):
+                drawn[name].append(value)
+    found = figures(counts.weighted(np.ones(accounts)))
+    estimates = {name: _estimate(found[name], drawn[name]) for name in _FIGURES}
+    return Quality(**estimates, rows=len(who), accounts=accounts, outcomes=len(np.unique(who[judged.came])))
+
+
+_FIGURES = ("auc", "lift", "calibration", "skill", "base_rate")
+
+
+class _Sums(NamedTuple):
+    """Over all rows: by how likely it was held, the least likely first; and in all."""
+
+    likely: Floats
+    came: Floats
+    not_came: Floats
+    error: float
+    """Squared, of what was foretold."""
+    base_error: float
+
+
+class _Counts(NamedTuple):
+    """The same for each account."""
+
+    likely: Floats
+    came: Floats
+    not_came: Floats
+    error: Floats
+    base_error: Floats
+
+    @classmethod
+    def of(cls, judged: Judged, who: NDArray[np.int64], accounts: int) -> _Counts:
+        levels, level = np.unique(judged.likely, return_inverse=True)
+        came, not_came = np.zeros((accounts, len(levels))), np.zeros((accounts, len(levels)))
+        np.add.at(came, (who[judged.came], level[judged.came]), 1)
+        np.add.at(not_came, (who[~judged.came], level[~judged.came]), 1)
+
+        def error(foretold: Floats) -> Floats:
+            return np.asarray(np.bincount(who, (judged.came - foretold) ** 2, accounts), np.float64)
+
+        return cls(levels, came, not_came, error(judged.likely), error(judged.base))
+
+    def weighted(self, weights: Floats) -> _Sums:
+        return _Sums(
+            self.likely, weights @ self.came, weights @ self.not_came, float(weights @ self.error), float(weights @ self.base_error)
+        )
+
+
+def figures(sums: _Sums) -> Mapping[str, float]:
+    """NaN for what cannot be told: nobody had the outcome, or everybody."""
+    came, other = sums.came.sum(), sums.not_came.sum()
+    rows = sums.came + sums.not_came
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = np.cumsum(sums.not_came) - sums.not_came
+        auc = float((sums.came * (below + sums.not_came / 2)).sum() / (came * other)) if came and other else np.nan
+        return {
+            "auc": auc,
+            "lift": _lift(sums.came[::-1], rows[::-1]),
+            "calibration": float(np.divide(came, (sums.likely * rows).sum())),
+            "skill": float(1 - np.divide(sums.error, sums.base_error)) if sums.base_error else np.nan,
+            "base_rate": float(np.divide(came, came + other)),
+        }
+
+
+def _lift(came: Floats, rows: Floats) -> float:
+    """Of the likeliest tenth; of those who are held for equally likely a share, as if drawn."""
+    wanted = rows.sum() * _TENTH
+    before = np.cumsum(rows) - rows
+    taken = np.clip((wanted - before) / np.where(rows, rows, 1), 0, 1)
+    return float((came * taken).sum() / wanted / (came.sum() / rows.sum())) if came.sum() else float("nan")
+
+
+def _estimate(value: float, drawn: list[float]) -> Estimate:
+    low, high = (float(x) for x in np.quantile(drawn, [0.025, 0.975])) if drawn else (value, value)
+    return Estimate(value=round(value, 4), low=round(low, 4), high=round(high, 4))
+
+
+def bands(judged: Judged, most: int = 5) -> list[Band]:
+    """What was foretold beside what came, in up to five bands of about as many rows each."""
+    order = np.argsort(judged.likely, kind="stable")
+    ranked = judged.likely[order]
+    found: list[Band] = []
+    start = 0
+    for number in range(1, most + 1):
+        end = round(len(order) * number / most)
+        while 0 < end < len(order) and ranked[end] == ranked[end - 1]:
+            end += 1
+        if end > start:
+            part = order[start:end]
+            found.append(Band(round(float(judged.likely[part].mean()), 4), round(float(judged.came[part].mean()), 4), len(part)))
+            start = end
+    return found
