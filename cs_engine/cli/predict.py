@@ -13,10 +13,10 @@ from cs_engine.cli.show import console as open_console
 from cs_engine.cli.show import table as new_table
 
 _FIGURES = {
-    "auc": "of two accounts the one that had the outcome was held for likelier; 0.5 is a coin",
+    "auc": "of two, who had it was held for likelier; 0.5 is a coin",
     "lift": "outcomes among the likeliest tenth, by those among all",
     "calibration": "outcomes that came, by those foretold; 1 is right",
-    "skill": "nearer to what came than the base rate of the past; 0 is no nearer",
+    "skill": "nearer to what came than the base rate; 0 is no nearer",
     "base_rate": "of how many the outcome came",
 }
 
@@ -94,7 +94,7 @@ def _quality(found: Mapping[str, Any]) -> None:
     quality = found["quality"]
     rows = f"{quality['rows']:,} rows of {quality['accounts']:,} accounts, {quality['outcomes']:,} with the outcome"
     table = new_table(f"judged on what came later: {rows}")
-    for name in ("figure", "is", "95 of 100 lie between", "what"):
+    for name in ("figure", "is", "between", "what"):
         table.add_column(name, no_wrap=name != "what")
     for name, what in _FIGURES.items():
         one = quality[name]
@@ -116,13 +116,10 @@ def _tree(found: Mapping[str, Any]) -> None:
     for name in ("likely", "came", "of", "who"):
         table.add_column(name, no_wrap=name != "who", justify="left" if name == "who" else "right")
     for leaf in found["leaves"]:
-        table.add_row(f"{leaf['likely']:.1%}", f"{leaf['came']:,}", f"{leaf['of']:,}", escape(leaf["when"] or "all"))
+        table.add_row(f"{leaf['came'] / leaf['of']:.1%}", f"{leaf['came']:,}", f"{leaf['of']:,}", escape(leaf["when"] or "all"))
     open_console().print(table)
-    if found["counts_down"]:
-        names = ", ".join(found["counts_down"])
-        click.echo(
-            f"It asks for what the outcome itself is made of ({names}): in part it only counts down to it. `facts` can leave that out.\n"
-        )
+    for note in found["notes"]:
+        click.echo(f"{note}\n")
 
 
 def _proposal(proposal: Mapping[str, Any]) -> None:
@@ -131,7 +128,8 @@ def _proposal(proposal: Mapping[str, Any]) -> None:
     click.echo(f"A playbook for those of whom it is {whom}:\n")
     click.echo("".join(f"  {line}\n" for line in proposal["yaml"].splitlines()))
     click.echo(f"The same in plain facts: {proposal['plainly']}\n")
-    table = new_table(f"what it would have done, {tested['since'][:10]} to {tested['until'][:10]}")
+    click.echo(f"What it would have done, {tested['since'][:10]} to {tested['until'][:10]}:")
+    table = new_table("")
     for name in ("month", "entered", "rightly"):
         table.add_column(name, no_wrap=True, justify="left" if name == "month" else "right")
     for month in tested["months"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from cs_engine.run.predict.proposal import Backtest, Proposal, propose
 from cs_engine.run.predict.quality import bands
 from cs_engine.run.predict.question import Question, question
 from cs_engine.usage import likely
-from cs_engine.usage.likely import Model
+from cs_engine.usage.likely import Model, Quality
 
 
 def predict(
@@ -47,7 +47,7 @@ def predict(
         "bands": [] if learned.judged is None else [band._asdict() for band in bands(learned.judged)],
     }
     if not learned.carries or learned.tree is None or learned.quality is None:
-        return {**found, "leaves": [], "counts_down": [], "file": None, "proposal": None}
+        return {**found, "leaves": [], "notes": [], "file": None, "proposal": None}
     model = _model(asked, learned)
     its_own = engine.project.catalogue.needs(Grain.ACCOUNT, asked.outcome.names)
     path = path_of(engine.project.root, metric)
@@ -58,10 +58,19 @@ def predict(
         **found,
         "digest": model.digest,
         "leaves": [{**leaf.model_dump(), "likely": round(leaf.likely, 4)} for leaf in model.leaves],
-        "counts_down": [asked.facts[fact] for fact in learned.tree.facts() if asked.facts[fact] in its_own],
+        "notes": list(_notes(learned.quality, [asked.facts[fact] for fact in learned.tree.facts() if asked.facts[fact] in its_own])),
         "file": path.relative_to(engine.project.root).as_posix() if keep else None,
         "proposal": None if proposal is None else _proposal(asked, proposal, unlikely=unlikely),
     }
+
+
+def _notes(quality: Quality, its_own: Sequence[str]) -> Iterator[str]:
+    """What to know before relying on it."""
+    if its_own:
+        names = ", ".join(its_own)
+        yield f"It asks for what the outcome is made of ({names}): in part it only counts down to it. `facts` can leave that out."
+    if quality.skill.low <= 0:
+        yield "Whom it holds for likelier can be relied on, its percentages cannot: they may be no nearer than the base rate."
 
 
 def _model(asked: Question, learned: Learned) -> Model:

@@ -103,7 +103,7 @@ def unknown_then(catalogue: Catalogue, columns: Iterable[str], *, times: bool = 
             case Attribute(_, kind) if _is_known(catalogue.attributes, name) or (times and kind is Type.INSTANT):
                 continue
             case Attribute():
-                return f"{name} is known as it is today alone"
+                return f"{name} is known only as it is today"
             case _:
                 return f"nobody keeps what {said(name)} was"
     return ""
