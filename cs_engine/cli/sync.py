@@ -25,6 +25,7 @@ def command(anew: bool, form: str, quiet: bool) -> None:
     for report in reports:
         bad = f", {report.bad} bad" if report.bad else ""
         bad += f", {report.waiting} wait for their account" if report.waiting else ""
+        bad += "" if report.fresh is None else f", {report.fresh} read now" if report.fresh else ", nothing new"
         say(f"{report.source}: {report.kept} of {report.read} rows{bad}{'; ' if report.note else ''}{report.note}", quiet)
         for example in report.examples:
             say(f"  {example}")

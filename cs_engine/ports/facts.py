@@ -43,6 +43,8 @@ class SourceReport(NamedTuple):
     """Why it was not read: what was read before stays in force."""
     odd: tuple[str, ...] = ()
     """What was taken and looks wrong all the same, with a place each; no personal data."""
+    fresh: int | None = None
+    """Of `read`, how many this sync has read: the others were there, and are as they were. None: all."""
 
 
 class Touched(NamedTuple):

@@ -17,9 +17,9 @@ from cs_engine.errors import CsEngineError
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Feed, SourceReport
 from cs_engine.sources.fold import Arrivals, grown, take_in
+from cs_engine.sources.reading import working_database
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import text
-from cs_engine.sources.sync import working_database
 from cs_engine.usage.collected import EVENTS, Arrived
 
 _CHUNK = 100_000

@@ -14,9 +14,9 @@ def describe(project: Path, config: ProjectConfig) -> Attributes:
     current = Shelf.of(project).current(config)
     if current is not None:
         return current.attributes
-    from cs_engine.sources import sync  # brings DuckDB along, which `check` need not wait for
+    from cs_engine.sources import first_rows  # brings DuckDB along, which `check` need not wait for
 
-    return sync.describe(project, config)
+    return first_rows.describe(project, config)
 
 
 def locales(project: Path, config: ProjectConfig) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ class CsvFile:
     delimiter: str
     folders: tuple[tuple[str, str | None], ...] = ()
     """What its folders say of all its rows, below those that `file:` names outright: day=2026-01-01 is a column `day`."""
+    before: int = 0
+    """What `path` has is the end of a file: so many more lines than here lie before a row there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class ParquetFile:
     label: str
     folders: tuple[tuple[str, str | None], ...] = ()
     """As of a CSV file."""
+    lasts: bool = False
+    """A file of that name never changes."""
 
 
 SourceFile = CsvFile | ParquetFile
@@ -179,7 +183,7 @@ def records(file: CsvFile) -> Iterator[Record]:
         reader = csv.reader(text, delimiter=file.delimiter, strict=True)
         next(reader, None)
         while True:
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + file.before
             try:
                 values = next(reader)
             except StopIteration:
@@ -191,14 +195,14 @@ def records(file: CsvFile) -> Iterator[Record]:
                     what = f"a field is longer than {csv.field_size_limit():,} characters: a quote opens and does not close"
                     raise SyncStopped(f"{file.label}:{line} {what}", "close or double the quote") from None
                 yield Record(line, [], "has broken quotes" if "expected after" in str(error) else "cannot be read as CSV")
-                yield from _swallowed(line, reader.line_num)
+                yield from _swallowed(line, reader.line_num + file.before)
                 continue
             if not values:
                 continue
             fault = _fault(values, width)
             yield Record(line, values, fault)
             if fault:
-                yield from _swallowed(line, reader.line_num)
+                yield from _swallowed(line, reader.line_num + file.before)
 
 
 def _swallowed(first: int, last: int) -> Iterator[Record]:

@@ -11,9 +11,9 @@ from cs_engine.journey.guards import SourceState
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named
 from cs_engine.sources.in_place import InPlace
+from cs_engine.sources.reading import working_database
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, text
-from cs_engine.sources.sync import working_database
 from cs_engine.usage.windows_sql import Moment
 
 

@@ -23,11 +23,12 @@ from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
 from cs_engine.sources import columns as cols
 from cs_engine.sources import segments
+from cs_engine.sources.checking import EVENTS, typed
 from cs_engine.sources.files import ParquetFile
+from cs_engine.sources.reading import Reading, working_database
 from cs_engine.sources.snapshot import Segment, Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.staging import Staged
-from cs_engine.sources.sync import EVENTS, Reading, typed, working_database
 
 MOST_PROPERTIES = 300
 """So many columns may the events of one source have; of properties beyond, the rarest are left out."""
@@ -151,7 +152,7 @@ def take_in(
     open_people(db, usage)
     known = usage.attributes.events.get(source, {})
     staged = _stage(db, source, arrivals, known)
-    reading = Reading(project, config, db, usage)
+    reading = Reading(project, config, db)
     mapped = {name: name for name in Arrivals._fields if name in staged.columns}
     taken = fitted(typed(db, staged, mapped, EVENTS), staged.columns, known)
     checked = reading.checked_rows(source, staged, mapped, taken, EVENTS)

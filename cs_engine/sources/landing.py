@@ -79,7 +79,7 @@ class Landing:
         if found is None:
             raise SyncStopped(f"{named.name}: nothing has been read of {named.source.place} yet", "cs-engine sync")
         return [
-            ParquetFile(self.folder / named.key / file, named.source.place + ("" if part == _WHOLE else f", {part}"))
+            ParquetFile(self.folder / named.key / file, named.source.place + ("" if part == _WHOLE else f", {part}"), lasts=True)
             for part, file in sorted(found.files.items())
         ]
 

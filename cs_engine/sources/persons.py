@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 
 from cs_engine.sources import history
+from cs_engine.sources.reading import working_database
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
-from cs_engine.sources.sync import working_database
 
 _KEPT = frozenset({"#no", "#account", "id", "account"})
 """What events need of a contact to be its own."""

@@ -27,9 +27,10 @@ from typing import NamedTuple
 
 from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
+from cs_engine.sources.pieces import Past
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 11
+_FORMAT = 12
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 
@@ -83,6 +84,8 @@ class UsageSet:
     """Of these, what the sources themselves tell."""
     all_history: bool = False
     """Whether facts of the past believe what syncs have seen, too."""
+    past: Mapping[str, Past] = field(default_factory=dict)
+    """Source of events -> how its files were read."""
 
     @property
     def history(self) -> Path:
@@ -163,6 +166,7 @@ class Shelf:
             manifest["changed"],
             manifest["told"],
             config.sources.history is not None,
+            {source: Past.of(plain) for source, plain in manifest["past"].items()},
         )
 
     @contextmanager
@@ -219,6 +223,7 @@ class Shelf:
             "rows": dict(found.rows),
             "changed": dict(found.changed),
             "told": dict(found.told),
+            "past": {source: past.plain() for source, past in found.past.items()},
             "attributes": _plain(found.attributes),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -39,13 +39,19 @@ class Staged:
 
 
 def stage(
-    db: duckdb.DuckDBPyConnection, table: str, files: Sequence[SourceFile], *, exact_lines: bool = False, most: int | None = None
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    files: Sequence[SourceFile],
+    *,
+    exact_lines: bool = False,
+    most: int | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> Staged:
     """Reads all files into `table`, replacing it. Files may differ in their columns: they are matched by name.
 
-    `most`: of each file only so many rows.
+    `most`: of each file only so many rows. `known`: columns, with their types, that there are in any case.
     """
-    columns = _columns(db, files)
+    columns = _columns(db, files, known or {})
     parquet = [file for file in files if isinstance(file, ParquetFile)]
     if len(parquet) == len(files):
         # Parquet is read where it lies: copying it first would cost more than all else.
@@ -78,18 +84,18 @@ def empty(db: duckdb.DuckDBPyConnection, table: str) -> Staged:
     return Staged(table, columns, (), exact_lines=True)
 
 
-def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile]) -> dict[str, str]:
-    columns: dict[str, str] = {}
-    spelt: dict[str, str] = {}
+def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile], known: Mapping[str, str]) -> dict[str, str]:
+    columns = dict(known)
+    spelt = {name.lower(): name for name in known}
     for file in files:
         mine = {name: "VARCHAR" for name in file.header if name} if isinstance(file, CsvFile) else _described(db, file)
         # A column of that name in the file itself goes before what its folder says.
         there = {name.lower() for name in mine}
         mine |= {name: "VARCHAR" for name, _ in file.folders if name.lower() not in there}
         for name, kind in mine.items():
-            known = spelt.setdefault(name.lower(), name)
-            if columns.setdefault(known, kind) != kind:
-                columns[known] = "VARCHAR"
+            first = spelt.setdefault(name.lower(), name)
+            if columns.setdefault(first, kind) != kind:
+                columns[first] = "VARCHAR"
     return columns
 
 
@@ -129,7 +135,7 @@ def _read_fast(db: duckdb.DuckDBPyConnection, table: str, number: int, file: Csv
     taken = _taken(file)
     try:
         db.execute(
-            f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", row_number() OVER () + 1 AS "#line", {taken} '
+            f'INSERT INTO {quoted(table)} BY NAME SELECT {number} AS "#file", row_number() OVER () + {1 + file.before} AS "#line", {taken} '
             f"FROM read_csv({text(file.path)}, header = true, auto_detect = false, delim = {text(file.delimiter)}, "
             f"""quote = '"', escape = '"', columns = {{{shape}}}){limit}"""
         )
