@@ -144,7 +144,7 @@ def _of_accounts_gone(db: duckdb.DuckDBPyConnection, before: UsageSet, name: str
 def carry(before: UsageSet, made: UsageSet, name: str, staying: Sequence[Segment], db: duckdb.DuckDBPyConnection) -> UsageSet:
     """The set with those segments, and the tallies beside them, under second names."""
     for segment in staying:
-        for file in (before.events(name, segment), *before.folder.glob(f"tally-{segment.name}-*.parquet")):
+        for file in (before.events(name, segment), *before.folder.glob(f"tally-{segment.name}-*")):
             try:
                 os.link(file, made.folder / file.name)
             except OSError:  # not every file system has second names
@@ -156,7 +156,7 @@ def carry(before: UsageSet, made: UsageSet, name: str, staying: Sequence[Segment
 def drop(made: UsageSet, name: str, which: Iterable[Segment]) -> None:
     """Takes segments out of a set that is being made."""
     for segment in which:
-        for file in (made.events(name, segment), *made.folder.glob(f"tally-{segment.name}-*.parquet")):
+        for file in (made.events(name, segment), *made.folder.glob(f"tally-{segment.name}-*")):
             file.unlink(missing_ok=True)
 
 
