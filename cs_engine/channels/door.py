@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import NamedTuple
 
 from cs_engine.ports import Holds, Outcome, always
 
@@ -17,6 +18,14 @@ _BATCH_WITHIN = 120.0
 """Seconds after which a batch begins no more parcels: the engine's lease on them lasts five minutes."""
 
 
+class Batch(NamedTuple):
+    """Parcels that are sent together. Several may be under way at once."""
+
+    number: int
+    holds: Holds
+    ends: float
+
+
 class Door:
     """Open until a vendor limits us or falls silent (shut for a time, over batches), or refuses all of a batch (a bad key, no connection).
 
@@ -27,26 +36,28 @@ class Door:
         self.heard = False
         """Whether the vendor answers. Before it has, one parcel is worth the risk, not as many as there are connections."""
         self._shut_until, self._shut_while = -math.inf, ""
-        self._shut_for = ""
-        self._batch_ends = math.inf
-        self._holds: Holds = always
+        self._shut_for, self._shut_to = "", 0
+        """Why, and the last batch that it is shut to."""
+        self._batch = Batch(0, always, math.inf)
         self._limits = self._failed_connections = self._doubts = 0
 
-    def new_batch(self, now: float, holds: Holds = always) -> None:
-        """What was refused to the last batch is tried again; a limit that still lasts stays. `holds`: of which parcels we may send."""
-        self._shut_for, self._failed_connections, self._doubts, self._batch_ends = "", 0, 0, now + _BATCH_WITHIN
-        self._holds = holds
+    def new_batch(self, now: float, holds: Holds = always) -> Batch:
+        """What was refused to those before is tried again; a limit that still lasts stays. `holds`: of which parcels we may send."""
+        self._failed_connections = self._doubts = 0
+        self._batch = Batch(self._batch.number + 1, holds, now + _BATCH_WITHIN)
+        return self._batch
 
-    def closed(self, id: str, now: float) -> Outcome | None:
-        """The outcome of a parcel that would be sent at `now`; None when the door is open."""
-        if not self._holds(id):
+    def closed(self, id: str, now: float, batch: Batch | None = None) -> Outcome | None:
+        """The outcome of a parcel, of the latest batch unless another is named, that would be sent at `now`; None when the door is open."""
+        number, holds, ends = batch or self._batch
+        if not holds(id):
             return Outcome(id, "retry", "lease_over", blameless=True)
-        if self._shut_for:
+        if self._shut_for and number <= self._shut_to:
             return Outcome(id, "retry", self._shut_for, blameless=True)
         if now < self._shut_until:
             wait = _milliseconds_up(self._shut_until - now)
             return Outcome(id, "retry", self._shut_while, retry_after=wait, blameless=True)
-        return Outcome(id, "retry", "slow", blameless=True) if now > self._batch_ends else None
+        return Outcome(id, "retry", "slow", blameless=True) if now > ends else None
 
     def limited(self, id: str, now: float, wait: float | None) -> Outcome:
         """The vendor answered 429, to come again in `wait` seconds; when it does not say, we wait longer each time, with jitter."""
@@ -59,9 +70,11 @@ class Door:
         return Outcome(id, "retry", "rate_limited", retry_after=_milliseconds_up(wait), blameless=True)
 
     def shut(self, code: str) -> bool:
-        """Nothing more of this batch is tried. True the first time: then it is worth a line in the log."""
-        first, self._shut_for, self.heard = not self._shut_for, self._shut_for or code, False
-        return first
+        """Nothing more is tried of the batches that are under way. True the first time: then it is worth a line in the log."""
+        if self._shut_for and self._shut_to == self._batch.number:
+            return False
+        self._shut_for, self._shut_to, self.heard = code, self._batch.number, False
+        return True
 
     def unreachable(self) -> None:
         """A connection could not be made."""

@@ -1,18 +1,15 @@
-"""One pooled HTTP client behind plain calls: an event loop in a thread of its own, started at the first call and kept.
-
-And what a failed request proves: whether it can have been taken.
-"""
+"""One pooled HTTP client behind plain calls, and what a failed request proves: whether it can have been taken."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from cs_engine.channels.beside import Beside
+from cs_engine.channels.lines import CONNECT_WITHIN, IDLE_FOR, NotConnected
 from cs_engine.clock import SystemClock
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Outcome
@@ -21,18 +18,13 @@ if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
 
-T = TypeVar("T")
-
-_CONNECT_WITHIN = 10.0
-_IDLE_FOR = 10.0
-"""Seconds an unused connection is kept: less than servers do, for a request sent into a closing connection would be `uncertain`."""
 _LONGEST_WAIT, _LONGEST_SKEWED_WAIT = 86_400.0, 3_600.0
 """Seconds that a server may make us wait, by its own clock and by ours."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Pool:
-    """A client of at most `connections` connections. Thread-safe; after `close` the next `run` opens it anew."""
+class Pool(Beside["aiohttp.ClientSession"]):
+    """A client of at most `connections` connections, in a loop of its own."""
 
     def __init__(
         self,
@@ -45,41 +37,9 @@ class Pool:
         """`answer_within`: seconds that a server may be silent once the request has left. `headers` go with every request. `resolver`
         makes what says which addresses a host's name stands for: asked for each connection, and only those are connected to.
         """
-        self._name, self._connections, self._answer_within, self._headers = name, connections, answer_within, dict(headers or {})
+        super().__init__(name, self._open, lambda session: session.close())
+        self._connections, self._answer_within, self._headers = connections, answer_within, dict(headers or {})
         self._resolver = resolver
-        self._lock = threading.Lock()
-        self._running: tuple[asyncio.AbstractEventLoop, threading.Thread, aiohttp.ClientSession] | None = None
-
-    def run(self, work: Callable[[aiohttp.ClientSession], Coroutine[Any, Any, T]]) -> T:
-        """Runs `work` to its end in the pool's loop and returns what it returns. An interrupt here cancels it there."""
-        with self._lock:
-            if self._running is None:
-                self._running = self._start()
-            loop, _, session = self._running
-        future = asyncio.run_coroutine_threadsafe(work(session), loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        """Closes the connections and ends the thread. A second time it does nothing."""
-        with self._lock:
-            running, self._running = self._running, None
-        if running is None:
-            return
-        loop, thread, session = running
-        asyncio.run_coroutine_threadsafe(session.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread, aiohttp.ClientSession]:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name=f"cs-engine-{self._name}", daemon=True)
-        thread.start()
-        return loop, thread, asyncio.run_coroutine_threadsafe(self._open(), loop).result()
 
     async def _open(self) -> aiohttp.ClientSession:
         import aiohttp
@@ -88,7 +48,7 @@ class Pool:
             # The connector verifies with aiohttp's one context: loading the CA bundle costs 60 ms, once.
             connector=aiohttp.TCPConnector(
                 limit=self._connections,
-                keepalive_timeout=_IDLE_FOR,
+                keepalive_timeout=IDLE_FOR,
                 resolver=None if self._resolver is None else self._resolver(),
                 use_dns_cache=self._resolver is None,
             ),
@@ -96,7 +56,7 @@ class Pool:
             headers=self._headers,
             # Connecting and reading are timed apart, so that a failure tells whether the request had left; `total` ends a drip.
             timeout=aiohttp.ClientTimeout(
-                sock_connect=_CONNECT_WITHIN, sock_read=self._answer_within, total=_CONNECT_WITHIN + 2 * self._answer_within
+                sock_connect=CONNECT_WITHIN, sock_read=self._answer_within, total=CONNECT_WITHIN + 2 * self._answer_within
             ),
         )
 
@@ -106,7 +66,7 @@ def lost(id: str, error: Exception) -> Outcome:
     import aiohttp
 
     # No address, no connection, no TLS: nothing was said yet.
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+    if isinstance(error, NotConnected | aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
         return Outcome(id, "retry", "no_connection", blameless=True)
     if isinstance(error, TimeoutError):
         return Outcome(id, "uncertain", "timeout")
@@ -122,14 +82,15 @@ def come_again(headers: Mapping[str, str], now: float | None = None) -> float | 
     Retry-After in seconds or as a date, else X-RateLimit-Reset in seconds since 1970. Dates are read by the server's own clock, which
     its answer tells (Date): ours may be wrong. Without it by ours (`now`, in seconds since 1970), and then within an hour only.
     """
-    said = headers.get("Retry-After", "").strip()
+    headers = {name.lower(): value for name, value in headers.items()}
+    said = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,5}(\.\d+)?", said):
         return float(said)
-    reset = headers.get("X-RateLimit-Reset", "").strip()
+    reset = headers.get("x-ratelimit-reset", "").strip()
     at = _date(said) or (float(reset) if re.fullmatch(r"\d{9,11}(\.\d+)?", reset) else None)
     if at is None:
         return None
-    if (theirs := _date(headers.get("Date", ""))) is not None:
+    if (theirs := _date(headers.get("date", ""))) is not None:
         return max(0.0, at - theirs) if at - theirs <= _LONGEST_WAIT else None
     wait = at - (SystemClock().now().timestamp() if now is None else now)
     return wait if 0 <= wait <= _LONGEST_SKEWED_WAIT else None

@@ -48,7 +48,7 @@ class SmtpChannel:
         self._server = _Server(url, answer_within)
         self._connections = connections
         self._idle: list[smtplib.SMTP] = []
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
         self._door = Door()
 
     @staticmethod
@@ -62,9 +62,13 @@ class SmtpChannel:
         return Parcel(outgoing.id, mime(outgoing), envelope)
 
     def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
-        """Sends all over at most `connections` connections; one outcome a parcel, in order."""
+        """Sends all over at most `connections` connections; one outcome a parcel, in order. Batches take turns."""
         if not parcels:
             return []
+        with self._turn:
+            return self._send(parcels, holds)
+
+    def _send(self, parcels: Sequence[Parcel], holds: Holds) -> list[Outcome]:
         self._door.new_batch(time.monotonic(), holds)
         outcomes: list[Outcome | None] = [None] * len(parcels)
         queue, workers = _Shared(parcels), min(self._connections, len(parcels))

@@ -133,7 +133,7 @@ class Channel(Protocol[M_contra]):
 
     def send(self, parcels: Sequence[Parcel], holds: Holds = always) -> list[Outcome]:
         """Posts all, many at a time; one outcome a parcel, in order: `retry` of what is not held any more. Never raises for a single
-        parcel's sake.
+        parcel's sake. Of a channel of mail, threads may send at once: its batches overlap, or take turns.
         """
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, Outcome]:

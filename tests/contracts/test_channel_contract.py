@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -18,7 +19,7 @@ from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.channels.slack import SlackChannel
 from cs_engine.channels.smtp import SmtpChannel
 from cs_engine.channels.webhook import WebhookChannel
-from cs_engine.ports import Call, Channel, Letter, Parcel, Person, Post
+from cs_engine.ports import Call, Channel, Letter, Parcel, Person, Post, always
 from tests.doubles.http import Answer
 from tests.doubles.receiver import KEY, Receiver, TakenCall
 from tests.doubles.sendgrid import API_KEY, SendgridDouble, refusal
@@ -244,6 +245,18 @@ def test_what_is_not_held_any_more_is_not_sent_and_the_others_are(bench: Bench) 
     assert [outcome.kind for outcome in outcomes] == ["retry", "accepted", "accepted", "retry", "accepted", "retry"]
     assert {(outcome.code, outcome.blameless) for outcome in outcomes if outcome.kind == "retry"} == {("lease_over", True)}
     assert sorted(one.id for one in bench.received()) == ["msg_1", "msg_2", "msg_4"]
+
+
+@pytest.mark.parametrize("bench", EMAIL, indirect=True)
+def test_batches_of_mail_that_threads_send_at_once_are_each_told_their_own(bench: Bench) -> None:
+    batches = [bench.parcels(*map(bench.make, range(first, first + 12))) for first in (0, 20, 40)]
+    with ThreadPoolExecutor(3) as threads:
+        told = list(threads.map(bench.channel.send, batches, ["msg_1".__ne__, always, always]))
+    assert [[outcome.id for outcome in outcomes] for outcomes in told] == [[parcel.id for parcel in batch] for batch in batches]
+    kinds = {outcome.id: outcome.kind for outcomes in told for outcome in outcomes}
+    assert kinds.pop("msg_1") == "retry"
+    assert set(kinds.values()) == {"accepted"}
+    assert sorted(one.id for one in bench.received()) == sorted(kinds)
 
 
 def test_it_can_be_closed_twice_and_used_in_batches(bench: Bench) -> None:

@@ -29,15 +29,13 @@ from cs_engine.run.delivery.fallback import Fallbacks
 from cs_engine.run.delivery.lease import Lease
 from cs_engine.run.delivery.letters import Letters
 from cs_engine.run.delivery.outage import respaced
-from cs_engine.run.delivery.outbox import Failed, NotSent
+from cs_engine.run.delivery.outbox import MOST_FLYING, Failed, NotSent
 from cs_engine.run.delivery.stopping import Stopping, sleep, told_to_end
 from cs_engine.run.desk.approving import review, steps_to_read, unread
 from cs_engine.run.hold import wake
 
 BATCH = 500
 """Messages a claim."""
-MOST_FLYING = 2
-"""Batches on their way at once, so that other processes always have something to do. So many are in doubt when this one dies."""
 
 MOST_ATTEMPTS = 18
 """Attempts that failed by the message's own fault, before it is given up as rejected; with the back-off below about two days."""

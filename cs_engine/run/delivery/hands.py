@@ -22,7 +22,7 @@ from typing import Any
 
 from cs_engine.clock import steady
 from cs_engine.ports import Channel, Outcome, Parcel
-from cs_engine.run.delivery.outbox import Build, Failed, Job, Press
+from cs_engine.run.delivery.outbox import MOST_FLYING, Build, Failed, Job, Press
 
 Openers = Mapping[str, Callable[[int], Channel[Any]]]
 """Of each channel that may be opened in other processes: what opens it there, told how many processes share what the vendor allows."""
@@ -111,7 +111,7 @@ class _Work:
         self._press = Press(root, locale, builders)
         self._openers, self._hands = openers, hands
         self._channels: dict[str, Channel[Any]] = {}
-        self._sender = ThreadPoolExecutor(1, "cs-engine-post")
+        self._sender = ThreadPoolExecutor(MOST_FLYING, "cs-engine-post")
         self._sending: dict[int, tuple[list[Failed], Future[list[Outcome]]]] = {}
 
     def begin(self, ticket: int, channel: str, jobs: Sequence[Job], until: float) -> None:

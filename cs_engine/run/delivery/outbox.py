@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WORTH_A_POOL = 2_000
 """Jobs that have to be waiting for processes to be worth their start, which costs about as much as rendering some thousand mails."""
 
+MOST_FLYING = 2
+"""Batches on their way at once, so that other processes always have something to do. So many are in doubt when this one dies."""
+
 NOBODY = Person("")
 
 

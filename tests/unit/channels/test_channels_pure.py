@@ -211,6 +211,20 @@ def test_a_door_shut_for_a_batch_is_open_to_the_next() -> None:
     assert door.closed("msg", 0.0) is None
 
 
+def test_of_batches_under_way_at_once_each_has_its_own_lease_and_time_and_what_shuts_one_shuts_both() -> None:
+    door = Door()
+    first, second = door.new_batch(0.0, "mine".__eq__), door.new_batch(100.0)
+    codes = [(outcome := door.closed(*asked)) and outcome.code for asked in (("other", 1.0, first), ("mine", 1.0, first))]
+    assert codes == ["lease_over", None]
+    codes = [(outcome := door.closed("mine", 130.0, batch)) and outcome.code for batch in (first, second)]
+    assert codes == ["slow", None]
+    assert door.shut("auth")
+    third = door.new_batch(101.0)
+    codes = [(outcome := door.closed("mine", 101.0, batch)) and outcome.code for batch in (first, second, third)]
+    assert codes == ["auth", "auth", None]
+    assert door.shut("auth"), "said again"
+
+
 def test_a_server_that_cannot_be_reached_is_tried_three_times_a_batch() -> None:
     door = Door()
     door.unreachable()
