@@ -205,6 +205,11 @@ class Retention(Strict):
     collected: str | None = Field(
         None, description="What the collector took, since longer: 400 days. What has gone no metric counts any more. Default: for good."
     )
+    messages: str | None = Field(
+        None,
+        description="What messages said that were settled longer ago, and what was told of those that arrived: texts of alarms and of "
+        "mails that somebody read, the provider's events. The messages stay, as ids, states and times: 400 days. Default: for good.",
+    )
     health: str = Field(
         "400 days", description="How healthy accounts were, since longer. As it is now stays; so a renewal can be seen beside the last one."
     )

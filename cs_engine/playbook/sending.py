@@ -183,7 +183,7 @@ LEAST_KEPT = 30
 
 def check_retention(config: ProjectConfig, document: Document, problems: Problems) -> None:
     """Ages that can be counted, and are not too young."""
-    for key in ("journal", "changes", "collected", "health"):
+    for key in ("journal", "changes", "collected", "messages", "health"):
         text, place = getattr(config.retention, key), document.place(("retention", key))
         span = None if text is None else durations.check(text, place, problems)
         if span is None:

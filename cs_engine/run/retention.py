@@ -11,6 +11,8 @@ from cs_engine.run.context import TickContext
 
 _AT_ONCE = 100_000
 """Lines of the journal that one transaction deletes."""
+_EVENTS_AT_ONCE = 20_000
+"""Of a mail provider: their rows are large, and its web waits for who deletes them."""
 _MOST = 20
 """Transactions a day: what is too much for them goes on the next days."""
 
@@ -18,7 +20,8 @@ _MOST = 20
 def forgets(tick: TickContext) -> bool:
     """Whether this tick is the one of its day that clears up."""
     kept = tick.engine.project.config.retention
-    if kept.journal is None and kept.changes is None and kept.collected is None and tick.engine.project.health is None:
+    declared = (kept.journal, kept.changes, kept.collected, kept.messages)
+    if all(span is None for span in declared) and tick.engine.project.health is None:
         return False
     before = tick.engine.store.ticks_before(tick.at, 1)
     return bool(before) and from_micros(before[0]).astimezone(tick.zone).date() < tick.now.astimezone(tick.zone).date()
@@ -37,8 +40,20 @@ def forget(tick: TickContext) -> None:
         for _ in range(_MOST):
             if store.forget_collected(_before(tick, kept.collected), _AT_ONCE) < _AT_ONCE:
                 break
+    if kept.messages is not None:
+        _forget_messages(tick, _before(tick, kept.messages))
     if tick.engine.project.health is not None:
         store.forget_health(_before(tick, kept.health))
+
+
+def _forget_messages(tick: TickContext, before: Micros) -> None:
+    store = tick.engine.store
+    for _ in range(_MOST):
+        if not store.forget_messages(before, _AT_ONCE):
+            break
+    for _ in range(_MOST * _AT_ONCE // _EVENTS_AT_ONCE):
+        if store.forget_events(before, _EVENTS_AT_ONCE) < _EVENTS_AT_ONCE:
+            break
 
 
 def _before(tick: TickContext, text: str) -> Micros:

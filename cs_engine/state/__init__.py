@@ -20,6 +20,7 @@
     journal                every move of everything above with its reason, append-only
     collected, profiles    what the collector took, and who it says that accounts and contacts are
     collector              how often something was taken out of these, or changed in them
+    forgotten              up to when old messages were bared of what is not kept of them
     people_source          which sync accounts and contacts came from
     ticks, tick_holder     ticks begun and completed; who runs the one that is running
 

@@ -23,7 +23,7 @@ from cs_engine.state.database import Tx
 NOBODYS = frozenset({
     "accounts", "plans", "playbooks", "assignments", "account_values", "holdouts", "failures", "tallies",
     "milestones", "milestone_definitions", "health", "breakers", "buckets", "ticks", "people_source", "tick_holder",
-    "collector",
+    "collector", "forgotten",
 })  # fmt: skip
 """Tables without a word about single people."""
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0027"
+HEAD = "0028"
 """The newest migration."""
 
 metadata = MetaData()
@@ -562,6 +562,8 @@ for _name, _where in (
     ("deliveries_came_back", "came_back = 0"),
 ):
     Index(_name, deliveries.c.message_id, sqlite_where=text(_where), postgresql_where=text(_where))
+
+forgotten = Table("forgotten", metadata, _key("what"), _at("before"))
 
 ticks = Table(
     "ticks",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cs_engine.instants import to_micros
+from cs_engine.run.desk.approving import answer
 from cs_engine.run.desk.stepping import skip
+from tests.stories.test_stories_delivered import of, tell
 from tests.stories.world import World, day
 
 KEPT = {"journal": "30 days", "changes": "30 days"}
@@ -57,6 +59,30 @@ def test_spells_that_are_over_and_changes_go_but_not_those_that_may_yet_begin_a_
     assert world.account("acme", seats=10).tick(day(41)).sent == ["ann: One for Acme"]
     world.tick(day(70)), world.tick(day(75))
     assert rows(world, "SELECT count(*) FROM changes") == [(0,)]
+
+
+def test_old_messages_lose_their_words_and_what_was_told_of_them_and_stay_for_why_and_for_being_sent_once(world: World) -> None:
+    world.project(retention={"messages": "30 days"}).customer().customer("beta", "bob").playbook(
+        "hello", "- {id: a, email: one, approve: csm}"
+    )
+    world.tick(day(0))
+    for approval in world.engine.store.approvals_waiting():
+        assert answer(world.engine.store, world.engine.project, approval, "alex@vendor.example", day(0), yes=True)
+    assert len(world.tick(day(1)).sent) == 2
+    tell(
+        world,
+        of(world, "delivered", "a", day(1, 11)),
+        of(world, "bounce", "a", day(1, 11), who="bob", account="beta", type="bounce"),
+        at=day(1),
+    )
+    world.tick(day(2)), world.tick(day(30))
+    told = "SELECT (SELECT count(*) FROM alarms), (SELECT count(*) FROM approvals WHERE text <> ''), (SELECT count(*) FROM provider_events)"
+    assert rows(world, told) == [(3, 2, 2)], "two to read, one of the bounce; they are not old yet"
+    world.tick(day(34))
+    assert rows(world, told) == [(0, 0, 0)]
+    assert rows(world, "SELECT state FROM deliveries") == [("bounced",)], "that one did not arrive is known for good"
+    assert world.why("hello")["messages"][0]["state"] == "accepted"
+    assert [world.tick(day(35)).sent, world.messages("hello")] == [[], ["a ann accepted"]]
 
 
 def test_nothing_goes_unless_it_is_declared_and_then_once_a_day(world: World) -> None:
