@@ -17,6 +17,8 @@ from cs_engine.errors import SettingsError, WrongUse
 from cs_engine.language.expression import Grain
 from cs_engine.run.desk.predict import predict
 from cs_engine.run.observe import facts_at
+from cs_engine.run.predict.history import gather
+from cs_engine.run.predict.question import question
 from tests.stories.world import World, copy_of, day
 
 WEEKS = 20
@@ -168,8 +170,6 @@ def test_a_time_says_itself_since_when_it_is_so(world: World) -> None:
 
 
 def test_facts_of_today_are_left_out_and_those_with_a_past_are_not(world: World) -> None:
-    from cs_engine.run.predict.question import question
-
     world.customer().uses("acme", day(1))
     crm = {"file": "data/crm.csv", "account": "account_id", "prefix": "crm_", "learned_at": "since"}
     sources = {"accounts": {"file": "data/accounts.csv"}, "contacts": {"file": "data/contacts.csv"}, "usage": {"file": "data/usage.csv"}}
@@ -179,6 +179,48 @@ def test_facts_of_today_are_left_out_and_those_with_a_past_are_not(world: World)
     asked = question(world.loaded, "x")
     assert asked.facts == ("uses", "uses_7d", "invited_7d", "quiet_days", "tier_7d")
     assert asked.left_out == {"a_seat": "account.seats is known only as it is today"}
+
+
+def test_nothing_is_looked_at_that_was_not_known_then(world: World) -> None:
+    """An event that we learned of later, a tier that came later, a sign-up that was later: none of them is there at the moments before."""
+    world.usage_columns = (*world.usage_columns, "told_at")
+    crm = {"file": "data/crm.csv", "account": "account_id", "prefix": "crm_", "learned_at": "since"}
+    usage = {"file": "data/usage.csv", "learned_at": "told_at"}
+    sources = {"accounts": {"file": "data/accounts.csv"}, "contacts": {"file": "data/contacts.csv"}, "usage": usage}
+    world.project(sources={**sources, "attributes": {"crm": crm}})
+    world.write("data/crm.csv", f"account_id,tier,since\nacme,1,{day(0)}\nacme,3,{day(15)}\n")
+    world.customer().customer("young", "yan", since=day(12)).uses("acme", day(1), told_at=day(20).isoformat())
+    world.uses("young", day(30), told_at=day(30).isoformat())
+    world.write("playbooks/metrics.yaml", "uses: {count: '*'}\ntier: account.crm_tier * 1\nx: {likely: uses > 5, within: 7 days}\n")
+    asked = question(world.loaded, "x")
+    found = gather(world.engine, asked, None, day(40), lambda _done, _of: None)
+    assert [moment.date() for moment in found.moments] == [day(number).date() for number in (2, 9, 16, 23, 30)]
+    rows = {(found.accounts[a], int(m)): tuple(f) for a, m, f in zip(found.account, found.moment, found.facts.tolist(), strict=True)}
+    assert asked.facts == ("uses", "tier")
+    assert [rows["acme", number] for number in range(4)] == [(0, 1), (0, 1), (0, 3), (1, 3)]
+    assert sorted(number for account, number in rows if account == "young") == [2, 3]
+
+
+def test_where_the_data_do_not_carry_it_nothing_is_kept_or_proposed(world: World) -> None:
+    """And what was kept before stays as it is."""
+    for number in range(3):
+        world.customer(f"a{number}", f"c{number}").uses(f"a{number}", day(1), day(30))
+    world.write(
+        "playbooks/metrics.yaml", "uses: {count: '*'}\nquiet_days: {days_since_last: '*'}\nx: {likely: quiet_days > 9, within: 7 days}\n"
+    )
+    found = predict(world.engine, "x", until=day(40))
+    assert found["why_not"] == ["too few outcomes: 3 accounts of which the outcome came, and it takes 30"]
+    assert (found["carries"], found["leaves"], found["file"], found["proposal"]) == (False, [], None, None)
+    assert not (world.root / "playbooks/models").exists()
+
+
+def test_who_has_reached_a_milestone_is_not_asked_about_again(world: World) -> None:
+    """Though its condition is true no more: what was reached stays reached."""
+    world.customer().milestone("started", "uses_7d >= 2").uses("acme", day(3), day(4), day(30))
+    world.write("playbooks/metrics.yaml", METRICS.replace("account.crm_tier", "1") + "x: {likely: reached('started'), within: 7 days}\n")
+    found = gather(world.engine, question(world.loaded, "x"), None, day(30), lambda _done, _of: None)
+    assert found.outcome[:, 0].tolist() == [False, True, True, True, True]
+    assert (found.moment.tolist(), found.came.tolist()) == ([0], [True])
 
 
 def test_without_the_extra_it_says_what_to_install(there: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from cs_engine.run.context import Engine
 from cs_engine.run.predict.file import path_of, write
 from cs_engine.run.predict.fit import fit, require
 from cs_engine.run.predict.history import History, gather
-from cs_engine.run.predict.learn import Learned, learn
+from cs_engine.run.predict.learn import Block, Learned, judged_of, learn
 from cs_engine.run.predict.proposal import Backtest, Proposal, propose
-from cs_engine.run.predict.quality import bands
+from cs_engine.run.predict.quality import auc_of, bands
 from cs_engine.run.predict.question import Question, question
 from cs_engine.usage import likely
 from cs_engine.usage.likely import Model, Quality
@@ -44,6 +44,7 @@ def predict(
         "carries": learned.carries,
         "why_not": list(learned.why_not),
         "quality": None if learned.quality is None else learned.quality.model_dump(),
+        "blocks": [_block(history, block) for block in learned.blocks],
         "bands": [] if learned.judged is None else [band._asdict() for band in bands(learned.judged)],
     }
     if not learned.carries or learned.tree is None or learned.quality is None:
@@ -95,6 +96,19 @@ def _model(asked: Question, learned: Learned) -> Model:
         quality=learned.quality,
         leaves=leaves,
     )
+
+
+def _block(history: History, block: Block) -> dict[str, Any]:
+    """What was judged by what was learned before it, by itself: whether it holds over time."""
+    rows = history.rows(block.rows)
+    return {
+        "since": _iso(history.moments[block.first]),
+        "until": _iso(history.moments[block.last]),
+        "rows": len(rows.came),
+        "outcomes": rows.with_outcome,
+        "leaves": len(block.tree.leaves),
+        "auc": auc_of(judged_of(history, (block,))),
+    }
 
 
 def _days(history: History) -> float:

@@ -137,8 +137,7 @@ def _look(
     outcome, asked, values = into
     at = to_micros(moment)
     known = {milestone: _by_then(accounts, times, at) for milestone, (accounts, times) in latched.items()}
-    conditions = [question.outcome, *([question.among] if question.among is not None else [])]
-    facts = engine.usage.facts(moment, conditions, Overlay(known, {}, {}))
+    facts = engine.usage.facts(moment, question.reads, Overlay(known, {}, {}))
     try:
         ids = facts.ids(Grain.ACCOUNT)
         to = np.fromiter(map(number.get, ids, repeat(-1)), np.int64, len(ids))

@@ -53,6 +53,12 @@ def quality(judged: Judged) -> Quality:
     return Quality(**estimates, rows=len(who), accounts=accounts, outcomes=len(np.unique(who[judged.came])))
 
 
+def auc_of(judged: Judged) -> float | None:
+    """AUC alone; None where it cannot be told."""
+    found = figures(_Counts.of(judged, np.zeros(len(judged.came), np.int64), 1).weighted(np.ones(1)))["auc"]
+    return round(found, 4) if np.isfinite(found) else None
+
+
 _FIGURES = ("auc", "lift", "calibration", "skill", "base_rate")
 
 

@@ -39,6 +39,12 @@ class Question:
     """Metrics that are numbers and may not, and why."""
 
     @property
+    def reads(self) -> tuple[Expression, ...]:
+        """All that is asked of a moment, told at once: its columns are then made in one pass over the events."""
+        facts = Expression("facts", Grain.ACCOUNT, "true", Type.BOOLEAN, tuple(sorted(self.facts)))
+        return (self.outcome, *([self.among] if self.among is not None else []), facts)
+
+    @property
     def lasts(self) -> bool:
         """Whether what came true once stays so: it hangs on milestones."""
         return any(name.startswith("reached:") for name in self.outcome.names)
