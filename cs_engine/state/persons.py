@@ -15,6 +15,7 @@ from cs_engine.journey import message
 from cs_engine.journey.enrolment import FINISHED, Move
 from cs_engine.journey.message import State
 from cs_engine.journey.mode import SHADOW_KEY
+from cs_engine.journey.named import unnamed
 from cs_engine.journey.preference import ERASED
 from cs_engine.ports import Erasure, JournalLine, Whom
 from cs_engine.state import collected, enrolments, journal, messages, preferences, schema
@@ -116,6 +117,7 @@ def erase(tx: Tx, whom: Whom, at: Micros) -> Erasure:
     if bared:
         collected.changed(tx)
     _forget_what_was_seen(tx, work, whom)
+    _unname(tx, work)
     stopped = _stop_mail(tx, work, at)
     ended = _end_passages(tx, work, at)
     # `once_per` may name what is theirs. What marks the passages of a shadow stays.
@@ -138,13 +140,18 @@ class _Work:
 
     def of_accounts(self, columns: str, table: str, more: str = "") -> list[tuple[Any, ...]]:
         """Rows about the accounts that the person is of."""
-        among = _OF_ACCOUNTS.format(contacts=_Among(self._tx, "contacts"), hashes=_Among(self._tx, "hashes"))
-        return self._tx.rows(f"SELECT {columns} FROM {table} WHERE {among}{more}", **self._values)
+        return self.select(f"SELECT {columns} FROM {table} WHERE {self.account_is_theirs()}{more}")
+
+    def select(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._tx.rows(sql, **self._values)
+
+    def account_is_theirs(self) -> str:
+        """The condition that the person is of the account."""
+        return _OF_ACCOUNTS.format(contacts=_Among(self._tx, "contacts"), hashes=_Among(self._tx, "hashes"))
 
     def blank_of_accounts(self, table: str, sets: str, more: str = "") -> None:
         """On rows about the accounts that the person is of."""
-        among = _OF_ACCOUNTS.format(contacts=_Among(self._tx, "contacts"), hashes=_Among(self._tx, "hashes"))
-        self._tx.run(f"UPDATE {table} SET {sets} WHERE {among}{more}", **self._values)
+        self._tx.run(f"UPDATE {table} SET {sets} WHERE {self.account_is_theirs()}{more}", **self._values)
 
     def blank(self, table: str, sets: str, more: str = "", **values: object) -> int:
         return self._tx.run(f"UPDATE {table} SET {sets} WHERE {self._mine(table)}{more}", **self._values, **values)
@@ -175,7 +182,7 @@ def _blank_texts(work: _Work, whom: Whom) -> None:
     work.blank("touches", "contact_id = ''")
     work.blank("journal", "seen = ''")
     # There our own people say why, in their words.
-    work.blank("journal", "reason = ''", " AND (event IN ('approved', 'refused', 'edit_taken_back', 'resolved') OR event LIKE '%_ordered')")
+    work.blank("journal", "reason = ''", f" AND {_OURS}")
     _answers(work, whom)
 
 
@@ -200,6 +207,28 @@ def _forget_what_was_seen(tx: Tx, work: _Work, whom: Whom) -> None:
     rows = tx.rows(passages, ids=tx.ids(id for (id,) in mine))
     kept = [(left, id) for id, text in rows if (left := _without(text, called)) != text]
     tx.update_each(schema.kept_at_entry, ("kept",), "", ("enrolment_id",), kept)
+
+
+_OURS = "(event IN ('approved', 'refused', 'edit_taken_back', 'resolved') OR event LIKE '%_ordered')"
+"""Lines of the journal in which our own people say why, in their words."""
+
+
+def _unname(tx: Tx, work: _Work) -> None:
+    """What others wrote about their account, in their own words, stays without their name and address."""
+    known = work.rows("name, email", "contacts")
+    names, addresses = [name for name, _ in known if name], [email for _, email in known if email]
+    if not names and not addresses:
+        return
+    passages = f"enrolment_id IN (SELECT id FROM enrolments WHERE {work.account_is_theirs()})"
+    ours = f"playbook IN (SELECT playbook FROM playbooks) AND reason <> '' AND {_OURS}"
+    for table, keys, column, where in (
+        (schema.answers, ("line",), "value", f"{work.account_is_theirs()} AND value <> ''"),
+        (schema.step_orders, ("enrolment_id", "step"), "reason", f"{passages} AND reason <> ''"),
+        (schema.journal, ("line",), "reason", f"{ours} AND {work.account_is_theirs()}"),
+    ):
+        rows = work.select(f"SELECT {column}, {', '.join(keys)} FROM {table.name} WHERE {where}")
+        left = [(new, *key) for text, *key in rows if (new := unnamed(text, names, addresses)) != text]
+        tx.update_each(table, (column,), "", keys, left)
 
 
 def _without(text: str, called: Collection[str]) -> str:

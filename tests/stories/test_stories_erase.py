@@ -9,9 +9,11 @@ from cs_engine.instants import to_micros
 from cs_engine.journey.mode import SHADOW_KEY
 from cs_engine.ports import Erasure
 from cs_engine.run.desk.person import Named, erase, exported, named
+from cs_engine.run.desk.stepping import skip
 from cs_engine.settings import Settings
 from cs_engine.state import SqlStore
 from cs_engine.state.schema import metadata
+from cs_engine.web.asked import Desk
 from cs_engine.wiring import email_hasher
 from tests.stories.world import World, day
 
@@ -88,6 +90,34 @@ def test_what_conditions_saw_of_them_is_forgotten_in_the_passages_of_their_accou
     assert world.tick(day(1)).json["failures"] == []
     assert [world.stands(playbook) for playbook in ("saw", "event", "own")] == [["rest"], ["rest"], ["erased"]]
     assert {passage.key for passage in world.engine.store.passages("shade")} == {SHADOW_KEY}, "what a shadow did stays a shadow's"
+
+
+def test_what_our_own_people_wrote_goes_where_it_is_about_them_and_of_their_account_it_loses_their_name(world: World) -> None:
+    world.customer().customer("beta", "bob")
+    asks = "- {id: call, cta: call, ask: {note: text}}\n- {id: rest, wait: 9 days}\n- {id: two, email: two}"
+    world.playbook("account", asks).playbook("own", asks, subject="contact", enter="contact.role = 'champion'")
+    world.tick(day(0))
+    desk = Desk(world.loaded, world.engine.store, world.engine.wall)
+    for account, playbook, text in (
+        ("acme", "account", "Ann Doe wants it, ann@customer.example; Doe's boss not"),
+        ("acme", "own", "hates calls"),
+        ("beta", "account", "Ann Doe of Acme told us"),
+    ):
+        (id,) = [m.id for m in world.engine.store.messages_of(account, playbook) if m.kind == "cta"]
+        asking = desk.asking(id)
+        assert asking is not None
+        assert desk.keep(asking, {"note": text}, "alex@vendor.example", "staff") is None
+    assert skip(world.engine, "acme", "account", "two", "Ann is ill", "alex@vendor.example")
+    erased(world, "ann", day(0, 11))
+    with world.engine.store.database.read() as tx:  # type: ignore[attr-defined]
+        answers = tx.rows("SELECT account_id, playbook, value, by FROM answers ORDER BY account_id, playbook")
+        reasons = tx.rows("SELECT reason FROM step_orders UNION ALL SELECT reason FROM journal WHERE event LIKE '%_ordered'")
+    alex = "alex@vendor.example"
+    assert answers == [
+        ("acme", "account", "(erased) wants it, (erased); (erased)'s boss not", alex), ("acme", "own", "", alex),
+        ("beta", "account", "Ann Doe of Acme told us", alex),
+    ]  # fmt: skip
+    assert {reason for (reason,) in reasons} == {"(erased) is ill", f"{alex}: (erased) is ill"}
 
 
 def said_of(world: World, *words: str) -> set[str]:
