@@ -256,7 +256,12 @@ class _Loader:
         """What `cs-engine predict` has learned, by metric; and the metrics whose file cannot be read."""
         found: dict[str, tuple[Model, Section]] = {}
         wrong = []
-        for path in sorted((self.root / FOLDER / MODELS).glob("*.yaml")):
+        folder = self.root / FOLDER / MODELS
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            if path.parent != folder or path.suffix != ".yaml":
+                place, message = Place(path.relative_to(self.root).as_posix()), f"only {FOLDER}/{MODELS}/<metric>.yaml is read here"
+                self.problems.warn(place, "P304", message, "a playbook lies in another folder")
+                continue
             document = self.files.document(path)
             model = None if document is None else read(document, Model, self.problems, document.file)
             if document is None or model is None:

@@ -295,7 +295,7 @@ class _Builder:
             problems.warn(
                 section.name(name), "M142", f'"{name}" is blank of everybody: it was not learned yet', f"cs-engine predict {name}"
             )
-            self.account[name] = likely.nothing_yet()
+            self.account[name] = likely.nothing_yet(asked)
             return True
         found = likely.column(spec, asked, model, where, scope, problems)
         if found is not None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cs_engine.language import durations
 from cs_engine.language.expression import Expression, Grain, Type
@@ -34,6 +34,12 @@ class Leaf(Strict):
     came: int = Field(ge=0, description="Of how many of them it came true.")
     of: int = Field(gt=0, description="How many there were: an account counts once for each moment that was looked at.")
     when: str = Field("", description="Who belongs here; nothing: all.")
+
+    @model_validator(mode="after")
+    def _is_a_share(self) -> Leaf:
+        if self.came > self.of:
+            raise ValueError("it came of more than there were")
+        return self
 
     @property
     def likely(self) -> float:
@@ -160,9 +166,9 @@ def case(question: Sequence[Expression], leaves: Sequence[tuple[Expression, floa
     return Derived(f"(CASE WHEN {idle} THEN NULL {whens} END)", Type.NUMBER, tuple(sorted(names)))
 
 
-def nothing_yet() -> Derived:
-    """The column of a metric that was not learned yet: blank."""
-    return Derived("CAST(NULL AS DOUBLE)", Type.NUMBER, ())
+def nothing_yet(question: Sequence[Expression]) -> Derived:
+    """The column of a metric that was not learned yet: blank. It needs what is asked, so that circles show before it is learned."""
+    return Derived("CAST(NULL AS DOUBLE)", Type.NUMBER, tuple(sorted({name for one in question for name in one.names})))
 
 
 def described(spec: WindowMetric, model: Model | None) -> str:

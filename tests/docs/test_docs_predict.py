@@ -30,7 +30,9 @@ def test_the_command_says_and_keeps_what_the_page_shows(
     assert said == [one.rstrip() for one in line.shown]
     assert (tmp_path / "playbooks/models/likely_silent_30d.yaml").read_text(encoding="utf-8") == shown["text"].text
     proposed = [
-        one.strip() for one in said if one.startswith("  ") and one.lstrip().startswith(("playbook:", "audience:", "enter:", "reenter:"))
+        one.strip()
+        for one in said
+        if one.startswith("  ") and one.lstrip().startswith(("playbook:", "audience:", "enter:", "reenter:", "holdout:"))
     ]
     steps = ["vars: {app: a, docs: b, booking: c}", "topic: check_in", "existing: include", "steps: [{id: one, email: onboarding/welcome}]"]
     (tmp_path / "playbooks/proposed.yaml").write_text("\n".join([*proposed, *steps]) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cs_engine.language.expression import Grain
+from cs_engine.playbook.shape import slug
 from cs_engine.run.context import Engine
 from cs_engine.run.predict.file import path_of, write
 from cs_engine.run.predict.fit import fit, require
@@ -131,10 +132,12 @@ def _history(history: History) -> dict[str, Any]:
 
 
 def _proposal(asked: Question, proposal: Proposal, *, unlikely: bool) -> dict[str, Any]:
-    spec, name = asked.spec, asked.metric.replace("_", "-")
-    lines = [f"playbook: {'un' if unlikely else ''}{name}"]
+    spec, name = asked.spec, slug(asked.metric)
+    if unlikely:
+        name = f"un{name}" if name.startswith("likely") else f"not-{name}"
+    lines = [f"playbook: {name}"]
     lines += [f"audience: {_text(spec.among)}"] if spec.among is not None else []
-    lines += [f"enter: {_text(proposal.enter)}", f"reenter: after {spec.within}"]
+    lines += [f"enter: {_text(proposal.enter)}", f"reenter: after {spec.within}", "holdout: 10%"]
     return {
         "enter": proposal.enter,
         "plainly": proposal.plainly,

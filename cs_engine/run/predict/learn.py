@@ -70,6 +70,10 @@ def learn(history: History, fit: Fit) -> Learned:
         why = "too short a history: in no part of it enough had come before to judge what came after"
         return Learned(history, None, (), None, None, (why,))
     judged = judged_of(history, blocks)
+    came, other = len(np.unique(judged.account[judged.came])), len(np.unique(judged.account[~judged.came]))
+    if min(came, other) < _LEAST_JUDGED:
+        why = f"too few outcomes to judge it by: {came} accounts with one and {other} without, and it takes {_LEAST_JUDGED}"
+        return Learned(history, None, blocks, None, None, (why,))
     found = quality(judged)
     tree = fit(history)
     return Learned(history, tree, blocks, found, judged, tuple(_why_not(tree, found)))
@@ -102,8 +106,6 @@ def judged_of(history: History, blocks: tuple[Block, ...]) -> Judged:
 
 
 def _why_not(tree: Tree, found: Quality) -> Iterator[str]:
-    if found.outcomes < _LEAST_JUDGED:
-        yield f"too few outcomes to judge it by: {found.outcomes} accounts, and it takes {_LEAST_JUDGED}"
     if len(tree.leaves) < 2:
         yield "no fact parts those of whom it came from the others"
     if not found.auc.low > 0.5:

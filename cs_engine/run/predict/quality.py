@@ -110,7 +110,8 @@ def figures(sums: _Sums) -> Mapping[str, float]:
         return {
             "auc": auc,
             "lift": _lift(sums.came[::-1], rows[::-1]),
-            "calibration": float(np.divide(came, (sums.likely * rows).sum())),
+            # Where nothing at all was foretold it is compared with half an outcome.
+            "calibration": float(came / max((sums.likely * rows).sum(), 0.5)),
             "skill": float(1 - np.divide(sums.error, sums.base_error)) if sums.base_error else np.nan,
             "base_rate": float(np.divide(came, came + other)),
         }

@@ -75,6 +75,12 @@ def said(problems: Problems) -> list[str]:
         ("{streak_days: '*', in: 4 hours}", "M105 streak_days counts in whole days"),
         ("{streak_weeks: '*', ago: 1 day}", "M106 streak_weeks counts from today; leave `ago` out"),
         ("{count: '*', within: 7 days}", "1:25 error M107 `within` does not go with count; leave `within` out"),
+        ("{likely: n > 3}", "1:13 error M140 it is not said by when; write within: 30 days"),
+        ("{likely: n > 3, within: 4 hours}", "M140 what is foretold is foretold for days or weeks, a year at most"),
+        ("{likely: n > 3, within: 30 days, facts: [n, n_evr]}", 'M141 there is no metric "n_evr" to learn from; did you mean "n_ever"?'),
+        ("{likely: n > 3, within: 30 days, facts: [when]}", 'M141 "when" is time: it is learned from numbers; leave it out'),
+        ("{likely: n > 3, within: 30 days, ago: 7 days}", "M107 `ago` does not go with likely; leave `ago` out"),
+        ("{count: '*', among: n > 3}", "M107 `among` does not go with count; leave `among` out"),
         ("{trend: n, in: 7 days}", "M107 `in` does not go with trend; say `in` in the metric whose trend it is"),
         ("{count: '*', as: rate}", "M107 `as` does not go with count"),
         ("{funnel: [a, b], as: ratio}", "M107 funnel is not given as ratio; write count or rate"),
@@ -112,6 +118,11 @@ def test_a_wrong_metric_is_one_problem_at_its_place(metric: str, problem: str) -
     assert problem in found
     assert found.startswith("playbooks/metrics.yaml:1:")
     assert catalogue.broken == {"x", "account.x"}
+
+
+def test_what_foretells_itself_is_a_circle_before_it_is_learned_too() -> None:
+    _, problems = built(metrics="x: {likely: y > 3, within: 30 days}\ny: x * 2\n")
+    assert [problem.code for problem in problems.errors()] == ["M120"]
 
 
 @pytest.mark.parametrize(
