@@ -262,4 +262,5 @@ class Usage(Protocol):
         there. The next sync reads them anew.
         """
 
-    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> Facts: ...
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay, *, milestones: bool = True) -> Facts:
+        """`conditions`, and `milestones`, are evaluated together at once; what is asked for beside them when it is asked for."""

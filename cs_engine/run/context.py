@@ -79,6 +79,8 @@ class TickContext:
     """What stands about playbooks beside their plans."""
     horizon: datetime | None = None
     """The next tick of a span: delivery's clock runs on to it."""
+    narrow: bool = False
+    """It looks at the playbooks that are due alone, and completes nothing: the next whole tick sees to the rest."""
     next_due: dict[str, Micros] = field(default_factory=dict)
     spells: tuple[Spell, ...] = ()
     """What anything asks held(…) of."""
@@ -123,8 +125,7 @@ class TickContext:
     @property
     def opens_the_day(self) -> bool:
         """Whether no tick was completed before it on its day of the project's zone."""
-        before = self.engine.store.ticks_before(self.at, 1)
-        return not before or from_micros(before[0]).astimezone(self.zone).date() < self.now.astimezone(self.zone).date()
+        return opens_the_day(self.engine, self.at)
 
     def of(self, playbook: str) -> PlaybookReport:
         """The playbook's part of the report."""
@@ -216,3 +217,9 @@ class TickContext:
         distinct, where = np.unique(instants, return_inverse=True)
         moved = [to_micros(durations.add(from_micros(at), duration, self.zone, off=off)) for at in distinct.tolist()]
         return np.array(moved, dtype=np.int64)[where]
+
+
+def opens_the_day(engine: Engine, at: Micros) -> bool:
+    """Whether no tick before that one was completed on its day of the project's zone."""
+    zone, before = ZoneInfo(engine.project.config.timezone), engine.store.ticks_before(at, 1)
+    return not before or from_micros(before[0]).astimezone(zone).date() < from_micros(at).astimezone(zone).date()

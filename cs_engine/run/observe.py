@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -19,7 +19,7 @@ from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState, Reached
 from cs_engine.run import health, spells
 from cs_engine.run.answers import answers_for
-from cs_engine.run.context import Engine, TickContext
+from cs_engine.run.context import Engine, TickContext, opens_the_day
 from cs_engine.run.delivery.outage import late_ones
 from cs_engine.run.delivery.rules import limits_of
 from cs_engine.run.events import hear, see_to_returned
@@ -34,8 +34,9 @@ _REMEMBERED = timedelta(days=365) // timedelta(microseconds=1)
 """How long a touch counts that nothing came of."""
 
 
-def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None = None) -> TickContext:
-    """Takes the tick and evaluates all facts once. `only`: these playbooks, due or not; empty: all that are due.
+def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None = None, *, narrow: bool = False) -> TickContext:
+    """Takes the tick and evaluates all facts once. `only`: these playbooks, due or not; empty: all that are due. `narrow`: what others
+    ask is evaluated only where it comes to that, and what the project looks at in every tick is left to the next whole one.
 
     Raises TickTooEarly or TickBusy.
     """
@@ -49,7 +50,8 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     for plan in (project.plans[playbook] for playbook in due if playbook in project.plans):
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
-    tick = _context(engine, now, report, due, also=health.asked_of(project))
+    narrow = narrow and _may_be_narrow(engine, states, due, at)
+    tick = _context(engine, now, report, due, also=() if narrow else health.asked_of(project), narrow=narrow)
     for playbook in due:
         if (pause := tick.orders.pause(playbook)) is not None:
             tick.of(playbook).paused = pause.reason
@@ -59,6 +61,9 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     look_at_data(tick)
     see_to_returned(tick)
     if tick.unfit:  # all stays due
+        return tick
+    if narrow:
+        recognise_losses(tick)
         return tick
     tick.next_due = {p: to_micros(next_due(project.plans[p].schedule, now, tick.zone)) for p in tick.due if p in project.plans}
     _recognise_milestones(tick, tick.facts)
@@ -84,25 +89,37 @@ def facts_at(engine: Engine, now: datetime, read: Sequence[Expression]) -> Facts
 
 
 def _context(
-    engine: Engine, now: datetime, report: TickReport, due: list[str], *, past: bool = False, also: Sequence[Expression] = ()
-) -> TickContext:
+    engine: Engine, now: datetime, report: TickReport, due: list[str], *, past: bool = False, also: Sequence[Expression] = (),
+    narrow: bool = False,
+) -> TickContext:  # fmt: skip
     """`also`: what is asked of the facts beside what plans and the project do."""
     plans = _plans(engine, report)
-    conditions = [condition for plan in plans.values() for condition in plan.conditions()]
-    conditions += [*engine.project.people.values(), *engine.project.holds.values()]
-    conditions += [engine.project.lost_when] if engine.project.lost_when is not None else []
-    values = [value for plan in plans.values() for value in plan.values()]
+    beside = [*engine.project.people.values(), *engine.project.holds.values()]
+    beside += [engine.project.lost_when] if engine.project.lost_when is not None else []
     at, limits = to_micros(now), limits_of(engine.project.config.guards, engine.project.config.sources)
     orders = engine.store.orders(at)
-    read = [*conditions, *values, *also]
+    read = [*_asked(plans.values()), *beside, *also]
     asked = spells.asked_of(read)
     read += [spell.condition for spell in asked]
-    facts = engine.usage.facts(now, read, _overlay(engine, at, read, asked, past=past))
+    # Facts know how to tell all of it; what is asked of them now is evaluated together, the rest when somebody asks.
+    first = _asked(plan for plan in plans.values() if plan.playbook in due) if narrow else read
+    facts = engine.usage.facts(now, first, _overlay(engine, at, read, asked, past=past), milestones=not narrow)
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report, orders=Orders(orders),
-        guards=Guards(limits, at, engine.store.tallies() if limits else (), orders), spells=asked,
+        guards=Guards(limits, at, engine.store.tallies() if limits else (), orders), spells=asked, narrow=narrow,
     )  # fmt: skip
+
+
+def _asked(plans: Iterable[Plan]) -> list[Expression]:
+    """What these plans ask of the facts."""
+    return [expression for plan in plans for expression in (*plan.conditions(), *plan.values())]
+
+
+def _may_be_narrow(engine: Engine, states: Mapping[str, PlaybookState], due: Collection[str], at: Micros) -> bool:
+    """Not where a playbook has never run: its first run is to be completed; nor first of a day, when there is more to see to."""
+    new = any(p not in states or never_completed(states[p]) for p in due)
+    return not new and not opens_the_day(engine, at)
 
 
 def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:

@@ -44,22 +44,34 @@ def at_once(playbook: str, step: str, work: Callable[[], None]) -> None:  # noqa
     work()
 
 
-def run_tick(engine: Engine, now: datetime, only: Collection[str] = (), do: Do = at_once, horizon: datetime | None = None) -> TickReport:
+def run_tick(
+    engine: Engine,
+    now: datetime,
+    only: Collection[str] = (),
+    do: Do = at_once,
+    horizon: datetime | None = None,
+    *,
+    narrow: bool = False,
+) -> TickReport:
     """Observe, advance, enrol, deliver, feedback, in LANGUAGE order; a playbook that fails does not stop the others.
 
     `now` is aware. With a `horizon` (the next tick of a span) delivery's clock runs on to it, so that mail held until a moment
     in between goes at that moment. Run twice at the same `now` it does nothing new; dying anywhere and run again it loses nothing.
-    Raises TickTooEarly, TickBusy.
+    `narrow`: it looks at `only` these playbooks, and does what follows for them; milestones, health, what is watched and the CTAs of others
+    are seen to by the next tick that is none, and the playbooks stay as due as they were. Raises TickTooEarly, TickBusy.
     """
     box: list[TickContext] = []
     try:
-        do("", "observe", partial(_observe, engine, now, only, horizon, box))
+        do("", "observe", partial(_observe, engine, now, only, horizon, box, narrow=narrow))
         tick = box[0]
         try:
             _phases(tick, do)
         finally:
             tick.facts.close()
-        engine.store.end_tick(tick.at, engine.holder, tick.next_due)
+        if tick.narrow:
+            engine.store.release_tick(engine.holder)
+        else:
+            engine.store.end_tick(tick.at, engine.holder, tick.next_due)
     except (TickTooEarly, TickBusy):
         raise
     except BaseException:
@@ -68,8 +80,10 @@ def run_tick(engine: Engine, now: datetime, only: Collection[str] = (), do: Do =
     return tick.report
 
 
-def _observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None, box: list[TickContext]) -> None:
-    box.append(observe(engine, now, only, horizon))
+def _observe(
+    engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None, box: list[TickContext], *, narrow: bool
+) -> None:
+    box.append(observe(engine, now, only, horizon, narrow=narrow))
 
 
 def _phases(tick: TickContext, do: Do) -> None:
@@ -101,7 +115,8 @@ def _decide(tick: TickContext, do: Do) -> None:
             _unit(tick, do, playbook, ENTER, partial(_enrol, tick, as_it_runs(tick, live)))
     if orders_of(tick):
         _unit(tick, do, "", "modes", partial(note, tick))
-    _unit(tick, do, "", "close CTAs", partial(close_ctas, tick))
+    if not tick.narrow:
+        _unit(tick, do, "", "close CTAs", partial(close_ctas, tick))
 
 
 def _enrol(tick: TickContext, plan: Plan) -> None:

@@ -111,8 +111,8 @@ class DuckdbFacts:
 
     # --- conditions
 
-    def prepare(self, conditions: Iterable[Expression]) -> None:
-        """Evaluates all these conditions and the milestones: one query a grain."""
+    def prepare(self, conditions: Iterable[Expression], *, milestones: bool = True) -> None:
+        """Evaluates all these conditions and the milestones: one query a grain. Whatever else is asked later is evaluated then."""
         given = list(conditions)
         of_passages, given = [e for e in given if e.of_passage], [e for e in given if not e.of_passage]
         of_contacts = {name for c in given if c.grain is Grain.CONTACT for name in c.names if name.startswith("contact.")}
@@ -120,7 +120,7 @@ class DuckdbFacts:
             # With what the champions need, so that the table is made once.
             self.need(Grain.CONTACT, {name for name in of_contacts if self._known(Grain.CONTACT, name)} | self._champion_needs())
         conditions = [expression for expression in given if expression.type is Type.BOOLEAN]
-        self._evaluate_all([*self._milestones().values(), *conditions])
+        self._evaluate_all([*(self._milestones().values() if milestones else ()), *conditions])
         for grain in Grain:
             values = [e for e in given if e.grain is grain and e.type is not Type.BOOLEAN and self._readable(e)]
             beside = {n for e in of_passages if e.grain is grain for n in e.names if not n.startswith(OF_PASSAGE) and self._known(grain, n)}

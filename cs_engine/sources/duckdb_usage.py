@@ -183,7 +183,7 @@ class DuckdbUsage:
         persons.forget(self._current(), contacts)
         Landing(self._project).forget()
 
-    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> DuckdbFacts:
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay, *, milestones: bool = True) -> DuckdbFacts:
         config = self._config
         ranks = champions(config.people, self._catalogue)
         found = Shelf.of(self._project).reading(config)
@@ -208,7 +208,7 @@ class DuckdbUsage:
             os.close(held)
             raise
         try:
-            facts.prepare(conditions)
+            facts.prepare(conditions, milestones=milestones)
         except BaseException:
             facts.close()
             raise

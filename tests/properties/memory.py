@@ -128,7 +128,7 @@ class MemoryUsage:
     def forget(self, contacts: Collection[str]) -> None:
         """Nobody is forgotten here."""
 
-    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay) -> MemoryFacts:
+    def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay, *, milestones: bool = True) -> MemoryFacts:  # noqa: ARG002 - it tells all
         self.last = MemoryFacts(self._people, now, conditions, overlay)
         return self.last
 
