@@ -139,11 +139,15 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     for channel in open_channels(settings, project, settings.root).values():
         channel.close()
     yield Finding("channels", "ok", f"e-mail by {email}, alerts by {slack}, webhooks by {webhook}")
-    if email != "mailbox" and not (settings.cs_engine_base_url or "").startswith("https://"):
+    base = settings.cs_engine_base_url or ""
+    if base and not base.startswith(("https://", "http://")):
+        yield Finding("channels", "wrong", "CS_ENGINE_BASE_URL is no address, so links in mails lead nowhere", "write https:// before it")
+    elif email != "mailbox" and not base.startswith("https://"):
         yield Finding(
             "channels",
             "warning",
-            "mails have no one-click unsubscribe, which Gmail and Yahoo ask of who sends much: CS_ENGINE_BASE_URL is no https:// address",
+            "mails have no one-click unsubscribe, which Gmail and Yahoo ask of who sends much: "
+            f"CS_ENGINE_BASE_URL is {'no https:// address' if base else 'not set'}",
             "docs/consent.md, Links in mails",
         )
 

@@ -41,8 +41,10 @@ cs-engine run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d    # so
 Settings come from the environment or `.env`; `.env.example` names them all, and `cs-engine doctor` looks at them.
 `cs-engine schema` writes the schemas that give completion and hover in editors (after a fresh clone, too).
 
-On a schedule: `prefect server start`, then once `prefect work-pool create {POOL} --type process` and
-`{TAKE}`, and `prefect worker start --pool {POOL}`.
+`cs-engine up` runs everything on this machine: Prefect, a tick every 15 minutes, the pages for customers. Ctrl-C ends it.
+
+With a Prefect server of your own: `prefect server start`, its address in `PREFECT_API_URL`, then once
+`prefect work-pool create {POOL} --type process` and `{TAKE}`, and `prefect worker start --pool {POOL}`.
 """
 
 _ENV_HEAD = """\

@@ -38,7 +38,8 @@ def command(form: str, fix: bool) -> None:
             click.echo("")
         warnings = len(problems) - len(errors)
         done = f"{len(project.plans) + len(project.broken)} playbooks checked: {len(errors)} error(s), {warnings} warning(s)."
-        click.echo(done + (" Mend the errors, then check again." if errors else " Next: cs-engine run --dry-run"))
+        onward = "cs-engine run --dry-run" if project.plans else "cs-engine new --list, for a first playbook"
+        click.echo(done + (" Mend the errors, then check again." if errors else f" Next: {onward}"))
     raise click.exceptions.Exit(1 if errors else 0)
 
 

@@ -21,4 +21,5 @@ def command(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     make_project(folder)
     say(f"Made a project in {folder}: playbooks/, templates/, flows/, prefect.yaml and the sample usage in data/. See its README.md.")
-    say(f"Next: cd {folder} && cs-engine check && cs-engine run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d")
+    there = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    say(f"Next: {there}cs-engine check && cs-engine run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d")

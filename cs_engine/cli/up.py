@@ -15,6 +15,7 @@ import click
 from cs_engine.cli.show import Span, say, say_away
 from cs_engine.errors import CsEngineError
 
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -42,7 +43,7 @@ def command(host: str, port: int, every: timedelta) -> None:
         web = stack.enter_context(WebServer(found, listening(host, port)))
         if found.warm:
             stack.enter_context(warm)
-        click.echo(f"Web          {web.url}   (links in mails begin with {found.links.base_url})")
+        click.echo(f"Web          {web.url}   (customers' pages; links in mails begin with {found.links.base_url})")
         click.echo(f"Mailbox      {mailbox_folder(root)}")
         say("Starting Prefect (10 to 40 s) ...")
         server = embedded_server(root)
@@ -52,7 +53,7 @@ def command(host: str, port: int, every: timedelta) -> None:
 
             with staying_server(server) as api:
                 click.echo(f"Prefect      {api}")
-                click.echo(f"Ticks        now, and every {every}. Ctrl-C ends it.")
+                click.echo(f"Ticks        now, and every {_said(every)}. Ctrl-C ends it.")
                 while not ending.asked.is_set():
                     with ending.after_this(), turn:
                         _tick()
@@ -122,6 +123,13 @@ def _tick() -> None:
         click.echo(f"{report.now:%Y-%m-%d %H:%M:%S}Z  {did}")
         for failure in report.failures:
             say(f"failed, the rest went on: {failure}")
+
+
+def _said(span: timedelta) -> str:
+    """`15 minutes`, in the largest unit that it is whole in."""
+    seconds = int(span.total_seconds())
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds % size == 0), (1, "second"))
+    return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
 
 
 def _until_next(every: timedelta) -> float:

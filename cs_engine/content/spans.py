@@ -13,6 +13,8 @@ from cs_engine.content.guard import lexing
 from cs_engine.content.source import Span
 from cs_engine.language.problems import Problems
 
+_BALANCE = "values stand in {{ … }}, and every {% if %} and {% for %} has its {% endif %} or {% endfor %}"
+
 
 @lru_cache(maxsize=1024)
 def _tree(text: str) -> nodes.Template | TemplateSyntaxError:
@@ -27,7 +29,7 @@ def reads_of(span: Span, problems: Problems) -> variables.Reads:
     """What a span reads. Syntax errors (T303), groups used as values (T304) and what may not be said (T315) go to `problems`."""
     tree = _tree(span.text)
     if isinstance(tree, TemplateSyntaxError):
-        problems.add(spots.syntax_place(span, tree), "T303", f"not a Jinja template: {tree.message}")
+        problems.add(spots.syntax_place(span, tree), "T303", f"not a Jinja template: {tree.message}", _BALANCE)
         return variables.NOTHING
     if found := list(sandbox.forbidden(tree)):
         _place(found, span, problems)

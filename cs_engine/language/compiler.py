@@ -6,7 +6,7 @@ while it runs: numbers are added up as DOUBLE, a division by 0 is blank, and fun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,21 @@ _NAME_MENDS = {
     **dict.fromkeys(("yes", "on"), "write true"),
     **dict.fromkeys(("no", "off"), "write false"),
 }
+
+
+_MANY = 12
+"""More names than these are not listed in a mend."""
+
+
+def _which_there_are(name: str, names: Collection[str]) -> str:
+    """Where a name that is near to none was to be found: the columns beside it, or those of metrics.yaml."""
+    space, dot, _ = name.partition(".")
+    same = sorted(n for n in names if n.startswith(space + dot)) if dot else sorted(n for n in names if "." not in n)
+    if 0 < len(same) <= _MANY:
+        return f"there are {', '.join(same)}"
+    if same and dot:
+        return f"there are {', '.join(same[:_MANY])}, …"
+    return "" if dot else "`cs-engine list` shows what there is; metrics.yaml defines more"
 
 
 class Compiler:
@@ -162,7 +177,7 @@ class Compiler:
         tails = sorted(n for n in names if n.rpartition(".")[2].lower() == name.rpartition(".")[2].lower())
         if tails:
             return f'did you mean "{tails[0]}"?'
-        return _NAME_MENDS.get(name.lower()) or did_you_mean(name, names)
+        return _NAME_MENDS.get(name.lower()) or did_you_mean(name, names) or _which_there_are(name, names)
 
     def column(self, node: exp.Expr, name: str, of: Type) -> Value:
         """A column of the facts that a function stands for."""

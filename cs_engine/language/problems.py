@@ -136,21 +136,38 @@ def render_all(problems: Iterable[Problem], sources: Mapping[str, str]) -> str:
     return "\n".join(problem.render(sources.get(problem.place.file)) for problem in problems)
 
 
+_NEAR = 0.6
+"""How alike two words must be for one to be taken for the other, from 0 to 1."""
+_NEAR_BEHIND = 0.5
+"""And how alike what stands behind a prefix that both have: short words are less alike by one letter."""
+
+
 def only_candidate(word: str, known: Collection[str]) -> str:
     """The one known word that this can have meant, or ''."""
     from difflib import get_close_matches
 
     by_lower = {k.lower(): k for k in known}
-    near = get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
+    near = get_close_matches(word.lower(), by_lower, n=2, cutoff=_NEAR)
     return by_lower[near[0]] if len(near) == 1 else ""
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """`did you mean "x"?` for the nearest known word, or ''."""
+    """`did you mean "x"?` for the nearest known word, or ''.
+
+    What `account.` or a folder's name in front has alike makes no two words near: the rest must be so by itself.
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
-    if not near:
-        return ""
-    original = next(k for k in known if k.lower() == near[0])
-    return f'did you mean "{original}"?'
+    lower = word.lower()
+    for near in get_close_matches(lower, {k.lower(): k for k in known}, n=3, cutoff=_NEAR):
+        shared = _shared_prefix(lower, near)
+        if not shared or get_close_matches(lower[shared:], [near[shared:]], cutoff=_NEAR_BEHIND):
+            original = next(k for k in known if k.lower() == near)
+            return f'did you mean "{original}"?'
+    return ""
+
+
+def _shared_prefix(one: str, other: str) -> int:
+    """How long `account.` or `onboarding/` is, where both words begin with it; else 0."""
+    end = max(one.rfind("."), one.rfind("/")) + 1
+    return end if other.startswith(one[:end]) else 0

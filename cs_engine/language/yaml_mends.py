@@ -9,6 +9,7 @@ _KEY = r"(?P<lead>[ \u3000]*(?:-[ \u3000]+)*)(?P<key>[A-Za-z_][\w.-]*)"
 _WIDE_COLON = re.compile(_KEY + r"(?P<colon>：|:\u3000|\u3000+:)(?P<rest>.*)")
 _NO_SPACE = re.compile(_KEY + r"(?P<colon>:)(?P<rest>[^\s:/].*)")
 _VALUE = re.compile(r"(?P<lead>\s*(?:-\s+)*(?:[\w.-]+|'[^']*'|\"[^\"]*\"):\s+|\s*-\s+)(?P<value>\S.*?)\s*$")
+_STAR = re.compile(r"^[^'\"#]*\{[^'\"#]*:\s+(?P<star>\*)\s*[,}]")
 _OPENING = dict(zip("“「『‘”", '"""\'"', strict=True))
 _CLOSING = "”」』’“"
 
@@ -40,7 +41,7 @@ def mend_tabs(text: str, line: int) -> list[tuple[int, int]]:
 
 def mend_line(line: str) -> LineMend | None:
     """What is wrong with this line, when it is one of the mistakes that people really make."""
-    return _wide_lead(line) or _wide_colon(line) or _needs_quotes(line) or _no_space(line)
+    return _wide_lead(line) or _wide_colon(line) or _needs_quotes(line) or _bare_star(line) or _no_space(line)
 
 
 def _wide_lead(line: str) -> LineMend | None:
@@ -116,6 +117,16 @@ def _needs_quotes(line: str) -> LineMend | None:
             _in_quotes(line, column, value),
         )
     return None
+
+
+def _bare_star(line: str) -> LineMend | None:
+    """`{count: *, in: 7 days}`: a star within braces."""
+    found = _STAR.search(line)
+    if not found:
+        return None
+    column = found.start("star")
+    meant = f'{line[:column]}"*"{line[column + 1 :]}'
+    return LineMend(column, 1, "Y115", "in YAML a value cannot begin with *", 'put it in quotes: "*"', None, meant)
 
 
 def _in_quotes(line: str, column: int, value: str) -> str | None:

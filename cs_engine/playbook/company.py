@@ -28,9 +28,18 @@ def is_zone(name: str) -> bool:
     return True
 
 
+_ABBREVIATED = {
+    "JST": "write Asia/Tokyo",
+    "PST": "write America/Los_Angeles",
+    "PT": "write America/Los_Angeles",
+    "CST": "write America/Chicago",
+}
+"""What people mean by names that no database of zones has, or that are nearest to something else in it."""
+
+
 def check_zone(name: str, document: Document, path: Path, problems: Problems) -> None:
     if not is_zone(name):
-        mend = did_you_mean(name, available_timezones()) or "write one such as Asia/Tokyo, Europe/Berlin or UTC"
+        mend = _ABBREVIATED.get(name) or did_you_mean(name, available_timezones()) or "write one such as Asia/Tokyo, Europe/Berlin or UTC"
         problems.add(document.place(path), "P206", f"there is no time zone {shown(name)}", mend)
 
 
@@ -38,6 +47,7 @@ def check_project(document: Document, team: Team | None, problems: Problems) -> 
     """Zone, sender and fall-backs of project.yaml. Works on files of any shape, so that all is said at once; `team`: None when broken."""
     _check_given_zone(document, document.data, (), problems)
     sender, people = _mapping(document.data, "sender"), _mapping(document.data, "people")
+    _check_unsubscribe(document.data.get("unsubscribe"), document, problems)
     if team is not None:
         _check_sender(sender, Directory.of(team), document, problems)
     for role, instead in _mapping(people, "fallback").items():
@@ -48,6 +58,13 @@ def check_project(document: Document, team: Team | None, problems: Problems) -> 
             if isinstance(word, str) and word not in CUSTOMERS:
                 mend = did_you_mean(word, CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
                 problems.add(place, "P204", f"there is no role {shown(word)} among customers", mend)
+
+
+def _check_unsubscribe(given: object, document: Document, problems: Problems) -> None:
+    """It stands in the headers and the foot of every mail, where a bare address is no link."""
+    if isinstance(given, str) and not given.startswith(("mailto:", "https://", "http://")):
+        mend = f"write mailto:{given}?subject=unsubscribe" if "@" in given else "write mailto:… or https://…"
+        problems.add(document.place(("unsubscribe",)), "P105", f'"unsubscribe" cannot be {shown(given)}', mend)
 
 
 def check_webhooks(config: ProjectConfig, document: Document, problems: Problems) -> None:
@@ -106,6 +123,10 @@ def check_team(team: Team, document: Document, problems: Problems) -> None:
             problems.add(document.place((*here, "email")), "P207", f"this person is in the team twice, first at {where}", "keep one")
         if person.role in (*CUSTOMERS, "csm.manager", "subject"):
             problems.add(document.place((*here, "role")), "P207", f"{shown(person.role)} cannot be a staff role: it means somebody else")
+        if "@" not in person.email:
+            problems.add(
+                document.place((*here, "email")), "P207", f"{shown(person.email)} is no e-mail address", "write name@company.example"
+            )
         for key, email in (("manager", person.manager), ("substitute", person.substitute)):
             if email is not None and email.lower() not in emails:
                 mend = "write the e-mail of somebody who is in team.yaml"

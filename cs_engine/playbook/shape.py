@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -220,6 +221,8 @@ def _say(fault: _Fault, document: Document, problems: Problems, called: str) -> 
         case "literal_error":
             allowed = str(fault.context.get("expected", "")).replace("'", "").replace(" or ", ", ")
             near = did_you_mean(str(fault.value), allowed.split(", "))
+            if allowed == "*" and re.fullmatch(r"\w+", str(fault.value)):
+                near = f"""write {key}: "*", where: event = '{fault.value}'"""
             place, only = document.place(fault.path), only_candidate(str(fault.value), allowed.split(", "))
             edit = Edit(place, fault.value, only) if only and isinstance(fault.value, str) else None
             problems.add(place, "P105", f'"{key}" cannot be {shown(fault.value)}; allowed: {allowed}', near, edit=edit)
@@ -273,7 +276,13 @@ def _example(fault: _Fault) -> str:
     return f"add a name of your own, such as `id: {slug(name) or 'welcome'}`"
 
 
+_SPANS = ("in", "ago", "within", "newest", "every", "late")
+"""Keys of lengths of time that are text in the model: there a number lacks its unit, not its quotes."""
+
+
 def _type_mend(fault: _Fault) -> str:
+    if fault.kind == "string_type" and fault.path[-1] in _SPANS and isinstance(fault.value, int) and not isinstance(fault.value, bool):
+        return f"write a unit: `{fault.value} days`, `{fault.value} weeks`"
     if fault.kind == "string_type" and isinstance(fault.value, bool | int | float):
         return f'put it in quotes: "{str(fault.value).lower()}"'
     if fault.kind.startswith(("int", "float")) and isinstance(fault.value, str) and fault.value.strip().isdigit():

@@ -31,6 +31,7 @@ _FIRST, _LAST = "TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31
 _WHOLE_KINDS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _NUMBER_KINDS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
 NO_ZONE = "has no zone"
+NO_TIME = "is no time"
 """How the fault of a time ends that does not say its offset."""
 _ZONED_KIND = "TIMESTAMP WITH TIME ZONE"
 
@@ -74,13 +75,13 @@ def instant(name: str, kind: str) -> str:
 def instant_fault(name: str, kind: str) -> str:
     """SQL of what is wrong with a time, as text without its value; NULL where nothing is (blank is nothing wrong)."""
     if kind in (_ZONED_KIND, "DATE"):
-        return f"CASE WHEN {quoted(name)} IS NOT NULL AND {instant(name, kind)} IS NULL THEN '{_word(name)} is no time' END"
+        return f"CASE WHEN {quoted(name)} IS NOT NULL AND {instant(name, kind)} IS NULL THEN '{_word(name)} {NO_TIME}' END"
     if kind.startswith("TIMESTAMP"):
         return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{_word(name)} {NO_ZONE}' END"
     value = clean_text(name, kind)
     return (
         f"CASE WHEN {value} IS NULL OR {instant(name, kind)} IS NOT NULL THEN NULL "
-        f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN '{_word(name)} {NO_ZONE}' ELSE '{_word(name)} is no time' END"
+        f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN '{_word(name)} {NO_ZONE}' ELSE '{_word(name)} {NO_TIME}' END"
     )
 
 

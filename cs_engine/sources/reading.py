@@ -194,8 +194,11 @@ class Reading:
 
 def _row_mend(reports: Sequence[SourceReport]) -> str:
     """What to do about rows that are bad."""
-    if any(example.endswith(cols.NO_ZONE) for report in reports for example in report.examples):
+    examples = [example for report in reports for example in report.examples]
+    if any(example.endswith(cols.NO_ZONE) for example in examples):
         return "where a time has no zone add an offset, as 2026-03-02T09:30:00+09:00; correct other rows at their source"
+    if any(example.endswith(cols.NO_TIME) for example in examples):
+        return "write times as 2026-03-02T09:30:00+09:00 and dates as 2026-03-02; correct other rows at their source"
     return "correct the rows at their source"
 
 

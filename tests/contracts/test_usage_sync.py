@@ -108,6 +108,7 @@ def test_too_many_bad_rows_stop_the_sync_and_leave_the_old_set(tmp_path: Path) -
     assert "data/usage.csv:8 occurred_at is no time" in text
     assert text.count("data/usage.csv:") == 10, "ten examples at most"
     assert "most_bad_rows" in text
+    assert "write times as 2026-03-02T09:30:00+09:00 and dates as 2026-03-02" in stopped.value.mend
     assert project.values(NOW, "changes") == {"a0": 2, "a1": 2, "a2": 2}
     assert len(list(Shelf.of(tmp_path).folder.glob("set-*"))) == 1, "nothing of the failed one is left"
 

@@ -339,3 +339,5 @@ def test_the_doctor_warns_of_mail_that_nobody_can_unsubscribe_from_with_one_clic
     assert states() == ["ok"]
     monkeypatch.setenv("CS_ENGINE_BASE_URL", "http://cs.vendor.example")
     assert states() == ["ok", "warning"]
+    monkeypatch.setenv("CS_ENGINE_BASE_URL", "cs.vendor.example")
+    assert states() == ["ok", "wrong"], "such a link leads nowhere"

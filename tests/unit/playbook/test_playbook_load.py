@@ -423,6 +423,26 @@ LENGTHS = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52
             "caps: [{per: contact, most: 2, in: week}]\ntopics:",
             f"8:36 error X290 'week' is no length of time; {LENGTHS}",
         ),
+        ("metrics", "in: 7 days", "in: 7", '1:30 error P101 "in" must be text, not 7; write a unit: `7 days`, `7 weeks`'),
+        (
+            "metrics",
+            'changes_7d: {count: "*"',
+            "changes_7d: {count: login",
+            """1:21 error P105 "count" cannot be "login"; allowed: *; write count: "*", where: event = 'login'""",
+        ),
+        ("project", "name: Sample\n", "name: Sample\ntimezone: JST\n", '2:11 error P206 there is no time zone "JST"; write Asia/Tokyo'),
+        (
+            "project",
+            "name: Sample\n",
+            "name: Sample\nunsubscribe: us@vendor.example\n",
+            '2:14 error P105 "unsubscribe" cannot be "us@vendor.example"; write mailto:us@vendor.example?subject=unsubscribe',
+        ),
+        (
+            "team",
+            "sales@vendor.example",
+            "sales.vendor.example",
+            '4:13 error P207 "sales.vendor.example" is no e-mail address; write name@company.example',
+        ),
         ("team", "role: sales", "role: champion", '4:59 error P207 "champion" cannot be a staff role: it means somebody else'),
         (
             "team",
