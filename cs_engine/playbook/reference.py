@@ -44,7 +44,8 @@ def reference() -> str:
     ]
     parts += ["## journey.yaml\n", *_nested("journey.yaml", usage.JourneySpec)]
     parts += ["## health.yaml\n", *_nested("health.yaml", usage.HealthSpec)]
-    parts += ["## Part of the language, not built yet\n\n" + ", ".join(f"`{key}`" for key in _later()) + ".\n"]
+    if later := _later():
+        parts += ["## Part of the language, not built yet\n\n" + ", ".join(f"`{key}`" for key in later) + ".\n"]
     return "\n".join(parts)
 
 

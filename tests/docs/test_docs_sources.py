@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from cs_engine.language.problems import Problems
 from cs_engine.language.yaml import parse
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import Sources
+from cs_engine.scaffold import make, the_recipe
 from cs_engine.sources.sync import sync
+from cs_engine.starter import make_project
+from cs_engine.wiring import check_project
 from tests.docs.markdown import ROOT, Block, blocks, read, table, words
 
 PAGE = ROOT / "docs/sources.md"
@@ -65,6 +70,25 @@ def test_the_least_columns_are_enough(tmp_path: Path) -> None:
 def test_none_of_them_can_be_left_out(tmp_path: Path, missing: tuple[str, str]) -> None:
     with pytest.raises(SyncStopped, match=f'no column "{missing[1]}"'):
         sync(tmp_path, project(tmp_path, missing))
+
+
+def test_a_project_is_emptied_of_the_sample_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stays is checked without a problem, and a recipe brings all else that it needs."""
+    root = tmp_path / "own"
+    make_project(root)
+    removal = next(block for block in blocks(PAGE) if block.language == "sh" and "rm -r" in block.text)
+    subprocess.run(["sh", "-eu", "-c", removal.text], cwd=root, check=True)
+    project(root)
+    named = "".join(f"  {source}: {{file: {source}.csv}}\n" for source in least())
+    config = root / "playbooks/project.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(re.sub(r"(?m)^sources:\n(?:  .*\n)+", f"sources:\n{named}", text), encoding="utf-8")
+    monkeypatch.setenv("CS_ENGINE_PROJECT", str(root))
+    found, problems = check_project()
+    assert (found.plans, problems) == ({}, [])
+    make(found, the_recipe("self-serve-onboarding"))
+    found, problems = check_project()
+    assert [p.message for p in problems] == ["nothing is called account.plan"], "a segment by plan, which these accounts have not"
 
 
 def test_a_bad_row_is_named_as_the_page_shows(tmp_path: Path) -> None:
