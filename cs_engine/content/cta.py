@@ -29,7 +29,7 @@ _JA = {
     "low": "低", "normal": "中", "high": "高",
     "closed": ":white_check_mark: 自動で完了しました: {reason}", "copy": ":information_source: 写し: 担当は {owner} です",
     "goal": "目標を達成しました", "exit": "対象の条件から外れました", "while": "プレイブックの対象外になりました",
-    "wait_met": "待っていたことが起こりました", "condition_cleared": "条件が解消しました", "subject_gone": "お客様が見つかりません",
+    "wait_met": "待っていた条件が満たされました", "condition_cleared": "条件が解消しました", "subject_gone": "お客様が見つかりません",
     "by_hand": "ステップが省略されました", "refused": "承認されませんでした",
     "done": ":white_check_mark: {who}さんが完了しました", "snoozed": ":zzz: {day}まで保留中",
     "do": "完了", "useful": "役に立った", "false_alarm": "誤報", "snooze": "保留する（日付）",

@@ -160,5 +160,5 @@ def test_a_closed_cta_still_says_why_it_was(world: World) -> None:
     for n in (0, 1):
         world.tick(day(n))
     closed, _, why, _ = texts(world.tick(day(2)))
-    assert closed == ":white_check_mark: 自動で完了しました: 待っていたことが起こりました"
+    assert closed == ":white_check_mark: 自動で完了しました: 待っていた条件が満たされました"
     assert why.splitlines()[1] == "• 利用回数: *0* (`uses &lt; 5`)"
