@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cs_engine.channels.beside import Beside
-from cs_engine.channels.lines import CONNECT_WITHIN, IDLE_FOR, NotConnected
 from cs_engine.clock import SystemClock
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Outcome
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
 
+_CONNECT_WITHIN = 10.0
+_IDLE_FOR = 10.0
+"""Seconds an unused connection is kept: less than servers do, for a request sent into a closing connection would be `uncertain`."""
 _LONGEST_WAIT, _LONGEST_SKEWED_WAIT = 86_400.0, 3_600.0
 """Seconds that a server may make us wait, by its own clock and by ours."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -34,31 +36,34 @@ class Pool(Beside["aiohttp.ClientSession"]):
         headers: Mapping[str, str] | None = None,
         resolver: Callable[[], AbstractResolver] | None = None,
     ) -> None:
-        """`answer_within`: seconds that a server may be silent once the request has left. `headers` go with every request. `resolver`
-        makes what says which addresses a host's name stands for: asked for each connection, and only those are connected to.
-        """
-        super().__init__(name, self._open, lambda session: session.close())
-        self._connections, self._answer_within, self._headers = connections, answer_within, dict(headers or {})
-        self._resolver = resolver
+        """As `client` says."""
+        super().__init__(name, lambda: client(connections, answer_within, headers, resolver), lambda session: session.close())
 
-    async def _open(self) -> aiohttp.ClientSession:
-        import aiohttp
 
-        return aiohttp.ClientSession(
-            # The connector verifies with aiohttp's one context: loading the CA bundle costs 60 ms, once.
-            connector=aiohttp.TCPConnector(
-                limit=self._connections,
-                keepalive_timeout=IDLE_FOR,
-                resolver=None if self._resolver is None else self._resolver(),
-                use_dns_cache=self._resolver is None,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=self._headers,
-            # Connecting and reading are timed apart, so that a failure tells whether the request had left; `total` ends a drip.
-            timeout=aiohttp.ClientTimeout(
-                sock_connect=CONNECT_WITHIN, sock_read=self._answer_within, total=CONNECT_WITHIN + 2 * self._answer_within
-            ),
-        )
+async def client(
+    connections: int,
+    answer_within: float,
+    headers: Mapping[str, str] | None = None,
+    resolver: Callable[[], AbstractResolver] | None = None,
+) -> aiohttp.ClientSession:
+    """`answer_within`: seconds that a server may be silent once the request has left. `headers` go with every request. `resolver`
+    makes what says which addresses a host's name stands for: asked for each connection, and only those are connected to.
+    """
+    import aiohttp
+
+    return aiohttp.ClientSession(
+        # The connector verifies with aiohttp's one context: loading the CA bundle costs 60 ms, once.
+        connector=aiohttp.TCPConnector(
+            limit=connections,
+            keepalive_timeout=_IDLE_FOR,
+            resolver=None if resolver is None else resolver(),
+            use_dns_cache=resolver is None,
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=headers,
+        # Connecting and reading are timed apart, so that a failure tells whether the request had left; `total` ends a drip.
+        timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_WITHIN, sock_read=answer_within, total=_CONNECT_WITHIN + 2 * answer_within),
+    )
 
 
 def lost(id: str, error: Exception) -> Outcome:
@@ -66,7 +71,7 @@ def lost(id: str, error: Exception) -> Outcome:
     import aiohttp
 
     # No address, no connection, no TLS: nothing was said yet.
-    if isinstance(error, NotConnected | aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
         return Outcome(id, "retry", "no_connection", blameless=True)
     if isinstance(error, TimeoutError):
         return Outcome(id, "uncertain", "timeout")
@@ -82,15 +87,14 @@ def come_again(headers: Mapping[str, str], now: float | None = None) -> float | 
     Retry-After in seconds or as a date, else X-RateLimit-Reset in seconds since 1970. Dates are read by the server's own clock, which
     its answer tells (Date): ours may be wrong. Without it by ours (`now`, in seconds since 1970), and then within an hour only.
     """
-    headers = {name.lower(): value for name, value in headers.items()}
-    said = headers.get("retry-after", "").strip()
+    said = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,5}(\.\d+)?", said):
         return float(said)
-    reset = headers.get("x-ratelimit-reset", "").strip()
+    reset = headers.get("X-RateLimit-Reset", "").strip()
     at = _date(said) or (float(reset) if re.fullmatch(r"\d{9,11}(\.\d+)?", reset) else None)
     if at is None:
         return None
-    if (theirs := _date(headers.get("date", ""))) is not None:
+    if (theirs := _date(headers.get("Date", ""))) is not None:
         return max(0.0, at - theirs) if at - theirs <= _LONGEST_WAIT else None
     wait = at - (SystemClock().now().timestamp() if now is None else now)
     return wait if 0 <= wait <= _LONGEST_SKEWED_WAIT else None

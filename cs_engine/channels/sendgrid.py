@@ -1,4 +1,4 @@
-"""E-mail through SendGrid's v3 API: the payload by the vendor's Mail helper, posted over connections that are kept.
+"""E-mail through SendGrid's v3 API: the payload by the vendor's Mail helper, posted through one pooled client.
 
 The vendor's own client opens a connection for every mail and has no time-out. Its helper knows the payload, and builds once what letters
 of one kind share: 100 µs a mail otherwise.
@@ -8,25 +8,27 @@ SendGrid has no idempotency key: what may have been taken is never sent again he
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
 from cs_engine.channels.addressing import ascii_domain, copies, one_line, refused, unaddressable, whole
-from cs_engine.channels.answer import Answer
 from cs_engine.channels.beside import Beside
 from cs_engine.channels.door import Batch, Door
-from cs_engine.channels.lines import Line, Lines, NotConnected
 from cs_engine.channels.mime import MESSAGE_ID
-from cs_engine.channels.pool import Pool, checked_key, checked_url, come_again, lost
+from cs_engine.channels.pool import checked_key, checked_url, client, come_again, lost
 from cs_engine.channels.sendgrid_log import SendgridLog
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Holds, Letter, Outcome, Parcel, Person, Trace, always
+
+if TYPE_CHECKING:
+    import aiohttp
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ CUSTOM_ARG = "cs_message_id"
 """Comes back as a top-level key of the vendor's events."""
 
 _ANSWER_WITHIN = 30.0
+_LARGE_BODY = 1 << 20
 _LONGEST_CATEGORY = 255
 _NOT_OURS = frozenset(
     {"x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding"}
@@ -79,7 +82,9 @@ def _meaning(status: int) -> _Meaning:
 class _Way(NamedTuple):
     """What is kept in the loop."""
 
-    lines: Lines
+    session: aiohttp.ClientSession
+    room: asyncio.Semaphore
+    """One for each connection, taken for as long as somebody has something to post over it."""
     knocking: asyncio.Lock
     """Held by the one parcel that is risked while the vendor has not been heard."""
 
@@ -100,14 +105,14 @@ class SendgridChannel:
             raise SettingsError("SendGrid's concurrency is less than 1")
         key = checked_key(api_key, "SENDGRID_API_KEY")
         base = checked_url(base_url, "SENDGRID_BASE_URL")
-        url, headers = f"{base}/v3/mail/send", {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
         async def opened() -> _Way:
-            return _Way(Lines(url, concurrency, answer_within, headers), asyncio.Lock())
+            return _Way(await client(concurrency, answer_within, headers), asyncio.Semaphore(concurrency), asyncio.Lock())
 
         self._concurrency = concurrency
-        self._way = Beside(self.name, opened, lambda way: way.lines.close())
-        self._log, self._log_pool = SendgridLog(base, CUSTOM_ARG), Pool(f"{self.name}-log", 1, answer_within, headers)
+        self._url, self._log = f"{base}/v3/mail/send", SendgridLog(base, CUSTOM_ARG)
+        self._way = Beside(self.name, opened, lambda way: way.session.close())
         self._door = Door()
         self._said: set[int] = set()
         """Statuses already complained of in this batch."""
@@ -131,11 +136,10 @@ class SendgridChannel:
 
     def search(self, traces: Sequence[Trace]) -> Mapping[str, Outcome]:
         """`accepted` for those that stand in the vendor's log; a few at a time, for it may be asked a few times a minute only."""
-        return self._log_pool.run(lambda session: self._log.find(session, traces)) if traces else {}
+        return self._way.run(lambda way: self._log.find(way.session, traces)) if traces else {}
 
     def close(self) -> None:
         self._way.close()
-        self._log_pool.close()
 
     async def _post_all(self, way: _Way, parcels: Sequence[Parcel], holds: Holds) -> list[Outcome]:
         batch = self._door.new_batch(asyncio.get_running_loop().time(), holds)
@@ -144,61 +148,45 @@ class SendgridChannel:
         queue = iter(enumerate(parcels))
         async with way.knocking:
             if not self._door.heard:
-                await self._work(way.lines, batch, queue, outcomes, knocking=True)
+                await self._work(way, batch, queue, outcomes, knocking=True)
         workers = min(self._concurrency, len(parcels))
         # Workers draw from one iterator: no semaphore, no task a mail.
-        await asyncio.gather(*(self._work(way.lines, batch, queue, outcomes) for _ in range(workers)))
+        await asyncio.gather(*(self._work(way, batch, queue, outcomes) for _ in range(workers)))
         return [outcome for outcome in outcomes if outcome is not None]
 
     async def _work(
-        self, lines: Lines, batch: Batch, queue: Iterator[tuple[int, Parcel]], outcomes: list[Outcome | None], *, knocking: bool = False
+        self, way: _Way, batch: Batch, queue: Iterator[tuple[int, Parcel]], outcomes: list[Outcome | None], *, knocking: bool = False
     ) -> None:
-        """Posts what it draws from the queue, over one line as long as that holds; when `knocking`, until the vendor has answered."""
-        clock, line = asyncio.get_running_loop().time, None
-        try:
+        """Posts what it draws from the queue, once there is room; when `knocking`, until the vendor has answered."""
+        clock = asyncio.get_running_loop().time
+        async with way.room:
             for index, parcel in queue:
                 outcome = refused(parcel) or self._door.closed(parcel.id, clock(), batch)
-                if outcome is None and line is not None and not line.is_open:
-                    lines.give(line)
-                    line = None
-                if outcome is None and line is None:
-                    line, outcome = await self._line(lines, parcel.id)
-                    outcome = outcome or self._door.closed(parcel.id, clock(), batch)  # it may have waited for long
-                if outcome is None and line is not None:
-                    outcome = self._door.learned(await self._post(line, parcel), clock())
-                outcomes[index] = outcome
+                outcomes[index] = outcome or self._door.learned(await self._post(way.session, parcel), clock())
                 if knocking and self._door.heard:
                     return
-        finally:
-            if line is not None:
-                lines.give(line)
 
-    async def _line(self, lines: Lines, id: str) -> tuple[Line | None, Outcome | None]:
-        """An open connection, or the outcome of a parcel that found none."""
+    async def _post(self, session: aiohttp.ClientSession, parcel: Parcel) -> Outcome:
+        body = parcel.body if len(parcel.body) < _LARGE_BODY else io.BytesIO(parcel.body)
         try:
-            return await lines.take(), None
-        except NotConnected as error:
-            return None, self._door.learned(lost(id, error), asyncio.get_running_loop().time())
-
-    async def _post(self, line: Line, parcel: Parcel) -> Outcome:
-        try:
-            return self._read(parcel.id, await line.post(parcel.body))
+            async with session.post(self._url, data=body, allow_redirects=False) as response:
+                return await self._read(parcel.id, response)
         except Exception as error:  # noqa: BLE001  see `lost`: nothing may cost the others their outcomes
             return lost(parcel.id, error)
 
-    def _read(self, id: str, said: Answer) -> Outcome:
-        meaning = _meaning(said.status)
+    async def _read(self, id: str, response: aiohttp.ClientResponse) -> Outcome:
+        meaning = _meaning(response.status)
         if meaning.kind == "accepted":
-            return Outcome(id, "accepted", provider_id=said.headers.get("x-message-id", ""))
-        if said.status == 429:
-            return self._door.limited(id, asyncio.get_running_loop().time(), come_again(said.headers))
+            return Outcome(id, "accepted", provider_id=response.headers.get("X-Message-Id", ""))
+        if response.status == 429:
+            return self._door.limited(id, asyncio.get_running_loop().time(), come_again(response.headers))
         if meaning.mend:
             if meaning.all_alike:
                 self._door.shut(meaning.code)
-            if said.status not in self._said:
-                self._said.add(said.status)
-                log.error("SendGrid answered %d: nothing was taken and it will be tried again. mend: %s", said.status, meaning.mend)
-        code = _code(said) if meaning.kind == "rejected" else meaning.code
+            if response.status not in self._said:
+                self._said.add(response.status)
+                log.error("SendGrid answered %d: nothing was taken and it will be tried again. mend: %s", response.status, meaning.mend)
+        code = await _code(response) if meaning.kind == "rejected" else meaning.code
         return Outcome(id, meaning.kind, code, blameless=bool(meaning.mend), nobody=_TO.fullmatch(code) is not None)
 
 
@@ -261,11 +249,11 @@ _TO = re.compile(r"400:personalizations[.\[]\d+\]?\.to\b.*")
 """The code of a letter whose recipient SendGrid does not take."""
 
 
-def _code(said: Answer) -> str:
+async def _code(response: aiohttp.ClientResponse) -> str:
     """`400:personalizations.0.to.0.email`: the status, and the field that the vendor names. Its message may hold an address: not kept."""
     try:
-        field = json.loads(said.body)["errors"][0]["field"]
+        field = json.loads(await response.read())["errors"][0]["field"]
     except Exception:  # noqa: BLE001  the status has said enough: whatever the body is, the mail was refused
         field = None
     named = isinstance(field, str) and field != "null" and re.fullmatch(r"[A-Za-z0-9_.\[\]-]{1,100}", field)
-    return f"{said.status}:{field}" if named else str(said.status)
+    return f"{response.status}:{field}" if named else str(response.status)

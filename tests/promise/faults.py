@@ -26,7 +26,6 @@ from typing import Any
 
 from sqlalchemy import event
 
-from cs_engine.channels.lines import Line
 from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.clock import OffsetClock, SystemClock
 from cs_engine.playbook.project import Project
@@ -145,11 +144,11 @@ def dies(point: str, nth: int) -> None:
     """From now on this process is killed at its n-th post: before the vendor has it, or when it has answered."""
     real, posts = SendgridChannel._post, count(1)
 
-    async def post(self: SendgridChannel, line: Line, parcel: Parcel) -> Outcome:
+    async def post(self: SendgridChannel, session: Any, parcel: Parcel) -> Outcome:
         mine = next(posts) == nth
         if mine and point == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        outcome = await real(self, line, parcel)
+        outcome = await real(self, session, parcel)
         if mine:
             os.kill(os.getpid(), signal.SIGKILL)
         return outcome
@@ -198,8 +197,8 @@ def paused(stage: Stage, messages: int) -> dict[str, Any]:
 def _stops_after_first_post() -> None:
     real, posts = SendgridChannel._post, count()
 
-    async def post(self: SendgridChannel, line: Line, parcel: Parcel) -> Outcome:
-        outcome = await real(self, line, parcel)
+    async def post(self: SendgridChannel, session: Any, parcel: Parcel) -> Outcome:
+        outcome = await real(self, session, parcel)
         if next(posts) == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
         return outcome
@@ -224,10 +223,10 @@ def _told(stage: Stage, messages: int, number: int) -> dict[str, Any]:
     def life() -> None:
         real, posts = SendgridChannel._post, count(1)
 
-        async def post(self: SendgridChannel, line: Line, parcel: Parcel) -> Outcome:
+        async def post(self: SendgridChannel, session: Any, parcel: Parcel) -> Outcome:
             if next(posts) == delivery.BATCH + 2:
                 os.kill(os.getpid(), number)
-            return await real(self, line, parcel)
+            return await real(self, session, parcel)
 
         SendgridChannel._post = post  # type: ignore[method-assign]
         stage.deliver()
