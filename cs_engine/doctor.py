@@ -38,8 +38,12 @@ def examine() -> Iterator[Finding]:
         return
     yield Finding("project", "ok", str(root))
     parts = (_playbooks, _database, _standing, _usage, _channels, _breakers, _callers, _collector, _keys, _deployments, _prefect)
+    said: set[str] = set()
     for part in parts:
-        yield from _guarded(part, settings)
+        # A database that is away is the trouble of many parts, and said once.
+        found = [finding for finding in _guarded(part, settings) if finding.state == "ok" or finding.message not in said]
+        said |= {finding.message for finding in found}
+        yield from found
 
 
 def _guarded(part: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:

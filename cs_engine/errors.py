@@ -49,7 +49,7 @@ class TickTooEarly(WrongUse):
         self.now, self.last = now, last
         super().__init__(
             f"{now.isoformat()} lies before the last tick, {last.isoformat()}; what was decided cannot be decided again",
-            f"run at {last.isoformat()} or later, or use another CS_ENGINE_DATABASE_URL",
+            f"run at {last.isoformat()} or later; a look at the past wants a state of its own: CS_ENGINE_DATABASE_URL=sqlite:///.cs-engine/past.db",
         )
 
 

@@ -202,6 +202,9 @@ def _indentation_mend(lines: _Lines, number: int) -> str:
         return len(line) - len(line.lstrip(" "))
 
     line, before = lines.line(number), lines.line(number - 1)
+    item = re.match(r"(\s*-\s+)([\w.-]+):(\s|$)", before)
+    if number and item is not None and ":" in line and not line.lstrip().startswith("-"):
+        return f"begin it in column {len(item[1]) + 1}, below `{item[2]}`"
     if number and ":" in line and re.search(r":\s+\S", before) and indent(line) > indent(before):
         return "begin it in the same column as the line before"
     return ""

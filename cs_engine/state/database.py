@@ -22,6 +22,9 @@ BUSY_SECONDS = 30.0
 """How long a writer waits for another one on SQLite."""
 
 _MEND = "set CS_ENGINE_DATABASE_URL to sqlite:///path/to/state.db or postgresql+psycopg://user@host/database"
+_REACH = (
+    "see that it runs, and that host, user, password and database in CS_ENGINE_DATABASE_URL are right; of SQLite, that the folder is yours"
+)
 _LOST = {"40001", "40P01"}
 """PostgreSQL's serialization failure and deadlock: another transaction won."""
 
@@ -132,7 +135,7 @@ class Database:
         try:
             return self.engine.connect()
         except DBAPIError as error:
-            raise DatabaseUnavailable(f"the database at {self._url.render_as_string()} cannot be opened", _MEND) from error
+            raise DatabaseUnavailable(f"the database at {self._url.render_as_string()} cannot be opened", _REACH) from error
 
     def close(self) -> None:
         self.engine.dispose()

@@ -146,6 +146,17 @@ def test_doctor_tells_each_part_and_is_content_with_a_new_project(project: Path,
         assert bool(finding["mend"]) == (finding["state"] != "ok")
 
 
+def test_doctor_says_once_that_the_database_is_away(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four parts of it look into the database, and all others are told all the same."""
+    monkeypatch.setenv("CS_ENGINE_DATABASE_URL", "postgresql+psycopg://me:secret@127.0.0.1:9/state")
+    said = call("doctor", "--format", "json")
+    findings = json.loads(said.out)
+    assert [f["what"] for f in findings if f["state"] == "wrong"] == ["database"]
+    assert "host, user, password and database in CS_ENGINE_DATABASE_URL" in said.out
+    assert "secret@" not in said.out
+    assert {"playbooks", "channels", "keys", "deployments", "prefect"} <= {f["what"] for f in findings}
+
+
 def test_doctor_names_the_settings_for_a_prefect_server_of_ones_own(project: Path) -> None:
     from cs_engine.server_settings import SERVER_SETTINGS
 

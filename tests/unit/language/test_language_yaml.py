@@ -148,6 +148,8 @@ PROBLEMS = [
     ("a: b: c", "Y115", 1, 5, 'in quotes: "b: c"'),
     ("a:1\nb: 2", "Y101", 1, 2, "write `a: 1`"),
     ("a: 1\n b: 2", "Y101", 2, 3, "same column"),
+    ("a:\n  - b: 1\n   c: 2", "Y101", 3, 4, "begin it in column 5, below `b`"),
+    ("a:\n  - b: 1\n      c: 2", "Y101", 3, 8, "begin it in column 5, below `b`"),
     ("a: [1,\n  2\n", "Y101", 1, 4, "cannot be read"),
     ("a: 1e999", "Y114", 1, 4, "too large"),
     ("a: " + "9" * 5000, "Y114", 1, 4, "too large"),
