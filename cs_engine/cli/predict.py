@@ -13,8 +13,8 @@ from cs_engine.cli.show import console as open_console
 from cs_engine.cli.show import table as new_table
 
 _FIGURES = {
-    "auc": "of two, who had it was held for likelier; 0.5 is a coin",
-    "lift": "outcomes among the likeliest tenth, by those among all",
+    "auc": "of two at one moment, who had it was held for likelier; 0.5 is a coin",
+    "lift": "outcomes among the likeliest tenth of a moment, by those among all",
     "calibration": "outcomes that came, by those foretold; 1 is right",
     "skill": "nearer to what came than the base rate; 0 is no nearer",
     "base_rate": "of how many the outcome came",

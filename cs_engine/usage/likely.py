@@ -57,8 +57,10 @@ class Estimate(Strict):
 class Quality(Strict):
     """How well what was learned of the past told what came later."""
 
-    auc: Estimate = Field(description="How often of two accounts the one that had the outcome was held for likelier; 0.5 is a coin.")
-    lift: Estimate = Field(description="Outcomes among the likeliest tenth, by those among all.")
+    auc: Estimate = Field(
+        description="How often of two accounts at one moment the one that had the outcome was held for likelier; 0.5 is a coin."
+    )
+    lift: Estimate = Field(description="Outcomes among the likeliest tenth of a moment, by those among all.")
     calibration: Estimate = Field(description="Outcomes that came, by those that were foretold; 1 is right.")
     skill: Estimate = Field(description="How much nearer to what came than the base rate of the past (Brier); 0 is no nearer.")
     base_rate: Estimate = Field(description="Of how many the outcome came.")

@@ -12,7 +12,7 @@ import numpy as np
 
 from cs_engine.run.predict.history import History
 from cs_engine.run.predict.quality import Judged, quality
-from cs_engine.run.predict.tree import Bools, Floats, Tree
+from cs_engine.run.predict.tree import Bools, Tree
 from cs_engine.usage.likely import Quality
 
 Fit = Callable[[History], Tree]
@@ -94,15 +94,15 @@ def _blocks(history: History, fit: Fit) -> Iterator[Block]:
 
 def judged_of(history: History, blocks: tuple[Block, ...]) -> Judged:
     """All rows of the blocks with what was foretold of them; of whom nothing could be, the base rate."""
-    account, likely, base, came = [], list[Floats](), [], []
-    for block in blocks:
-        part = history.rows(block.rows)
-        foretold = block.tree.score(part.facts)
-        account.append(part.account)
-        likely.append(np.where(np.isnan(foretold), block.base, foretold))
-        base.append(np.full(len(foretold), block.base))
-        came.append(part.came)
-    return Judged(np.concatenate(account), np.concatenate(likely), np.concatenate(base), np.concatenate(came))
+    parts = [(block, history.rows(block.rows)) for block in blocks]
+    foretold = [block.tree.score(part.facts) for block, part in parts]
+    return Judged(
+        account=np.concatenate([part.account for _, part in parts]),
+        moment=np.concatenate([part.moment for _, part in parts]),
+        likely=np.concatenate([np.where(np.isnan(one), block.base, one) for (block, _), one in zip(parts, foretold, strict=True)]),
+        base=np.concatenate([np.full(len(part.came), block.base) for block, part in parts]),
+        came=np.concatenate([part.came for _, part in parts]),
+    )
 
 
 def _why_not(tree: Tree, found: Quality) -> Iterator[str]:

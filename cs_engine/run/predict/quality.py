@@ -1,5 +1,6 @@
 """How well it was foretold: figures over rows that came later than what was learned, with intervals. Pure.
 
+Accounts are ranked beside those of the same moment: that more leave in spring than in autumn says nothing of any of them.
 Rows of one account are alike, so an interval is what 400 draws of whole accounts give, and not of rows.
 """
 
@@ -22,6 +23,7 @@ class Judged(NamedTuple):
     """Rows that were foretold, aligned."""
 
     account: NDArray[np.int64]
+    moment: NDArray[np.int64]
     likely: Floats
     base: Floats
     """The base rate of what was learned from: what one would say who knew no facts."""
@@ -63,8 +65,10 @@ _FIGURES = ("auc", "lift", "calibration", "skill", "base_rate")
 
 
 class _Sums(NamedTuple):
-    """Over all rows: by how likely it was held, the least likely first; and in all."""
+    """Over all rows: by moment and how likely it was held, the least likely first; and in all."""
 
+    first: NDArray[np.int64]
+    """Where each moment begins."""
     likely: Floats
     came: Floats
     not_came: Floats
@@ -76,6 +80,7 @@ class _Sums(NamedTuple):
 class _Counts(NamedTuple):
     """The same for each account."""
 
+    first: NDArray[np.int64]
     likely: Floats
     came: Floats
     not_came: Floats
@@ -84,45 +89,61 @@ class _Counts(NamedTuple):
 
     @classmethod
     def of(cls, judged: Judged, who: NDArray[np.int64], accounts: int) -> _Counts:
-        levels, level = np.unique(judged.likely, return_inverse=True)
-        came, not_came = np.zeros((accounts, len(levels))), np.zeros((accounts, len(levels)))
+        levels, level = np.unique(np.stack([judged.moment.astype(np.float64), judged.likely]), axis=1, return_inverse=True)
+        came, not_came = np.zeros((accounts, levels.shape[1])), np.zeros((accounts, levels.shape[1]))
         np.add.at(came, (who[judged.came], level[judged.came]), 1)
         np.add.at(not_came, (who[~judged.came], level[~judged.came]), 1)
 
         def error(foretold: Floats) -> Floats:
             return np.asarray(np.bincount(who, (judged.came - foretold) ** 2, accounts), np.float64)
 
-        return cls(levels, came, not_came, error(judged.likely), error(judged.base))
+        _, first = np.unique(levels[0], return_index=True)
+        return cls(first, levels[1], came, not_came, error(judged.likely), error(judged.base))
 
     def weighted(self, weights: Floats) -> _Sums:
-        return _Sums(
-            self.likely, weights @ self.came, weights @ self.not_came, float(weights @ self.error), float(weights @ self.base_error)
-        )
+        came, not_came = weights @ self.came, weights @ self.not_came
+        return _Sums(self.first, self.likely, came, not_came, float(weights @ self.error), float(weights @ self.base_error))
 
 
 def figures(sums: _Sums) -> Mapping[str, float]:
     """NaN for what cannot be told: nobody had the outcome, or everybody."""
-    came, other = sums.came.sum(), sums.not_came.sum()
+    came, rows = sums.came.sum(), (sums.came + sums.not_came).sum()
+    foretold = (sums.likely * (sums.came + sums.not_came)).sum()
+    return {
+        "auc": _auc(sums),
+        "lift": _lift(sums),
+        # Where nothing at all was foretold it is compared with half an outcome.
+        "calibration": float(came / max(foretold, 0.5)),
+        "skill": 1 - sums.error / sums.base_error if sums.base_error else np.nan,
+        "base_rate": float(came / rows) if rows else np.nan,
+    }
+
+
+def _auc(sums: _Sums) -> float:
+    """Of all pairs at one moment, one with the outcome and one without: how many are in the right order; half of those held for alike."""
+    below = _before(sums.not_came, sums.first)
+    pairs = (np.add.reduceat(sums.came, sums.first) * np.add.reduceat(sums.not_came, sums.first)).sum()
+    return float((sums.came * (below + sums.not_came / 2)).sum() / pairs) if pairs else np.nan
+
+
+def _lift(sums: _Sums) -> float:
+    """Of the likeliest tenth of each moment; of those who are held for equally likely a share, as if drawn."""
     rows = sums.came + sums.not_came
-    with np.errstate(divide="ignore", invalid="ignore"):
-        below = np.cumsum(sums.not_came) - sums.not_came
-        auc = float((sums.came * (below + sums.not_came / 2)).sum() / (came * other)) if came and other else np.nan
-        return {
-            "auc": auc,
-            "lift": _lift(sums.came[::-1], rows[::-1]),
-            # Where nothing at all was foretold it is compared with half an outcome.
-            "calibration": float(came / max((sums.likely * rows).sum(), 0.5)),
-            "skill": float(1 - np.divide(sums.error, sums.base_error)) if sums.base_error else np.nan,
-            "base_rate": float(np.divide(came, came + other)),
-        }
+    wanted = _spread_out(np.add.reduceat(rows, sums.first) * _TENTH, sums)
+    above = _spread_out(np.add.reduceat(rows, sums.first), sums) - _before(rows, sums.first) - rows
+    taken = np.clip((wanted - above) / np.where(rows, rows, 1), 0, 1)
+    return float((sums.came * taken).sum() / (sums.came.sum() * _TENTH)) if sums.came.any() else np.nan
 
 
-def _lift(came: Floats, rows: Floats) -> float:
-    """Of the likeliest tenth; of those who are held for equally likely a share, as if drawn."""
-    wanted = rows.sum() * _TENTH
-    before = np.cumsum(rows) - rows
-    taken = np.clip((wanted - before) / np.where(rows, rows, 1), 0, 1)
-    return float((came * taken).sum() / wanted / (came.sum() / rows.sum())) if came.sum() else float("nan")
+def _before(counts: Floats, first: NDArray[np.int64]) -> Floats:
+    """How many stand before each in its moment."""
+    before = np.cumsum(counts) - counts
+    return np.asarray(before - np.repeat(before[first], np.diff([*first, len(counts)])), np.float64)
+
+
+def _spread_out(of_moments: Floats, sums: _Sums) -> Floats:
+    """Its moment's for each."""
+    return np.repeat(of_moments, np.diff([*sums.first, len(sums.likely)]))
 
 
 def _estimate(value: float, drawn: list[float]) -> Estimate:

@@ -129,7 +129,7 @@ def test_ways_that_part_at_one_limit_alone_are_told_as_one() -> None:
 def some_judged(seed: int = 1) -> Judged:
     chance = np.random.default_rng(seed)
     likely = chance.choice([0.1, 0.3, 0.7], 600)
-    return Judged(chance.integers(0, 150, 600), likely, np.full(600, 0.3), chance.random(600) < likely)
+    return Judged(chance.integers(0, 150, 600), np.zeros(600, np.int64), likely, np.full(600, 0.3), chance.random(600) < likely)
 
 
 def test_figures_are_those_of_scikit_learn() -> None:
@@ -148,9 +148,28 @@ def test_figures_are_those_of_scikit_learn() -> None:
 def test_intervals_are_of_accounts_and_not_of_rows() -> None:
     """Ten times the same rows of the same accounts say nothing new."""
     judged = some_judged()
-    tenfold = quality(Judged(np.tile(judged.account, 10), np.tile(judged.likely, 10), np.tile(judged.base, 10), np.tile(judged.came, 10)))
+    tenfold = quality(
+        Judged(
+            np.tile(judged.account, 10),
+            np.tile(judged.moment, 10),
+            np.tile(judged.likely, 10),
+            np.tile(judged.base, 10),
+            np.tile(judged.came, 10),
+        )
+    )
     once = quality(judged)
     assert (tenfold.auc.low, tenfold.auc.high) == (once.auc.low, once.auc.high)
+
+
+def test_a_time_at_which_more_leave_says_nothing_of_anybody() -> None:
+    """Who is ranked above those of another moment is not ranked at all: two moments, all of the later one held for likelier, rightly."""
+    chance, later = np.random.default_rng(2), np.repeat([False, True], 400)
+    came = chance.random(800) < np.where(later, 0.6, 0.2)
+    judged = Judged(np.arange(800), later.astype(np.int64), np.where(later, 0.6, 0.2), np.full(800, 0.4), came)
+    found = quality(judged)
+    assert roc_auc_score(came, judged.likely) > 0.65
+    assert (found.auc.value, found.auc.low, found.auc.high) == (0.5, 0.5, 0.5)
+    assert found.lift.value == pytest.approx(1)
 
 
 # Learning over time
