@@ -33,10 +33,17 @@ if TYPE_CHECKING:
 
 def load_project(settings: Settings | None = None) -> Project:
     """The project with its plans and problems. Raises NotAProject."""
+    return _load(settings or settings_module.load())[0]
+
+
+def _load(settings: Settings) -> tuple[Project, Attributes]:
+    """The project, and the columns that it was compiled for."""
     from cs_engine.playbook import load
 
-    settings = settings or settings_module.load()
-    return load.load(settings.root, _attributes(settings.root))
+    columns = _attributes(settings.root)
+    project = load.load(settings.root, columns)
+    assert columns is not None, "without columns there are problems, and load raises"
+    return project, columns
 
 
 def _attributes(root: Path) -> Attributes | None:
@@ -153,6 +160,8 @@ class Assembled:
 
     engine: Engine
     settings: Settings
+    columns: Attributes
+    """What the sources had when the project was read."""
 
     @property
     def project(self) -> Project:
@@ -174,10 +183,10 @@ class Assembled:
         """
         from cs_engine.run.sync import refresh
 
-        before = _attributes(self.settings.root) if self.usage.stale() or self.usage.behind() else None
+        moves = self.usage.stale() or self.usage.behind()
         reports = refresh(self.engine, on_progress)
-        if before is not None and (now := _attributes(self.settings.root)) is not None and not now.alike(before):
-            project = load_project(self.settings)
+        if moves and (now := _attributes(self.settings.root)) is not None and not now.alike(self.columns):
+            project, self.columns = _load(self.settings)
             self.engine = replace(self.engine, project=project, usage=open_usage(self.settings, project, self.engine.store))
         return reports
 
@@ -186,9 +195,9 @@ class Assembled:
 def assemble(settings: Settings | None = None) -> Iterator[Assembled]:
     """The engine that runs: its store, channels and clocks are the real ones."""
     settings = settings or settings_module.load()
-    project = load_project(settings)
+    project, columns = _load(settings)
     with _engine(settings, project, open_store(settings), settings.root, OffsetClock, None) as engine:
-        yield Assembled(engine, settings)
+        yield Assembled(engine, settings, columns)
 
 
 @contextmanager
@@ -197,12 +206,12 @@ def scratch(settings: Settings | None = None) -> Iterator[Assembled]:
     from cs_engine.state.store import copy_store
 
     settings = settings or settings_module.load()
-    project = load_project(settings)
+    project, columns = _load(settings)
     with TemporaryDirectory(prefix="cs-engine-") as folder:
         store = open_store(settings, f"sqlite:///{folder}/state.db")
         copy_store(settings.database_url, store)
         with _engine(settings, project, store, Path(folder), FixedClock, "mailbox") as engine:
-            yield Assembled(engine, settings)
+            yield Assembled(engine, settings, columns)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ import duckdb
 from cs_engine.errors import CsEngineError
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Feed, SourceReport
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.fold import Arrivals, grown, take_in
-from cs_engine.sources.reading import working_database
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import text
 from cs_engine.usage.collected import EVENTS, Arrived
@@ -63,7 +63,7 @@ def grow(project: Path, config: ProjectConfig, source: str, feed: Feed, usage: U
 def _grow(project: Path, config: ProjectConfig, source: str, usage: UsageSet, events: Sequence[Arrived]) -> tuple[UsageSet, SourceReport]:
     if not events:
         return usage, SourceReport(source, 0, 0, 0, ())
-    with working_database(":memory:", config.timezone) as db:
+    with reading_room(config.timezone) as db:
         accounts = _accounts(db, usage, events)
         placed = list(compress(events, accounts))
         homeless = len(events) - len(placed)

@@ -26,6 +26,7 @@ from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.plan import EventEntry
 from cs_engine.ports import Failure, Mask, Occurrences, Overlay, Rows, Spread, Stock, Touched
 from cs_engine.sources.days import Days
+from cs_engine.sources.duck import Room, facts_room
 from cs_engine.sources.duckdb_passages import DuckdbPassages
 from cs_engine.sources.duckdb_past import First, became
 from cs_engine.sources.duckdb_seen import judged
@@ -44,7 +45,6 @@ from cs_engine.usage.events_sql import happened
 from cs_engine.usage.names import Catalogue, latch_column, milestone_column
 from cs_engine.usage.windows_sql import Aggregate, Moment, view
 
-MEMORY_LIMIT = "600MB"
 USAGE = "usage"
 """The source of the product's own events."""
 
@@ -72,7 +72,8 @@ class DuckdbFacts:
         self._has_champions = False
         self._has_streaks = False
         self._touched = overlay.touched
-        self.db = _opened(usage, catalogue, self._moment, zone)
+        self._room = _opened(usage, catalogue, self._moment, zone)
+        self.db = self._room.db
         self._tallies = Tallies(self.db, usage, self._moment, tallied_from)
         self._in_place = in_place(self._moment, catalogue) if in_place is not None else None
         self.db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
@@ -84,7 +85,7 @@ class DuckdbFacts:
             put_overlay(self.db, catalogue, grain, partial(self._rows_of, grain), self._sizes[grain], overlay)
 
     def close(self) -> None:
-        self.db.close()
+        self._room.close()
         if self._held is not None:
             os.close(self._held)
             self._held = None
@@ -458,17 +459,15 @@ class DuckdbFacts:
             self.failed.append(failure)
 
 
-def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) -> duckdb.DuckDBPyConnection:
-    db = duckdb.connect(":memory:")
-    db.execute(f"SET TimeZone = {text(zone)}; SET memory_limit = {text(MEMORY_LIMIT)}; SET enable_progress_bar = false")
-    db.execute(f"SET temp_directory = {text(usage.folder / 'spill')}")
+def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) -> Room:
+    room = facts_room(usage.folder.parent, zone)
+    db = room.db
     db.execute(f"SET VARIABLE now = {moment.now_sql}; SET VARIABLE today = {moment.today_sql}")
-    db.execute(f"SET allowed_directories = [{text(usage.folder)}]; SET enable_external_access = false; SET lock_configuration = true")
     db.execute(f"CREATE VIEW src_accounts AS {people_then(db, usage, 'accounts', moment.now)}")
     db.execute(f"CREATE VIEW src_contacts AS {people_then(db, usage, 'contacts', moment.now)}")
     for source in catalogue.attributes.events:
         db.execute(f"CREATE VIEW {view(source)} AS {relation(usage, source)}")
-    return db
+    return room
 
 
 def _by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:

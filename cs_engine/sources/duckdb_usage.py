@@ -26,10 +26,10 @@ from cs_engine.ports import AccountRow, CollectedMark, ContactRow, Feed, Overlay
 from cs_engine.sources import collecting, floors, persons
 from cs_engine.sources import sync as syncing
 from cs_engine.sources.champion import champions
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.in_place import InPlace
 from cs_engine.sources.landing import Landing
-from cs_engine.sources.reading import working_database
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.tallies import TALLIED_FROM
@@ -123,7 +123,7 @@ class DuckdbUsage:
         usage, source = self._current(), self._config.sources.contacts
         # A column that merely has such a name was not meant as a record.
         consent = [name if getattr(source, name) is not None else "" for name in ("consent", "consent_source", "consent_at")]
-        with working_database(":memory:", "UTC") as db:
+        with reading_room("UTC") as db:
             accounts = _rows(db, usage.accounts, ("id", "name", "locale", "timezone", "csm", "country"), ("signed_up_at",))
             texts = ("id", "account", "email", "name", "role", "locale", "timezone", "country", consent[0], consent[1])
             contacts = _rows(db, usage.contacts, texts, ("created_at", consent[2]))
@@ -146,7 +146,7 @@ class DuckdbUsage:
         file = self._current().touches
         if not file.exists():
             return [], []
-        with working_database(":memory:", "UTC") as db:
+        with reading_room("UTC") as db:
             rows = db.execute(f'SELECT account, contact, kind, "by", "at", answered FROM read_parquet({text(file)})').fetchall()
         touches = [
             Touch(touch_id(account, contact, kind, by, at), account, contact, kind, by, at) for account, contact, kind, by, at, _ in rows
@@ -157,7 +157,7 @@ class DuckdbUsage:
     def rehashed(self, known: Collection[str]) -> list[tuple[str, str]]:
         if not known or not self._older_hashes(""):
             return []
-        with working_database(":memory:", "UTC") as db:
+        with reading_room("UTC") as db:
             addresses = db.execute(
                 f"SELECT DISTINCT email FROM read_parquet({text(self._current().contacts)}) WHERE email <> ''"
             ).fetchall()

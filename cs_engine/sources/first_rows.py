@@ -12,10 +12,10 @@ from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named
 from cs_engine.sources import beside
 from cs_engine.sources.checking import ROOMS, in_words, mapping, typed
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.files import find
 from cs_engine.sources.landing import sample
 from cs_engine.sources.profiles import nobody
-from cs_engine.sources.reading import working_database
 from cs_engine.sources.staging import Staged, empty, stage
 from cs_engine.usage.attributes import Attributes
 
@@ -23,7 +23,7 @@ from cs_engine.usage.attributes import Attributes
 def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attributes:
     """Columns and their types, by so many rows of each source. Raises SyncStopped for files or columns that are missing."""
     seen: dict[str, dict[str, Type]] = {}
-    with working_database(":memory:", config.timezone) as db, TemporaryDirectory(prefix="cs-engine-") as folder:
+    with reading_room(config.timezone) as db, TemporaryDirectory(prefix="cs-engine-") as folder:
         for i, named in enumerate(config.sources.all()):
             source, room = named.source, ROOMS[type(named.source)]
             staged = _staged(db, f"raw_{i}", named, config, project, Path(folder), most)

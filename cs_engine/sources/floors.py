@@ -10,8 +10,8 @@ import duckdb
 from cs_engine.journey.guards import SourceState
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import AccountsSource, AttributesSource, ContactsSource, EventsSource, Named
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.in_place import InPlace
-from cs_engine.sources.reading import working_database
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, text
 from cs_engine.usage.windows_sql import Moment
@@ -22,7 +22,7 @@ def states(usage: UsageSet, config: ProjectConfig, now: datetime) -> list[Source
     demanded = [named for named in config.sources.all() if named.source.is_demanded]
     if not demanded:
         return []
-    with working_database(":memory:", "UTC") as db:
+    with reading_room("UTC") as db:
         return [_state(db, usage, named, now) if not named.source.stays else _there(usage, config, named, now) for named in demanded]
 
 

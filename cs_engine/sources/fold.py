@@ -24,8 +24,9 @@ from cs_engine.ports import SourceReport
 from cs_engine.sources import columns as cols
 from cs_engine.sources import segments
 from cs_engine.sources.checking import EVENTS, typed
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.files import ParquetFile
-from cs_engine.sources.reading import Reading, working_database
+from cs_engine.sources.reading import Reading
 from cs_engine.sources.snapshot import Segment, Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.staging import Staged
@@ -79,7 +80,7 @@ def fold(project: Path, config: ProjectConfig, source: str, arrivals: Arrivals, 
             raise CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
         made = grown(current, shelf.begin())
         try:
-            with working_database(":memory:", config.timezone) as db:
+            with reading_room(config.timezone) as db:
                 made, report, unknown = take_in(project, config, db, made, source, arrivals)
             made = replace(made, taken={**made.taken, source: upto})
             return Folded(shelf.publish(made, config), report, unknown)

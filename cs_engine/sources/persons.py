@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from cs_engine.sources import history
-from cs_engine.sources.reading import working_database
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 
@@ -23,7 +23,7 @@ _NEVER = "TIMESTAMPTZ '9000-01-01 00:00:00+00'"
 def rows(usage: UsageSet, contacts: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """Source -> its rows of these contacts, as plain values; times in ISO 8601."""
     found: dict[str, list[dict[str, Any]]] = {}
-    with working_database(":memory:", "UTC") as db:
+    with reading_room("UTC") as db:
         for source, file, column in _files(usage):
             picked = _picked(db, file, column, contacts)
             if picked:
@@ -33,14 +33,14 @@ def rows(usage: UsageSet, contacts: Collection[str]) -> dict[str, list[dict[str,
 
 def addresses(usage: UsageSet) -> list[tuple[str, str]]:
     """(id, address or '') of all contacts."""
-    with working_database(":memory:", "UTC") as db:
+    with reading_room("UTC") as db:
         return db.execute(f"SELECT id, coalesce(email, '') FROM read_parquet({text(usage.contacts)})").fetchall()
 
 
 def forget(usage: UsageSet, contacts: Collection[str]) -> None:
     """Writes the contacts anew with theirs blanked, in the place of the old ones at once: rows and their numbers stay as they are."""
     aside = usage.contacts.with_suffix(".forgetting")
-    with working_database(":memory:", "UTC") as db:
+    with reading_room("UTC") as db:
         columns, kept = [quoted(name) for name in _columns(db, usage.contacts)], {quoted(name) for name in _KEPT}
         instead = {quoted("created_at"): f"ELSE {_NEVER} "}
         shown = listed(

@@ -43,8 +43,8 @@ class Checked:
     """Column of the source -> its type as it was read."""
 
 
-def working_database(path: Path | str, timezone: str) -> duckdb.DuckDBPyConnection:
-    """A DuckDB for reading sources, in the project's zone, bounded in memory."""
+def staging_database(path: Path, timezone: str) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in a file, for a whole sync, in the project's zone, bounded in memory."""
     db = duckdb.connect(str(path))
     db.execute(f"SET TimeZone = {text(timezone)}")
     db.execute(f"SET memory_limit = {text(MEMORY_LIMIT)}")

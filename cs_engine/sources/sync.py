@@ -27,7 +27,7 @@ from cs_engine.ports import Profile, SourceReport
 from cs_engine.sources.files import find_paths
 from cs_engine.sources.landing import Landing, stamp
 from cs_engine.sources.making import Making
-from cs_engine.sources.reading import Reading, working_database
+from cs_engine.sources.reading import Reading, staging_database
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.collected import ProfileKind
@@ -59,7 +59,7 @@ def sync(
             signature = signature_of(project, config)
             read = {n.key: written(project, config, n) for n in config.sources.all() if not n.source.only_collected}
             before, kept = shelf.before(config)
-            with working_database(folder / "staging.duckdb", config.timezone) as db:
+            with staging_database(folder / "staging.duckdb", config.timezone) as db:
                 reading = Reading(project, config, db, tell, at, profiles)
                 making = Making(reading, UsageSet(folder, Attributes(), signature=signature, read=read), None if anew else before)
                 reports = making.all()
