@@ -6,7 +6,7 @@ text, the day in the project's zone, blanks as NULL, one row for each id. What i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from cs_engine.sources.warehouse import DIALECTS, visit
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Aggregate, Moment, view
 
-_THEIRS = "source!"
+THEIRS = "source!"
 """Before names that are the database's own: whether it takes them as they are written, or quoted, is its dialect's to say."""
 _DAY_BEFORE = timedelta(days=2)
 """A day of the project's zone begins no earlier than this before its midnight in UTC."""
@@ -92,40 +92,12 @@ class InPlace:
 
     def _ask(self, source: str, asked: str, since: datetime | None) -> list[tuple[Any, ...]]:
         named = self._named[source]
+        assert isinstance(named.source, EventsSource)
         spec = self._config.sources.databases[named.source.database or ""]
         with visit(named.source.database or "", spec, named.source) as found:
             dialect = DIALECTS.get(found.dialect, found.dialect)
-            events = self._events(named, found, since)
+            events = events_of(named.source, self._columns(source), self._config.timezone, found.relation_sql(THEIRS), since)
             return found.ask(rendered(f"WITH {view(source)} AS ({events}) {asked}", dialect, self._moment, found.quote))
-
-    def _events(self, named: Named, found: Any, since: datetime | None) -> str:
-        """The source's rows in the shape of events here, in DuckDB's words."""
-        source = named.source
-        assert isinstance(source, EventsSource)
-        columns = self._columns(named.name)
-        mapped = {key: column for key, column in source.mapped() if key in columns}
-
-        def cleaned(key: str) -> str:
-            column = quoted(f"{_THEIRS}{mapped.get(key, key)}")
-            return f"NULLIF(TRIM(CAST({column} AS TEXT)), '')" if columns[key] is Type.TEXT else column
-
-        zone = text(self._config.timezone)
-        shown = [
-            f'{cleaned("account")} AS "#account"',
-            f'{cleaned("contact") if "contact" in columns else "CAST(NULL AS TEXT)"} AS "#contact"',
-            f'CAST(timezone({zone}, {cleaned("at")}) AS DATE) AS "#day"',
-            *([f'{cleaned("event")} AS "#event"'] if "event" in columns else []),
-            *(f"{cleaned(key)} AS {quoted(key)}" for key in columns),
-        ]
-        needed = [f"{cleaned(key)} IS NOT NULL" for key in ("account", "event", "id", "at") if key in columns]
-        if since is not None:
-            needed.append(f"{cleaned('at')} >= TIMESTAMPTZ '{since.isoformat()}'")
-        rows = f"SELECT {listed(shown)} FROM {found.relation_sql(_THEIRS)} WHERE {' AND '.join(needed)}"
-        if "id" not in columns:
-            return rows
-        # Repeats of an id are of one time, else the first of them counts.
-        nth = 'ROW_NUMBER() OVER (PARTITION BY id ORDER BY "at", "#account")'
-        return f'SELECT * FROM (SELECT *, {nth} AS "#nth" FROM ({rows}) AS every) AS numbered WHERE "#nth" = 1'
 
     def _keep(self, db: duckdb.DuckDBPyConnection, names: list[str], rows: list[tuple[Any, ...]]) -> str:
         """The rows as a table of texts."""
@@ -136,13 +108,41 @@ class InPlace:
         return table
 
 
+def events_of(source: EventsSource, columns: Mapping[str, Type], timezone: str, relation: str, since: datetime | None) -> str:
+    """The source's rows in the shape of events here, in DuckDB's words: those at `since` or later, where that is known. `relation`: the
+    source as it stands after FROM; `columns`: as authors know them.
+    """
+    mapped = {key: column for key, column in source.mapped() if key in columns}
+
+    def cleaned(key: str) -> str:
+        column = quoted(f"{THEIRS}{mapped.get(key, key)}")
+        return f"NULLIF(TRIM(CAST({column} AS TEXT)), '')" if columns[key] is Type.TEXT else column
+
+    shown = [
+        f'{cleaned("account")} AS "#account"',
+        f'{cleaned("contact") if "contact" in columns else "CAST(NULL AS TEXT)"} AS "#contact"',
+        f'CAST(timezone({text(timezone)}, {cleaned("at")}) AS DATE) AS "#day"',
+        *([f'{cleaned("event")} AS "#event"'] if "event" in columns else []),
+        *(f"{cleaned(key)} AS {quoted(key)}" for key in columns),
+    ]
+    needed = [f"{cleaned(key)} IS NOT NULL" for key in ("account", "event", "id", "at") if key in columns]
+    if since is not None:
+        needed.append(f"{cleaned('at')} >= TIMESTAMPTZ '{since.isoformat()}'")
+    rows = f"SELECT {listed(shown)} FROM {relation} WHERE {' AND '.join(needed)}"
+    if "id" not in columns:
+        return rows
+    # Repeats of an id are of one time, else the first of them counts.
+    nth = 'ROW_NUMBER() OVER (PARTITION BY "id" ORDER BY "at", "#account")'
+    return f'SELECT * FROM (SELECT *, {nth} AS "#nth" FROM ({rows}) AS every) AS numbered WHERE "#nth" = 1'
+
+
 def rendered(sql: str, dialect: str, moment: Moment, quote: Callable[[str], str]) -> str:
     """DuckDB's SQL in another dialect. `quote`: how the database writes its names. Raises SyncStopped where it has no words for it."""
     said = {"now": moment.now_sql, "today": moment.today_sql}
 
     def plain(node: Any) -> Any:
-        if isinstance(node, exp.Identifier) and node.this.startswith(_THEIRS):
-            return exp.Var(this=quote(node.this.removeprefix(_THEIRS)))
+        if isinstance(node, exp.Identifier) and node.this.startswith(THEIRS):
+            return exp.Var(this=quote(node.this.removeprefix(THEIRS)))
         if isinstance(node, exp.Identifier) and node.this.startswith("#"):
             return exp.to_identifier(f"cs_{node.this[1:]}", quoted=True)  # not every database takes a # in a name
         if isinstance(node, exp.Anonymous) and node.name.lower() == "getvariable":
@@ -154,6 +154,7 @@ def rendered(sql: str, dialect: str, moment: Moment, quote: Callable[[str], str]
 
     try:
         tree = sqlglot.parse_one(sql, read="duckdb").transform(plain)
+        _say_otherwise(tree, dialect)
         for number, subquery in enumerate(tree.find_all(exp.Subquery)):
             if isinstance(subquery.parent, exp.From | exp.Join) and not subquery.alias:
                 subquery.set("alias", exp.TableAlias(this=exp.to_identifier(f"sub_{number}")))
@@ -162,6 +163,27 @@ def rendered(sql: str, dialect: str, moment: Moment, quote: Callable[[str], str]
         what = type(error).__name__
         raise SyncStopped(f"{dialect} has no words for a metric that is counted in place: {what}", "leave `in_place` out") from None
     return found
+
+
+def _say_otherwise(tree: Any, dialect: str) -> None:
+    """What sqlglot leaves as it is though not every database takes it, in words that all have."""
+    for node in list(tree.find_all(exp.Filter)):
+        counted, only = node.this, node.expression.this
+        what = counted.this
+        if isinstance(what, exp.Distinct):
+            counted.set("this", exp.Distinct(expressions=[exp.Case().when(only, what.expressions[0])]))
+        else:
+            counted.set("this", exp.Case().when(only, exp.Literal.number(1) if isinstance(what, exp.Star) else what))
+        node.replace(counted)
+    if dialect != "postgres":
+        for node in list(tree.find_all(exp.Sub)):
+            if _is_day(node.left) and _is_day(node.right):
+                node.replace(exp.DateDiff(this=node.left, expression=node.right, unit=exp.Var(this="DAY")))
+
+
+def _is_day(node: Any) -> bool:
+    found = node.unnest()
+    return (isinstance(found, exp.Cast) and found.is_type("date")) or (isinstance(found, exp.Column) and found.name in ("cs_day", "cs_by"))
 
 
 def _sql_type(window: Window) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cs_engine.playbook.load import load
 from tests.stories.test_stories_mail import last_mail
 from tests.stories.world import World, day
 
@@ -275,6 +278,15 @@ def test_what_is_wrong_with_an_event_entry_has_its_place(world: World, keys: dic
     assert (problem.code, problem.place.file) == (code, "playbooks/hello.yaml")
     assert words in problem.message
     assert problem.place.line > 3
+
+
+def test_events_that_stay_in_their_database_begin_nothing_and_check_says_so(world: World) -> None:
+    world.customer().playbook("hello", ONE, enter=INVITED)
+    project = load(world.root, replace(world.loaded.attributes, in_place=frozenset({"usage"})))
+    (problem,) = project.problems.errors()
+    assert (problem.code, problem.place.file, problem.place.line) == ("P123", "playbooks/hello.yaml", 4)
+    assert problem.message == "events of usage stay in their database (`in_place`): nobody can enter with one"
+    assert problem.mend == "leave `in_place` out of the source, or enter by a metric"
 
 
 def test_a_template_that_names_an_event_needs_one(world: World) -> None:

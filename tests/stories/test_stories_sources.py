@@ -49,3 +49,27 @@ def test_a_file_of_people_is_as_old_as_it_was_written(world: World, hours: int, 
     os.utime(world.root / "data/accounts.csv", (written, written))
     engine.usage.sync()
     assert [g["what"] for g in world.tick(day(0) + timedelta(hours=hours)).json["guards"]] == held
+
+
+def test_a_source_that_falls_below_its_floor_stops_all_and_goes_on_when_it_is_whole(world: World) -> None:
+    demanding(world, usage={"at_least": 3}).customer().customer("bell", "bob").uses("acme", day(0, 9), day(0, 9.5)).uses("bell", day(0, 9))
+    world.playbook("quiet", ONE, enter="uses < 1", existing=None).tick(day(0))
+    lost = world.events[:]
+    del world.events[2:]
+    world.account()
+    tick = world.tick(day(1))
+    assert [held["reason"] for held in tick.json["guards"]] == ["the source usage has 2 rows, fewer than 3"]
+    assert world.stands("quiet", "bell") == [], "half a file does not make bell look quiet"
+    world.events[:] = lost
+    assert (world.account().tick(day(2)).json["guards"], world.stands("quiet", "bell")) == ([], [])
+
+
+def test_rows_that_a_source_loses_are_gone_and_what_was_decided_on_them_stays(world: World) -> None:
+    world.milestone("start", "uses >= 2").customer().uses("acme", day(0, 9), day(0, 9.5))
+    world.playbook("used", "- {id: rest, wait: 9 days}", enter="uses >= 2").tick(day(0))
+    del world.events[1:]
+    world.account().tick(day(1))
+    assert world.stands("used") == ["rest"]
+    assert [milestone.milestone for milestone in world.engine.store.milestones_of("acme")] == ["start"]
+    (subject,) = world.why("used")["subjects"]
+    assert subject["conditions"]["enter"]["values"] == {"uses": 1}

@@ -31,6 +31,7 @@ from cs_engine.run.desk.preview import preview
 from cs_engine.run.observe import look
 from cs_engine.run.tick import moments, run_tick
 from cs_engine.settings import Settings
+from cs_engine.sources.sync import sync
 from cs_engine.wiring import Assembled, assemble, email_hasher, open_store
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -190,6 +191,14 @@ class World:
         shared = {"account_id": account, "contact_id": contact, "event": event, **columns}
         self.events += [{**shared, "occurred_at": moment.isoformat()} for moment in at or (day(0, 9),)]
         self._data_changed = True
+        return self
+
+    def synced(self, at: datetime) -> World:
+        """All that they say by now is read at that moment: what is otherwise than before was so until then."""
+        self._shelf = None
+        self._write_people()
+        self._close_engine()
+        sync(self.root, load_config(self.root), now=at)
         return self
 
     # --- what the author writes
