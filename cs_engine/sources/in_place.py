@@ -18,7 +18,7 @@ from cs_engine.errors import SyncStopped
 from cs_engine.instants import to_micros
 from cs_engine.language.expression import Grain, Type
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.sources import EventsSource, Named
+from cs_engine.playbook.sources import EventsSource
 from cs_engine.sources.landing import Staging
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.warehouse import DIALECTS, visit
