@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cs_engine.cli.predict import _show, command
 from cs_engine.errors import SettingsError, WrongUse
 from cs_engine.language.expression import Grain
 from cs_engine.run.desk.predict import predict
@@ -203,7 +205,9 @@ def test_nothing_is_looked_at_that_was_not_known_then(world: World) -> None:
     assert sorted(number for account, number in rows if account == "young") == [2, 3]
 
 
-def test_where_the_data_do_not_carry_it_nothing_is_kept_or_proposed(world: World) -> None:
+def test_where_the_data_do_not_carry_it_nothing_is_kept_or_proposed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And what was kept before stays as it is."""
     for number in range(3):
         world.customer(f"a{number}", f"c{number}").uses(f"a{number}", day(1), day(30))
@@ -214,12 +218,22 @@ def test_where_the_data_do_not_carry_it_nothing_is_kept_or_proposed(world: World
     assert found["why_not"] == ["too few outcomes: 3 accounts of which the outcome came, and it takes 30"]
     assert (found["carries"], found["leaves"], found["file"], found["proposal"]) == (False, [], None, None)
     assert not (world.root / "playbooks/models").exists()
+    monkeypatch.setenv("CS_ENGINE_PROJECT", str(world.root))
+    assert command.main(["x", "--until", "2026-04-11", "--quiet", "--format", "json"], standalone_mode=False) == 1
+    assert json.loads(capsys.readouterr().out)["why_not"] == found["why_not"]
+    _show(found)
+    said = "The data do not carry it, so nothing is kept or proposed:\n  too few outcomes: 3 accounts"
+    assert said in capsys.readouterr().out
 
 
-def test_who_has_reached_a_milestone_is_not_asked_about_again(world: World) -> None:
-    """Though its condition is true no more: what was reached stays reached."""
+@pytest.mark.parametrize("latched", [False, True])
+def test_who_has_reached_a_milestone_is_not_asked_about_again(world: World, latched: bool) -> None:
+    """Though its condition is true no more: what was reached stays reached. What our tables have of later was not reached before."""
     world.customer().milestone("started", "uses_7d >= 2").uses("acme", day(3), day(4), day(30))
     world.write("playbooks/metrics.yaml", METRICS.replace("account.crm_tier", "1") + "x: {likely: reached('started'), within: 7 days}\n")
+    if latched:
+        world.tick(day(5))
+        assert list(world.engine.store.milestones()) == ["started"]
     found = gather(world.engine, question(world.loaded, "x"), None, day(30), lambda _done, _of: None)
     assert found.outcome[:, 0].tolist() == [False, True, True, True, True]
     assert (found.moment.tolist(), found.came.tolist()) == ([0], [True])
