@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from cs_engine.usage.tallies import BLOCK, Tally
 
-Numbers = NDArray[np.int64]
+Numbers = NDArray[np.signedinteger[Any]]
 Page = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
@@ -68,7 +68,8 @@ def roomy(array: NDArray[Any], size: int, fill: int = 0) -> NDArray[Any]:
 def distinct(keys: Numbers) -> Numbers:
     """Each key once, in their order."""
     ordered = np.sort(keys)
-    return ordered[np.concatenate([np.ones(min(1, len(ordered)), np.bool_), ordered[1:] != ordered[:-1]])]
+    found: Numbers = ordered[np.concatenate([np.ones(min(1, len(ordered)), np.bool_), ordered[1:] != ordered[:-1]])]
+    return found
 
 
 def packed(subjects: Numbers, values: Numbers) -> Numbers:
