@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.sources.pages import HALF, LOW, Flags, Homes, Kinds, Numbers, Page, distinct, keys_of, packed, roomy
+from cs_engine.sources.pages import HALF, LOW, Flags, Homes, Kinds, Numbers, Page, distinct, keys_of, packed, roomy, unpacked
 from cs_engine.usage.tallies import BLOCK, Measure, Tally, day_number, first_day
 from cs_engine.usage.tallies_sql import Reach
 from cs_engine.usage.windows import Kind, Window
@@ -95,7 +95,7 @@ def _distinct(
     for dense_seen, pairs in zip(seen, others, strict=True):
         found = keys.subjects(np.flatnonzero(dense_seen))
         if pairs:
-            found = np.concatenate([found, distinct(np.concatenate(pairs)) >> 32])
+            found = np.concatenate([found, unpacked(distinct(np.concatenate(pairs)))[0]])
         counts.append(np.bincount(found))
     return _named(windows, counts)
 

@@ -11,11 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from cs_engine.sources.pages import HALF, LOW, Flags, Homes, Kinds, Numbers, Page, distinct, keys_of, packed, page, roomy, unpacked
+from cs_engine.language.expression import Grain
+from cs_engine.sources.pages import HALF, LOW, PLACES, Flags, Homes, Kinds, Numbers, Page, distinct, keys_of, packed, page, roomy, unpacked
 from cs_engine.usage.tallies import Measure, Tally, place
 
 _SPARSE = 64
 """Where less than one of so many keys may occur, those that do are sorted; else all are looked through."""
+
+_MOST_OTHERS = 16_000_000
+"""Marks of pairs that have no number of their own: so many are in memory."""
 
 Emit = Callable[[Tally, Page], None]
 
@@ -50,14 +54,17 @@ class Events:
 class Pass:
     """One pass over the events of one place. Feed it events in order of their days, and finish it."""
 
-    def __init__(self, tallies: Iterable[Tally], kinds: int, emit: Emit) -> None:
-        """`kinds`: how many kinds of events there are; 0 for too many to number their pairs. `emit` gets each page once it is full."""
+    def __init__(self, tallies: Iterable[Tally], kinds: Mapping[Grain, int], emit: Emit) -> None:
+        """`kinds`: how many kinds of events there are, 0 for too many to number their pairs with subjects. `emit` gets each page that is
+        full.
+        """
         self._emit = emit
         by_key: dict[tuple[str, str, str], list[Tally]] = {}
         for tally in tallies:
             by_key.setdefault((tally.grain.value, tally.where, tally.column), []).append(tally)
         self._counts = [
-            _Pairs(found[0], keys_of(found[0], kinds)) if column else _Subjects(found) for (_, _, column), found in by_key.items()
+            _Pairs(found[0], keys_of(found[0], kinds[found[0].grain])) if column else _Subjects(found)
+            for (_, _, column), found in by_key.items()
         ]
 
     def feed(self, events: Events) -> None:
@@ -80,8 +87,8 @@ class _Marks:
         self._tally, self._keys = tally, keys
         self._block: int | None = None
         self._bits: Numbers = np.zeros(0, np.int64)
-        self._others: list[tuple[Numbers, Numbers]] = []
-        """Packed pairs, and their bits."""
+        self._others: list[Numbers] = []
+        """Packed pairs, each with the place of its day."""
 
     def mark(self, day: int, keys: Numbers, size: int) -> None:
         """`keys`: each once, all below `size`."""
@@ -89,15 +96,16 @@ class _Marks:
         self._bits[keys] |= np.int64(1 << place(day)[1])
 
     def mark_others(self, day: int, pairs: Numbers) -> None:
-        self._others.append((pairs, np.full(len(pairs), 1 << place(day)[1], np.int64)))
+        self._others.append(pairs << PLACES | place(day)[1])
 
-    def settle(self) -> None:
-        """Puts those of several days together: they would take the more room, the more days there are."""
-        if len(self._others) > 1:
-            pairs, where = np.unique(np.concatenate([pairs for pairs, _ in self._others]), return_inverse=True)
-            bits = np.zeros(len(pairs), np.int64)
-            np.bitwise_or.at(bits, where, np.concatenate([bits for _, bits in self._others]))
-            self._others = [(pairs, bits)]
+    def settle(self, emit: Emit, *, all_of_them: bool = False) -> None:
+        """Makes a page of the other pairs, where there are many marks of them."""
+        if sum(map(len, self._others)) > (0 if all_of_them else _MOST_OTHERS):
+            marks = distinct(np.concatenate(self._others))
+            self._others = []
+            pairs, places = marks >> PLACES, marks & ((1 << PLACES) - 1)
+            starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+            self._page(emit, unpacked(pairs[starts]), np.bitwise_or.reduceat(np.int64(1) << places, starts))
 
     def turn(self, block: int | None, emit: Emit) -> None:
         """To the days of that block: what is known of another is a page, or two."""
@@ -108,10 +116,7 @@ class _Marks:
             columns = (keys,) if self._keys is None else self._keys.pairs(keys)
             self._page(emit, columns, self._bits[keys])
             self._bits[:] = 0
-            self.settle()
-            for pairs, bits in self._others:
-                self._page(emit, unpacked(pairs), bits)
-            self._others = []
+            self.settle(emit, all_of_them=True)
         self._block = block
 
     def _page(self, emit: Emit, columns: Sequence[Numbers], bits: Numbers) -> None:
@@ -162,14 +167,14 @@ class _Pairs:
         subjects, values = _that_count(events, some, self._where, *self._names)
         keys, away = self._keys.dense(subjects, values)
         if away is not None:
-            self.marks.mark_others(day, distinct(packed(subjects[away], values[away])))
+            self.marks.mark_others(day, packed(subjects[away], values[away]))
             keys = keys[~away]
         if len(keys):
             size = int(keys.max()) + 1
             self.marks.mark(day, _distinct(keys, size), size)
 
-    def flush(self, _: Emit) -> None:
-        self.marks.settle()
+    def flush(self, emit: Emit) -> None:
+        self.marks.settle(emit)
 
 
 def _that_count(events: Events, some: slice, where: str, *names: str) -> list[Numbers]:

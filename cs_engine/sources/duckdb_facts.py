@@ -76,13 +76,20 @@ class DuckdbFacts:
         self.db = self._room.db
         self._tallies = Tallies(self.db, usage, self._moment, tallied_from)
         self._in_place = in_place(self._moment, catalogue) if in_place is not None else None
-        self.db.execute(f"CREATE TABLE account_facts AS {facts_sql.accounts_there(catalogue, self._moment)}")
-        self.db.execute(f"CREATE TABLE contact_facts AS {facts_sql.contacts_there(catalogue, self._moment)}")
-        self._sizes = {grain: self._count(grain) for grain in Grain}
+        self._overlay = overlay
+        self._sizes: dict[Grain, int] = {}
         self._ids: dict[Grain, list[str]] = {}
         self._rows: dict[Grain, dict[str, int]] = {}
-        for grain in Grain:
-            put_overlay(self.db, catalogue, grain, partial(self._rows_of, grain), self._sizes[grain], overlay)
+        self._stand(Grain.ACCOUNT)
+
+    def _stand(self, grain: Grain) -> int:
+        """Makes sure that there is a table of the grain; of how many rows. People are many, and not every tick asks for them."""
+        if grain not in self._sizes:
+            there = facts_sql.accounts_there if grain is Grain.ACCOUNT else facts_sql.contacts_there
+            self.db.execute(f"CREATE TABLE {grain.table} AS {there(self._catalogue, self._moment)}")
+            self._sizes[grain] = self._count(grain.table)
+            put_overlay(self.db, self._catalogue, grain, partial(self._rows_of, grain), self._sizes[grain], self._overlay)
+        return self._sizes[grain]
 
     def close(self) -> None:
         self._room.close()
@@ -94,6 +101,7 @@ class DuckdbFacts:
 
     def ids(self, grain: Grain) -> list[str]:
         if grain not in self._ids:
+            self._stand(grain)
             found = self.db.execute(f'SELECT "#row", {quoted(f"{grain}.id")} AS id FROM {grain.table}').fetchnumpy()
             self._ids[grain] = _by_row(found["#row"], found["id"]).tolist()
         return self._ids[grain]
@@ -107,6 +115,7 @@ class DuckdbFacts:
         return np.fromiter(map(self.rows(grain).get, ids, repeat(-1)), np.int64, len(ids))
 
     def account_of_contact(self) -> Rows:
+        self._stand(Grain.CONTACT)
         found = self.db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
         return _by_row(found["#row"], found["#account_row"].astype(np.int64))
 
@@ -125,7 +134,8 @@ class DuckdbFacts:
         for grain in Grain:
             values = [e for e in given if e.grain is grain and e.type is not Type.BOOLEAN and self._readable(e)]
             beside = {n for e in of_passages if e.grain is grain for n in e.names if not n.startswith(OF_PASSAGE) and self._known(grain, n)}
-            self.need(grain, {name for value in values for name in value.names} | beside)
+            if values or beside:
+                self.need(grain, {name for value in values for name in value.names} | beside)
 
     def mask(self, condition: Expression) -> Mask:
         key = (condition.grain, condition.sql)
@@ -134,9 +144,10 @@ class DuckdbFacts:
         return self._masks[key]
 
     def stock(self) -> Stock:
+        accounts = self._sizes[Grain.ACCOUNT]
+        contacts = self._sizes.get(Grain.CONTACT) or self._count(f"({facts_sql.contacts_known(self._catalogue, self._moment)})")
         if self._in_place is not None and USAGE in self._in_place:
-            return Stock(self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT], *self._in_place.stock(USAGE))
-        accounts, contacts = self._sizes[Grain.ACCOUNT], self._sizes[Grain.CONTACT]
+            return Stock(accounts, contacts, *self._in_place.stock(USAGE))
         if USAGE in self._tallies.sources:
             return Stock(accounts, contacts, *self._tallies.stock(USAGE))
         learned = "learned_at" in self._catalogue.attributes.events.get(USAGE, {})
@@ -180,7 +191,7 @@ class DuckdbFacts:
     def _evaluate(self, grain: Grain, conditions: list[Expression]) -> None:
         known = [c for c in conditions if self._readable(c)]
         for lost in (c for c in conditions if c not in known):
-            self._masks[grain, lost.sql] = np.zeros(self._sizes[grain], np.bool_)
+            self._masks[grain, lost.sql] = np.zeros(self._stand(grain), np.bool_)
             self._fail(lost.text, "it reads a name that is not defined, or is defined wrongly")
         self.need(grain, {name for c in known for name in c.names})
         self._ask(grain, known)
@@ -235,7 +246,7 @@ class DuckdbFacts:
 
     def _row_by_row(self, grain: Grain, condition: Expression, error: duckdb.Error) -> Mask:
         """The condition where it can be told; false in the rows in which it fails."""
-        everywhere = np.zeros(self._sizes[grain], np.bool_)
+        everywhere = np.zeros(self._stand(grain), np.bool_)
         try:
             found = self.db.execute(f'SELECT "#row", TRY({condition.sql}) AS m FROM {grain.table}').fetchnumpy()
         except duckdb.Error:
@@ -265,7 +276,7 @@ class DuckdbFacts:
     def _read_instants(self, expression: Expression) -> Rows:
         if not self._readable(expression):
             self._fail(expression.text, "it reads a name that is not defined, or is defined wrongly")
-            return np.full(self._sizes[expression.grain], NEVER)
+            return np.full(self._stand(expression.grain), NEVER)
         self.need(expression.grain, expression.names)
         asked = f'SELECT "#row", coalesce(epoch_us(TRY({expression.sql})), {NO_TIME}) AS at FROM {expression.grain.table}'
         self._days.tell(self.db, asked)
@@ -274,7 +285,7 @@ class DuckdbFacts:
         except duckdb.Error as error:
             # Not blank: who waits for it goes on waiting until it can be told again.
             self._fail(expression.text, _reason(error))
-            return np.full(self._sizes[expression.grain], NEVER)
+            return np.full(self._stand(expression.grain), NEVER)
         return _by_row(found["#row"], np.asarray(found["at"], np.int64))
 
     def columns(self, grain: Grain, names: Sequence[str], rows: Rows) -> list[list[Any]]:
@@ -349,6 +360,7 @@ class DuckdbFacts:
         columns = self._catalogue.attributes.events.get(entry.source)
         if columns is None:
             return nothing
+        self._stand(grain)
         asked = happened(entry.source, entry.event, entry.where, columns, grain, since, self._moment)
         self.tell(asked)
         try:
@@ -377,11 +389,13 @@ class DuckdbFacts:
 
     def need(self, grain: Grain, columns: Iterable[str]) -> None:
         """Makes sure that the table has these columns and all that they are made of."""
+        self._stand(grain)
         missing = set(columns) - self._present[grain]
         if not missing:
             return
         if not self._has_streaks and facts_sql.need_streaks(self._catalogue, grain, missing):
             self._has_streaks = True
+            self._stand(Grain.CONTACT)
             late = "learned_at" in self._catalogue.attributes.events.get("usage", {})
             touched = self._touched() if self._touched else Touched([], [])
             acts = view(USAGE)
@@ -450,8 +464,8 @@ class DuckdbFacts:
     def _champion_needs(self) -> set[str]:
         return {"contact.created_at", *(name for c in self._champions for name in c.names)}
 
-    def _count(self, grain: Grain) -> int:
-        return int(self.db.execute(f"SELECT count(*) FROM {grain.table}").fetchall()[0][0])
+    def _count(self, relation: str) -> int:
+        return int(self.db.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
     def _fail(self, what: str, reason: str) -> None:
         failure = Failure(what, reason)

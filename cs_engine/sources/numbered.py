@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import duckdb
 import numpy as np
 
+from cs_engine.language.expression import Grain
 from cs_engine.sources import pages, segments
 from cs_engine.sources.counted import NONE, TOLD_AS_DAYS, Place, count_windows
 from cs_engine.sources.counting import Events, Pass
@@ -39,8 +40,8 @@ class Numbered:
         """Of each segment; in memory where there was no room to keep it."""
         self._open: dict[Tally, list[Page]] = {}
         kinds = len(source.usage.kinds.get(source.name, ()))
-        people = db.execute("SELECT greatest((SELECT count(*) FROM src_accounts), (SELECT count(*) FROM src_contacts))").fetchall()[0][0]
-        self._kinds = kinds if kinds * people <= _MOST_KEYS else 0
+        people = {g: db.execute(f"SELECT count(*) FROM src_{g}s").fetchall()[0][0] for g in Grain}
+        self._kinds = {grain: kinds if kinds * many <= _MOST_KEYS else 0 for grain, many in people.items()}
 
     def count(self, tallies: Collection[Tally]) -> None:
         """Makes sure that they are there. Raises duckdb.Error where a `where` fails on some event."""
@@ -68,7 +69,7 @@ class Numbered:
             Place(kept, day_number(moment.today), {*map(day_number, self._source.late)}),
             Place(self._open[tally]),
         ]
-        columns = count_windows(tally, [(window, moment.days(window)) for window in aggregate.metrics], places, self._kinds)
+        columns = count_windows(tally, [(window, moment.days(window)) for window in aggregate.metrics], places, self._kinds[tally.grain])
         shown = [f"{_told(quoted(w.name)) if w.kind in TOLD_AS_DAYS else quoted(w.name)} AS {quoted(w.name)}" for w in aggregate.metrics]
         size = max(map(len, columns.values()), default=0)
         self._db.register("counted", {"#no": np.arange(size, dtype=np.int32), **columns})

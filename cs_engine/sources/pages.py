@@ -26,6 +26,8 @@ Page = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 HALF = BLOCK // 2
+PLACES = 6
+_VALUES = 29
 LOW = (1 << HALF) - 1
 """The first thirty of sixty bits."""
 
@@ -73,11 +75,12 @@ def distinct(keys: Numbers) -> Numbers:
 
 
 def packed(subjects: Numbers, values: Numbers) -> Numbers:
-    return (subjects.astype(np.int64) << 32) | values
+    """A number for each pair, in order of subjects, that leaves room for PLACES further bits: of subjects below 2^28."""
+    return (subjects.astype(np.int64) << _VALUES) | values
 
 
 def unpacked(pairs: Numbers) -> tuple[Numbers, Numbers]:
-    return pairs >> 32, pairs & 0xFFFFFFFF
+    return pairs >> _VALUES, pairs & ((1 << _VALUES) - 1)
 
 
 class Kinds:

@@ -58,12 +58,20 @@ def accounts_there(catalogue: Catalogue, moment: Moment) -> str:
 
 def contacts_there(catalogue: Catalogue, moment: Moment) -> str:
     """SELECT of the contacts that are there at now, and their accounts too: "#row", "#no", "#account", "#account_row", "contact.id"."""
-    there = _there("c", "created_at", "learned_at" in catalogue.attributes.contact, moment)
     return (
         f'SELECT CAST(row_number() OVER (ORDER BY c."#no") - 1 AS INTEGER) AS "#row", c."#no", c."#account", '
-        f'a."#row" AS "#account_row", c.id AS "contact.id" '
-        f'FROM src_contacts AS c JOIN account_facts AS a ON a."#no" = c."#account" WHERE {there} ORDER BY 1'
+        f'a."#row" AS "#account_row", c.id AS "contact.id" {_contacts(catalogue, moment)} ORDER BY 1'
     )
+
+
+def contacts_known(catalogue: Catalogue, moment: Moment) -> str:
+    """SELECT of a row for each of them, for counting."""
+    return f'SELECT c."#no" {_contacts(catalogue, moment)}'
+
+
+def _contacts(catalogue: Catalogue, moment: Moment) -> str:
+    there = _there("c", "created_at", "learned_at" in catalogue.attributes.contact, moment)
+    return f'FROM src_contacts AS c JOIN account_facts AS a ON a."#no" = c."#account" WHERE {there}'
 
 
 def _there(alias: str, since: str, learned: bool, moment: Moment) -> str:

@@ -57,7 +57,7 @@ def windows(days: int | None, ago: int, where: str) -> list[Window]:
 def pages(found: Iterable[One], tallies: Iterable[Tally], kinds: int, parts: int) -> dict[Tally, list[Page]]:
     ordered = sorted(found, key=lambda one: -one.back)
     made: dict[Tally, list[Page]] = {tally: [] for tally in tallies}
-    run = Pass(made, kinds, lambda tally, page: made[tally].append(page))
+    run = Pass(made, dict.fromkeys(Grain, kinds), lambda tally, page: made[tally].append(page))
     for start, end in pairwise(sorted({*range(0, len(ordered), max(1, len(ordered) // parts)), len(ordered)})):
         some = ordered[start:end]
         columns = {name: np.array([getattr(one, name) for one in some], np.int32) for name in ("account", "contact", "event")}
@@ -88,10 +88,11 @@ def by_hand(window: Window, found: Iterable[One], account: int) -> int:
 
 
 @pytest.mark.parametrize("kinds", [KINDS, 0])
-@pytest.mark.parametrize("sparse", [64, 0])
-def test_pages_tell_every_window_as_its_events_do(kinds: int, sparse: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("sparse", "most"), [(64, 16_000_000), (0, 2)])
+def test_pages_tell_every_window_as_its_events_do(kinds: int, sparse: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kinds numbered or not; few keys of many looked up or sorted; events kept and open, some of them of days that are shut."""
     monkeypatch.setattr(counting, "_SPARSE", sparse)
+    monkeypatch.setattr(counting, "_MOST_OTHERS", most)
 
     @settings(max_examples=25, deadline=None, database=None)
     @given(st.lists(ones, max_size=30), st.lists(ones, max_size=8), spans, st.integers(1, 4), st.sets(st.integers(1, 130), max_size=3))
