@@ -106,7 +106,7 @@ def _fault(column: str, kinds: Mapping[str, str], key: str, room: Room) -> str:
     kind = kinds[column]
     parts = []
     if key in room.keys:
-        parts.append(f"CASE WHEN {cols.clean_text(column, kind)} IS NULL THEN 'no {_word(column)}' END")
+        parts.append(f"CASE WHEN {cols.blank(column, kind)} THEN 'no {_word(column)}' END")
         if kind == "VARCHAR":
             parts.append(f"CASE WHEN contains({quoted(column)}, chr(0)) THEN '{_word(column)} holds a NUL byte' END")
     if key in room.times:

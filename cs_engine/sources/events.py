@@ -15,8 +15,8 @@ from cs_engine.ports import SourceReport
 from cs_engine.sources import growing
 from cs_engine.sources.checking import EVENTS
 from cs_engine.sources.files import SourceFile
-from cs_engine.sources.fold import unseen
 from cs_engine.sources.growing import Otherwise, Part, Stays
+from cs_engine.sources.known_ids import unseen
 from cs_engine.sources.pieces import Counted, Past, Piece, look, still
 from cs_engine.sources.reading import MOST_EXAMPLES, Checked, Reading, files_of
 from cs_engine.sources.segments import write_segment

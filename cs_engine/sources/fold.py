@@ -26,6 +26,7 @@ from cs_engine.sources import segments
 from cs_engine.sources.checking import EVENTS, typed
 from cs_engine.sources.duck import reading_room
 from cs_engine.sources.files import ParquetFile
+from cs_engine.sources.known_ids import unseen
 from cs_engine.sources.reading import Reading
 from cs_engine.sources.snapshot import Segment, Shelf, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
@@ -104,20 +105,6 @@ def open_people(db: duckdb.DuckDBPyConnection, usage: UsageSet) -> None:
     db.execute(f'CREATE VIEW accounts AS SELECT id, "#no" FROM read_parquet({text(usage.accounts)})')
     db.execute(f'CREATE VIEW contacts AS SELECT id, "#no" FROM read_parquet({text(usage.contacts)})')
     segments.open_strangers(db, usage.folder)
-
-
-def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, table: str) -> str:
-    """SQL over `t`, rows of that table, of whether their id is not in the set already."""
-    if "id" not in usage.physical.get(source, ()):
-        return "true"
-    events = f"({segments.relation(usage, source)})"
-    ids = f'SELECT id, {segments.ID_NUMBER.format("id")} AS "#id" FROM {quoted(table)} WHERE "#fault" IS NULL AND id IS NOT NULL'
-    # Texts are read of those alone whose numbers are there, and mostly none are.
-    db.execute(f'CREATE OR REPLACE TABLE alike AS SELECT DISTINCT e."#id" FROM {events} AS e SEMI JOIN ({ids}) AS t USING ("#id")')
-    if not db.execute("SELECT count(*) FROM alike").fetchall()[0][0]:
-        return "true"
-    db.execute(f'CREATE OR REPLACE TABLE already AS SELECT DISTINCT e.id FROM {events} AS e SEMI JOIN alike USING ("#id")')
-    return "(t.id IS NULL OR t.id NOT IN (SELECT id FROM already))"
 
 
 def tidied(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str) -> UsageSet:

@@ -25,8 +25,6 @@ from cs_engine.usage.windows_sql import Aggregate
 if TYPE_CHECKING:
     from cs_engine.sources.tallies import Source
 
-_AT_ONCE = 2_000_000
-"""Events: as many as are in memory."""
 _MOST_KEYS = 25_000_000
 """Pairs of a subject and a kind of event that are numbered one by one: as many as there might be."""
 
@@ -112,12 +110,8 @@ class Numbered:
     # --- events
 
     def _of(self, segment: Segment, tallies: Sequence[Tally]) -> Iterator[Events]:
-        usage, name = self._source.usage, self._source.name
-        if any(column.lower() == segments.ROW for column in usage.physical[name]):
-            yield self._read(segments.relation(usage, name, [segment]), tallies)
-            return
-        for first in range(0, segment.rows, _AT_ONCE):
-            yield self._read(segments.relation(usage, name, [segment], range(first, first + _AT_ONCE)), tallies)
+        for part in segments.parts(self._source.usage, self._source.name, segment):
+            yield self._read(part, tallies)
 
     def _of_open(self, tallies: Sequence[Tally]) -> Iterator[Events]:
         for select in self._source.open(self._source.late):

@@ -41,19 +41,19 @@ def page(*columns: Numbers | int) -> Page:
     return made
 
 
-def write(file: BinaryIO, made: Page) -> None:
+def write(file: BinaryIO, made: NDArray[Any]) -> None:
     """Appends a page."""
     npy.write_array(file, made, allow_pickle=False)
 
 
-def read(file: Path) -> Iterator[Page]:
+def read(file: Path) -> Iterator[NDArray[Any]]:
     """The pages of a file. Of a page that nobody looks at nothing is read."""
     with file.open("rb") as opened:
         end = file.stat().st_size
         while opened.tell() < end:
             npy.read_magic(opened)
             shape, _, kind = npy.read_array_header_1_0(opened)
-            found: Page = np.memmap(file, kind, "r", opened.tell(), shape) if shape[1] else np.empty(shape, np.int32)
+            found: NDArray[Any] = np.memmap(file, kind, "r", opened.tell(), shape) if shape[1] else np.empty(shape, kind)
             yield found
             opened.seek(shape[0] * shape[1] * kind.itemsize, 1)
 

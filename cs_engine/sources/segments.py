@@ -8,7 +8,7 @@ not among the contacts count as people: their numbers follow, and lie in a file 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -17,10 +17,12 @@ from cs_engine.sources.snapshot import Segment, UsageSet
 from cs_engine.sources.sql import listed, quoted, text
 
 COMPRESSION = "FORMAT parquet, COMPRESSION snappy"
-ID_NUMBER = "md5_number_lower({})"
-"""SQL of a whole number for an event's id: to look for ids among many, it alone is read."""
-ROW = "file_row_number"
+ID_NUMBER = "CAST(md5_number({}) >> 64 AS UBIGINT)"
+"""SQL of a whole number for an event's id: to look for ids among many, it alone is read. It is md5_number_lower, at a fifth of its cost."""
+_ROW = "file_row_number"
 """What DuckDB calls the place of a row in its file. Who has a column of that name cannot ask for it."""
+_AT_ONCE = 2_000_000
+"""Events."""
 _STRANGERS = "numbers-contacts.parquet"
 
 
@@ -59,9 +61,9 @@ def write_segment(
     known = usage.kinds.get(source, ())
     shown, joins = ['t."#account"', 'CAST(NULL AS INTEGER) AS "#contact"', 'CAST(t."at" AS DATE) AS "#day"'], []
     if "contact" in kept:
-        _number_strangers(db, table)
-        shown[1] = 'coalesce(c."#no", s."#no") AS "#contact"'
-        joins += ["LEFT JOIN contacts AS c ON c.id = t.contact", "LEFT JOIN strangers AS s ON s.id = t.contact"]
+        _number_people(db, table)
+        shown[1] = 'p."#no" AS "#contact"'
+        joins.append("LEFT JOIN acting AS p ON p.id = t.contact")
     if "event" in kept:
         # Kinds of events are few; as numbers they are grouped several times as fast.
         found = db.execute(f'SELECT DISTINCT event FROM {quoted(table)} WHERE "#fault" IS NULL ORDER BY 1').fetchall()
@@ -97,14 +99,23 @@ def relation(usage: UsageSet, source: str, which: Sequence[Segment] | None = Non
     """SELECT of the events of that source: of all its segments, or of some; `rows`: of each, those at these places alone."""
     segments, columns = usage.segments[source] if which is None else which, usage.physical[source]
     files = listed(text(usage.events(source, segment)) for segment in segments)
-    options, some = (f", {ROW} = true", f" WHERE {ROW} BETWEEN {rows[0]} AND {rows[-1]}") if rows else ("", "")
+    options, some = (f", {_ROW} = true", f" WHERE {_ROW} BETWEEN {rows[0]} AND {rows[-1]}") if rows else ("", "")
     if len(usage.segments[source]) == 1:
-        return f"SELECT {f'* EXCLUDE ({ROW})' if rows else '*'} FROM read_parquet({files}{options}){some}"
+        return f"SELECT {f'* EXCLUDE ({_ROW})' if rows else '*'} FROM read_parquet({files}{options}){some}"
     # Segments may differ in their columns, and a column that was blank so far have a type by now.
     shown = listed(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
     blank = listed(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns.items())
     read = f"FROM read_parquet([{files}], union_by_name = true{options}){some}"
     return f"SELECT {shown} FROM ({read} UNION ALL BY NAME SELECT {blank} WHERE false)"
+
+
+def parts(usage: UsageSet, source: str, segment: Segment) -> Iterator[str]:
+    """SELECTs of the events of a segment, so many at once as fit into memory, in their order."""
+    if any(column.lower() == _ROW for column in usage.physical[source]):
+        yield relation(usage, source, [segment])
+        return
+    for first in range(0, segment.rows, _AT_ONCE):
+        yield relation(usage, source, [segment], range(first, first + _AT_ONCE))
 
 
 def physical(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segments: Iterable[Segment]) -> dict[str, str]:
@@ -114,13 +125,20 @@ def physical(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segmen
     return {str(row[0]): str(row[1]) for row in found}
 
 
-def _number_strangers(db: duckdb.DuckDBPyConnection, table: str) -> None:
+def _number_people(db: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Makes the table of those who act, with their numbers; who is not known yet becomes a stranger."""
+    who = f'SELECT DISTINCT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL AND contact IS NOT NULL'
     db.execute(
-        'INSERT INTO strangers SELECT id, CAST(1 + greatest((SELECT coalesce(max("#no"), -1) FROM contacts), '
-        '(SELECT coalesce(max("#no"), -1) FROM strangers)) + row_number() OVER (ORDER BY id) - 1 AS INTEGER) '
-        f'FROM (SELECT DISTINCT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL AND contact IS NOT NULL) '
-        "ANTI JOIN contacts USING (id) ANTI JOIN strangers USING (id)"
+        'CREATE OR REPLACE TABLE acting AS SELECT w.id, coalesce(c."#no", s."#no") AS "#no" '
+        f"FROM ({who}) AS w LEFT JOIN contacts AS c ON c.id = w.id LEFT JOIN strangers AS s ON s.id = w.id"
     )
+    new = 'SELECT id FROM acting WHERE "#no" IS NULL'
+    if db.execute(f"SELECT count(*) FROM ({new})").fetchall()[0][0]:
+        db.execute(
+            'INSERT INTO strangers SELECT id, CAST(1 + greatest((SELECT coalesce(max("#no"), -1) FROM contacts), '
+            f'(SELECT coalesce(max("#no"), -1) FROM strangers)) + row_number() OVER (ORDER BY id) - 1 AS INTEGER) FROM ({new})'
+        )
+        db.execute('UPDATE acting SET "#no" = s."#no" FROM strangers AS s WHERE s.id = acting.id AND acting."#no" IS NULL')
 
 
 def _first_of_id(db: duckdb.DuckDBPyConnection, table: str) -> str:

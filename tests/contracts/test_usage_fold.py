@@ -13,6 +13,7 @@ import pytest
 from cs_engine.errors import CsEngineError
 from cs_engine.instants import to_micros
 from cs_engine.language.expression import Grain, Type
+from cs_engine.sources import known_ids, segments
 from cs_engine.sources.describe import describe
 from cs_engine.sources.fold import Arrivals, fold, taken
 from cs_engine.sources.snapshot import Shelf
@@ -73,6 +74,23 @@ def test_an_id_counts_once_however_often_it_comes(project: Project) -> None:
     for _ in range(2):
         fold(project.folder, project.config, "usage", arrivals(WORLD.events[0], twice, twice), 3)
     assert reopened(project).values(NOW, "changes") == {"a0": 3, "a1": 2, "a2": 2}
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 50])
+def test_an_id_is_found_in_a_large_segment_by_what_lies_in_order_beside_it(
+    at_once: int, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many orders its ids lie in; and one that is like none is new."""
+    monkeypatch.setattr(known_ids, "_ORDERED_FROM", 3)
+    monkeypatch.setattr(known_ids, "_AT_ONCE", at_once)
+    monkeypatch.setattr(segments, "_AT_ONCE", 4)
+    came = [*WORLD.events, *(Event(f"n{i}", "a0", "c0", "saved", NOW) for i in range(4))]
+    for _ in range(2):
+        fold(project.folder, project.config, "usage", arrivals(*came, *came[:2]), 1)
+    current = Shelf.of(project.folder).current(project.config)
+    assert current is not None
+    assert len([*current.folder.glob("tally-*-ids.numbers")]) == 2
+    assert reopened(project).values(NOW, "changes") == {"a0": 6, "a1": 2, "a2": 2}
 
 
 def test_what_was_learned_after_now_is_not_there_yet(project: Project) -> None:
