@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.sources.pages import HALF, LOW, Flags, Homes, Kinds, Numbers, Page, distinct, keys_of, packed, roomy, unpacked
-from cs_engine.usage.tallies import BLOCK, Measure, Tally, day_number, first_day
+from cs_engine.usage.tallies import BLOCK, Measure, Tally, day_number, first_day, place
 from cs_engine.usage.tallies_sql import Reach
 from cs_engine.usage.windows import Kind, Window
 
@@ -125,8 +126,12 @@ def _told(window: Window, reach: Reach, blocks: dict[int, Numbers]) -> Numbers:
                 bits = blocks[block]
                 some = np.flatnonzero(bits)
                 told[some] = first_day(block) + (_lowest(bits[some]) if first else _highest(bits[some]))
+        case Kind.STREAK_DAYS | Kind.STREAK_WEEKS:
+            told = _streak(window, reach, blocks, size)
         case Kind.ACTIVE_WEEKS:
-            told = _weeks(reach, blocks, size)
+            told = np.zeros(size, np.int64)
+            for begins, ends in _back(reach, 7):
+                told += _active(blocks, begins, ends, size)
         case _:
             told = np.zeros(size, np.int64)
             for bits in blocks.values():
@@ -134,21 +139,39 @@ def _told(window: Window, reach: Reach, blocks: dict[int, Numbers]) -> Numbers:
     return told
 
 
-def _weeks(reach: Reach, blocks: dict[int, Numbers], size: int) -> Numbers:
-    """Weeks with events: of seven days each, counted back from the last day."""
+def _streak(window: Window, reach: Reach, blocks: dict[int, Numbers], size: int) -> Numbers:
+    """Days, or weeks, in a row, counted back from the last day. Today may be missing: it is not over; a week always ends today."""
+    if not blocks:
+        return np.zeros(size, np.int64)
+    days = window.kind is Kind.STREAK_DAYS
+    first, last = reach
+    there = date(1970, 1, 1) + timedelta(days=first_day(min(blocks)))
+    spans = _back((max(there, first) if first else there, last), 1 if days else 7)
+    told = _active(blocks, *next(spans), size).astype(np.int64) if days else np.zeros(size, np.int64)
+    unbroken = np.ones(size, np.bool_)
+    for begins, ends in spans:
+        unbroken &= _active(blocks, begins, ends, size)
+        if not unbroken.any():
+            break
+        told += unbroken
+    return told
+
+
+def _back(reach: Reach, length: int) -> Iterator[tuple[int, int]]:
+    """Spans of so many days back from the last: the first day of each, and the first after it."""
     first, last = reach
     assert first is not None  # such a window has no tally
-    weeks = np.zeros(size, np.int64)
-    ends = day_number(last) + 1
-    while ends > day_number(first):
-        begins = max(day_number(first), ends - 7)
-        active = np.zeros(size, np.bool_)
-        for block, bits in blocks.items():
-            if mask := _mask(block, begins, ends):
-                active[: len(bits)] |= (bits & mask) != 0
-        weeks += active
-        ends -= 7
-    return weeks
+    for ends in range(day_number(last) + 1, day_number(first), -length):
+        yield max(day_number(first), ends - length), ends
+
+
+def _active(blocks: dict[int, Numbers], begins: int, ends: int, size: int) -> Flags:
+    """Who had an event between these days."""
+    active = np.zeros(size, np.bool_)
+    for block in {place(begins)[0], place(ends - 1)[0]} & blocks.keys():
+        bits = blocks[block]
+        active[: len(bits)] |= (bits & _mask(block, begins, ends)) != 0
+    return active
 
 
 def _highest(bits: Numbers) -> Numbers:

@@ -176,11 +176,13 @@ def _stage(db: duckdb.DuckDBPyConnection, source: str, arrivals: Arrivals, known
     keys = _keys(db, known)
     # A key that is written in several ways counts as the one whose spelling is the first of them that has a value.
     further = [f"coalesce({listed(map(_property, spelt))}) AS {quoted(name)}" for name, spelt in keys.items()]
+    # Without properties nothing is read out of them, time and again.
     db.execute(
-        'CREATE TABLE arrived AS SELECT CAST(0 AS SMALLINT) AS "#file", CAST(NULL AS VARCHAR) AS "#fault", * EXCLUDE ("#properties")'
-        f"{''.join(f', {one}' for one in further)} FROM came"
+        f'CREATE {"TABLE" if keys else "VIEW"} arrived AS SELECT CAST(0 AS SMALLINT) AS "#file", CAST(NULL AS VARCHAR) AS "#fault", '
+        f'* EXCLUDE ("#properties"){"".join(f", {one}" for one in further)} FROM came'
     )
-    db.execute("DROP TABLE came")
+    if keys:
+        db.execute("DROP TABLE came")
     columns = {name: "TIMESTAMP WITH TIME ZONE" if name in _TIMES else "VARCHAR" for name in Arrivals._fields if name != "properties"}
     return Staged("arrived", {**columns, **dict.fromkeys(keys, "VARCHAR")}, (ParquetFile(Path(), source),), exact_lines=True)
 

@@ -28,6 +28,7 @@ from cs_engine.usage.columns import (
 )
 from cs_engine.usage.names import Catalogue, stored_column
 from cs_engine.usage.sequences_sql import sequences
+from cs_engine.usage.tallies import Tally
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import Aggregate, Moment, aggregates, column
 
@@ -225,8 +226,10 @@ def _join_windows(
         windows = [w if w.source in catalogue.attributes.in_place else w.guarded() for w in windows]
     late = [source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns]
     aliases: dict[str, str] = {}
-    found = aggregates((w for w in windows if not w.in_order), grain, moment, late, tallied)
-    found += sequences((w for w in windows if w.in_order), grain, moment, late)
+    # Streaks hang on days alone, which tallies know.
+    in_order = [w for w in windows if w.in_order and (w.source not in tallied or Tally.of(w, grain) is None)]
+    found = aggregates((w for w in windows if w not in in_order), grain, moment, late, tallied)
+    found += sequences(in_order, grain, moment, late)
     for i, aggregate in enumerate(found):
         stays = elsewhere is not None and aggregate.metrics[0].source in catalogue.attributes.in_place
         sql = elsewhere(aggregate, grain) if elsewhere is not None and stays else aggregate.sql

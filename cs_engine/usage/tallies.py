@@ -62,6 +62,8 @@ _MEASURES: Mapping[Kind, Measure] = {
     Kind.ACTIVE_WEEKS: Measure.MARKS,
     Kind.DAYS_SINCE_FIRST: Measure.MARKS,
     Kind.DAYS_SINCE_LAST: Measure.MARKS,
+    Kind.STREAK_DAYS: Measure.MARKS,
+    Kind.STREAK_WEEKS: Measure.MARKS,
 }
 
 
@@ -83,7 +85,7 @@ class Tally:
         """The tally that tells it; None for a window that only events tell."""
         measure = Measure.TIMES if window.when is not None else _MEASURES.get(window.kind)
         weeks = window.kind is Kind.ACTIVE_WEEKS and (window.days is None or window.days > _MOST_WEEKS * 7)
-        if measure is None or weeks or window.hours is not None or window.in_order or "getvariable" in window.where:
+        if measure is None or weeks or window.hours is not None or "getvariable" in window.where:
             return None
         if window.kind is Kind.COUNT_DISTINCT and window.column == "at":
             measure = Measure.MOMENTS

@@ -48,6 +48,8 @@ METRICS: dict[str, dict[str, Any]] = {
     "amount_7d": {"sum": "amount", "in": "7 days"},
     "quiet": {"days_since_last": "*"},
     "days_28d": {"active_days": "*", "in": "28 days"},
+    "row_days": {"streak_days": "*"},
+    "row_weeks_a": {"streak_weeks": "*", "where": "event = 'a'", "in": "5 weeks"},
     "weeks_6w": {"active_weeks": "*", "in": "6 weeks"},
     "weeks_moved": {"active_weeks": "*", "in": "3 weeks", "ago": "2 days"},
 }

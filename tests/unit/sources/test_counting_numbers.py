@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,8 @@ KIND_OF = {
     "kinds": (Kind.COUNT_DISTINCT, "event"),
     "days": (Kind.ACTIVE_DAYS, ""),
     "weeks": (Kind.ACTIVE_WEEKS, ""),
+    "day_streak": (Kind.STREAK_DAYS, ""),
+    "week_streak": (Kind.STREAK_WEEKS, ""),
     "last": (Kind.DAYS_SINCE_LAST, ""),
     "first": (Kind.DAYS_SINCE_FIRST, ""),
 }
@@ -41,15 +43,23 @@ class One(NamedTuple):
     marked: bool
 
 
-ones = st.builds(
-    One, st.integers(0, 130), st.integers(-1, 4), st.one_of(st.integers(-1, 3), st.just(900)), st.integers(0, KINDS - 1), st.booleans()
-)
+backs = st.one_of(st.integers(0, 130), st.integers(0, 6))
+contacts = st.one_of(st.integers(-1, 3), st.just(900))
+ones = st.builds(One, backs, st.integers(-1, 4), contacts, st.integers(0, KINDS - 1), st.booleans())
 spans = st.tuples(st.one_of(st.none(), st.integers(1, 130)), st.integers(0, 70))
 
 
 def windows(days: int | None, ago: int, where: str) -> list[Window]:
     return [
-        Window(f"{name}_{where}", kind, "usage", column, where, days or (35 if kind is Kind.ACTIVE_WEEKS else None), ago)
+        Window(
+            f"{name}_{where}",
+            kind,
+            "usage",
+            column,
+            where,
+            days or (35 if kind is Kind.ACTIVE_WEEKS else None),
+            0 if kind in (Kind.STREAK_DAYS, Kind.STREAK_WEEKS) else ago,
+        )
         for name, (kind, column) in KIND_OF.items()
     ]
 
@@ -81,6 +91,12 @@ def by_hand(window: Window, found: Iterable[One], account: int) -> int:
             return len({one.back for one in back})
         case Kind.ACTIVE_WEEKS:
             return len({(one.back - window.ago) // 7 for one in back})
+        case Kind.STREAK_DAYS:
+            active = {one.back for one in back}
+            return (0 in active) + len([*takewhile(lambda day: day in active, count(1))])
+        case Kind.STREAK_WEEKS:
+            active = {one.back // 7 for one in back}
+            return len([*takewhile(lambda week: week in active, count())])
         case Kind.DAYS_SINCE_LAST:
             return max((day_number(TODAY) - one.back for one in back), default=NONE)
         case _:
