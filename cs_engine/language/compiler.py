@@ -17,6 +17,7 @@ from cs_engine.language.calls import Calls
 from cs_engine.language.expression import Duration, Expression, Spell, Type
 from cs_engine.language.problems import did_you_mean
 from cs_engine.language.scope import Column, Literal, NotHere, Reporter, Scope
+from cs_engine.language.seen import doubt
 from cs_engine.language.tokens import Kind, Token
 from cs_engine.language.values import FLIPPED, Value, as_type, double, instead, truth_mend, yes_or_no
 
@@ -243,9 +244,20 @@ class Compiler:
         if agreed is None:
             return replace(self.made("NULL", Type.BOOLEAN, left, right), broken=True)
         one, two = agreed
+        if operator in ("=", "<>"):
+            self._doubted(node.this, [right], wanted=operator == "=")
+            self._doubted(node.expression, [left], wanted=operator == "=")
         if one.type is Type.BOOLEAN and operator in _ORDER:
             return self.refuse(node, "X213", f"yes/no has no order for `{operator}`", "write = true or = false")
         return self.made(f"({one.sql} {operator} {two.sql})", Type.BOOLEAN, one, two)
+
+    def _doubted(self, subject: exp.Expr, beside: list[Value], *, wanted: bool) -> None:
+        """Warns of text beside a column that has never been that. `wanted`: whether it is to be one of these."""
+        token = self.token(subject) if isinstance(subject, exp.Column) else None
+        column = self.scope.resolve(token.text) if token is not None and token.kind is Kind.NAME else None
+        if isinstance(column, Column) and column.values and token is not None:
+            said = [(value.literal, value.start, value.end) for value in beside if isinstance(value.literal, str)]
+            doubt(token.text, said, column.values, self.report, wanted=wanted)
 
     def _pair(self, left: exp.Expr, right: exp.Expr) -> tuple[Value, Value]:
         if self._bare_words(left) is not None and self._bare_words(right) is None:
@@ -334,6 +346,7 @@ class Compiler:
             agreed = self.agree(left, value)
             left, value = agreed or (replace(left, broken=True), value)
             parts.append(value)
+        self._doubted(node.this, parts[1:], wanted=True)
         sql = f"({left.sql} IN ({', '.join(p.sql for p in parts[1:])}))"
         return self.made(sql, Type.BOOLEAN, *parts, left)
 

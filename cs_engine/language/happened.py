@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from cs_engine.language.expression import Type
-from cs_engine.language.scope import NotHere, Scope
+from cs_engine.language.scope import Column, NotHere, Scope
+from cs_engine.language.seen import EVENT_NAME, doubt
 from cs_engine.language.tokens import Kind
 from cs_engine.language.values import FLIPPED, Value
 
@@ -46,6 +47,8 @@ class Happened:
         scope = events.scope_of(event)
         if isinstance(scope, NotHere):
             return compiler.refuse(given[0], "X218", scope.reason, scope.mend)
+        if isinstance(named := scope.resolve(EVENT_NAME), Column) and event.partition(".")[2] not in named.values:
+            doubt(EVENT_NAME, [(event, token.start, token.end)], named.values, compiler.report, wanted=True)
         terms = list(_conjuncts(given[1])) if len(given) == 2 else []
         own_times = [term for term in terms if self._is_beside(term, scope)]
         if len(own_times) > 1:

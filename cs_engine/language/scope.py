@@ -22,6 +22,8 @@ class Column:
     type: Type
     sql: str = ""
     """Its SQL, when that is not the quoted name."""
+    values: tuple[str, ...] = ()
+    """All that it has been seen to be, where that is known: text beside it that is none of these is doubted."""
 
     def to_sql(self) -> str:
         return self.sql or quoted(self.name)
@@ -146,6 +148,10 @@ class Reporter:
         self.problems.add(
             place, code, message, mend, edit=None if edit is None else self._edit((start, end, edit) if isinstance(edit, str) else edit)
         )
+
+    def doubt(self, start: int, end: int, code: str, message: str, mend: str = "") -> None:
+        """A warning: what is written can be meant so."""
+        self.problems.warn(self.place_of(start, max(1, end - start)), code, message, mend)
 
     def _edit(self, given: tuple[int, int, str]) -> Edit:
         start, end, text = given

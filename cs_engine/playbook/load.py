@@ -202,7 +202,12 @@ class _Loader:
         unread += [*unread_segments, *unread_models, *unread_milestones, *([SCORE, BAND] if files.faulty(f"{FOLDER}/health.yaml") else [])]
         catalogue = build(metrics, segments, journey, health, attributes, places, self.problems, calendars, frozenset(unread), models)
         around = Surroundings(
-            Directory.of(team), catalogue.scope, definitions_of(segments, journey), attributes.events, in_place=attributes.in_place
+            Directory.of(team),
+            catalogue.scope,
+            definitions_of(segments, journey),
+            attributes.events,
+            in_place=attributes.in_place,
+            seen=attributes.seen,
         )
         for found in playbooks:
             self._compile(found, around, attributes)
@@ -349,7 +354,11 @@ class _Loader:
             def place(offset: int, length: int, path: tuple[str, str] = path) -> Place:
                 return document.within(path, offset, length)
 
-            condition = expressions.compile_condition(text, place, catalogue.people_scope(), self.problems)
+            problems = Problems()
+            condition = expressions.compile_condition(text, place, catalogue.people_scope(), problems)
+            # Nobody need have an operator: what nobody wrote is not doubted.
+            written = document.data.get("people")
+            self.problems.extend(problems if isinstance(written, dict) and role in written else problems.errors())
             if condition is not None:
                 found[role] = condition
         return found

@@ -11,6 +11,7 @@ from cs_engine.language import durations, expressions
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.scope import NOTHING_ASKED, Asked, Scope
+from cs_engine.language.seen import doubt_event
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.entries import ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, SegmentEntrySpec
@@ -51,6 +52,8 @@ class Surroundings:
     """Puts older meanings into a condition; nothing to do for today's plans."""
     in_place: Collection[str] = ()
     """Sources whose events stay in their database."""
+    seen: Callable[[str], tuple[str, ...]] = lambda _source: ()
+    """The names of the events that a source has had; none where that is not known."""
 
 
 @dataclass(slots=True)
@@ -126,9 +129,10 @@ class Reader:
         if not within.amount:
             self.problems.add(self.document.place((*path, "within")), "P113", "an event counts for no time at all", "say how long")
         self.event = {"id": Type.TEXT, **own}
-        where = None
+        where, seen = None, self.around.seen(spec.from_)
+        doubt_event(spec.event, seen, partial(self.document.within, (*path, "event")), self.problems)
         if spec.where is not None:
-            scope = EventScope(spec.from_, own, self.grain)
+            scope = EventScope(spec.from_, own, self.grain, seen=seen)
             where = self._expression(expressions.compile_condition, (*path, "where"), spec.where, scope)
         return EventEntry(spec.event, spec.from_, where, within, self.event)
 

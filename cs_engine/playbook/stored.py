@@ -32,4 +32,6 @@ def with_stored(attributes: Attributes, documents: Iterable[Document], problems:
                     continue
                 stored.setdefault(name, name in attributes.account)
                 account[name] = kind
-    return replace(attributes, account=account, stored=stored)
+    # What a playbook will set, nobody may have yet.
+    values = {name: seen for name, seen in attributes.values.items() if name.removeprefix("account.") not in stored}
+    return replace(attributes, account=account, stored=stored, values=values)

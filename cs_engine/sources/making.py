@@ -14,6 +14,7 @@ from cs_engine.sources import beside, history
 from cs_engine.sources import columns as cols
 from cs_engine.sources.checking import ACCOUNTS, ATTRIBUTES, CONTACTS, TOUCHES, YES
 from cs_engine.sources.events import Events
+from cs_engine.sources.few import few_values
 from cs_engine.sources.growing import Numbers
 from cs_engine.sources.reading import Checked, Reading
 from cs_engine.sources.segments import COMPRESSION, open_strangers, write_strangers
@@ -55,8 +56,10 @@ class Making:
         write_strangers(db, self.made.folder)
         blanks = cols.blanks(db, "account", "accounts", accounts.columns)
         blanks |= cols.blanks(db, "contact", "contacts", contacts.columns)
+        few = few_values(db, "account", "accounts", accounts.columns) | few_values(db, "contact", "contacts", contacts.columns)
         types = {name: columns for name, (columns, _) in read.items()}
-        self.made = replace(self.made, attributes=Attributes(accounts.columns, contacts.columns, types, blanks, self.reading.odd))
+        attributes = Attributes(accounts.columns, contacts.columns, types, blanks, self.reading.odd, values=few)
+        self.made = replace(self.made, attributes=attributes)
         touches = [self._touches(sources.touches)] if sources.touches is not None else []
         of_events = [report for _, report in read.values()]
         return [accounts.report, contacts.report, *beside_accounts, *beside_contacts, *of_events, *touches]

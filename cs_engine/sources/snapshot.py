@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,7 +147,7 @@ class Shelf:
         return UsageSet(
             self.folder / name,
             replace(
-                _attributes(manifest["attributes"]),
+                _attributes(manifest["attributes"], manifest["kinds"]),
                 in_place=config.sources.in_place,
                 told=frozenset(f"account.{name}" for name in manifest["told"].get("accounts", ())),
             ),
@@ -285,10 +285,16 @@ def _plain(attributes: Attributes) -> dict[str, object]:
         "events": {source: dict(columns) for source, columns in attributes.events.items()},
         "blanks": {name: list(count) for name, count in attributes.blanks.items()},
         "odd": dict(attributes.odd),
+        "values": {name: list(values) for name, values in attributes.values.items() if not name.endswith(_EVENT)},
     }
 
 
-def _attributes(plain: Mapping[str, Mapping[str, object]]) -> Attributes:
+_EVENT = ".event"
+_MOST_KINDS = 2_000
+"""Of a source with more names of events these are made by a machine, and none of them is doubted."""
+
+
+def _attributes(plain: Mapping[str, Mapping[str, object]], kinds: Mapping[str, Sequence[str]]) -> Attributes:
     def types(columns: object) -> dict[str, Type]:
         assert isinstance(columns, dict)
         return {name: Type(kind) for name, kind in columns.items()}
@@ -299,4 +305,8 @@ def _attributes(plain: Mapping[str, Mapping[str, object]]) -> Attributes:
         events={source: types(columns) for source, columns in plain["events"].items()},
         blanks={name: (count[0], count[1]) for name, count in plain["blanks"].items() if isinstance(count, list)},
         odd={name: str(said) for name, said in plain.get("odd", {}).items()},
+        values={
+            **{name: tuple(values) for name, values in plain.get("values", {}).items() if isinstance(values, list)},
+            **{f"{source}{_EVENT}": tuple(names) for source, names in kinds.items() if len(names) <= _MOST_KINDS},
+        },
     )

@@ -22,11 +22,17 @@ class Attributes:
     """`usage.amount` -> which values made it text, for columns of which almost all values are of another type, as the last sync found."""
     stored: Mapping[str, bool] = field(default_factory=dict)
     """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """`account.plan`, `usage.event` -> all its values as of the last sync; of text that has few and names nobody, all else is not here."""
 
     in_place: frozenset[str] = frozenset()
     """Sources whose events stay in their database."""
     told: frozenset[str] = frozenset()
     """`account.tier`: columns of accounts whose past their source tells (`learned_at`)."""
+
+    def seen(self, source: str) -> tuple[str, ...]:
+        """The names of the events of that source that there have been; none where that is not known."""
+        return self.values.get(f"{source}.event", ())
 
     def alike(self, other: Attributes) -> bool:
         """Whether what was compiled for one fits the other: the same columns of the same types, of as many of which the past is known."""

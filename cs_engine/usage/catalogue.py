@@ -245,21 +245,23 @@ class _Builder:
         window = window_checks.check(name, kind, spec, self.attributes, at, self.problems)
         if window is None:
             return None
-        columns = self.attributes.events[window.source]
         if kind is Kind.FUNNEL and window.source in self.attributes.in_place:
             self.problems.add(
                 at("from"), "M109", f"{window.source} stays in its database (`in_place`), which counts no funnels", _NO_FUNNEL
             )
             return None
         if spec.where is not None:
-            where = compile_condition(spec.where, section.text(name, "where"), EventScope(window.source, columns), self.problems)
+            where = compile_condition(spec.where, section.text(name, "where"), self._events(window.source), self.problems)
             if where is None:
                 return None
             window = window.only(where)
         if kind is Kind.FUNNEL:
-            found = funnel(spec, columns, at, lambda i: section.text(name, "funnel", i), self.problems)
+            found = funnel(spec, self._events(window.source), at, lambda i: section.text(name, "funnel", i), self.problems)
             return window.through(*found) if found is not None else None
         return window
+
+    def _events(self, source: str) -> EventScope:
+        return EventScope(source, self.attributes.events[source], seen=self.attributes.seen(source))
 
     def _measured(self, window: Window) -> bool:
         self.windows[window.name] = window

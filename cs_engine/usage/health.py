@@ -52,7 +52,7 @@ def all_of_it() -> Expression:
 
 def check(spec: HealthSpec, section: Section, problems: Problems) -> bool:
     """Whether points rise, bands make sense and overrides name bands. Adds a problem where not."""
-    before = len(problems)
+    before = len(problems.errors())
     if not spec.components:
         problems.add(section.place("components"), "M130", "health needs at least one component")
     for name, part in spec.components.items():
@@ -76,7 +76,7 @@ def check(spec: HealthSpec, section: Section, problems: Problems) -> bool:
     for condition, band in spec.overrides.items():
         if band not in spec.bands:
             problems.add(section.place("overrides", condition), "M133", f'there is no band "{band}"', f"bands: {', '.join(spec.bands)}")
-    return len(problems) == before
+    return len(problems.errors()) == before
 
 
 def columns(spec: HealthSpec, components: Mapping[str, Expression], overrides: Sequence[tuple[Expression, str]]) -> dict[str, Derived]:

@@ -120,14 +120,14 @@ def days_of(spec: WindowMetric, at: PlaceIn, problems: Problems) -> int | None:
 
 def check_facts(spec: WindowMetric, own: str, types: Mapping[str, Type], at: PlaceIn, problems: Problems) -> bool:
     """Whether all of `facts` are metrics that are numbers, and not the metric itself."""
-    before = len(problems)
+    before = len(problems.errors())
     for number, name in enumerate(spec.facts):
         if name not in types or name == own:
             mend = did_you_mean(name, [one for one in types if one != own]) or "name metrics of metrics.yaml"
             problems.add(at("facts", number), "M141", f'there is no metric "{name}" to learn from', mend)
         elif types[name] not in (Type.NUMBER, Type.UNKNOWN):
             problems.add(at("facts", number), "M141", f'"{name}" is {types[name].value}: it is learned from numbers', "leave it out")
-    return len(problems) == before
+    return len(problems.errors()) == before
 
 
 def column(

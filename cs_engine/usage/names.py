@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cs_engine.language.expression import EVENT, Expression, Grain, Type
 from cs_engine.language.scope import Asked, Column, Literal, NotHere, kept
+from cs_engine.language.seen import EVENT_NAME
 from cs_engine.usage.answers import answers_in
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.columns import (
@@ -240,10 +241,10 @@ class CatalogueScope:
                     "contact.* is known where the subject is a contact, and inside `to:`", f"the account's champion is champion.{rest}"
                 )
             case "contact" | "champion":
-                return self._column(name, self.catalogue.attributes.contact.get(rest))
+                return self._column(name, f"contact.{rest}", self.catalogue.attributes.contact.get(rest))
             case "account":
                 if rest in self.catalogue.attributes.account:
-                    return self._column(name, self.catalogue.attributes.account[rest])
+                    return self._column(name, name, self.catalogue.attributes.account[rest])
                 return self._metric(rest, name if self.grain is Grain.CONTACT else rest)
         return None
 
@@ -252,8 +253,8 @@ class CatalogueScope:
             return NotHere(self.event, "begin passages with one: `enter: {event: invited}`" if self.event == NO_EVENT else "")
         return kept(name, self.event[column]) if column in self.event else None
 
-    def _column(self, name: str, kind: Type | None) -> Column | None:
-        return None if kind is None else Column(name, kind)
+    def _column(self, name: str, attribute: str, kind: Type | None) -> Column | None:
+        return None if kind is None else Column(name, kind, values=self.catalogue.attributes.values.get(attribute, ()))
 
     def _metric(self, metric: str, column: str) -> Column | NotHere | None:
         if metric in self.catalogue.types:
@@ -279,7 +280,7 @@ class _Events:
         columns = self.catalogue.attributes.events.get(source, {})
         if "event" not in columns:
             return NotHere(f"events of {source} have no names", f"name their column in project.yaml: `event:` of {source}")
-        return EventScope(source, columns, self.grain)
+        return EventScope(source, columns, self.grain, seen=self.catalogue.attributes.seen(source))
 
     def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
         return self._asked(name, event, where, reads, None)
@@ -326,13 +327,15 @@ class EventScope:
     events: None = None
     spells: None = None
     asked: None = None
+    seen: tuple[str, ...] = ()
+    """Names of the events that there have been; none where that is not known."""
 
     def names(self) -> list[str]:
         return list(self.columns)
 
     def resolve(self, name: str) -> Column | NotHere | None:
         if name in self.columns:
-            return Column(name, self.columns[name])
+            return Column(name, self.columns[name], values=self.seen if name == EVENT_NAME else ())
         if name.partition(".")[0] in HEADS and "." in name:
             return NotHere("`where` reads the columns of events alone", f"events of {self.source} have {', '.join(self.columns)}")
         return None

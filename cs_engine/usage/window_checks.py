@@ -83,13 +83,13 @@ def check(name: str, kind: Kind, spec: WindowMetric, attributes: Attributes, at:
         mend = did_you_mean(spec.from_, events) or f"known: {', '.join(sorted(events))}; project.yaml names further ones under sources.more"
         problems.add(at("from"), "M102", f'there is no source "{spec.from_}"', mend)
         return None
-    before = len(problems)
+    before = len(problems.errors())
     column = _column(kind, spec, columns, attributes.odd, at, problems)
     if kind is Kind.COUNT_DISTINCT and column == DAY and column not in columns:
         kind, column = Kind.ACTIVE_DAYS, ""
     days, hours = _length(kind, spec, at, problems)
     ago = _ago(kind, spec, hours, at, problems)
-    if len(problems) > before:
+    if len(problems.errors()) > before:
         return None
     when = _WHEN.get(kind)
     value = Type.INSTANT if kind in (Kind.MIN, Kind.MAX) and columns[column] is Type.INSTANT else Type.NUMBER

@@ -1,0 +1,45 @@
+"""Which words the columns of accounts and contacts are made of, where these are few: what `check` holds conditions against.
+
+Of nobody's name, address or number anything is kept: not of columns that are called so, nor of those whose values are often one row's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import duckdb
+
+from cs_engine.language.expression import Type
+from cs_engine.sources.sql import listed, quoted
+
+_MOST = 50
+"""A column with more values says something of each row."""
+_ROWS_A_VALUE = 2
+_LONGEST = 60
+_FIRST = 2_000
+"""Rows that tell, for most columns, that there are too many."""
+_PERSONAL = re.compile(
+    r"(^|_)(id|ids|key|name|names|e?mail|csm|owner|phone|tel|mobile|fax|address|street|zip|postal|birth|url|note|notes|comment)(_|$)"
+)
+
+
+def few_values(db: duckdb.DuckDBPyConnection, prefix: str, relation: str, columns: Mapping[str, Type]) -> dict[str, tuple[str, ...]]:
+    """`<prefix>.<column>` -> all its values, of text with few of them. `relation`: the checked rows, under the names that authors use."""
+    names = [name for name, kind in columns.items() if kind is Type.TEXT and not _PERSONAL.search(_words(name))]
+    for read in (f"(FROM {quoted(relation)} LIMIT {_FIRST})", quoted(relation)):
+        if names:
+            counts = db.execute(f"SELECT {listed(f'count(DISTINCT {quoted(name)})' for name in names)} FROM {read}").fetchall()[0]
+            names = [name for name, n in zip(names, counts, strict=True) if n <= _MOST]
+    found = {}
+    for name in names:
+        column = quoted(name)
+        rows = db.execute(f"SELECT {column}, count(*) FROM {quoted(relation)} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 1").fetchall()
+        if rows and sum(n for _, n in rows) >= _ROWS_A_VALUE * len(rows) and all(len(v) <= _LONGEST and "@" not in v for v, _ in rows):
+            found[f"{prefix}.{name}"] = tuple(value for value, _ in rows)
+    return found
+
+
+def _words(name: str) -> str:
+    """billingContactName -> billing_contact_name"""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).lower()
