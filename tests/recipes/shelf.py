@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cs_engine.scaffold import make, the_recipe
 from cs_engine.settings import Settings
-from cs_engine.starter import make_project
 from cs_engine.wiring import load_project
-from tests.stories.world import Ticked, World, day, opened
+from tests.stories.world import Ticked, World, copy_of, day, opened
 
 BEFORE = day(-90)
 """When the two accounts signed up."""
@@ -56,11 +56,16 @@ class Shelf(World):
         return [self.run(day(number)) for number in days]
 
 
-def stock(folder: Path, recipe: str) -> Shelf:
-    """The project with the recipe and what it needs, reading our customers in place of the sample's."""
-    make_project(folder)
+def stock(starter: Path, folder: Path, recipe: str) -> Shelf:
+    """The starter's project with the recipe and what it needs, reading our customers in place of the sample's. The playbooks beside it
+    are gone: they would not run, and each tick would read and count for them.
+    """
+    copy_of(starter, folder)
     supply(folder, recipe)
     make(load_project(Settings(cs_engine_project=folder)), the_recipe(recipe))
+    for beside in (folder / "playbooks").iterdir():
+        if beside.is_dir() and beside.name != recipe:
+            shutil.rmtree(beside)
     config = folder / "playbooks/project.yaml"
     text = config.read_text(encoding="utf-8").replace("    id: event_id # a row that is delivered twice counts once\n", "")
     for sample, own in (("accounts", "accounts"), ("contacts", "contacts"), ("usage_events", "usage")):

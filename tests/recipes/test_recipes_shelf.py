@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from tests.docs.markdown import ROOT, table, words
 from tests.docs.session import Session, differences
 from tests.recipes import test_recipes_stories as stories
 from tests.recipes.shelf import supply
-from tests.stories.world import write_files
+from tests.stories.world import copy_of, write_files
 from tests.unit.cli.conftest import Call, call
 
 __all__ = ["call"]
@@ -27,20 +26,10 @@ SAMPLE_HAS = ("account.seats",)
 PAGE = ROOT / "docs/recipes.md"
 
 
-@pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from cs_engine.starter import make_project
-
-    folder = tmp_path_factory.mktemp("starter") / "project"
-    folder.mkdir()
-    make_project(folder)
-    return folder
-
-
 @pytest.fixture
 def fresh(starter: Path, tmp_path: Path) -> Path:
     """A project that `init` has just made."""
-    return Path(shutil.copytree(starter, tmp_path / "project"))
+    return copy_of(starter, tmp_path / "project")
 
 
 @pytest.mark.parametrize("recipe", ALL)
