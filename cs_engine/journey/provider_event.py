@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -68,4 +68,8 @@ def event_id_of(about: str, address: str, kind: str, at: Micros, link: str) -> s
 
 def digest(text: str, size: int = 10) -> str:
     """Of that many bytes, in letters, digits, `-` and `_`."""
-    return urlsafe_b64encode(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()).rstrip(b"=").decode()
+    hashed = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    return b2a_base64(hashed, newline=False).translate(_FOR_URLS, b"=").decode()
+
+
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")

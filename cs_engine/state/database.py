@@ -222,9 +222,11 @@ class Tx:
         where = "".join(f" AND {column} = :{column}" for column in same or ())
         present = f"SELECT {columns[0]} FROM {table.name} WHERE {self.among(columns[0], 'keys')}{where}"
         there = {key for (key,) in self.rows(present, keys=keys, **same or {})}
+        if not (missing := [row for row in rows if row[0] not in there]):
+            return there
         sql = f"{_insert(table.name, tuple(columns))} ON CONFLICT DO NOTHING"
-        inserted = self.connection.exec_driver_sql(sql, rows).rowcount
-        if inserted == len(rows) - len(there):
+        inserted = self.connection.exec_driver_sql(sql, missing).rowcount
+        if inserted == len(missing):
             return there
         now_there = {key for (key,) in self.rows(present, keys=keys, **same or {})}
         return there | ({row[0] for row in rows} - now_there)

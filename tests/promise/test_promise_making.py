@@ -35,7 +35,8 @@ def with_processes(world: World) -> Callable[[], bool]:
     return lambda: outbox.posts_beside("email")
 
 
-def one_fails(world: World, customers: int) -> None:
+def test_of_ten_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
+    customers = 10_000
     crowd(world, customers).account(f"acc{customers // 2}", seats=0)
     world.mail("one", "For {{ account.name }}", SHARE).playbook("hello", "- {id: one, email: one}")
     beside = with_processes(world)
@@ -44,10 +45,6 @@ def one_fails(world: World, customers: int) -> None:
     assert states(world, customers) == {"accepted": customers - 1, "rejected template_failed:ZeroDivisionError": 1}
     assert len(list(mailbox_folder(world.root).glob("*.eml"))) == customers - 1
     assert beside(), "other processes rendered"
-
-
-def test_of_a_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
-    one_fails(world, 1_000)
 
 
 def test_other_processes_are_started_once_there_is_enough_to_do_for_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +59,6 @@ def test_other_processes_are_started_once_there_is_enough_to_do_for_them(world: 
     monkeypatch.setattr(outbox_module, "WORTH_A_POOL", 40)
     assert world.tick(day(1)).delivery == {"accepted": 100}
     assert len(world.engine.outbox._hands) == world.engine.outbox._processes
-
-
-@pytest.mark.soak
-def test_of_ten_thousand_mails_one_fails_and_the_others_go(world: World) -> None:
-    one_fails(world, 10_000)
 
 
 @pytest.mark.parametrize(
