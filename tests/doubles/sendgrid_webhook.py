@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -32,9 +32,13 @@ class SendgridWebhook:
         return {SIGNATURE: base64.b64encode(signature).decode(), TIMESTAMP: timestamp, "Content-Type": "application/json"}
 
 
-def batch(events: Sequence[Mapping[str, Any]]) -> bytes:
-    """As SendGrid writes it: objects a line, which re-serialising would not give again."""
-    return b"[" + b",\r\n".join(map(orjson.dumps, events)) + b"]\r\n"
+def batch(events: Sequence[Mapping[str, Any]], written: Callable[[Mapping[str, Any]], bytes] | None = None) -> bytes:
+    """As SendGrid writes it: objects a line, which re-serialising would not give again. `written`: a faster way for many plain ones."""
+    return b"[" + b",\r\n".join(map(written or _written, events)) + b"]\r\n"
+
+
+def _written(event: Mapping[str, Any]) -> bytes:
+    return json.dumps(event).encode()
 
 
 def event(kind: str, message: str | None = "msg_1", n: int = 0, at: int = 1_761_555_000, **more: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import orjson
 import pytest
 
 from cs_engine.journey.aftermath import aftermath_of
@@ -42,7 +43,7 @@ def written(batches: int, mails: int) -> list[Post]:
     again = chance.choices(events, k=batches * 1_000 - len(events))
     told = events + [{**one, "sg_event_id": f"again-{n}"} if n % 2 else one for n, one in enumerate(again)]
     chance.shuffle(told)
-    bodies = [batch(told[start : start + 1_000]) for start in range(0, len(told), 1_000)]
+    bodies = [batch(told[start : start + 1_000], orjson.dumps) for start in range(0, len(told), 1_000)]
     return [(body, SENDGRID.headers(body)) for body in bodies]
 
 
