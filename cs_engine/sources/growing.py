@@ -31,6 +31,8 @@ APART_FROM = 1_000_000
 """Rows of a source from which on its last files have segments of their own. With fewer, all is read as fast."""
 _APART = 8
 """So many files."""
+_SPARE = 10_000
+"""Numbers that may be of nobody, beside as many as are of somebody: what is counted by number has a place for each."""
 _FULL = 4_000_000
 """Rows of a segment that is not put together with others any more."""
 
@@ -219,6 +221,15 @@ class Numbers:
         segments.open_strangers(db, before.folder)
         db.execute(f"CREATE TABLE {_was('accounts')} AS FROM accounts")
         db.execute(f"CREATE TABLE {_was('contacts')} AS FROM contacts UNION ALL FROM strangers")
+
+    @property
+    def worn(self) -> bool:
+        """Whether most are of nobody any more: then all begins anew."""
+        found = [
+            self._db.execute(f'SELECT coalesce(max("#no"), 0), count(*) FROM {_was(people)}').fetchall()[0]
+            for people in ("accounts", "contacts")
+        ]
+        return any(int(top) >= 2 * int(many) + _SPARE for top, many in found)
 
     def number(self, people: str) -> tuple[str, str]:
         """(SQL of the number of a row of `c`, a checked table; what that joins): known ids keep theirs, others follow, in their order."""

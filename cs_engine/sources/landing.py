@@ -13,7 +13,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,10 +22,12 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cs_engine.errors import SourceAway, SyncStopped
+from cs_engine.errors import SyncStopped
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.playbook.sources import DatabaseSpec, EventsSource, Named, Origin, Sources, span
+from cs_engine.sources import duckdb_files
 from cs_engine.sources.files import ParquetFile
+from cs_engine.sources.landed import DAY, TIMELESS, WHOLE, Landed, part_of, start, together
 from cs_engine.sources.sql import listed, quoted, text
 from cs_engine.sources.warehouse import Days, Visit, visit
 
@@ -33,27 +35,8 @@ _AT_ONCE = 400_000
 """Rows that one question brings, where days are short enough."""
 _TYPED_BY = 1_000
 _FORMAT = 1
-_WHOLE, _TIMELESS = "whole", "timeless"
-"""Parts that are no day."""
-_DAY = timedelta(days=1)
 _PEACE = 60_000_000
 """Microseconds."""
-
-
-@dataclass(slots=True)
-class Landed:
-    """What lies there of one source."""
-
-    key: str
-    """How it was asked for: asked otherwise, all of it is read anew."""
-    read: int
-    """When, as microseconds."""
-    rows: int = 0
-    marks: dict[str, str] = field(default_factory=dict)
-    """Part -> its fingerprint."""
-    files: dict[str, str] = field(default_factory=dict)
-    """Part -> its file."""
-    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +62,7 @@ class Landing:
         if found is None:
             raise SyncStopped(f"{named.name}: nothing has been read of {named.source.place} yet", "cs-engine sync")
         return [
-            ParquetFile(self.folder / named.key / file, named.source.place + ("" if part == _WHOLE else f", {part}"), lasts=True)
+            ParquetFile(self.folder / named.key / file, named.source.place + ("" if part == WHOLE else f", {part}"), lasts=True)
             for part, file in sorted(found.files.items())
         ]
 
@@ -100,7 +83,7 @@ class Landing:
         fresh = Landed(key, to_micros(now))
         try:
             if spec.duckdb is not None:
-                _land_duckdb(folder, self.project / spec.duckdb, source, before, fresh)
+                duckdb_files.land(folder, self.project / spec.duckdb, source, before, fresh)
             else:
                 with visit(source.database or "", spec, source) as found:
                     _Bringing(folder, found, source, before, fresh, tell).all()
@@ -165,8 +148,7 @@ def sample(named: Named, sources: Sources, project: Path, folder: Path, most: in
     spec, source = sources.databases[named.source.database or ""], named.source
     path = folder / f"{named.key}.parquet"
     if spec.duckdb is not None:
-        with _opened(project / spec.duckdb) as db:
-            _copy(db, source, path, f" LIMIT {most}")
+        duckdb_files.sample(project / spec.duckdb, source, path, most)
     else:
         with visit(source.database or "", spec, source) as found, Staging(found.names()) as staging:
             for batch in found.rows(most=most):
@@ -179,8 +161,7 @@ def reaches(name: str, spec: DatabaseSpec, project: Path, named: Iterable[Named]
     """Looks at each of these sources of one database; what it has of columns, in words. Raises as `land` does."""
     for one in named:
         if spec.duckdb is not None:
-            with _opened(project / spec.duckdb) as db:
-                names = [str(row[0]) for row in _ask(db, f"DESCRIBE SELECT * FROM {_relation(one.source)}")]
+            names = duckdb_files.names(project / spec.duckdb, one.source)
         else:
             with visit(name, spec, one.source) as found:
                 names = found.names()
@@ -212,14 +193,14 @@ class _Bringing:
             order = getattr(source, "id", None) or getattr(source, "account", None) or getattr(source, "contact", None)
             with Staging(self._names) as staging:
                 self._take(staging, self._visit.rows(order=order if order in self._names else None))
-                self._keep(staging, _WHOLE)
+                self._keep(staging, WHOLE)
 
     def _types(self) -> None:
         """No row, but the types of its columns, by the first of them."""
         with Staging(self._names) as staging:
             for batch in self._visit.rows(most=_TYPED_BY):
                 staging.add(batch)
-            self._keep(staging, _WHOLE, "false")
+            self._keep(staging, WHOLE, "false")
 
     def _has_instants(self, at: str) -> bool:
         """Whether the column of time holds times that the database itself can compare."""
@@ -230,10 +211,10 @@ class _Bringing:
         before, fresh = self._before, self._fresh
         horizon = self._horizon(source)
         days = Days(source.at, source.learned_at if source.learned_at in self._names else None)
-        marks = {_part(day): mark for day, mark in self._visit.days(days, horizon).items()}
+        marks = {part_of(day): mark for day, mark in self._visit.days(days, horizon).items()}
         if before is not None and horizon is not None:
             for part in before.files:
-                if part != _TIMELESS and part < _part(horizon.date()):
+                if part != TIMELESS and part < part_of(horizon.date()):
                     fresh.files[part], fresh.marks[part], fresh.counts[part] = before.files[part], before.marks[part], before.counts[part]
         changed: list[tuple[str, int]] = []
         for part, (rows, mark) in sorted(marks.items()):
@@ -241,23 +222,23 @@ class _Bringing:
                 fresh.files[part], fresh.marks[part], fresh.counts[part] = before.files[part], mark, rows
             else:
                 changed.append((part, rows))
-        for together in _together(changed):
-            self._bring(source.at, together, marks)
+        for parts in together(changed, _AT_ONCE):
+            self._bring(source.at, parts, marks)
 
     def _horizon(self, source: EventsSource) -> datetime | None:
         """From when on days are looked at; None: all."""
-        days = [part for part in self._before.files if part != _TIMELESS] if self._before is not None else []
-        if not days or _WHOLE in days:
+        days = [part for part in self._before.files if part != TIMELESS] if self._before is not None else []
+        if not days or WHOLE in days:
             return None
         # By the last time that anything was read, not the newest day: one event of the future must not shut out the days between.
-        last = min(max(days), _part(from_micros(self._before.read).date() if self._before is not None else None))
+        last = min(max(days), part_of(from_micros(self._before.read).date() if self._before is not None else None))
         looked = datetime.fromisoformat(last).replace(tzinfo=UTC) - timedelta(microseconds=span(source.late) or 0)
         return looked.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _bring(self, at: str, parts: Sequence[str], marks: Mapping[str, tuple[int, str]]) -> None:
         """Days that follow each other, by one question."""
-        timeless = parts[0] == _TIMELESS
-        first, last = (None, None) if timeless else (_start(parts[0]), _start(parts[-1]) + _DAY)
+        timeless = parts[0] == TIMELESS
+        first, last = (None, None) if timeless else (start(parts[0]), start(parts[-1]) + DAY)
         asked = (first, last) if first is not None and last is not None else None
         with Staging(self._names) as staging:
             self._take(staging, self._visit.rows(at=at, span=asked))
@@ -277,29 +258,6 @@ class _Bringing:
         self._fresh.counts[part] = staging.write(self._folder / file, only)
         self._fresh.files[part] = file
         self._fresh.marks.setdefault(part, "")
-
-
-def _part(day: date | None) -> str:
-    return _TIMELESS if day is None else day.isoformat()
-
-
-def _start(part: str) -> datetime:
-    return datetime.fromisoformat(part).replace(tzinfo=UTC)
-
-
-def _together(changed: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Parts that one question brings: days that follow each other, up to so many rows."""
-    group: list[str] = []
-    rows = 0
-    for part, n in changed:
-        follows = group and _TIMELESS not in (part, group[-1]) and _start(part) - _start(group[-1]) == _DAY
-        if group and (not follows or rows + n > _AT_ONCE):
-            yield group
-            group, rows = [], 0
-        group.append(part)
-        rows += n
-    if group:
-        yield group
 
 
 class Staging:
@@ -376,67 +334,6 @@ def _kind(kinds: set[str]) -> str:
     if kinds == {"BIGINT", "DOUBLE"}:
         return "DOUBLE"
     return next(iter(kinds)) if len(kinds) == 1 else "VARCHAR"
-
-
-# --- a DuckDB file
-
-
-def _land_duckdb(folder: Path, file: Path, source: Origin, before: Landed | None, fresh: Landed) -> None:
-    """All of it, where the file has changed; copied, so that its lock is let go at once."""
-    mark = stamp(file)
-    if before is not None and before.marks.get(_WHOLE) == mark:
-        fresh.files, fresh.counts, fresh.read = before.files, before.counts, before.read
-    else:
-        name = f"{_WHOLE}-{uuid.uuid4().hex[:8]}.parquet"
-        with _opened(file) as db:
-            fresh.counts[_WHOLE] = _copy(db, source, folder / name)
-        fresh.files[_WHOLE] = name
-    fresh.marks[_WHOLE] = mark
-
-
-def stamp(file: Path) -> str:
-    """What a DuckDB file looks like from outside. Raises SyncStopped where there is none."""
-    try:
-        stat = file.stat()
-    except OSError:
-        raise SyncStopped(f"{file.name}: no such file", f"put it at {file}, or correct `duckdb:` under sources.databases") from None
-    return f"{stat.st_size} {stat.st_mtime_ns}"
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    stamp(file)
-    try:
-        db = duckdb.connect(str(file), read_only=True)
-    except (duckdb.IOException, duckdb.ConnectionException):
-        raise SourceAway(f"{file.name} is being written by another process, or is no DuckDB file", "read it when that is done") from None
-    try:
-        yield db
-    finally:
-        db.close()
-
-
-def _relation(source: Origin) -> str:
-    if source.query is not None:
-        return "(" + source.query.rstrip(" \n;") + ")"
-    return ".".join(map(quoted, (source.table or "").split(".")))
-
-
-def _copy(db: duckdb.DuckDBPyConnection, source: Origin, path: Path, limit: str = "") -> int:
-    db.execute("SET TimeZone = 'UTC'")
-    found = _ask(db, f"COPY (SELECT * FROM {_relation(source)}{limit}) TO {text(path)} (FORMAT parquet, COMPRESSION snappy)")
-    return int(found[0][0])
-
-
-def _ask(db: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
-    try:
-        return db.execute(sql).fetchall()
-    except duckdb.CatalogException:
-        raise SyncStopped("the DuckDB file has no such table or function", "correct `table` or `query`") from None
-    except duckdb.Error as error:  # its own words can quote rows
-        raise SyncStopped(
-            f"the DuckDB file refuses the query: {type(error).__name__}", "try it there; correct `table` or `query`"
-        ) from None
 
 
 def _sweep(folder: Path, kept: Iterable[str] | None) -> None:

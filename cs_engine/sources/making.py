@@ -40,6 +40,8 @@ class Making:
         sources, db = self.reading.config.sources, self._db
         history.begin(db)
         numbers = Numbers(db, self.before) if self.before is not None else None
+        if numbers is not None and numbers.worn:
+            self.before = numbers = None
         accounts = self._people("accounts", self.reading.source("accounts", sources.accounts, ACCOUNTS), numbers)
         beside_accounts = self._join("accounts", accounts)
         contacts = self._people("contacts", self.reading.source("contacts", sources.contacts, CONTACTS), numbers)

@@ -24,8 +24,9 @@ from cs_engine.errors import SourceAway
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import Named
 from cs_engine.ports import Profile, SourceReport
+from cs_engine.sources.duckdb_files import stamp
 from cs_engine.sources.files import find_paths
-from cs_engine.sources.landing import Landing, stamp
+from cs_engine.sources.landing import Landing
 from cs_engine.sources.making import Making
 from cs_engine.sources.reading import Reading, staging_database
 from cs_engine.sources.snapshot import Shelf, UsageSet

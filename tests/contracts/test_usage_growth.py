@@ -18,9 +18,10 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
 from cs_engine.sources import growing
+from cs_engine.sources.landing import Landing
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.sources.sync import sync
-from tests.contracts.usage_databases import URL, Postgres
+from tests.contracts.usage_databases import URL, Postgres, write_duckdb
 from tests.contracts.usage_world import Account, Contact, Event, World, as_parquet
 
 NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)
@@ -207,6 +208,16 @@ def test_accounts_that_come_and_go_change_only_what_is_theirs(project: Path) -> 
     assert fresh(project, config()) is None, "rows that were good are bad now"
 
 
+def test_numbers_of_people_begin_anew_when_most_are_of_nobody(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "_SPARE", 0)
+    found = [sync(project, config())]
+    for n in range(5):
+        lines(project, "contacts.csv", "contact_id,account_id,email\n", f"d{n},a1,\n")
+        found.append(sync(project, config()))
+    assert [usage_of(reports).fresh for _, reports in found] == [None, 0, 0, 0, None, 0]
+    equal_to_anew(project, config(), found[-1][0], usage_of(found[-1][1]))
+
+
 def test_types_are_those_of_all_values_whenever_they_came(project: Path) -> None:
     lines(project, "usage-1.csv", HEADER.replace("amount", "amount,tag"), *(f"{event(i).strip()},x1\n" for i in range(5)))
     sync(project, config())
@@ -282,6 +293,35 @@ def test_of_a_database_only_the_days_that_travelled_are_read(postgres: str, tmp_
     assert (usage_of(reports).fresh, usage_of(reports).kept) == (2, 7)
     anew, _ = sync(tmp_path / "other", how, now=NOW)
     assert content(found) == content(anew)
+
+
+def test_of_a_duckdb_file_only_days_that_are_not_as_they_were_are_copied_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "APART_FROM", 0)
+    accounts, contacts = [Account("a1", signed_up_at=NOW - timedelta(days=60))], [Contact("c1", "a1", created_at=NOW)]
+    days = [NOW - timedelta(days=i) for i in range(4)]
+    events = [Event(f"e{i}{n}", "a1", "c1", "opened", at, i) for i, at in enumerate(days) for n in "ab"]
+    how = ProjectConfig.model_validate(lenient(write_duckdb(tmp_path, World(accounts, contacts, events))))
+    landed = Landing(tmp_path).folder / "usage"
+    sync(tmp_path, how)
+    with duckdb.connect(str(tmp_path / "data/product.duckdb")) as db:
+        db.execute("INSERT INTO usage VALUES ('late', 'a1', 'c1', 'opened', $1, 1), ('timeless', 'a1', 'c1', 'opened', NULL, 1)", [days[2]])
+        db.execute("UPDATE usage SET amount = 7 WHERE event_id = 'e0a'")
+    before = set(landed.glob("*.parquet"))
+    found, reports = sync(tmp_path, how)
+    assert {file.stem.rpartition("-")[0] for file in set(landed.glob("*.parquet")) - before} == {"2026-03-31", "2026-03-29", "timeless"}
+    with duckdb.connect(str(tmp_path / "data/product.duckdb")) as db:
+        db.execute("DELETE FROM usage WHERE event_id LIKE 'e3%' OR event_id = 'timeless'")
+        db.execute("UPDATE usage SET amount = 8 WHERE event_id = 'e0a'")
+    found, reports = sync(tmp_path, how)
+    assert (usage_of(reports).fresh, usage_of(reports).kept) == (2, 7)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/data").symlink_to(tmp_path / "data")
+    assert content(found) == content(sync(tmp_path / "other", how)[0])
+
+
+def lenient(how: ProjectConfig) -> dict[str, Any]:
+    plain = how.model_dump(by_alias=True, exclude_unset=True)
+    return plain | {"sources": plain["sources"] | {"most_bad_rows": "60%"}}
 
 
 # --- whatever happens
