@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cs_engine.prefect_server import answers
+from tests.e2e.prefect_house import new_home
 from tests.stories.world import World, make_base
 
 pytestmark = pytest.mark.e2e
@@ -25,13 +26,14 @@ STARTS_WITHIN, ENDS_WITHIN = 240.0, 60.0
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, prefect_database: Path) -> Path:
     world = World(make_base(tmp_path / "project"))
     files = {name: {"file": f"data/{name}.csv"} for name in ("accounts", "contacts")}
     world.customer().project(sources={**files, "usage": {"collector": True}}, quiet_hours=None)
     world.playbook("p", "- {id: hi, email: one}").playbook("q", "- {id: two, email: two}", enter={"event": "invited"})
     assert world.loaded.plans
     world.close()
+    new_home(prefect_database, world.root / "prefect")
     return world.root
 
 
