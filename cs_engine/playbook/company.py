@@ -46,6 +46,7 @@ def check_zone(name: str, document: Document, path: Path, problems: Problems) ->
 def check_project(document: Document, team: Team | None, problems: Problems) -> None:
     """Zone, sender and fall-backs of project.yaml. Works on files of any shape, so that all is said at once; `team`: None when broken."""
     _check_given_zone(document, document.data, (), problems)
+    _check_zones_of_sources(document, problems)
     sender, people = _mapping(document.data, "sender"), _mapping(document.data, "people")
     _check_unsubscribe(document.data.get("unsubscribe"), document, problems)
     if team is not None:
@@ -58,6 +59,17 @@ def check_project(document: Document, team: Team | None, problems: Problems) -> 
             if isinstance(word, str) and word not in CUSTOMERS:
                 mend = did_you_mean(word, CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
                 problems.add(place, "P204", f"there is no role {shown(word)} among customers", mend)
+
+
+def _check_zones_of_sources(document: Document, problems: Problems) -> None:
+    sources = _mapping(document.data, "sources")
+    below = [(key, name) for key in ("more", "attributes") for name in _mapping(sources, key)]
+    for path in [*((key,) for key in ("accounts", "contacts", "usage", "touches")), *below]:
+        source: Mapping[str, Any] = sources
+        for key in path:
+            source = _mapping(source, key)
+        if isinstance(zone := source.get("zone"), str):
+            check_zone(zone, document, ("sources", *path, "zone"), problems)
 
 
 def _check_unsubscribe(given: object, document: Document, problems: Problems) -> None:

@@ -29,6 +29,11 @@ class Origin(Strict):
         description="Older than that, nothing is decided on it: 2 days. Of events and touches the latest is meant; of others `learned_at`, "
         "else when the file was written or the database read.",
     )
+    zone: str | None = Field(
+        None,
+        description="Whose times those are that do not say their offset: Asia/Tokyo. Default: nobody's, and such a row is bad. "
+        "A date alone is a day of the project's zone all the same.",
+    )
     at_least: int | None = Field(None, ge=1, description="With fewer rows, nothing is decided on it: 1000.")
 
     @model_validator(mode="after")
@@ -48,6 +53,9 @@ class Origin(Strict):
             raise wrong("P105", "a `query` is one SELECT", "write one SELECT, or WITH … SELECT", "query")
         if getattr(self, "in_place", False) and (self.database is None or getattr(self, "collector", False)):
             raise wrong("P105", "only events of a database, and of no collector, stay where they are", "leave `in_place` out", "in_place")
+        if self.zone is not None and getattr(self, "in_place", False):
+            mend = "write a `query` that gives them one: SELECT …, ts AT TIME ZONE 'Asia/Tokyo' AS ts FROM …"
+            raise wrong("P105", "times that stay in their database have the zone that they have there", mend, "zone")
         if self.newest is not None and span(self.newest) is None:
             raise wrong("P212", "the age of a source is not counted in business days", "write a span such as 36 hours or 3 days", "newest")
         return self
@@ -157,6 +165,10 @@ class ContactsSource(Origin):
     locale: str = Field("locale", description="The column with its language; the account's where blank.")
     timezone: str = Field("timezone", description="The column with its time zone; the account's where blank.")
     country: str = Field("country", description="The column with the country that it lives in; the account's where blank.")
+    family_name: str = Field("family_name", description="The column with its family name, for `addressee`.")
+    given_name: str = Field("given_name", description="The column with its given name, for `addressee`.")
+    department: str = Field("department", description="The column with its department, for `addressee`.")
+    job_title: str = Field("job_title", description="The column with its title, for `addressee`.")
     consent: str | None = Field(None, description="The column with what it said to mail: opt_in, customer, opt_out or blank.")
     consent_source: str | None = Field(None, description="The column that says how we know: a form, a contract, a fair.")
     consent_at: str | None = Field(None, description="The column that says when it said so.")

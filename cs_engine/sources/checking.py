@@ -73,7 +73,7 @@ def typed(
     for key, column in mapped.items():
         kind = staged.columns[column]
         if key in room.times:
-            taken[key] = cols.Column(cols.instant(column, kind), Type.INSTANT)
+            taken[key] = cols.Column(cols.instant(column, kind, staged.zone), Type.INSTANT)
         else:
             taken[key] = cols.Column(cols.clean_text(column, kind), Type.TEXT)
     for key in sorted(_standard(room) - taken.keys()):
@@ -83,7 +83,7 @@ def typed(
         return taken
     used = {column.lower() for column in mapped.values()} | {key.lower() for key in taken}
     further = {column: kind for column, kind in staged.columns.items() if column.lower() not in used}
-    return taken | cols.infer(db, staged.table, further, where)
+    return taken | cols.infer(db, staged.table, further, where, staged.zone)
 
 
 def in_words(taken: Mapping[str, cols.Column], staged: Staged) -> dict[str, cols.Column]:
@@ -101,25 +101,25 @@ def _standard(room: Room) -> set[str]:
     return {"contact", "by", "answered"} if room is TOUCHES else set()
 
 
-def _fault(column: str, kinds: Mapping[str, str], key: str, room: Room) -> str:
+def _fault(column: str, staged: Staged, key: str, room: Room) -> str:
     """SQL of what is wrong with one mapped value; NULL where nothing is."""
-    kind = kinds[column]
+    kind = staged.columns[column]
     parts = []
     if key in room.keys:
         parts.append(f"CASE WHEN {cols.blank(column, kind)} THEN 'no {_word(column)}' END")
         if kind == "VARCHAR":
             parts.append(f"CASE WHEN contains({quoted(column)}, chr(0)) THEN '{_word(column)} holds a NUL byte' END")
     if key in room.times:
-        parts.append(cols.instant_fault(column, kind))
+        parts.append(cols.instant_fault(column, kind, staged.zone))
     return f"coalesce({listed(parts)})" if len(parts) > 1 else parts[0]
 
 
-def faults(mapped: Mapping[str, str], taken: Mapping[str, cols.Column], kinds: Mapping[str, str], room: Room) -> list[str]:
+def faults(mapped: Mapping[str, str], taken: Mapping[str, cols.Column], staged: Staged, room: Room) -> list[str]:
     """SQL of each thing that may be wrong with a raw row, over `raw` and, where it has an account, `a`; NULL where nothing is.
 
-    `mapped`: name that authors use -> column of the raw rows, whose types are `kinds`.
+    `mapped`: name that authors use -> column of the raw rows.
     """
-    found = ['"#fault"', *(_fault(mapped[key], kinds, key, room) for key in mapped if key in room.keys | room.times)]
+    found = ['"#fault"', *(_fault(mapped[key], staged, key, room) for key in mapped if key in room.keys | room.times)]
     if names_account(mapped, room):
         found.append(f"CASE WHEN a.\"#key\" IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
     if "id" in mapped and room is not EVENTS:

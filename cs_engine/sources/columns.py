@@ -1,7 +1,8 @@
 """Types of columns: what a raw column becomes when it is taken in.
 
 Text of CSV is typed by all its values, not by a sample: a column is a number, a time or yes/no when every value of it is one.
-Plain dates are the beginning of that day in the project's zone; so are times without zone in columns that nobody mapped.
+Plain dates (2026-01-31, or year first as 2026/1/31) are the beginning of that day in the project's zone. Times without one are of the zone
+that their source names; where it names none, those of columns that nobody mapped are of the project's, and others no times.
 A leading zero keeps text text (`007` is a name).
 """
 
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 import duckdb
 
 from cs_engine.language.expression import Type
-from cs_engine.sources.sql import listed, quoted
+from cs_engine.sources.sql import listed, quoted, text
 
 _WHOLE = r"-?(0|[1-9][0-9]{0,17})"
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+_ISO, _SLASHED = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}"
+_DATE = f"({_ISO}|{_SLASHED})"
+_CLOCK = f"({_ISO}[T ][0-9]{{2}}|{_SLASHED}[T ][0-9]{{1,2}})" + r":[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _ZONED = _CLOCK + r" ?([Zz]|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 
 _SAMPLE = 1_000
@@ -66,28 +68,51 @@ def blank(name: str, kind: str) -> str:
     return f"{quoted(name)} IS NULL" if kind == "DATE" or kind.startswith("TIMESTAMP") else f"{clean_text(name, kind)} IS NULL"
 
 
-def instant(name: str, kind: str) -> str:
-    """The column as TIMESTAMPTZ; NULL where blank, and where it is no time or has no zone (see `instant_fault`)."""
+def instant(name: str, kind: str, zone: str | None) -> str:
+    """The column as TIMESTAMPTZ; NULL where blank, and where it is no time or has no zone (see `instant_fault`).
+
+    `zone`: whose times those are that do not say their offset; None where that is not known.
+    """
     if kind == _ZONED_KIND:
         return possible(quoted(name))
     if kind == "DATE":
         return possible(f"CAST({quoted(name)} AS TIMESTAMPTZ)")
     if kind == "VARCHAR":
         value = clean_text(name, kind)
-        return f"CASE WHEN regexp_full_match({value}, '{_ZONED}|{_DATE}') THEN {possible(f'TRY_CAST({value} AS TIMESTAMPTZ)')} END"
+        here = f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN {possible(_in_zone(value, zone))} " if zone is not None else ""
+        return f"CASE WHEN regexp_full_match({value}, '{_ZONED}|{_DATE}') THEN {possible(f'TRY_CAST({value} AS TIMESTAMPTZ)')} {here}END"
+    if kind.startswith("TIMESTAMP") and zone is not None:
+        return possible(_in_zone(quoted(name), zone))
     return "CAST(NULL AS TIMESTAMPTZ)"
 
 
-def instant_fault(name: str, kind: str) -> str:
+def _in_zone(sql: str, zone: str) -> str:
+    """A time without an offset as one of that zone."""
+    return f"timezone({text(zone)}, TRY_CAST({sql} AS TIMESTAMP))"
+
+
+def _own_instant(sql: str, kind: str, zone: str | None) -> str:
+    """The same of a column of which every value is a time, in whatever form: the project's zone is taken where none is known."""
+    if zone is None or kind in (_ZONED_KIND, "DATE"):
+        return possible(f"CAST({sql} AS TIMESTAMPTZ)")
+    if kind != "VARCHAR":
+        return possible(_in_zone(sql, zone))
+    return possible(f"CASE WHEN regexp_full_match({sql}, '{_CLOCK}') THEN {_in_zone(sql, zone)} ELSE CAST({sql} AS TIMESTAMPTZ) END")
+
+
+def instant_fault(name: str, kind: str, zone: str | None) -> str:
     """SQL of what is wrong with a time, as text without its value; NULL where nothing is (blank is nothing wrong)."""
     if kind in (_ZONED_KIND, "DATE"):
-        return f"CASE WHEN {quoted(name)} IS NOT NULL AND {instant(name, kind)} IS NULL THEN '{_word(name)} {NO_TIME}' END"
+        return f"CASE WHEN {quoted(name)} IS NOT NULL AND {instant(name, kind, zone)} IS NULL THEN '{_word(name)} {NO_TIME}' END"
     if kind.startswith("TIMESTAMP"):
+        if zone is not None:
+            return f"CASE WHEN {quoted(name)} IS NOT NULL AND {instant(name, kind, zone)} IS NULL THEN '{_word(name)} {NO_TIME}' END"
         return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{_word(name)} {NO_ZONE}' END"
     value = clean_text(name, kind)
+    zoneless = f"regexp_full_match({value}, '{_CLOCK}')" if zone is None else "false"
     return (
-        f"CASE WHEN {value} IS NULL OR {instant(name, kind)} IS NOT NULL THEN NULL "
-        f"WHEN regexp_full_match({value}, '{_CLOCK}') THEN '{_word(name)} {NO_ZONE}' ELSE '{_word(name)} {NO_TIME}' END"
+        f"CASE WHEN {value} IS NULL OR {instant(name, kind, zone)} IS NOT NULL THEN NULL "
+        f"WHEN {zoneless} THEN '{_word(name)} {NO_ZONE}' ELSE '{_word(name)} {NO_TIME}' END"
     )
 
 
@@ -95,21 +120,21 @@ def _word(name: str) -> str:
     return name.replace("'", "''")
 
 
-def infer(db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], where: str = "true") -> dict[str, Column]:
+def infer(db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], where: str, zone: str | None) -> dict[str, Column]:
     """How each of the columns is taken in, by its values in the rows where `where` holds."""
-    found = {name: _by_kind(name, kind) for name, kind in columns.items() if kind != "VARCHAR"}
+    found = {name: _by_kind(name, kind, zone) for name, kind in columns.items() if kind != "VARCHAR"}
     rows = f"FROM {quoted(table)} WHERE {where}"
     left = [name for name, kind in columns.items() if kind == "VARCHAR"]
     # What is plain text among the first rows need not be read through.
     for read in (f"FROM (SELECT * {rows} LIMIT {_SAMPLE})", rows):
         if left:
             counted = db.execute(f"SELECT {listed(_census(name) for name in left)} {read}").fetchall()[0]
-            found |= {name: _by_census(name, census) for name, census in zip(left, counted, strict=True)}
+            found |= {name: _by_census(name, census, zone) for name, census in zip(left, counted, strict=True)}
             left = [name for name in left if found[name].type is not Type.TEXT]
     return {name: found[name] for name in columns}
 
 
-def _by_kind(name: str, kind: str) -> Column:
+def _by_kind(name: str, kind: str, zone: str | None) -> Column:
     column = quoted(name)
     if kind == "BOOLEAN":
         return Column(column, Type.BOOLEAN)
@@ -118,7 +143,7 @@ def _by_kind(name: str, kind: str) -> Column:
     if kind in _NUMBER_KINDS or kind.startswith("DECIMAL"):
         return Column(f"CAST({column} AS DOUBLE)", Type.NUMBER)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return Column(possible(f"CAST({column} AS TIMESTAMPTZ)"), Type.INSTANT)
+        return Column(_own_instant(column, kind, zone), Type.INSTANT)
     return Column(clean_text(name, kind), Type.TEXT)
 
 
@@ -139,7 +164,7 @@ def _count(condition: str) -> str:
     return f"count(*) FILTER ({condition})"
 
 
-def _by_census(name: str, census: Mapping[str, int]) -> Column:
+def _by_census(name: str, census: Mapping[str, int], zone: str | None) -> Column:
     value, n = clean_text(name, "VARCHAR"), census["n"]
     if n == 0:
         # Nothing is known of it yet: conditions over it are not refused, they are not true.
@@ -151,7 +176,7 @@ def _by_census(name: str, census: Mapping[str, int]) -> Column:
     if census["number"] == n:
         return Column(f"CAST({value} AS DOUBLE)", Type.NUMBER)
     if census["time"] == n:
-        return Column(possible(f"CAST({value} AS TIMESTAMPTZ)"), Type.INSTANT)
+        return Column(_own_instant(value, "VARCHAR", zone), Type.INSTANT)
     form = max(("number", "time", "yes_no"), key=lambda form: census[form])
     return Column(value, Type.TEXT, _ALMOST[form] if census[form] > _MOST * n else None)
 

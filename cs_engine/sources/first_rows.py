@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,7 @@ def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attrib
     with reading_room(config.timezone) as db, TemporaryDirectory(prefix="cs-engine-") as folder:
         for i, named in enumerate(config.sources.all()):
             source, room = named.source, ROOMS[type(named.source)]
-            staged = _staged(db, f"raw_{i}", named, config, project, Path(folder), most)
+            staged = replace(_staged(db, f"raw_{i}", named, config, project, Path(folder), most), zone=source.zone)
             taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
             taken = in_words(taken, staged) if source.stays else taken
             seen[named.key] = {key: column.type for key, column in taken.items()}

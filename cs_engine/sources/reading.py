@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -137,6 +137,7 @@ class Reading:
         return laid_over(self.db, staged, source, self.profiles("account" if isinstance(source, AccountsSource) else "contact"))
 
     def _check(self, name: str, staged: Staged, source: Origin, room: Room, fit: Fit | None = None) -> Checked:
+        staged = replace(staged, zone=source.zone)
         mapped = mapping(name, staged, source, room)
         taken = typed(self.db, staged, mapped, room)
         if source.stays:
@@ -151,7 +152,7 @@ class Reading:
             joined = f'LEFT JOIN (SELECT id AS "#key", "#no" AS "#account" FROM accounts) AS a ON a."#key" = {taken["account"].sql}'
             numbers = ', a."#account"'
         shown = listed(f"{column.sql} AS {quoted(key)}" for key, column in taken.items())
-        wrong = listed(faults(mapped, taken, staged.columns, room))
+        wrong = listed(faults(mapped, taken, staged, room))
         table = f"checked_{name}"
         self.db.execute(
             f'CREATE OR REPLACE TABLE {quoted(table)} AS SELECT raw."#file", raw."#line", coalesce({wrong}) AS "#fault"'
@@ -196,9 +197,10 @@ def _row_mend(reports: Sequence[SourceReport]) -> str:
     """What to do about rows that are bad."""
     examples = [example for report in reports for example in report.examples]
     if any(example.endswith(cols.NO_ZONE) for example in examples):
-        return "where a time has no zone add an offset, as 2026-03-02T09:30:00+09:00; correct other rows at their source"
+        whose = "where times have no zone say whose they are, `zone: Asia/Tokyo` beside `file`"
+        return f"{whose}, or add an offset, as 2026-03-02T09:30:00+09:00; correct other rows at their source"
     if any(example.endswith(cols.NO_TIME) for example in examples):
-        return "write times as 2026-03-02T09:30:00+09:00 and dates as 2026-03-02; correct other rows at their source"
+        return "write times as 2026-03-02T09:30:00+09:00 and dates as 2026-03-02 or 2026/3/2; correct other rows at their source"
     return "correct the rows at their source"
 
 

@@ -30,7 +30,7 @@ from cs_engine.playbook.config import ProjectConfig
 from cs_engine.sources.pieces import Past
 from cs_engine.usage.attributes import Attributes
 
-_FORMAT = 12
+_FORMAT = 13
 """Raise it when the Parquet files change shape: older sets are then synced anew."""
 
 

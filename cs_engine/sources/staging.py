@@ -32,6 +32,8 @@ class Staged:
     exact_lines: bool
     """False: #line is the number of the record, as long as no field spans lines."""
     kind: str = "TABLE"
+    zone: str | None = None
+    """Whose times those are that do not say their offset."""
 
     def drop(self, db: duckdb.DuckDBPyConnection) -> None:
         """Forgets the raw rows."""

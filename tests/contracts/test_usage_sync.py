@@ -166,6 +166,7 @@ def test_when_a_bad_account_makes_its_usage_bad_the_account_is_named(tmp_path: P
     with pytest.raises(SyncStopped) as stopped:
         sync(tmp_path, config)
     assert "usage: 9 of 15 rows are bad" in str(stopped.value)
+    assert "`zone: Asia/Tokyo`" in stopped.value.mend
     assert "add an offset, as 2026-03-02T09:30:00+09:00" in stopped.value.mend
     assert "accounts: 1 of 4 rows are bad too\n    data/accounts.csv:5 signed_up_at has no zone" in str(stopped.value)
 
@@ -318,3 +319,31 @@ def test_an_id_that_was_made_a_float_is_still_that_id(tmp_path: Path) -> None:
     )
     found, _ = sync(tmp_path, config)
     assert duckdb.execute(f"SELECT contact, \"#contact\" FROM '{found.folder}/events-usage-*.parquet'").fetchall() == [("12", 0)]
+
+
+@pytest.mark.parametrize("at", ["2026-03-30T10:00:00", "2026/03/30 10:00", "2026/3/30 10:00:00", "2026-03-30T01:00:00Z", "TIMESTAMP"])
+def test_a_source_says_whose_times_are_without_zone_and_dates_stay_the_projects(at: str, tmp_path: Path, lenient: ProjectConfig) -> None:
+    rows = "SELECT 'e1' AS event_id, 'a1' AS account_id, 'c1' AS contact_id, 'x' AS event"
+    path = tmp_path / f"data/zoned.{'parquet' if at == 'TIMESTAMP' else 'csv'}"
+    shown = "TIMESTAMP '2026-03-30 10:00:00'" if at == "TIMESTAMP" else f"'{at}'"
+    with duckdb.connect() as db:
+        db.execute(f"COPY ({rows}, {shown} AS occurred_at, {shown} AS own, '2026/3/30' AS day) TO '{path}'")
+    config = changed(lenient, usage={"file": f"data/{path.name}", "zone": "Asia/Tokyo"})
+    found = sync(tmp_path, config)[0]
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        (read,) = db.execute(f"""SELECT "at", own, "day" FROM '{found.folder}/events-usage-*.parquet'""").fetchall()
+    at_ten = datetime(2026, 3, 30, 1, tzinfo=UTC)
+    assert [moment.astimezone(UTC) for moment in read] == [at_ten, at_ten, datetime(2026, 3, 29, 22, tzinfo=UTC)]
+    assert describe(tmp_path, config).events["usage"]["own"] is Type.INSTANT
+
+
+def test_columns_of_peoples_names_can_be_named(tmp_path: Path) -> None:
+    config = write(tmp_path, WORLD)
+    (tmp_path / "data/contacts.csv").write_text("contact_id,account_id,email,sei,mei\nc1,a1,,山田,花子\n", encoding="utf-8")
+    contacts = {"file": "data/contacts.csv", "family_name": "sei", "given_name": "mei"}
+    config = changed(config, contacts=contacts, most_bad_rows="100%")
+    found = sync(tmp_path, config)[0]
+    with duckdb.connect() as db:
+        assert db.execute(f"SELECT family_name, given_name FROM '{found.contacts}'").fetchall() == [("山田", "花子")]
+    assert "sei" not in found.attributes.contact

@@ -430,6 +430,12 @@ LENGTHS = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52
             "changes_7d: {count: login",
             """1:21 error P105 "count" cannot be "login"; allowed: *; write count: "*", where: event = 'login'""",
         ),
+        (
+            "project",
+            "usage: {file: usage.csv}",
+            "usage: {file: usage.csv, zone: JST}",
+            '5:37 error P206 there is no time zone "JST"; write Asia/Tokyo',
+        ),
         ("project", "name: Sample\n", "name: Sample\ntimezone: JST\n", '2:11 error P206 there is no time zone "JST"; write Asia/Tokyo'),
         (
             "project",
