@@ -434,7 +434,7 @@ LENGTHS = "write a whole number and a unit: 3 days, 2 business days, 4 hours, 52
             "project",
             "usage: {file: usage.csv}",
             "usage: {file: usage.csv, zone: JST}",
-            '5:37 error P206 there is no time zone "JST"; write Asia/Tokyo',
+            '5:34 error P206 there is no time zone "JST"; write Asia/Tokyo',
         ),
         ("project", "name: Sample\n", "name: Sample\ntimezone: JST\n", '2:11 error P206 there is no time zone "JST"; write Asia/Tokyo'),
         (
