@@ -15,6 +15,8 @@ from cs_engine.server_settings import SERVER_SETTINGS
 from cs_engine.settings import EVENTS_PATH, Settings
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from cs_engine.playbook.project import Project
 
 _SHORT = 16
@@ -37,7 +39,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("project", "wrong", error.message, error.mend)
         return
     yield Finding("project", "ok", str(root))
-    parts = (_playbooks, _database, _standing, _usage, _channels, _breakers, _callers, _collector, _keys, _deployments, _prefect)
+    parts = (_playbooks, _database, _standing, _usage, _channels, _vendors, _breakers, _callers, _collector, _keys, _deployments, _prefect)
     said: set[str] = set()
     for part in parts:
         # A database that is away is the trouble of many parts, and said once.
@@ -154,6 +156,26 @@ def _channels(settings: Settings) -> Iterator[Finding]:
             f"CS_ENGINE_BASE_URL is {'no https:// address' if base else 'not set'}",
             "docs/consent.md, Links in mails",
         )
+
+
+def _vendors(settings: Settings) -> Iterator[Finding]:
+    """What vendors say of the keys that are set, be their channels in use or not. Who cannot be reached says nothing against a key."""
+    from cs_engine.channels import asked
+    from cs_engine.wiring import channel_names, load_project
+
+    email, slack, _ = channel_names(settings, load_project(settings))
+    used: list[tuple[bool, SecretStr, Callable[[str, str], asked.Said], str]] = []
+    if settings.sendgrid_api_key is not None:
+        used.append((email == "sendgrid", settings.sendgrid_api_key, asked.sendgrid, settings.sendgrid_base_url))
+    if settings.slack_bot_token is not None:
+        used.append((slack == "slack", settings.slack_bot_token, asked.slack, settings.slack_base_url))
+    for in_use, key, ask, base_url in used:
+        try:
+            said = ask(key.get_secret_value(), base_url)
+        except CsEngineError as error:
+            said = asked.Said(False, error.message, error.mend)
+        wrong: Literal["wrong", "warning"] = "wrong" if in_use and said.good is False else "warning"
+        yield Finding("vendors", "ok" if said.good else wrong, said.message, said.mend)
 
 
 def _breakers(settings: Settings) -> Iterator[Finding]:

@@ -34,6 +34,8 @@ class SendgridDouble(HttpDouble):
         self.problems: list[tuple[str, str]] = []
         self.erased: list[str] = []
         """Addresses of which it was asked to erase everything."""
+        self.scopes: list[str] = ["mail.send", "recipients.erasejob.create"]
+        """What the key may do."""
         self.keeps_log = False
         """Whether the account has Email Logs and the key may read them."""
         self.log_answer: Answer | None = None
@@ -44,10 +46,23 @@ class SendgridDouble(HttpDouble):
         self.opened: list[str] = []
 
     def _routes(self) -> list[web.RouteDef]:
-        return [web.post("/v3/mail/send", self._mail_send), web.post("/v3/recipients/erasejob", self._erase), *self._log_routes()]
+        return [
+            web.post("/v3/mail/send", self._mail_send),
+            web.post("/v3/recipients/erasejob", self._erase),
+            web.get("/v3/scopes", self._scopes),
+            *self._log_routes(),
+        ]
 
     def _log_routes(self) -> list[web.RouteDef]:
         return [web.post("/v3/logs", self._search), web.get("/v3/logs/{id}", self._open)]
+
+    async def _scopes(self, request: web.Request) -> web.Response:
+        """Its API of scopes: a GET without a body, and the key's own are told."""
+        if await self._heard(request):
+            self.problems.append(("scopes", "a GET with a body"))
+        if request.headers.get("Authorization") != f"Bearer {self._api_key}":
+            return await self._give(request, refusal(401))
+        return await self._give(request, self._scripted("") or Answer(200, body={"scopes": self.scopes}))
 
     async def _search(self, request: web.Request) -> web.Response:
         """Email Logs: the query is one of the vendor's language, or it is a problem."""

@@ -30,6 +30,8 @@ class SlackDouble(HttpDouble):
         """Id -> name."""
         self.messages: dict[str, list[dict[str, Any]]] = {}
         """Channel id -> messages, oldest first."""
+        self.scopes = "chat:write,channels:history,groups:history,im:history,channels:read,im:write"
+        """What the token may do."""
         self.readable = True
         """Whether histories and threads can be read just now."""
         self.views: list[dict[str, Any]] = []
@@ -57,6 +59,9 @@ class SlackDouble(HttpDouble):
         in_json = request.content_type == "application/json"
         said = json.loads(body) if in_json else {**request.query, **await request.post()}
         method = request.match_info["method"]
+        if method == "auth.test":
+            whose = {"ok": True, "url": "https://example.slack.com/", "team": "Example", "user": "bot", "team_id": "T1", "user_id": "U1"}
+            return await self._give(request, self._scripted("") or Answer(200, headers={"X-OAuth-Scopes": self.scopes}, body=whose))
         if method in {"chat.postMessage", "chat.update"}:
             return await self._chat(request, method, said)
         if method in ("views.open", "views.update"):

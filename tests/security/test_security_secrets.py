@@ -17,6 +17,8 @@ SECRET = "kanarie9155"
 SETTINGS = {
     "SENDGRID_API_KEY": f"SG.{SECRET}",
     "SLACK_BOT_TOKEN": f"xoxb-{SECRET}",
+    "SENDGRID_BASE_URL": "http://127.0.0.1:9",
+    "SLACK_BASE_URL": "http://127.0.0.1:9",
     "SLACK_SIGNING_SECRET": SECRET,
     "SMTP_URL": f"smtps://user:{SECRET}@127.0.0.1:1",
     "CS_ENGINE_SECRET_KEYS": f"{SECRET}-{'x' * 32}",
