@@ -76,6 +76,7 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "export": "someone@customer.example",
         "erase": "someone@customer.example",
         "edit": "a p --show",
+        "predict": "likely_churn",
     }.get(command, "")
     said = call(command, *arguments.split())
     assert said.code == (1 if command == "doctor" else 2)
