@@ -24,6 +24,7 @@ from cs_engine.errors import SourceAway
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import Named
 from cs_engine.ports import Profile, SourceReport
+from cs_engine.sources.duck import reading_room
 from cs_engine.sources.duckdb_files import stamp
 from cs_engine.sources.files import find_paths
 from cs_engine.sources.landing import Landing
@@ -32,6 +33,9 @@ from cs_engine.sources.reading import Reading, staging_database
 from cs_engine.sources.snapshot import Shelf, UsageSet
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.collected import ProfileKind
+
+_LITTLE = 8 << 20
+"""Bytes of source files, packed or not."""
 
 Grow = Callable[[UsageSet], tuple[UsageSet, list[SourceReport]]]
 """Adds to a set, before it becomes current, what is in no file and no database."""
@@ -60,7 +64,7 @@ def sync(
             signature = signature_of(project, config)
             read = {n.key: written(project, config, n) for n in config.sources.all() if not n.source.only_collected}
             before, kept = shelf.before(config)
-            with staging_database(folder / "staging.duckdb", config.timezone) as db:
+            with _workshop(folder, project, config) as db:
                 reading = Reading(project, config, db, tell, at, profiles)
                 making = Making(reading, UsageSet(folder, Attributes(), signature=signature, read=read), None if anew else before)
                 reports = making.all()
@@ -76,6 +80,26 @@ def sync(
         except BaseException:
             shelf.discard(folder)
             raise
+
+
+@contextmanager
+def _workshop(folder: Path, project: Path, config: ProjectConfig) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database for a sync: in memory where little is read, for a file costs more than that."""
+    if _size(project, config) <= _LITTLE:
+        with reading_room(config.timezone) as db:
+            yield db
+    else:
+        with staging_database(folder / "staging.duckdb", config.timezone) as db:
+            yield db
+
+
+def _size(project: Path, config: ProjectConfig) -> int:
+    """Bytes of all files that are read."""
+    landing = Landing(project)
+    named = [one for one in config.sources.all() if not one.source.only_collected]
+    paths = [path for one in named if one.source.file is not None for path in find_paths(project, one.source.file)]
+    paths += [file.path for one in named if one.source.file is None for file in landing.files(one)]
+    return sum(path.stat().st_size for path in paths)
 
 
 @contextmanager

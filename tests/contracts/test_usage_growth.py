@@ -67,7 +67,7 @@ def usage_of(reports: Sequence[SourceReport]) -> SourceReport:
     return next(report for report in reports if report.source == "usage")
 
 
-def fresh(project: Path, how: ProjectConfig, *, judged: bool = True) -> int | None:
+def fresh(project: Path, how: ProjectConfig, *, judged: bool = False) -> int | None:
     """Rows of usage that a sync reads; where it is `judged`, it is held against one that reads all."""
     found, reports = sync(project, how)
     if judged:
@@ -119,19 +119,19 @@ def content(usage: UsageSet) -> list[list[tuple[Any, ...]]]:
 
 def test_of_a_file_that_was_appended_only_the_new_rows_are_read(project: Path) -> None:
     how = config(id="event_id")
-    assert fresh(project, how, judged=False) is None
-    assert fresh(project, how, judged=False) == 0
+    assert fresh(project, how) is None
+    assert fresh(project, how) == 0
     append(project, "usage-1.csv", event(20), event(21, contact="somebody new"))
-    assert fresh(project, how, judged=False) == 2
+    assert fresh(project, how) == 2
     append(project, "usage-1.csv", event(500, hours=72))
-    assert fresh(project, how) == 1, "a late row is a row of its day"
+    assert fresh(project, how, judged=True) == 1, "a late row is a row of its day"
 
 
 def test_a_new_file_beside_the_others_is_read_alone(project: Path) -> None:
     how = config()
     sync(project, how)
     lines(project, "usage-2.csv", HEADER, event(30), event(31))
-    assert fresh(project, how, judged=False) == 2
+    assert fresh(project, how) == 2
     lines(project, "usage-0.csv", HEADER, event(40))
     assert fresh(project, how) == 1
 
@@ -142,9 +142,9 @@ def test_a_file_that_is_not_what_it_was_is_read_whole(project: Path) -> None:
     file = project / "data/usage-1.csv"
     was = file.read_text()
     file.write_text(was.replace(event(7), event(7, amount=9)) + event(20))
-    assert fresh(project, how) is None, "a value in the middle is another, as long as the one before"
+    assert fresh(project, how, judged=True) is None, "a value in the middle is another, as long as the one before"
     file.write_text(was)
-    assert fresh(project, how, judged=False) is None, "it has shrunk"
+    assert fresh(project, how) is None, "it has shrunk"
     file.unlink()
     lines(project, "usage-9.csv", HEADER, event(3))
     assert fresh(project, how) is None, "it is gone"
@@ -167,7 +167,7 @@ def test_a_line_cut_in_half_is_made_good_once_it_is_whole(project: Path) -> None
     append(project, "usage-1.csv", row[-3:], event(21))
     assert fresh(project, how) is None
     append(project, "usage-1.csv", event(22))
-    assert fresh(project, how) == 1
+    assert fresh(project, how, judged=True) == 1
 
 
 def test_text_that_is_not_utf8_is_read_whole(project: Path) -> None:
@@ -177,7 +177,7 @@ def test_text_that_is_not_utf8_is_read_whole(project: Path) -> None:
     with file.open("ab") as opened:
         opened.write(event(2, contact="佐藤").encode("cp932"))
     assert fresh(project, config()) is None
-    assert fresh(project, config(), judged=False) == 0
+    assert fresh(project, config()) == 0
 
 
 def test_bad_rows_are_counted_over_all_and_named_by_their_lines(project: Path) -> None:
@@ -201,11 +201,11 @@ def test_accounts_that_come_and_go_change_only_what_is_theirs(project: Path) -> 
     sync(project, config())
     lines(project, "accounts.csv", "account_id,name,signed_up_at\n", "a0,New,2026-01-01\n", "a2,B,2026-01-01\n", "a1,A,2026-01-01\n")
     lines(project, "contacts.csv", "contact_id,account_id,email\n", "c3,a1,\n", "c2,a2,\n")
-    assert fresh(project, config()) == 0, "numbers stay; who is no contact any more still acts"
+    assert fresh(project, config(), judged=True) == 0, "numbers stay; who is no contact any more still acts"
     append(project, "accounts.csv", "later,L,2026-01-01\n")
     assert fresh(project, config()) is None, "rows that were bad are good now"
     lines(project, "accounts.csv", "account_id,name,signed_up_at\n", "a1,A,2026-01-01\n", "later,L,2026-01-01\n")
-    assert fresh(project, config()) is None, "rows that were good are bad now"
+    assert fresh(project, config(), judged=True) is None, "rows that were good are bad now"
 
 
 def test_numbers_of_people_begin_anew_when_most_are_of_nobody(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_types_are_those_of_all_values_whenever_they_came(project: Path) -> None
     append(project, "usage-1.csv", f"{event(6, amount=2.5).strip()},7\n", f"{event(7, amount='').strip()},\n")
     assert fresh(project, config()) == 2, "a text that looks like a number is text, and 2.5 as good a number as 1"
     lines(project, "usage-2.csv", HEADER.replace("amount", "size"), event(8))
-    assert fresh(project, config()) == 1, "columns that are new, and some that are missing"
+    assert fresh(project, config(), judged=True) == 1, "columns that are new, and some that are missing"
     append(project, "usage-2.csv", event(9, amount="large"))
     assert fresh(project, config()) is None
     found = Shelf.of(project).current(config())
@@ -241,7 +241,7 @@ def test_of_rows_with_one_id_the_first_counts_whenever_it_came(project: Path) ->
     lines(project, "usage-2.csv", HEADER, event(60))
     assert fresh(project, how) == 1
     append(project, "usage-2.csv", event(51, amount=9))
-    assert fresh(project, how) is None, "it lies before the one that counted"
+    assert fresh(project, how, judged=True) is None, "it lies before the one that counted"
 
 
 # --- days that are written again
@@ -261,15 +261,15 @@ def test_a_day_that_is_written_again_is_read_alone(project: Path, monkeypatch: p
     for day in range(1, 6):
         by_day(project, day, day * 10, day * 10 + 1)
     aged(project)
-    assert fresh(project, how, judged=False) is None
+    assert fresh(project, how) is None
     by_day(project, 6, 60)
     by_day(project, 5, 50, 51, 52)
     aged(project)
     assert fresh(project, how) == 4
     by_day(project, 2, 20)
     aged(project)
-    assert fresh(project, how) == 7, "the days that lie together with it"
-    assert fresh(project, how, judged=False) == 0
+    assert fresh(project, how, judged=True) == 7, "the days that lie together with it"
+    assert fresh(project, how) == 0
 
 
 def aged(project: Path) -> None:
@@ -335,7 +335,7 @@ def test_a_set_that_grew_is_the_set_of_one_reading(seed: int, project: Path, mon
     monkeypatch.setattr(growing, "_APART", 2)
     how = config(bad="100%", **({"id": "event_id"} if random.random() < 0.6 else {}))
     found, reports = sync(project, how)
-    for _ in range(4):
+    for _ in range(3):
         for _ in range(random.choice((1, 2, 3))):
             random.choice(HAPPENINGS)(project, random)
         found, reports = sync(project, how)
