@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
@@ -81,6 +81,8 @@ class TickContext:
     """The next tick of a span: delivery's clock runs on to it."""
     narrow: bool = False
     """It looks at the playbooks that are due alone, and completes nothing: the next whole tick sees to the rest."""
+    latched: Mapping[str, tuple[Sequence[str], Sequence[Micros]]] = field(default_factory=dict)
+    """Milestone -> (accounts, when) of what had been reached when the tick began."""
     next_due: dict[str, Micros] = field(default_factory=dict)
     spells: tuple[Spell, ...] = ()
     """What anything asks held(…) of."""
@@ -196,9 +198,12 @@ class TickContext:
         ids = self.facts.ids(Grain.ACCOUNT)
         of = rows if plan.subject is Grain.ACCOUNT else self.facts.account_of_contact()[rows]
         accounts = [ids[row] for row in of.tolist()]
+        weights = [arm.weight for arm in split.arms]
+        if kept.keys().isdisjoint(accounts):
+            return experiment.arms(name, accounts, weights)
         chosen = np.array([names.get(kept.get(account, ""), -1) for account in accounts], np.int64)
         fresh = np.flatnonzero(chosen < 0)
-        chosen[fresh] = experiment.arms(name, [accounts[i] for i in fresh.tolist()], [arm.weight for arm in split.arms])
+        chosen[fresh] = experiment.arms(name, [accounts[i] for i in fresh.tolist()], weights)
         return chosen
 
     def _days(self, instants: Ints) -> Ints:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
 from itertools import repeat
 
 import numpy as np
@@ -37,7 +36,8 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     report = tick.of(plan.playbook)
     requests = tick.engine.store.requests(plan.playbook)
     requested = _requested(tick, plan, requests)
-    passages = [p for p in tick.engine.store.passages(plan.playbook) if p.key.startswith(SHADOW_KEY) == plan.shadow]
+    shadow = plan.shadow
+    passages = [p for p in tick.engine.store.passages(plan.playbook) if p.key.startswith(SHADOW_KEY) == shadow]
     paused = tick.paused(plan)
     if plan.event is not None:
         matching, entrants = _with_events(tick, plan, plan.event, requested, passages, paused)
@@ -45,7 +45,7 @@ def enrol(tick: TickContext, plan: Plan) -> None:
         matching, entrants = _by_condition(tick, plan, requested, passages, paused)
     report.matched = int(matching.sum())
     if plan.mode.partial:
-        entrants = entrants.only(open_rows(tick, plan, _accounts(tick, plan, entrants.rows)).tolist())
+        entrants = entrants.only(open_rows(tick, plan, _accounts(tick, plan, entrants.rows)))
     groups = Groups(tick, plan, passages)
     fits = plan.shadow or tick.guards.fits(plan.playbook, "enrolments", len(entrants.rows))
     for start in range(0, len(entrants.rows), MOST_AT_ONCE):
@@ -69,9 +69,11 @@ def _by_condition(tick: TickContext, plan: Plan, requested: Mask, passages: list
     if not len(entrants):
         return matching, Entering(entrants, [], [], [])
     # Asked last: most who match are inside already.
-    given = Entering(entrants, [keys[row] for row in entrants.tolist()], numbers, _kept(tick, plan, entrants))
-    staying = _staying(tick, plan, given.rows, given.kept)
-    return matching, given if staying.all() else given.only(np.flatnonzero(staying).tolist())
+    kept = _kept(tick, plan, entrants)
+    own = Own(tick, plan, entrants, kept) if plan.asks_passages else None
+    given = Entering(entrants, [keys[row] for row in entrants.tolist()], numbers, kept, own)
+    staying = _staying(plan, own, len(entrants))
+    return matching, given if staying.all() else given.only(np.flatnonzero(staying))
 
 
 def _with_events(
@@ -98,7 +100,8 @@ def would_enter(tick: TickContext, plan: Plan) -> int:
         return 0
     nobody = np.zeros(len(tick.facts.ids(plan.subject)), dtype=bool)
     rows = np.flatnonzero(_matching(tick, plan, nobody) & ~_leaving(tick, plan))
-    return int(_staying(tick, plan, rows, _kept(tick, plan, rows)).sum())
+    own = Own(tick, plan, rows, _kept(tick, plan, rows)) if plan.asks_passages else None
+    return int(_staying(plan, own, len(rows)).sum())
 
 
 def _not_waiting(tick: TickContext, plan: Plan, requests: Mapping[str, str], paused: Mask | None) -> Mapping[str, str]:
@@ -155,13 +158,11 @@ def _kept(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
     return kept_of(tick, plan, rows, [""] * len(rows))
 
 
-def _staying(tick: TickContext, plan: Plan, rows: Ints, kept: Sequence[str]) -> Mask:
-    """Of those at these rows who would not leave by what their passage would begin with."""
-    staying = np.ones(len(rows), dtype=bool)
-    leaves = [leave for leave in plan.leaves() if leave.condition.of_passage]
-    if leaves:
-        own = Own(tick, plan, rows, kept)
-        for leave in leaves:
+def _staying(plan: Plan, own: Own | None, size: int) -> Mask:
+    """Of so many, of whose passages `own` tells, who would not leave by what their passage would begin with."""
+    staying = np.ones(size, dtype=bool)
+    for leave in plan.leaves() if own is not None else ():
+        if own is not None and leave.condition.of_passage:
             staying &= own.holds(leave.condition) != leave.when
     return staying
 
@@ -233,7 +234,7 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
 
 def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *, part: bool) -> bool:
     """Begins these passages. False when a guard holds them; `part`: it holds all of this run's."""
-    at_rows, own_keys, numbers, kept = entrants
+    at_rows, own_keys, numbers, kept, own = entrants
     at, first, size = tick.at, plan.first.id, len(at_rows)
     all_ids, accounts = tick.facts.ids(plan.subject), _accounts(tick, plan, at_rows)
     subjects = [all_ids[row] for row in at_rows.tolist()]
@@ -255,7 +256,6 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
         np.zeros(size, dtype=np.int64),
         arriving=True,
     )
-    own = Own(tick, plan, at_rows, kept) if plan.event is not None or plan.asks_passages else None
     result = walk(plan, cohort, tick.view(plan, own))
     held = tick.held(plan)
     stopped = repeat(None) if held is None else [at if is_held else None for is_held in held[at_rows].tolist()]
@@ -267,8 +267,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
     differs = np.asarray((result.finished != "") | result.otherwise_done | (result.since != at), dtype=bool)
     messages, ctas = effects_of(tick, plan, result, at_rows, who, own)
     seen = _why(tick, plan, at_rows, own)
-    plain = max(numbers) == 1 and not any(controls)
-    how = repeat("") if plain else map(partial(_how, "shadow" if plan.shadow else "control"), numbers, controls)
+    how = _how("shadow" if plan.shadow else "control", numbers, controls)
     journal = from_columns(
         JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
     )
@@ -277,7 +276,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),
-        requests_of(tick, plan, result, who), kept=[Kept(id, one) for id, one in zip(ids, kept, strict=True) if one],
+        requests_of(tick, plan, result, who), kept=[one for one in from_columns(Kept, ids, kept) if one.kept],
         notes=fired_again(tick, ctas),
     )  # fmt: skip
     allowed = allow(tick, plan, change, part=part)
@@ -288,7 +287,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
     report.entered += size - sum(controls)
     (report.shadow if plan.shadow else report.control)["entered"] += sum(controls)
     report.planned += len(messages)
-    report.count(change.moves, {w.id for w in who if w.control} if any(controls) else (), shadow=plan.shadow)
+    report.count(change.moves, {id for id, control in zip(ids, controls, strict=True) if control}, shadow=plan.shadow)
     return True
 
 
@@ -309,8 +308,9 @@ def _accounts(tick: TickContext, plan: Plan, rows: Ints) -> list[str]:
     return [ids[row] for row in of.tolist()]
 
 
-def _how(group: str, number: int, control: bool) -> str:
-    """What is not plain about an entry."""
-    if number == 1:
-        return group if control else ""
-    return f"passage {number}, {group}" if control else f"passage {number}"
+def _how(group: str, numbers: Sequence[int], controls: Sequence[bool]) -> Iterable[str]:
+    """What is not plain about each entry."""
+    if max(numbers) == 1:
+        return [group if control else "" for control in controls] if any(controls) else repeat("")
+    of_group = (f", {group}" if control else "" for control in controls)
+    return [f"passage {number}{which}" if number > 1 else which.removeprefix(", ") for number, which in zip(numbers, of_group, strict=True)]

@@ -38,7 +38,7 @@ class Groups:
         if not self.share:
             return []
         self._decide(accounts)
-        own = sorted(set(accounts))
+        own = list(dict.fromkeys(accounts))
         return from_columns(Assignment, repeat(self._plan.playbook), own, [self._known[account] for account in own], repeat(self._tick.at))
 
     def _decide(self, accounts: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
+from operator import attrgetter
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros, to_micros
@@ -17,11 +18,12 @@ from cs_engine.run.delivery.alarms import alarm
 from cs_engine.run.report import Held
 
 ALL = "all playbooks"
+_WAY = attrgetter("channel", "recipient_kind")
 
 
 def work_of(change: Change) -> dict[str, int]:
     """What a change would do, of what is guarded."""
-    mails = sum(1 for message in change.messages if message.channel == "email" and message.recipient_kind == "contact")
+    mails = list(map(_WAY, change.messages)).count(("email", "contact"))
     return dict(zip(WORK, (len(change.enrolments), mails, len(change.ctas)), strict=True))
 
 

@@ -33,6 +33,9 @@ from cs_engine.run.watching import watch
 _REMEMBERED = timedelta(days=365) // timedelta(microseconds=1)
 """How long a touch counts that nothing came of."""
 
+Occupied = Sequence[tuple[str, str, int]]
+"""Plans that somebody is inside: playbook, digest, how many."""
+
 
 def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datetime | None = None, *, narrow: bool = False) -> TickContext:
     """Takes the tick and evaluates all facts once. `only`: these playbooks, due or not; empty: all that are due. `narrow`: what others
@@ -45,13 +48,13 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
     begun = store.begin_tick(at, engine.holder)
     report = TickReport(now, repeat=begun.repeat)
     hear(store, report, at)
-    states = store.playbooks()
-    due = _due(engine, states, at, only)
+    states, occupied = store.playbooks(), store.occupied()
+    due = _due(engine, states, occupied, at, only)
     for plan in (project.plans[playbook] for playbook in due if playbook in project.plans):
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
     narrow = narrow and _may_be_narrow(engine, states, due, at)
-    tick = _context(engine, now, report, due, also=() if narrow else health.asked_of(project), narrow=narrow)
+    tick = _context(engine, now, report, due, occupied, also=() if narrow else health.asked_of(project), narrow=narrow)
     for playbook in due:
         if (pause := tick.orders.pause(playbook)) is not None:
             tick.of(playbook).paused = pause.reason
@@ -78,7 +81,7 @@ def look(engine: Engine, now: datetime | None = None) -> TickContext:
     """The facts as the last tick saw them (or at `now`), for those who only read: nothing is taken or written."""
     last = engine.store.last_tick()
     at = now or (from_micros(last) if last is not None else engine.wall.now())
-    return _context(engine, at, TickReport(at), [], past=last is not None and to_micros(at) < last)
+    return _context(engine, at, TickReport(at), [], engine.store.occupied(), past=last is not None and to_micros(at) < last)
 
 
 def facts_at(engine: Engine, now: datetime, read: Sequence[Expression]) -> Facts:
@@ -89,11 +92,11 @@ def facts_at(engine: Engine, now: datetime, read: Sequence[Expression]) -> Facts
 
 
 def _context(
-    engine: Engine, now: datetime, report: TickReport, due: list[str], *, past: bool = False, also: Sequence[Expression] = (),
-    narrow: bool = False,
+    engine: Engine, now: datetime, report: TickReport, due: list[str], occupied: Occupied, *, past: bool = False,
+    also: Sequence[Expression] = (), narrow: bool = False,
 ) -> TickContext:  # fmt: skip
     """`also`: what is asked of the facts beside what plans and the project do."""
-    plans = _plans(engine, report)
+    plans = _plans(engine, report, occupied)
     beside = [*engine.project.people.values(), *engine.project.holds.values()]
     beside += [engine.project.lost_when] if engine.project.lost_when is not None else []
     at, limits = to_micros(now), limits_of(engine.project.config.guards, engine.project.config.sources)
@@ -103,11 +106,13 @@ def _context(
     read += [spell.condition for spell in asked]
     # Facts know how to tell all of it; what is asked of them now is evaluated together, the rest when somebody asks.
     first = _asked(plan for plan in plans.values() if plan.playbook in due) if narrow else read
-    facts = engine.usage.facts(now, first, _overlay(engine, at, read, asked, past=past), milestones=not narrow)
+    overlay = _overlay(engine, at, read, asked, past=past)
+    facts = engine.usage.facts(now, first, overlay, milestones=not narrow)
     return TickContext(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report, orders=Orders(orders),
         guards=Guards(limits, at, engine.store.tallies() if limits else (), orders), spells=asked, narrow=narrow,
+        latched=overlay.latched,
     )  # fmt: skip
 
 
@@ -122,13 +127,13 @@ def _may_be_narrow(engine: Engine, states: Mapping[str, PlaybookState], due: Col
     return not new and not opens_the_day(engine, at)
 
 
-def _plans(engine: Engine, report: TickReport) -> dict[str, Plan]:
+def _plans(engine: Engine, report: TickReport, occupied: Occupied) -> dict[str, Plan]:
     """Live plans, and those somebody is still inside or has yet to hear of, by digest."""
     plans = {plan.digest: plan for plan in engine.project.plans.values()}
     for live in engine.project.plans.values():
         if live.mode == SHADOW_MODE:
             plans[f"{live.digest}{SHADOW}"] = shadow_of(live)
-    for playbook, named, _people in engine.store.occupied():
+    for playbook, named, _people in occupied:
         digest, is_shadow = named.removesuffix(SHADOW), named.endswith(SHADOW)
         if named in plans:
             continue
@@ -151,9 +156,9 @@ def version_of(tick: TickContext, digest: str) -> Plan | None:
     return plan if plan is None or not digest.endswith(SHADOW) else shadow_of(plan)
 
 
-def _due(engine: Engine, states: dict[str, PlaybookState], at: Micros, only: Collection[str]) -> list[str]:
+def _due(engine: Engine, states: dict[str, PlaybookState], occupied: Occupied, at: Micros, only: Collection[str]) -> list[str]:
     plans = engine.project.plans
-    occupied_only = {playbook for playbook, _, _ in engine.store.occupied()} - set(plans)
+    occupied_only = {playbook for playbook, _, _ in occupied} - set(plans)
     known = [*plans, *sorted(occupied_only)]
     chosen = [p for p in known if (p in only if only else p not in states or states[p].next_due_at <= at)]
     return sorted(chosen, key=lambda p: (-plans[p].priority if p in plans else 0, p))
@@ -192,7 +197,7 @@ def _columns(counter: Counter[str]) -> tuple[list[str], list[float]]:
 def _recognise_milestones(tick: TickContext, facts: Facts) -> None:
     """Latches what is newly reached, as of when it became true. True at a milestone's first evaluation is history, and sends nothing."""
     store = tick.engine.store
-    latched, known = store.milestones(), store.known_milestones()
+    latched, known = tick.latched, store.known_milestones()
     ids = facts.ids(Grain.ACCOUNT)
     last = store.ticks_before(tick.at, 1)
     for milestone, mask in facts.milestones().items():

@@ -36,15 +36,19 @@ class Entering(NamedTuple):
     keys: list[str]
     numbers: list[int]
     kept: list[str]
+    own: Own | None = None
+    """What their passages know; None for a plan that asks for nothing of it."""
 
-    def only(self, which: Sequence[int]) -> Entering:
+    def only(self, which: Ints) -> Entering:
         """Those at these positions."""
-        rows, keys, numbers, kept = self
-        return Entering(rows[list(which)], [keys[i] for i in which], [numbers[i] for i in which], [kept[i] for i in which])
+        rows, keys, numbers, kept, own = self
+        at = which.tolist()
+        chosen = [keys[i] for i in at], [numbers[i] for i in at], [kept[i] for i in at]
+        return Entering(rows[which], *chosen, own.only(which) if own is not None else None)
 
     def batch(self, start: int, end: int) -> Entering:
         """Some of them."""
-        return Entering(self.rows[start:end], self.keys[start:end], self.numbers[start:end], self.kept[start:end])
+        return self if start == 0 and end >= len(self.rows) else self.only(np.arange(start, min(end, len(self.rows))))
 
 
 def found(tick: TickContext, plan: Plan, entry: EventEntry | ChangeEntry, requested: Mask) -> Candidates:
@@ -82,8 +86,8 @@ def entering(tick: TickContext, plan: Plan, passages: Sequence[Passage], given: 
     keys = own.texts(plan.once_per) if plan.once_per is not None else [""] * len(given.rows)
     if plan.shadow:  # marked, so that they stand in no real one's way
         keys = [f"{SHADOW_KEY}{key}" for key in keys]
-    ids = tick.facts.ids(plan.subject)
-    busy = set() if plan.parallel else {p.subject_id for p in passages if p.active}
+    ids, parallel = tick.facts.ids(plan.subject), plan.parallel
+    busy = set() if parallel else {p.subject_id for p in passages if p.active}
     last = {(p.subject_id, p.key): p.number for p in passages}
     again = _again(tick, plan, passages)
     chosen, numbers = [], []
@@ -96,9 +100,10 @@ def entering(tick: TickContext, plan: Plan, passages: Sequence[Passage], given: 
         numbers.append(last.get(who, 0) + 1)
         last[who] = numbers[-1]
         again.pop(who, None)
-        if not plan.parallel:
+        if not parallel:
             busy.add(subject)
-    return Entering(given.rows[chosen], [keys[i] for i in chosen], numbers, [given.kept[i] for i in chosen])
+    which = np.array(chosen, np.int64)
+    return Entering(given.rows[which], [keys[i] for i in chosen], numbers, [given.kept[i] for i in chosen], own.only(which))
 
 
 def _again(tick: TickContext, plan: Plan, passages: Sequence[Passage]) -> dict[tuple[str, str], Micros]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,9 +17,17 @@ from cs_engine.run.context import TickContext
 class Own:
     """Expressions over passages, in the order in which they were given; those that read nothing of a passage over its subject."""
 
-    def __init__(self, tick: TickContext, plan: Plan, rows: Rows, kept: Sequence[str]) -> None:
-        """`rows`: of their subjects; `kept`: JSON each."""
+    def __init__(
+        self, tick: TickContext, plan: Plan, rows: Rows, kept: Sequence[str], known: Mapping[str, Mask] | None = None
+    ) -> None:  # fmt: skip
+        """`rows`: of their subjects; `kept`: JSON each; `known`: what is known already of conditions over them."""
         self._tick, self._plan, self._rows, self._kept = tick, plan, rows, kept
+        self._known = dict(known or {})
+
+    def only(self, which: Rows) -> Own:
+        """Those at these positions, of whom nothing is asked twice."""
+        known = {sql: mask[which] for sql, mask in self._known.items()}
+        return Own(self._tick, self._plan, self._rows[which], [self._kept[i] for i in which.tolist()], known)
 
     @cached_property
     def _facts(self) -> PassageFacts:
@@ -28,7 +36,9 @@ class Own:
 
     def holds(self, condition: Expression) -> Mask:
         if condition.of_passage:
-            return self._facts.holds(condition)
+            if condition.sql not in self._known:
+                self._known[condition.sql] = self._facts.holds(condition)
+            return self._known[condition.sql]
         return (self._rows >= 0) & self._tick.facts.mask(condition)[self._rows]
 
     def times(self, expression: Expression) -> Rows:

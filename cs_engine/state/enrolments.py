@@ -8,6 +8,7 @@ from typing import Any
 
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
+from cs_engine.journey.columns import from_columns
 from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
 from cs_engine.journey.migrate import Migration
 from cs_engine.ports import EnrolmentView
@@ -111,8 +112,10 @@ def passages(tx: Tx, playbook: str) -> list[Passage]:
         "SELECT subject_id, key, passage, state = 'active', moved_at, rearmed FROM enrolments WHERE playbook = :playbook ORDER BY passage",
         playbook=playbook,
     )
-    last = {(row[0], row[1]): row for row in rows}
-    return [Passage(subject, key, number, bool(active), at, bool(rearmed)) for subject, key, number, active, at, rearmed in last.values()]
+    if rows and rows[-1][2] > 1:
+        rows = list({(row[0], row[1]): row for row in rows}.values())
+    subjects, keys, numbers, active, at, rearmed = zip(*rows, strict=True) if rows else ((),) * 6
+    return from_columns(Passage, subjects, keys, numbers, map(bool, active), at, map(bool, rearmed))
 
 
 def rearm(tx: Tx, ids: Iterable[str]) -> None:

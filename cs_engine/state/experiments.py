@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from cs_engine.journey.experiment import Assignment
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
 
+_OF = attrgetter("experiment", "account_id")
+
 
 def assign(tx: Tx, assignments: Sequence[Assignment]) -> None:
     """Keeps them; an account that has an arm gets the new one."""
-    rows = sorted({(row.experiment, row.account_id): row for row in assignments}.values())
+    rows = sorted(dict(zip(map(_OF, assignments), assignments, strict=True)).values())
     again = "ON CONFLICT (experiment, account_id) DO UPDATE SET arm = excluded.arm, assigned_at = excluded.assigned_at"
     tx.upsert(schema.assignments, Assignment._fields, rows, again)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from cs_engine.instants import NEVER, Micros
 from cs_engine.ports import JournalLine, MilestoneView, Reached
@@ -12,12 +14,11 @@ from cs_engine.state.database import Tx
 
 def reached(tx: Tx, known_by: Micros | None = None) -> dict[str, tuple[list[str], list[Micros]]]:
     """Milestone -> (accounts, when), aligned; `known_by`: those that a tick had seen by then."""
-    found: dict[str, tuple[list[str], list[Micros]]] = {}
     sql = "SELECT milestone, account_id, reached_at FROM milestones WHERE known_at <= :known_by ORDER BY milestone, account_id"
-    for milestone, account, at in tx.rows(sql, known_by=NEVER if known_by is None else known_by):
-        accounts, instants = found.setdefault(milestone, ([], []))
-        accounts.append(account)
-        instants.append(at)
+    found: dict[str, tuple[list[str], list[Micros]]] = {}
+    for milestone, rows in groupby(tx.rows(sql, known_by=NEVER if known_by is None else known_by), itemgetter(0)):
+        _, accounts, instants = zip(*rows, strict=True)
+        found[milestone] = list(accounts), list(instants)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from cs_engine.instants import Micros
@@ -11,10 +12,12 @@ from cs_engine.ports import ValueSet
 from cs_engine.state import schema
 from cs_engine.state.database import Tx
 
+_OF = attrgetter("name", "account_id")
+
 
 def put(tx: Tx, values: Sequence[ValueSet]) -> None:
     """The latest value counts."""
-    rows = sorted({(row.name, row.account_id): row for row in values}.values())
+    rows = sorted(dict(zip(map(_OF, values), values, strict=True)).values())
     again = "ON CONFLICT (name, account_id) DO UPDATE SET value = excluded.value, playbook = excluded.playbook, set_at = excluded.set_at"
     tx.upsert(schema.account_values, ValueSet._fields, rows, again)
 
