@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import shutil
@@ -248,8 +249,9 @@ def day(folder: Path) -> dict[str, Any]:
     id, account, contact, event, at = (column.tolist() for column in columns.values())
     arrivals = Arrivals(id, account, contact, event, at, at, [""] * len(at))
     shelf = Shelf.of(folder)
-    synced = shelf.current(config)
-    assert synced is not None
+    reading = shelf.reading(config)  # which keeps it from being cleared away
+    assert reading is not None
+    synced, held = reading
     known = _one_event(folder)
     used = time.process_time()
     before = fold(folder, config, "usage", known, 1).usage
@@ -268,6 +270,7 @@ def day(folder: Path) -> dict[str, Any]:
         shelf.discard(folded.usage.folder)
     (shelf.folder / "current").write_text(synced.folder.name)
     shelf.discard(before.folder)
+    os.close(held)
     return {"seconds": seconds, "processor": processor, "folding, of them processor": folding, "first fold": first, "events": len(at)}
 
 

@@ -110,6 +110,8 @@ def open_people(db: duckdb.DuckDBPyConnection, usage: UsageSet) -> None:
 def tidied(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str) -> UsageSet:
     """The set with its last segments put together where they are of like size: there are never many, and each row moves seldom."""
     there = list(usage.segments[source])
+    if not there[-1].arrived:  # what a sync has read lies as its files do
+        return usage
     first, rows = len(there) - 1, there[-1].rows
     while first and there[first - 1].arrived == there[-1].arrived and there[first - 1].rows <= min(2 * rows, _FULL):
         first -= 1
