@@ -13,11 +13,12 @@ import pytest
 from cs_engine.errors import CsEngineError
 from cs_engine.instants import to_micros
 from cs_engine.language.expression import Grain, Type
-from cs_engine.sources import known_ids, segments
+from cs_engine.sources import growing, known_ids, segments
+from cs_engine.sources import sync as syncing
 from cs_engine.sources.describe import describe
 from cs_engine.sources.fold import Arrivals, fold, taken
 from cs_engine.sources.snapshot import Shelf
-from tests.contracts.usage_world import Account, Contact, Event, Project, World, open_project, write
+from tests.contracts.usage_world import Account, Contact, Event, Project, World, config_of, open_project, write
 
 NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)
 WORLD = World(
@@ -145,6 +146,22 @@ def test_many_small_folds_leave_few_segments(project: Project) -> None:
     assert len(current.segments["usage"]) <= 4
     assert reopened(project).values(NOW, "changes")["a0"] == 11
     assert len(list(current.folder.glob("events-*"))) == len(current.segments["usage"])
+
+
+def test_what_a_sync_laid_out_by_files_stays_as_it_lies(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However alike the sizes of its segments are: later syncs read files again by them."""
+    monkeypatch.setattr(growing, "APART_FROM", 0)
+    usage = project.folder / "data" / "usage.csv"
+    usage.with_stem("usage-more").write_bytes(usage.read_bytes().replace(b"\ne", b"\nm"))
+    config = config_of(WORLD.zone, "*.csv", id="event_id")
+    syncing.sync(project.folder, config)
+    before = Shelf.of(project.folder).current(config)
+    fold(project.folder, config, "usage", arrivals(WORLD.events[0]), 1)
+    after = Shelf.of(project.folder).current(config)
+    assert before is not None
+    assert after is not None
+    assert len(before.segments["usage"]) == 2
+    assert after.segments == before.segments
 
 
 def test_facts_in_use_keep_their_set(project: Project) -> None:
