@@ -195,7 +195,7 @@ def compiled(catalogue: Catalogue, playbooks: int) -> list[Expression]:
 # --- phases
 
 
-def scan(folder: Path) -> dict[str, Any]:
+def scan(folder: Path, times: int) -> dict[str, Any]:
     used = {
         "accounts.parquet": ("account_id", "plan", "signed_up_at", "seats"),
         "contacts.parquet": ("contact_id", "account_id", "created_at"),
@@ -208,7 +208,7 @@ def scan(folder: Path) -> dict[str, Any]:
                 hashed = ", ".join(f"bit_xor(hash({column}))" for column in columns)
                 db.execute(f"SELECT {hashed} FROM read_parquet('{folder / name}')").fetchall()
 
-    return _timed(once)
+    return _timed(once, times)
 
 
 def sync(folder: Path) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def sync(folder: Path) -> dict[str, Any]:
     return {"seconds": [time.perf_counter() - begun], "processor": [time.process_time() - used]}
 
 
-def full(folder: Path) -> dict[str, Any]:
+def full(folder: Path, times: int) -> dict[str, Any]:
     """Nothing has been counted yet: all is counted from the events."""
     config, catalogue, usage = project(folder)
     asked = compiled(catalogue, 1)
@@ -230,10 +230,10 @@ def full(folder: Path) -> dict[str, Any]:
             tally.unlink()
         _facts(usage, asked)
 
-    return _timed(once)
+    return _timed(once, times)
 
 
-def day(folder: Path) -> dict[str, Any]:
+def day(folder: Path, times: int) -> dict[str, Any]:
     """Folded, then the facts; each time from the same set as before, which has what earlier days leave behind: its tallies, and the
     order of its ids, which the first fold makes.
     """
@@ -259,7 +259,7 @@ def day(folder: Path) -> dict[str, Any]:
     seconds: list[float] = []
     processor: list[float] = []
     folding: list[float] = []
-    for _ in range(REPEATS):
+    for _ in range(times):
         begun, used = time.perf_counter(), time.process_time()
         folded = fold(folder, config, "usage", arrivals, 1)
         folding.append(time.process_time() - used)
@@ -283,7 +283,7 @@ def _one_event(folder: Path) -> Arrivals:
     return Arrivals(*([value] for value in row), [row[-1]], [""])
 
 
-def naive(folder: Path) -> dict[str, Any]:
+def naive(folder: Path, times: int) -> dict[str, Any]:
     """One statement over the sources, a COUNT(DISTINCT …) FILTER a metric: the same figures."""
 
     def once() -> None:
@@ -291,7 +291,7 @@ def naive(folder: Path) -> dict[str, Any]:
             db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             db.execute(f"SELECT account_id, {_NAIVE} FROM read_parquet('{folder}/usage/*.parquet') GROUP BY 1").fetchnumpy()
 
-    return _timed(once)
+    return _timed(once, times)
 
 
 def per_account(folder: Path) -> dict[str, Any]:
@@ -328,7 +328,7 @@ def _each(db: duckdb.DuckDBPyConnection, asked: str, accounts: list[str]) -> tup
     return (time.perf_counter() - begun) / len(accounts), (time.process_time() - used) / len(accounts)
 
 
-def pandas(folder: Path) -> dict[str, Any]:
+def pandas(folder: Path, times: int) -> dict[str, Any]:
     """All events in a frame, grouped a metric at a time."""
     try:
         import pandas as pd  # type: ignore[import-untyped]
@@ -360,7 +360,7 @@ def pandas(folder: Path) -> dict[str, Any]:
             else:
                 grouped["back"].min()
 
-    return _timed(once)
+    return _timed(once, times)
 
 
 _IN = "CAST(occurred_at AS DATE) BETWEEN DATE '{first}' AND DATE '{last}'"
@@ -390,12 +390,12 @@ def _naive() -> str:
 _NAIVE = _naive()
 
 
-def again(folder: Path) -> dict[str, Any]:
+def again(folder: Path, times: int) -> dict[str, Any]:
     """The facts of a tick on which nothing is new."""
     _, catalogue, usage = project(folder)
     asked = compiled(catalogue, 1)
     _facts(usage, asked)
-    return _timed(lambda: _facts(usage, asked))
+    return _timed(lambda: _facts(usage, asked), times)
 
 
 def conditions(folder: Path, playbooks: int) -> dict[str, Any]:
@@ -420,10 +420,10 @@ def _facts(usage: DuckdbUsage, asked: list[Expression]) -> None:
     facts.close()
 
 
-def _timed(work: Callable[[], None]) -> dict[str, Any]:
+def _timed(work: Callable[[], None], times: int) -> dict[str, Any]:
     """Seconds, and processor seconds beside them: what other work on the machine changes least."""
     seconds, processor = [], []
-    for _ in range(REPEATS):
+    for _ in range(times):
         begun, used = time.perf_counter(), time.process_time()
         work()
         seconds.append(time.perf_counter() - begun)
@@ -432,7 +432,7 @@ def _timed(work: Callable[[], None]) -> dict[str, Any]:
 
 
 def _in_own_process(phase: str, given: argparse.Namespace) -> dict[str, Any]:
-    sizes = [f"--{name}={getattr(given, name)}" for name in ("accounts", "contacts", "events", "playbooks")]
+    sizes = [f"--{name}={getattr(given, name)}" for name in ("accounts", "contacts", "events", "playbooks", "repeats")]
     done = subprocess.run([sys.executable, "-m", "benchmarks.scale", "--phase", phase, *sizes], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
@@ -445,19 +445,21 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=50_000_000)
     parser.add_argument("--playbooks", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="of each phase, the median of which counts")
     parser.add_argument("--phases", default="sync,scan,full,day,again,conditions,naive,per_account")
     parser.add_argument("--phase", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    times = given.repeats
     folder = generate(given.accounts, given.contacts, given.events)
     phases: dict[str, Callable[[], dict[str, Any]]] = {
         "sync": lambda: sync(folder),
-        "scan": lambda: scan(folder),
-        "full": lambda: full(folder),
-        "day": lambda: day(folder),
-        "again": lambda: again(folder),
-        "naive": lambda: naive(folder),
+        "scan": lambda: scan(folder, times),
+        "full": lambda: full(folder, times),
+        "day": lambda: day(folder, times),
+        "again": lambda: again(folder, times),
+        "naive": lambda: naive(folder, times),
         "per_account": lambda: per_account(folder),
-        "pandas": lambda: pandas(folder),
+        "pandas": lambda: pandas(folder, times),
         "conditions": lambda: conditions(folder, given.playbooks),
     }
     if given.phase:
