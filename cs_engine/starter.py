@@ -11,6 +11,8 @@ from cs_engine.playbook.schema import write_schemas
 from cs_engine.settings import Settings
 
 _PARTS = ("playbooks", "templates", "flows", "data/contributions")
+_SHARED = ("templates/email/layout.mjml", "templates/email/layout.txt", "flows")
+"""What a project without the sample has of the shipped one."""
 
 _IGNORE = """\
 # State, mailbox, usage, keys and schemas: made here, for this machine
@@ -18,6 +20,8 @@ _IGNORE = """\
 .env
 __pycache__/
 """
+
+_SAMPLE_SPAN = "cs-engine run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d    # some days of the sample's own time\n"
 
 _README = f"""\
 # Customer success playbooks
@@ -28,8 +32,7 @@ Playbooks that watch how customers use the product, and write to them and their 
 cs-engine check                                # every problem, with its place and a mend
 cs-engine run --dry-run                        # what a tick would do
 cs-engine run                                  # one tick; messages go to .cs-engine/mailbox/ until project.yaml says otherwise
-cs-engine run --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d    # some days of the sample's own time
-```
+{_SAMPLE_SPAN}```
 
 | Folder | What is in it |
 |---|---|
@@ -47,6 +50,10 @@ With a Prefect server of your own: `prefect server start`, its address in `PREFE
 `prefect work-pool create {POOL} --type process` and `{TAKE}`, and `prefect worker start --pool {POOL}`.
 """
 
+_EMPTY_README = _README.replace(_SAMPLE_SPAN, "").replace(
+    "the sample; name your own files", "your files, as yet without a row; name others"
+)
+
 _ENV_HEAD = """\
 # Copy to .env and take the # off what you set. The environment wins over .env; empty counts as unset.
 """
@@ -57,11 +64,17 @@ _PREFECT = """
 """
 
 
-def make_project(folder: Path) -> None:
-    """Fills `folder` with a project that passes `check` and runs as it is."""
-    for part, source in _sources().items():
-        shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
-    for name, text in ((".gitignore", _IGNORE), ("README.md", _README), (".env.example", env_example())):
+def make_project(folder: Path, *, empty: bool = False) -> None:
+    """Fills `folder` with a project that passes `check` and runs as it is. `empty`: without the sample, to be filled in."""
+    root = _root()
+    copied = {part: root / part for part in (_SHARED if empty else _PARTS)}
+    for part, source in {**copied, **({".": Path(__file__).parent / "empty"} if empty else {})}.items():
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
+        else:
+            (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / part)
+    for name, text in ((".gitignore", _IGNORE), ("README.md", _EMPTY_README if empty else _README), (".env.example", env_example())):
         (folder / name).write_text(text, encoding="utf-8")
     (folder / ".cs-engine").mkdir(mode=0o700, exist_ok=True)
     write_schemas(folder / ".cs-engine" / "schemas")
@@ -80,9 +93,8 @@ def env_example() -> str:
     return "\n".join(lines) + _PREFECT
 
 
-def _sources() -> dict[str, Path]:
-    """Path in the new project -> folder to copy it from."""
+def _root() -> Path:
+    """Where the shipped project lies."""
     here = Path(__file__).parent
     packed = here / "starter"
-    root = packed if packed.is_dir() else here.parent
-    return {part: root / part for part in _PARTS}
+    return packed if packed.is_dir() else here.parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cs_engine.content import questions, slack, source, variables
@@ -58,8 +58,9 @@ UNUSED = "T314"
 """The code of a template that nobody uses."""
 
 
-def check(library: Library, uses: Sequence[TemplateUse], known: Known, locales: Sequence[str]) -> list[Problem]:
-    """Problems of the templates in use, and of those that nobody uses.
+def check(library: Library, uses: Sequence[TemplateUse], known: Known, locales: Sequence[str], *, all_used: bool = True) -> list[Problem]:
+    """Problems of the templates in use; of one that nobody uses that it is so. `all_used`: whether all uses are known; where they are
+    not, every template is read as one in use.
 
     `known` gives the columns of facts by grain, as authors write them. `locales` are those that people of the project
     have: a mail without a file in one of them is an error.
@@ -76,13 +77,12 @@ def check(library: Library, uses: Sequence[TemplateUse], known: Known, locales: 
         for name in library.names(kind):
             by_template.setdefault((kind, name), [])
     for (kind, name), its_uses in by_template.items():
-        for file, locale in library.variants(kind, name):
-            if kind == "email":
-                checking.email(name, file, locale, its_uses)
-            else:
-                checking.slack(name, file, locale, its_uses)
-        if not its_uses:
-            checking.unused(kind, name)
+        if its_uses or not all_used:
+            checking.read(kind, name, its_uses)
+        else:
+            inside = Problems()
+            replace(checking, problems=inside).read(kind, name, its_uses)
+            checking.unused(kind, name, len(inside.errors()))
     return list(problems)
 
 
@@ -111,9 +111,19 @@ class _Checking:
                 mend = f"write {file if locale == own else self.library.file(kind, name, locale)}"
                 self.problems.add(place, "T302", f'the template "{name}" is not written in {locale}{why}', mend, level)
 
-    def unused(self, kind: Kind, name: str) -> None:
-        for file, _ in self.library.variants(kind, name):
-            self.problems.warn(Place(file), UNUSED, "no playbook uses this template")
+    def read(self, kind: Kind, name: str, uses: Sequence[TemplateUse]) -> None:
+        """What is wrong in its files."""
+        for file, locale in self.library.variants(kind, name):
+            if kind == "email":
+                self.email(name, file, locale, uses)
+            else:
+                self.slack(name, file, locale, uses)
+
+    def unused(self, kind: Kind, name: str, errors: int) -> None:
+        """T314, once: whoever uses it is told what is wrong with it."""
+        file = min(file for file, _ in self.library.variants(kind, name))
+        also = f", and it has {errors} error{'s' if errors > 1 else ''}" if errors else ""
+        self.problems.warn(Place(file), UNUSED, f"no playbook uses this template{also}", "use it, or delete its files" if also else "")
 
     # --- one file ------------------------------------------------------------------------------------------------------
 

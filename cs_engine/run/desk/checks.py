@@ -22,11 +22,11 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
         for step in plan.steps:
             uses += _uses(plan, step, answerable)
     library = Library(project.root, project.config.locale)
-    problems = check(library, uses, lambda grain: known_names(project, grain), locales)
+    problems = check(library, uses, lambda grain: known_names(project, grain), locales, all_used=not project.broken)
     # What a broken playbook uses is not known: its templates are not called unused beside its errors. And one that waits for a key of
     # project.yaml to be turned on does no harm.
     waiting = f"templates/slack/{ONE_PERSON}."
-    return [p for p in problems if p.code != UNUSED or not (project.broken or p.place.file.startswith(waiting))]
+    return [p for p in problems if p.code != UNUSED or not p.place.file.startswith(waiting)]
 
 
 def law_problems(project: Project, has_pages: bool) -> list[Problem]:
