@@ -223,6 +223,13 @@ def test_a_template_that_nobody_uses_is_a_warning(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_wrong_in_a_template_that_nobody_uses_is_one_warning(tmp_path: Path) -> None:
+    files = {"templates/email/m.md": MAIL + "{{ nope }} {{ neither }}", "templates/email/m.ja.md": MAIL + "{{ nope }}"}
+    (problem,) = checked(tmp_path, files, uses=[])
+    assert (problem.code, problem.level) == ("T314", Level.WARNING)
+    assert problem.message == "no playbook uses this template, and it has 3 errors"
+
+
 def test_names_depend_on_what_the_playbook_is_about(tmp_path: Path) -> None:
     files = {
         "templates/email/m.md": MAIL + "{{ account.plan }} {{ account.changes_28d }} {{ contact.role }} {{ csm.name }} {{ now | date }}"
