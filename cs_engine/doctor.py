@@ -59,6 +59,7 @@ def _guarded(part: Callable[[Settings], Iterator[Finding]], settings: Settings) 
 
 
 def _playbooks(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001 - all parts are called alike
+    from cs_engine.run.desk.checks import STRANGER
     from cs_engine.wiring import check_project
 
     project, problems = check_project()
@@ -67,6 +68,8 @@ def _playbooks(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001 - all p
         yield Finding("playbooks", "wrong", f"{errors} error(s) in playbooks and templates", "cs-engine check")
     else:
         yield Finding("playbooks", "ok", f"{len(project.plans)} playbooks, {len(problems)} warning(s)")
+    for stranger in (p for p in problems if p.code == STRANGER):
+        yield Finding("team", "warning", stranger.message, "cs-engine check names them; add them to playbooks/team.yaml")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

@@ -225,8 +225,8 @@ class Directory:
     def _csm(self) -> NDArray[np.object_]:
         everyone = np.arange(len(self._facts.ids(Grain.ACCOUNT)), dtype=np.int64)
         (values,) = self._facts.columns(Grain.ACCOUNT, ["account.csm"], everyone)
-        known = self.staff
-        return np.array([v if v in known else "" for v in values] or [], dtype=object)
+        known = {email.lower(): email for email in self.staff}
+        return np.array([known.get(v.lower(), "") if v else "" for v in values] or [], dtype=object)
 
     @cached_property
     def _by_role(self) -> Mapping[str, str]:

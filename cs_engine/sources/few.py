@@ -17,6 +17,7 @@ _MOST = 50
 """A column with more values says something of each row."""
 _ROWS_A_VALUE = 2
 _LONGEST = 60
+_LARGEST_TEAM = 500
 _FIRST = 2_000
 """Rows that tell, for most columns, that there are too many."""
 _PERSONAL = re.compile(
@@ -38,6 +39,13 @@ def few_values(db: duckdb.DuckDBPyConnection, prefix: str, relation: str, column
         if rows and sum(n for _, n in rows) >= _ROWS_A_VALUE * len(rows) and all(len(v) <= _LONGEST and "@" not in v for v, _ in rows):
             found[f"{prefix}.{name}"] = tuple(value for value, _ in rows)
     return found
+
+
+def csms(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Who is CSM of how many of the checked accounts; nothing where there are more of them than a team has."""
+    most = f"ORDER BY 1 LIMIT {_LARGEST_TEAM + 1}"
+    found = db.execute(f"SELECT csm, count(*) FROM accounts WHERE csm IS NOT NULL GROUP BY 1 {most}").fetchall()
+    return dict(found) if len(found) <= _LARGEST_TEAM else {}
 
 
 def _words(name: str) -> str:

@@ -14,7 +14,7 @@ from cs_engine.sources import beside, history
 from cs_engine.sources import columns as cols
 from cs_engine.sources.checking import ACCOUNTS, ATTRIBUTES, CONTACTS, TOUCHES, YES
 from cs_engine.sources.events import Events
-from cs_engine.sources.few import few_values
+from cs_engine.sources.few import csms, few_values
 from cs_engine.sources.growing import Numbers
 from cs_engine.sources.reading import Checked, Reading
 from cs_engine.sources.segments import COMPRESSION, open_strangers, write_strangers
@@ -60,7 +60,7 @@ class Making:
         blanks |= cols.blanks(db, "contact", "contacts", contacts.columns)
         few = few_values(db, "account", "accounts", accounts.columns) | few_values(db, "contact", "contacts", contacts.columns)
         types = {name: columns for name, (columns, _) in read.items()}
-        attributes = Attributes(accounts.columns, contacts.columns, types, blanks, self.reading.odd, values=few)
+        attributes = Attributes(accounts.columns, contacts.columns, types, blanks, self.reading.odd, values=few, csms=csms(db))
         self.made = replace(self.made, attributes=attributes)
         touches = [self._touches(sources.touches)] if sources.touches is not None else []
         of_events = [report for _, report in read.values()]

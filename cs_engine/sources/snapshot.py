@@ -285,6 +285,7 @@ def _plain(attributes: Attributes) -> dict[str, object]:
         "events": {source: dict(columns) for source, columns in attributes.events.items()},
         "blanks": {name: list(count) for name, count in attributes.blanks.items()},
         "odd": dict(attributes.odd),
+        "csms": dict(attributes.csms),
         "values": {name: list(values) for name, values in attributes.values.items() if not name.endswith(_EVENT)},
     }
 
@@ -305,6 +306,7 @@ def _attributes(plain: Mapping[str, Mapping[str, object]], kinds: Mapping[str, S
         events={source: types(columns) for source, columns in plain["events"].items()},
         blanks={name: (count[0], count[1]) for name, count in plain["blanks"].items() if isinstance(count, list)},
         odd={name: str(said) for name, said in plain.get("odd", {}).items()},
+        csms={csm: n for csm, n in plain.get("csms", {}).items() if isinstance(n, int)},
         values={
             **{name: tuple(values) for name, values in plain.get("values", {}).items() if isinstance(values, list)},
             **{f"{source}{_EVENT}": tuple(names) for source, names in kinds.items() if len(names) <= _MOST_KINDS},

@@ -24,6 +24,8 @@ class Attributes:
     """Columns of accounts that playbooks set -> whether the source has it too. What was set goes before what the source says."""
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """`account.plan`, `usage.event` -> all its values as of the last sync; of text that has few and names nobody, all else is not here."""
+    csms: Mapping[str, int] = field(default_factory=dict)
+    """What the accounts' CSM column says -> of how many accounts, as of the last sync; empty where it says too many things to be a team."""
 
     in_place: frozenset[str] = frozenset()
     """Sources whose events stay in their database."""

@@ -38,6 +38,10 @@ def test_an_alert_goes_to_the_accounts_csm(world: World) -> None:
     assert (cta.account_id, cta.staff) == ("acme", "alex@vendor.example")
 
 
+def test_a_csm_is_known_however_the_address_is_capitalised(world: World) -> None:
+    assert world.customer(csm="Alex@Vendor.example").playbook("alarm", CALL).tick(day(0)).sent == ["U-ALEX: Call Acme"]
+
+
 def test_an_alert_may_go_to_the_manager_or_a_staff_role(world: World) -> None:
     world.customer().playbook("alarm", "- {id: call, cta: call, to: csm.manager}\n- {id: sell, cta: call, to: sales}")
     assert world.tick(day(0)).sent == ["U-LEAD: Call Acme"]

@@ -6,12 +6,15 @@ from cs_engine.content.check import UNUSED, NoAnswer, TemplateUse, Unanswered, c
 from cs_engine.content.library import Library
 from cs_engine.language import yaml
 from cs_engine.language.expression import Grain
-from cs_engine.language.problems import Problem, Problems
+from cs_engine.language.problems import Level, Place, Problem, Problems
 from cs_engine.playbook.answers import Answerable
 from cs_engine.playbook.implied import ONE_PERSON
 from cs_engine.playbook.load import FOLDER
 from cs_engine.playbook.plan import MILESTONE_LINE, AddressedStep, AnyStep, Cta, Notice, Plan
 from cs_engine.playbook.project import Project
+
+STRANGER = "P217"
+"""The code of CSMs who are nobody of team.yaml."""
 
 
 def template_problems(project: Project, locales: list[str]) -> list[Problem]:
@@ -44,6 +47,25 @@ def law_problems(project: Project, has_pages: bool) -> list[Problem]:
         mend = "name the column: `country:` under sources.contacts or sources.accounts; or name one law for all"
         problems.warn(document.key_place(("law", "countries")), "P214", "nobody's country is known, so `else` rules everybody", mend)
     return list(problems)
+
+
+_NAMED = 3
+"""More strangers than these are counted and not named."""
+
+
+def team_problems(project: Project) -> list[Problem]:
+    """P217: CSMs whom the accounts name and team.yaml does not; whose alerts and mails are the fall-back sender's."""
+    ours = {person.email.strip().lower() for person in project.team.staff}
+    strange = {csm: n for csm, n in project.attributes.csms.items() if csm.strip().lower() not in ours}
+    if not strange:
+        return []
+    file = f"{FOLDER}/team.yaml"
+    document = yaml.parse(project.sources.get(file, ""), file, Problems())
+    accounts, named = sum(strange.values()), sorted(strange, key=lambda csm: (-strange[csm], csm))[:_NAMED]
+    whose = f"{accounts:,} account{'s have' if accounts > 1 else ' has'} a CSM who is not in team.yaml"
+    more = ", …" if len(strange) > _NAMED else ""
+    mend = f"add to `staff`, or correct at their source: {', '.join(named)}{more}; until then sender.fallback of project.yaml stands in"
+    return [Problem(document.key_place(("staff",)) if document is not None else Place(file), STRANGER, whose, mend, Level.WARNING)]
 
 
 def _uses(plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:

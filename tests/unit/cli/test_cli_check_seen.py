@@ -31,5 +31,5 @@ def test_names_of_events_and_values_that_never_were_are_warned_of(project: Path,
     assert found == [("metrics.yaml", *event)] * 2 + [("typed.yaml", *plan)] + [("typed.yaml", *event)] * 2
     kept = (project / ".cs-engine/usage" / (project / ".cs-engine/usage/current").read_text() / "manifest.json").read_text(encoding="utf-8")
     assert json.loads(kept)["attributes"]["values"]["account.plan"] == ["team"]
-    assert "vendor.example" not in kept
+    assert "customer.example" not in kept
     assert "Mx" not in kept
