@@ -52,6 +52,8 @@ def command(
         raise click.UsageError("--now is one tick, --from begins a span: leave one of them out")
     from cs_engine.wiring import assemble, scratch
 
+    if now is not None:
+        _refuse_the_past(now)
     with _prefect(dry_run=dry_run) as server, progress(quiet) as bar, scratch() if dry_run else assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
         _known(assembled, playbooks)
@@ -78,6 +80,21 @@ def command(
     for playbook in broken:
         say(f"{playbook} has errors and enrolled nobody; see: cs-engine check")
     raise click.exceptions.Exit(1 if failures or broken or reports[-1].guards else 0)
+
+
+def _refuse_the_past(now: datetime) -> None:
+    """Before a server is started for it. Raises TickTooEarly."""
+    from cs_engine import settings
+    from cs_engine.instants import from_micros
+    from cs_engine.wiring import open_store
+
+    store = open_store(settings.load())
+    try:
+        last = store.last_tick()
+    finally:
+        store.close()
+    if last is not None and now < from_micros(last):
+        raise TickTooEarly(now, from_micros(last))
 
 
 def _known(assembled: Assembled, playbooks: Sequence[str]) -> None:

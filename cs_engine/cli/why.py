@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,30 +19,55 @@ _SAYS_ITSELF = ("segment:", "reached:")
 
 @click.command(
     "why",
-    epilog="\b\nExamples:\n  cs-engine why acc_e46983976a went-quiet\n  cs-engine why acc_e46983976a went-quiet --at 2012-08-20T17:00Z\n"
+    epilog="\b\nExamples:\n  cs-engine why acc_e46983976a went-quiet\n  cs-engine why acc_e46983976a\n"
+    "  cs-engine why acc_e46983976a went-quiet --at 2012-08-20T17:00Z\n"
     "  cs-engine why acc_e46983976a went-quiet --format json | jq '.subjects[].verdict'",
 )
 @click.argument("account")
-@click.argument("playbook")
+@click.argument("playbook", required=False)
 @click.option("--at", type=Moment(), help="As it was at that time, in the past; default: at the last tick.")
 @format_option
-def command(account: str, playbook: str, at: datetime | None, form: str) -> None:
-    """Why PLAYBOOK did, or did not, do what it did for ACCOUNT: each part of each condition with its value, and what comes next."""
+def command(account: str, playbook: str | None, at: datetime | None, form: str) -> None:
+    """Why PLAYBOOK did, or did not, do what it did for ACCOUNT: each part of each condition with its value, and what comes next.
+
+    Without PLAYBOOK: every playbook, in a line each.
+    """
     from cs_engine.cli.find import the_plan
     from cs_engine.run.desk.explain import explain
     from cs_engine.run.observe import look
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:
-        plan = the_plan(assembled.project, playbook)
+        plans = [the_plan(assembled.project, playbook)] if playbook else sorted(assembled.project.plans.values(), key=lambda p: p.playbook)
         if not assembled.usage.synced():
             raise WrongUse("there is no usage yet", "cs-engine sync")
         tick = look(assembled.engine, at)
-        found = explain(tick, plan, account)
+        told = [explain(tick, plan, account) for plan in plans]
         tick.facts.close()
-    if not found["exists"] and not found["passages"] and not found["journal"]:
-        raise WrongUse(f"no account {account!r} at {found['now']}", "look it up in the accounts source; ids are exact")
-    click.echo(as_json(found) if form == "json" else "\n".join(_text(found)))
+    if told and not any(found["exists"] or found["passages"] or found["journal"] for found in told):
+        raise WrongUse(f"no account {account!r} at {told[0]['now']}", "look it up in the accounts source; ids are exact")
+    if playbook:
+        click.echo(as_json(told[0]) if form == "json" else "\n".join(_text(told[0])))
+    elif form == "json":
+        click.echo(as_json(told))
+    else:
+        click.echo("\n".join(_lines(account, told)))
+
+
+def _lines(account: str, told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each playbook: how it stands with the account, or how many of its contacts stand alike."""
+    if not told:
+        yield "there is no playbook yet: cs-engine new --list"
+        return
+    yield f"{account} at {told[0]['now']}"
+    width = max(len(found["playbook"]) for found in told)
+    for found in told:
+        verdicts = Counter(subject["verdict"] for subject in found["subjects"])
+        of_account = [subject["subject"] for subject in found["subjects"]] == [account]
+        said = [verdict if of_account else f"{n} of its contacts: {verdict}" for verdict, n in verdicts.most_common()]
+        paused = [f"paused {found['paused']}"] if found["paused"] else []
+        yield f"  {found['playbook']:<{width}}  {'; '.join([*said, *paused]) or 'nobody of it could enter'}"
+    yield f"why, in full: cs-engine why {account} {told[0]['playbook']}"
 
 
 def _text(found: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from cs_engine.language import durations
 from cs_engine.language.scope import Reporter, Scope
 from cs_engine.language.tokens import Kind, Token
 
@@ -274,6 +275,9 @@ class _Grammar:
         start, end = before.start, token.end
         after, earlier = self._token(self.index + 1), self._token(self.index - 2)
         code, message, mend = "X203", f"an operator is missing between `{before.text}` and `{token.text}`", "write and, or, = or another"
+        if before.kind is Kind.NUMBER and token.kind is Kind.NAME and earlier is not None and earlier.text in ("+", "-"):
+            written = f"{before.text} {token.text}"
+            code, message, mend = "X290", f"{written!r} is no length of time", durations.mend(written)
         if token.text.lower() in ("over", "filter"):
             code, message, mend = "X210", "windows and aggregates are not supported here", "define a metric in metrics.yaml"
         elif token.text.lower() == "as":

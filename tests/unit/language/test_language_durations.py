@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from cs_engine.instants import from_micros
 from cs_engine.language import durations
-from cs_engine.language.expression import Duration
+from cs_engine.language.expression import Duration, Type
 from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.config import CalendarSpec
 from cs_engine.sources.days import Days
-from tests.unit.language.facts_scope import facts
+from tests.unit.language.facts_scope import facts, scalar
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -151,3 +151,10 @@ def test_sql_moves_an_instant_over_the_calendars_days_as_python_does() -> None:
         for year in (1950, 1969, 1970, 2036, 2037, 2050):
             start, length = datetime(year, 6, 6, tzinfo=UTC), Duration(3, "business days")  # June has no holidays
             assert [moved(start, length, sign) for sign in (1, -1)] == [durations.add(start, length, zone, sign) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("unit", ["dayz", "fortnights", "quarter"])
+def test_an_unknown_unit_beside_a_time_says_which_there_are(unit: str) -> None:
+    (problem,) = scalar(f"account.renewal_at - 90 {unit}", Type.INSTANT)[1]
+    assert (problem.code, problem.message) == ("X290", f"'90 {unit}' is no length of time")
+    assert "3 days, 2 business days, 4 hours, 52 weeks, 30 minutes" in problem.mend
