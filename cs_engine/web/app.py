@@ -38,6 +38,7 @@ def application(house: House) -> Starlette:
     desk = Desk(house.project, house.store, house.clock)
     answers, slack = _Answers(house, desk), Interactivity(house, desk)
     routes = [
+        Route("/", answers.home, methods=["GET"]),
         Route("/a/{token}", answers.show, methods=["GET"]),
         Route("/a/{token}", answers.take, methods=["POST"]),
         Route("/a/{token}/thanks", answers.thanks, methods=["GET"]),
@@ -98,6 +99,11 @@ class _Answers:
         locale = found.locale if found is not None else ""
         return self._say(request, "thanks", 200, locale, link=f"/a/{request.path_params['token']}")
 
+    async def home(self, request: Request) -> Response:
+        """For whoever runs it: what there is here, and nothing of anybody."""
+        said = self._words(request, "en")
+        return HTMLResponse(pages.home(said, self._company(said), _places(self._house)), headers=pages.headers())
+
     async def missing(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         return self._say(request, "missing", status)
@@ -139,6 +145,21 @@ class _Answers:
 
     def _company(self, said: Words) -> str:
         return in_locale(self._house.project.config.company.name, said["lang"])
+
+
+def _places(house: House) -> list[tuple[str, str]]:
+    """(path, what is there), and of what others call whether it is on."""
+    return [
+        ("/a/…, /u/…, /p/…", "the pages on which customers answer, unsubscribe and choose: by the links in e-mails alone"),
+        ("/slack/interactivity", f"what Slack calls when somebody presses a button: {_on(house.slack, 'SLACK_SIGNING_SECRET')}"),
+        (EVENTS_PATH, f"what SendGrid calls with what became of e-mails: {_on(house.events, 'SENDGRID_WEBHOOK_PUBLIC_KEY')}"),
+        ("/v1/batch", f"the collector, which takes usage: {_on(house.collecting, 'CS_ENGINE_WRITE_KEYS')}"),
+        ("/healthz", "says ok"),
+    ]
+
+
+def _on(part: object | None, setting: str) -> str:
+    return "on" if part is not None else f"off, for {setting} is not set"
 
 
 def _clicked(question: Question, opened: Opened) -> str:

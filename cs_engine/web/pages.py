@@ -38,6 +38,11 @@ def form(words: Words, company: str, entries: Sequence[Entry], contacts: Sequenc
     return render("questions.html", words, company, words["title"], action=action, problem=problem, **shown)
 
 
+def home(words: Words, company: str, places: Sequence[tuple[str, str]]) -> str:
+    """What there is, for whoever runs it. `places`: (path, what is there)."""
+    return render("home.html", words, company, "cs-engine", places=places)
+
+
 def _shown(entry: Entry, lang: str) -> Mapping[str, Any]:
     question = entry.question
     return {

@@ -40,6 +40,16 @@ def test_opening_a_link_keeps_nothing_and_its_button_does(world: World, served: 
     assert answers(world) == [("survey", "score", "9", "ann", "contact")]
 
 
+def test_the_front_page_tells_who_runs_it_what_there_is_and_nothing_of_anybody(world: World, served: Served) -> None:
+    survey(world)
+    page = served(slack_signing_secret="a-secret").get("/")
+    assert page.status == 200
+    for said in ("/slack/interactivity", "button: on", "off, for SENDGRID_WEBHOOK_PUBLIC_KEY is not set", "/v1/batch", "/healthz"):
+        assert said in page.text, said
+    assert not [word for word in ("a-secret", "Acme", "acme", "nps", "ann") if word in page.text]
+    assert (page.open, page.unbalanced) == ([], [])
+
+
 def test_the_button_pressed_twice_is_one_answer_and_the_latest_counts(world: World, served: Served) -> None:
     path, browser = links(survey(world))[0], served()
     for score in ("9", "9", "2"):
