@@ -277,10 +277,10 @@ def day(folder: Path, times: int) -> dict[str, Any]:
 def _one_event(folder: Path) -> Arrivals:
     """An event that is there already."""
     with duckdb.connect() as db:
-        row = db.execute(
+        id, account, contact, event, at = db.execute(
             f"SELECT event_id, account_id, contact_id, event, epoch_us(occurred_at) FROM read_parquet('{folder}/usage/00.parquet') LIMIT 1"
         ).fetchall()[0]
-    return Arrivals(*([value] for value in row), [row[-1]], [""])
+    return Arrivals([id], [account], [contact], [event], [at], [at], [""])
 
 
 def naive(folder: Path, times: int) -> dict[str, Any]:
