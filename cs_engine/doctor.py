@@ -129,7 +129,7 @@ def _of_usage(usage: Usage) -> Iterator[Finding]:
 
 def _databases(settings: Settings, project: Project) -> Iterator[Finding]:
     """Whether databases that sources lie in answer, each by itself."""
-    from cs_engine.sources.landing import reaches
+    from cs_engine.sources.outside.landing import reaches
 
     sources = project.config.sources
     for name, spec in sources.databases.items():

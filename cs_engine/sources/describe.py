@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.sources.snapshot import Shelf
+from cs_engine.sources.sets.snapshot import Shelf
 from cs_engine.usage.attributes import Attributes
 
 
@@ -14,7 +14,7 @@ def describe(project: Path, config: ProjectConfig) -> Attributes:
     current = Shelf.of(project).current(config)
     if current is not None:
         return current.attributes
-    from cs_engine.sources import first_rows  # brings DuckDB along, which `check` need not wait for
+    from cs_engine.sources.intake import first_rows  # brings DuckDB along, which `check` need not wait for
 
     return first_rows.describe(project, config)
 

@@ -23,16 +23,18 @@ from cs_engine.playbook.calendars import Calendars
 from cs_engine.playbook.company import is_zone
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import AccountRow, CollectedMark, ContactRow, Feed, Overlay, SourceReport
-from cs_engine.sources import collecting, floors, persons
-from cs_engine.sources import sync as syncing
-from cs_engine.sources.champion import champions
 from cs_engine.sources.duck import reading_room
-from cs_engine.sources.duckdb_facts import DuckdbFacts
-from cs_engine.sources.in_place import InPlace
-from cs_engine.sources.landing import Landing
-from cs_engine.sources.snapshot import Shelf, UsageSet
+from cs_engine.sources.facts import floors
+from cs_engine.sources.facts.champion import champions
+from cs_engine.sources.facts.in_place import InPlace
+from cs_engine.sources.facts.tick_facts import DuckdbFacts
+from cs_engine.sources.intake import collecting
+from cs_engine.sources.intake import sync as syncing
+from cs_engine.sources.outside.landing import Landing
+from cs_engine.sources.sets import persons
+from cs_engine.sources.sets.snapshot import Shelf, UsageSet
+from cs_engine.sources.sets.tallies import TALLIED_FROM
 from cs_engine.sources.sql import listed, quoted, text
-from cs_engine.sources.tallies import TALLIED_FROM
 from cs_engine.usage.catalogue import Catalogue
 from cs_engine.usage.windows_sql import Moment
 

@@ -15,9 +15,9 @@ from cs_engine.language.expression import Grain, Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
 from cs_engine.sources.describe import describe
-from cs_engine.sources.fold import grown
-from cs_engine.sources.snapshot import Shelf
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake.fold import grown
+from cs_engine.sources.intake.sync import sync
+from cs_engine.sources.sets.snapshot import Shelf
 from tests.contracts.usage_world import Account, Contact, Event, Project, World, open_project, write
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)

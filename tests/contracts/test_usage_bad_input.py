@@ -15,8 +15,8 @@ from cs_engine.language.expression import Grain, Type
 from cs_engine.language.problems import Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
-from cs_engine.sources.snapshot import Shelf
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake.sync import sync
+from cs_engine.sources.sets.snapshot import Shelf
 from cs_engine.usage.catalogue import build
 from cs_engine.usage.model import WindowMetric
 from tests.contracts.usage_world import Account, Contact, Event, World, config_of, open_project, write

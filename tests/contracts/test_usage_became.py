@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.expression import Grain
-from cs_engine.sources import duckdb_past
+from cs_engine.sources.facts import past as duckdb_past
 from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.test_usage_oracle import METRICS, START, worlds
 from tests.contracts.usage_world import NOTHING, Account, Event, World, open_project, write

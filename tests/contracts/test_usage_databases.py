@@ -19,9 +19,9 @@ from cs_engine.run.context import Engine
 from cs_engine.run.sync import refresh
 from cs_engine.sources.describe import describe
 from cs_engine.sources.duckdb_usage import DuckdbUsage
-from cs_engine.sources.landing import Landing, reaches
-from cs_engine.sources.snapshot import UsageSet
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake.sync import sync
+from cs_engine.sources.outside.landing import Landing, reaches
+from cs_engine.sources.sets.snapshot import UsageSet
 from cs_engine.state import open_store
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import build

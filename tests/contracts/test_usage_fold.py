@@ -13,11 +13,12 @@ import pytest
 from cs_engine.errors import CsEngineError
 from cs_engine.instants import to_micros
 from cs_engine.language.expression import Grain, Type
-from cs_engine.sources import growing, known_ids, segments
-from cs_engine.sources import sync as syncing
 from cs_engine.sources.describe import describe
-from cs_engine.sources.fold import Arrivals, fold, taken
-from cs_engine.sources.snapshot import Shelf
+from cs_engine.sources.intake import growing
+from cs_engine.sources.intake import sync as syncing
+from cs_engine.sources.intake.fold import Arrivals, fold, taken
+from cs_engine.sources.sets import known_ids, segments
+from cs_engine.sources.sets.snapshot import Shelf
 from tests.contracts.usage_world import Account, Contact, Event, Project, World, config_of, open_project, write
 
 NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)

@@ -17,10 +17,10 @@ from cs_engine.errors import SyncStopped
 from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
-from cs_engine.sources import growing
-from cs_engine.sources.landing import Landing
-from cs_engine.sources.snapshot import Shelf, UsageSet
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake import growing
+from cs_engine.sources.intake.sync import sync
+from cs_engine.sources.outside.landing import Landing
+from cs_engine.sources.sets.snapshot import Shelf, UsageSet
 from tests.contracts.usage_databases import URL, Postgres, write_duckdb
 from tests.contracts.usage_world import Account, Contact, Event, World, as_parquet
 

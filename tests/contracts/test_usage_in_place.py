@@ -22,7 +22,7 @@ from cs_engine.language.problems import Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay, Touched
 from cs_engine.sources.describe import describe
-from cs_engine.sources.in_place import rendered
+from cs_engine.sources.facts.in_place import rendered
 from cs_engine.usage.catalogue import build
 from cs_engine.usage.model import JourneySpec, WindowMetric
 from cs_engine.usage.windows_sql import Moment

@@ -19,8 +19,8 @@ from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
 from cs_engine.sources.describe import describe
-from cs_engine.sources.snapshot import Shelf
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake.sync import sync
+from cs_engine.sources.sets.snapshot import Shelf
 from tests.contracts.usage_world import Account, Contact, Event, World, config_of, open_project, write
 
 NOW = datetime(2026, 3, 31, 10, tzinfo=UTC)
@@ -234,7 +234,7 @@ def test_a_sync_that_is_killed_leaves_the_old_set(tmp_path: Path, seconds: float
         import sys
         from pathlib import Path
         from cs_engine.playbook.config import ProjectConfig
-        from cs_engine.sources.sync import sync
+        from cs_engine.sources.intake.sync import sync
         config = ProjectConfig.model_validate_json(sys.argv[2])
         print("ready", flush=True)
         while True:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cs_engine.language.expression import Grain
-from cs_engine.sources.fold import Arrivals, fold
-from cs_engine.sources.snapshot import Shelf
+from cs_engine.sources.intake.fold import Arrivals, fold
+from cs_engine.sources.sets.snapshot import Shelf
 from cs_engine.usage.tallies import BLOCK, number
 from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.test_usage_fold import arrivals

@@ -21,9 +21,9 @@ from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay
 from cs_engine.sources.describe import describe
-from cs_engine.sources.duckdb_facts import DuckdbFacts
 from cs_engine.sources.duckdb_usage import DuckdbUsage
-from cs_engine.sources.tallies import TALLIED_FROM
+from cs_engine.sources.facts.tick_facts import DuckdbFacts
+from cs_engine.sources.sets.tallies import TALLIED_FROM
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, SegmentSpec
 

@@ -13,7 +13,7 @@ from cs_engine.language.yaml import parse
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import Sources
 from cs_engine.scaffold import make, the_recipe
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake.sync import sync
 from cs_engine.starter import make_project
 from cs_engine.wiring import check_project
 from tests.docs.markdown import ROOT, Block, blocks, read, table, words

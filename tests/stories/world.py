@@ -31,7 +31,7 @@ from cs_engine.run.desk.preview import preview
 from cs_engine.run.observe import look
 from cs_engine.run.tick import moments, run_tick
 from cs_engine.settings import Settings
-from cs_engine.sources.sync import sync
+from cs_engine.sources.intake.sync import sync
 from cs_engine.wiring import Assembled, assemble, email_hasher, open_store
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -15,7 +15,7 @@ from cs_engine.language.expression import Duration, Type
 from cs_engine.language.problems import Place, Problems
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.config import CalendarSpec
-from cs_engine.sources.days import Days
+from cs_engine.sources.facts.days import Days
 from tests.unit.language.facts_scope import facts, scalar
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cs_engine.language.expression import Grain
-from cs_engine.sources import counting
-from cs_engine.sources.counted import NONE, Place, count_windows
-from cs_engine.sources.counting import Events, Pass
-from cs_engine.sources.pages import Page
+from cs_engine.sources.sets import counting
+from cs_engine.sources.sets.counted import NONE, Place, count_windows
+from cs_engine.sources.sets.counting import Events, Pass
+from cs_engine.sources.sets.pages import Page
 from cs_engine.usage.tallies import Tally, day_number
 from cs_engine.usage.windows import Kind, Window
 

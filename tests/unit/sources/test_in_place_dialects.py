@@ -12,7 +12,7 @@ from sqlglot import exp
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.problems import Problems
 from cs_engine.playbook.sources import EventsSource
-from cs_engine.sources.in_place import THEIRS, events_of, rendered
+from cs_engine.sources.facts.in_place import THEIRS, events_of, rendered
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import build
 from cs_engine.usage.model import JourneySpec, WindowMetric

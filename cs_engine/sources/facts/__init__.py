@@ -1,0 +1,1 @@
+"""The evaluation of one tick's facts over a set."""

@@ -1,0 +1,208 @@
+"""When a condition became true of accounts of whom it is true now. In the database of one tick's facts, set-wise.
+
+A condition over usage changes with an event, or at midnight, as days go by. So its first day is looked for, at each event and at the
+end of each day that had one (and on each day before that, where time alone can make it true), and then its first moment on that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+
+from cs_engine.instants import Micros, from_micros
+from cs_engine.language.expression import Grain, Type
+from cs_engine.ports import Rows
+from cs_engine.sources.facts.passages import Tables
+from cs_engine.sources.sql import iso, listed, quoted, text
+from cs_engine.usage.answers import said
+from cs_engine.usage.columns import Derived
+from cs_engine.usage.names import Catalogue
+from cs_engine.usage.past_sql import Reads, days_of_events, evaluated, kept_events, reads_of, their_events, times_of_events
+
+_AT_ONCE = 5_000
+"""Accounts: their events have to fit into memory."""
+_DAYS_AT_ONCE = 4
+"""Days of each account that are looked at first; then twice as many, and so on: most is reached early, and each counts all before it."""
+_MOST = 20_000_000
+"""Events that are counted for the moments of one look. Where it would be more, each day is looked at as it ended alone."""
+_LONGEST = 3 * 366
+"""Days before an account's next event in which time alone is looked at."""
+_NOW, _TODAY = "getvariable('now')", "getvariable('today')"
+_TABLE = "CREATE OR REPLACE TEMP TABLE"
+_TABLES = ("past_who", "past_event_days", "past_days", "past_batch", "past_moments", "past_first", "past_sooner")
+
+
+class First(NamedTuple):
+    """When it became true, and the values that it named then, as JSON."""
+
+    at: Micros
+    seen: str
+
+
+def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after: Micros | None) -> dict[int, First]:
+    """Row -> when that column of accounts became true, of those at these rows; of whom that cannot be told, nothing.
+
+    `after`: the last moment at which it was seen to be false. It bounds the search only where columns of accounts decide too, of which
+    nobody knows how they were: what would have been true then already has become so by such a column, at a moment that is not known.
+    """
+    reads = reads_of(catalogue, column)
+    origin = catalogue.origin(Grain.ACCOUNT, column)
+    if reads is None or catalogue.attributes.in_place.intersection(reads.sources) or not isinstance(origin, Derived) or not len(rows):
+        return {}
+    tables.need(Grain.ACCOUNT, reads.kept)
+    names = [name for name in origin.needs if not name.startswith("latched:")]
+    floor = after if reads.changing else None
+    search = _Search(tables, catalogue, reads, column, names, floor)
+    found: dict[int, First] = {}
+    try:
+        for start in range(0, len(rows), _AT_ONCE):
+            found |= search.among(rows[start : start + _AT_ONCE])
+    except duckdb.Error as error:
+        tables.fail(f"when {said(column).replace('reached:', 'milestone ')} was reached", error)
+    finally:
+        search.close()
+    return found
+
+
+class _Search:
+    """The search for one column, some accounts at a time."""
+
+    def __init__(self, tables: Tables, catalogue: Catalogue, reads: Reads, column: str, names: Sequence[str], floor: Micros | None) -> None:
+        self._db = tables.db
+        self._reads, self._column = reads, column
+        self._late = {source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns}
+        parts = []
+        for name in names:
+            instant = catalogue.origin(Grain.ACCOUNT, name).type is Type.INSTANT
+            parts.append(f"{text(said(name))}, {iso(quoted(name)) if instant else quoted(name)}")
+        self._seen = f"CAST(json_object({listed(parts)}) AS VARCHAR)"
+        self._floor = "" if floor is None else f"TIMESTAMPTZ '{from_micros(floor).isoformat()}'"
+
+    def close(self) -> None:
+        """Gives back the memory of what was looked at."""
+        for table in (*map(kept_events, self._reads.sources), *_TABLES):
+            self._db.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def among(self, rows: Rows) -> dict[int, First]:
+        self._people(rows)
+        if self._floor:
+            self._leave_out_changed()
+        # What happened before the sign-up counts from the sign-up on.
+        edges = f'SELECT "#no", {_TODAY} AS "#day" FROM past_who UNION SELECT "#no", CAST("#since" AS DATE) FROM past_who'
+        self._look_at(f'SELECT "#no", "#day" FROM past_event_days UNION {edges}', "past_first")
+        if self._reads.by_time:
+            self._look_at(self._days_before(), "past_sooner", from_the_start=True)
+            both = "SELECT * FROM past_first UNION ALL SELECT * FROM past_sooner"
+            self._db.execute(f'{_TABLE} past_first AS SELECT "#no", min("#day") AS "#day" FROM ({both}) GROUP BY 1')
+        return self._first_moments()
+
+    def _look_at(self, days: str, found: str, *, from_the_start: bool = False) -> None:
+        """Table `found`: the first of these days on which it was true, of each account. `from_the_start`: at the beginnings of days, and
+        not at what happened on them.
+        """
+        numbered = f'SELECT *, row_number() OVER (PARTITION BY "#no" ORDER BY "#day") AS n FROM ({days})'
+        self._db.execute(f"{_TABLE} past_days AS {numbered}")
+        self._db.execute(f'{_TABLE} {found} ("#no" INTEGER, "#day" DATE)')
+        low, size = 0, _DAYS_AT_ONCE
+        while True:
+            batch = f'SELECT "#no", "#day" FROM past_days ANTI JOIN {found} USING ("#no") WHERE n > {low} AND n <= {low + size}'
+            self._db.execute(f"{_TABLE} past_batch AS {batch}")
+            if not self._count("past_batch"):
+                return
+            if from_the_start:
+                quiet = 'SELECT * FROM past_batch EXCEPT SELECT "#no", "#day" FROM past_event_days'
+                self._moments([_beginnings("past_batch"), _ends(quiet)])
+            else:
+                edges = [_ends("past_batch"), _sign_ups("past_batch")]
+                self._moments([*edges, times_of_events(self._reads, "past_batch")])
+                if self._to_count() > _MOST:
+                    self._moments(edges)
+            every = evaluated(self._reads, "past_moments")
+            first = f'SELECT "#no", min("#today") FROM ({every}) WHERE {quoted(self._column)} GROUP BY 1'
+            self._db.execute(f"INSERT INTO {found} {first}")
+            low, size = low + size, size * 2
+
+    def _to_count(self) -> int:
+        """How many pairs of a moment and an event of the same account there are."""
+        many = 'SELECT "#no", count(*) AS n FROM past_moments GROUP BY 1'
+        pairs = [
+            f'(SELECT coalesce(sum(m.n * e.n), 0) FROM ({many}) AS m JOIN (SELECT "#account", count(*) AS n FROM {kept_events(source)} '
+            f'GROUP BY 1) AS e ON e."#account" = m."#no")'
+            for source in self._reads.sources
+        ]
+        return int(self._db.execute(f"SELECT {' + '.join(pairs) or '0'}").fetchall()[0][0])
+
+    def _count(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+    def _people(self, rows: Rows) -> None:
+        """Tables of these accounts: past_who ("#row", "#no", "#since"), their events, past_event_days ("#no", "#day", not before that)."""
+        self._db.register("past_rows", {"row": np.asarray(rows, np.int64)})
+        self._db.execute(
+            f'{_TABLE} past_who AS SELECT f."#row", f."#no", s.signed_up_at AS "#since" FROM past_rows AS r '
+            'JOIN account_facts AS f ON f."#row" = r."row" JOIN src_accounts AS s ON s."#no" = f."#no"'
+        )
+        self._db.unregister("past_rows")
+        for source in self._reads.sources:
+            known = f' AND coalesce(e."learned_at", e."at") <= {_NOW}' if source in self._late else ""
+            self._db.execute(f"{_TABLE} {kept_events(source)} AS {their_events(self._reads, source)}{known}")
+        there = 'coalesce(e."#day" >= CAST(w."#since" AS DATE), true)'
+        floor = f' AND e."#day" >= CAST({self._floor} AS DATE)' if self._floor else ""
+        self._db.execute(
+            f'{_TABLE} past_event_days AS SELECT DISTINCT w."#no", e."#day" FROM ({days_of_events(self._reads)}) AS e '
+            f'JOIN past_who AS w ON w."#no" = e."#no" WHERE {there}{floor}'
+        )
+
+    def _days_before(self) -> str:
+        """SELECT of all days before the first on which an event, or today, made it true: "#no", "#day"."""
+        # Who has no sign-up was there from the first event on.
+        firsts = 'SELECT "#no", min("#day") AS "#day" FROM past_event_days GROUP BY 1'
+        floor = f", CAST({self._floor} AS DATE)" if self._floor else ""
+        begin = f'greatest(coalesce(CAST(w."#since" AS DATE), e."#day", p."#day"), p."#day" - {_LONGEST}{floor})'
+        days = f'unnest(generate_series({begin}, p."#day" - 1, INTERVAL 1 DAY))'
+        return (
+            f'SELECT "#no", CAST(day AS DATE) AS "#day" FROM (SELECT w."#no", {days} AS day FROM past_who AS w '
+            f'JOIN past_first AS p ON p."#no" = w."#no" LEFT JOIN ({firsts}) AS e ON e."#no" = w."#no")'
+        )
+
+    def _leave_out_changed(self) -> None:
+        """Of whom it would have been true at the floor with today's columns: one of them has changed since."""
+        self._moments([f'SELECT "#no", {self._floor} AS "#now" FROM past_who'], of_floor=True)
+        every = evaluated(self._reads, "past_moments")
+        self._db.execute(f'DELETE FROM past_who WHERE "#no" IN (SELECT "#no" FROM ({every}) WHERE {quoted(self._column)})')
+
+    def _moments(self, moments: Sequence[str], *, of_floor: bool = False) -> None:
+        """Makes these the moments that are looked at: SELECTs of "#no" and "#now"."""
+        later = f' AND m."#now" > {self._floor}' if self._floor and not of_floor else ""
+        self._db.execute(
+            f'{_TABLE} past_moments AS SELECT row_number() OVER () AS "#i", w."#row", w."#no", w."#since", m."#now", '
+            f'CAST(m."#now" AS DATE) AS "#today" FROM ({" UNION ".join(moments)}) AS m JOIN past_who AS w ON w."#no" = m."#no" '
+            f'WHERE m."#now" <= {_NOW} AND coalesce(m."#now" >= w."#since", true){later}'
+        )
+
+    def _first_moments(self) -> dict[int, First]:
+        self._moments([_beginnings("past_first"), _ends("past_first"), times_of_events(self._reads, "past_first"), _sign_ups("past_first")])
+        every = evaluated(self._reads, "past_moments")
+        found = self._db.execute(
+            f'SELECT "#row", epoch_us(min("#now")), arg_min({self._seen}, "#now") FROM ({every}) WHERE {quoted(self._column)} GROUP BY 1'
+        ).fetchall()
+        return {int(row): First(int(at), seen) for row, at, seen in found}
+
+
+def _sign_ups(days: str) -> str:
+    """The sign-ups that were on one of these days."""
+    same = 'd."#no" = w."#no" AND d."#day" = CAST(w."#since" AS DATE)'
+    return f'SELECT w."#no", w."#since" AS "#now" FROM past_who AS w JOIN {days} AS d ON {same}'
+
+
+def _beginnings(days: str) -> str:
+    return f'SELECT "#no", CAST("#day" AS TIMESTAMPTZ) AS "#now" FROM ({days})'
+
+
+def _ends(days: str) -> str:
+    """The last moment of each, of today's now."""
+    end = 'CAST("#day" + 1 AS TIMESTAMPTZ) - INTERVAL 1 MICROSECOND'
+    return f'SELECT "#no", least({end}, {_NOW}) AS "#now" FROM ({days})'

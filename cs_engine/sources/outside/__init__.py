@@ -1,0 +1,1 @@
+"""Where usage lies before it is ours: files and databases, and what has landed of them."""

@@ -1,0 +1,1 @@
+"""How synced usage lies on disk, and what is counted of it once and read ever after."""

@@ -1,0 +1,215 @@
+"""Tallies of a set, kept beside its segments: made when they are first asked for, and read ever after.
+
+A segment never changes, so neither does what is kept of it. A fold makes a small segment more; a new or changed metric is counted once
+from all events, under a name of its own. Segments with few events have no tallies: they are read as fast themselves.
+
+What may be read of a tally at some `now` are whole days that were over by then and of which nothing was learned later. The
+other days are open: today, days of whose events some were learned after `now`. Of those the events themselves are read, as far as they
+had happened and were known. Nothing hangs on when a tally was made.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+
+from cs_engine.sources.sets import segments
+from cs_engine.sources.sets.numbered import Numbered
+from cs_engine.sources.sets.snapshot import Segment, UsageSet
+from cs_engine.sources.sql import listed, text
+from cs_engine.usage.tallies import BLOCK, Measure, Tally, number, without
+from cs_engine.usage.windows_sql import Aggregate, Moment
+
+TALLIED_FROM = 200_000
+"""A segment with fewer events than this has no tallies."""
+
+
+class Tallies:
+    """What tallies say at one `now`, in the database of its facts."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, usage: UsageSet, moment: Moment, tallied_from: int) -> None:
+        self._db = db
+        self._moment = moment
+        self._known: set[Tally] = set()
+        self._sources = {
+            source: Source(db, usage, source, moment, tallied_from)
+            for source, there in usage.segments.items()
+            if any(segment.rows >= tallied_from for segment in there)
+        }
+        self._numbered: dict[str, Numbered] = {}
+
+    @property
+    def sources(self) -> Collection[str]:
+        """Those that have tallies."""
+        return self._sources.keys()
+
+    @contextmanager
+    def told(self, aggregates: Iterable[Aggregate]) -> Iterator[None]:
+        """Meanwhile what they read is there. Raises duckdb.Error where a `where` fails on some event."""
+        reading = [(aggregate, aggregate.tally) for aggregate in aggregates if aggregate.tally is not None]
+        tables: list[str] = []
+        try:
+            for source in {tally.source for _, tally in reading}:
+                numbered = {tally for _, tally in reading if tally.numbered and tally.source == source}
+                if numbered:
+                    self._of(source).count(numbered)
+            for aggregate, tally in reading:
+                if tally.numbered:
+                    tables.append(aggregate.told)
+                    self._of(tally.source).tell(tally, aggregate)
+                else:
+                    self._view(tally)
+            yield
+        finally:
+            for table in tables:
+                self._db.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def _of(self, source: str) -> Numbered:
+        if source not in self._numbered:
+            self._numbered[source] = Numbered(self._db, self._sources[source])
+        return self._numbered[source]
+
+    def _view(self, tally: Tally) -> None:
+        if tally not in self._known:
+            source = self._sources[tally.source]
+            try:
+                view = source.read(tally, [source.made(tally, segment) for segment in source.tallied])
+            except (duckdb.IOException, OSError):  # no room to keep it
+                view = tally.straight(f"({source.all_events})")
+            self._db.execute(f"CREATE OR REPLACE VIEW {tally.view} AS {view}")
+            self._known.add(tally)
+
+    def stock(self, source: str) -> tuple[int, int | None]:
+        """(number of events by now, when the latest of them was)."""
+        return self._sources[source].stock()
+
+
+class Source:
+    """One source of events with large segments, at one `now`."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, moment: Moment, tallied_from: int) -> None:
+        self._db, self.usage, self.name, self.moment = db, usage, source, moment
+        self.large = [segment for segment in usage.segments[source] if segment.rows >= tallied_from]
+        self._small = [segment for segment in usage.segments[source] if segment.rows < tallied_from]
+        self._learned = "learned_at" in usage.physical[source]
+
+    # --- what is kept
+
+    @cached_property
+    def tallied(self) -> list[Segment]:
+        """The segments of which anything kept may be read: all but those that hold no day that is over."""
+        return [segment for segment in self.large if self._first_day(segment) < self.moment.today]
+
+    def _first_day(self, segment: Segment) -> date:
+        """They lie in order of time."""
+        first = self._db.execute(f'SELECT "#day" FROM read_parquet({text(self.usage.events(self.name, segment))}) LIMIT 1').fetchall()
+        day = first[0][0]
+        assert isinstance(day, date)
+        return day
+
+    def made(self, tally: Tally, segment: Segment) -> Path:
+        """The file that has the tally of the segment, made where it is not there."""
+        return self._keep(segment, tally.digest(self.usage.physical[self.name]), lambda events: tally.kept(f"({events})"))
+
+    def _keep(self, segment: Segment, digest: str, select: Callable[[str], str]) -> Path:
+        file = self.usage.tally(segment, digest)
+        if not file.exists():
+            aside = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
+            events = segments.relation(self.usage, self.name, [segment])
+            try:
+                self._db.execute(f"COPY ({select(events)}) TO {text(aside)} ({segments.COMPRESSION})")
+                aside.replace(file)
+            finally:
+                aside.unlink(missing_ok=True)
+        return file
+
+    # --- what may be read of it
+
+    def read(self, tally: Tally, files: list[Path]) -> str:
+        """SELECT of the tally's rows by now: what is kept of days that are over, and the events of the others."""
+        open_days = sorted({*self.late, *(self._shared if tally.measure is Measure.MOMENTS else ())})
+        kept = f"FROM read_parquet([{listed(map(text, files))}])"
+        if tally.by_day:
+            not_open = f' AND "#day" NOT IN ({_dates(open_days)})' if open_days else ""
+            kept = f'SELECT {listed(tally.columns())} {kept} WHERE "#day" < {self.moment.today_sql}{not_open}'
+        else:
+            kept = self._marks(tally, kept, open_days)
+        kept = f"{kept} UNION ALL " if files else ""
+        return f"{kept}{tally.straight(f'({self._open(open_days)})')}"
+
+    def _marks(self, tally: Tally, kept: str, open_days: list[date]) -> str:
+        today, bit = number(self.moment.today)
+        bits = without([*open_days, *(self.moment.today + timedelta(days=i) for i in range(BLOCK - bit))])
+        return f'SELECT {listed(tally.keys)}, {bits} AS "#bits" {kept} WHERE "#block" <= {today}'
+
+    def _open(self, days: list[date]) -> str:
+        """SELECT of the events that are not told by what is kept."""
+        return " UNION ALL ".join(self.open(days))
+
+    def open(self, days: list[date]) -> list[str]:
+        """The same, as several SELECTs."""
+        known = f' AND coalesce("learned_at", "at") <= {self.moment.now_sql}' if self._learned else ""
+        today = f'"#day" = {self.moment.today_sql} AND "at" <= {self.moment.now_sql}{known}'
+        large = segments.relation(self.usage, self.name, self.large)
+        reads = [f"SELECT * FROM ({large}) WHERE {today}"]
+        if days:
+            reads.append(f'SELECT * FROM ({large}) WHERE "#day" IN ({_dates(days)}) AND "#day" < {self.moment.today_sql}{known}')
+        if self._small:
+            small = segments.relation(self.usage, self.name, self._small)
+            reads.append(f'SELECT * FROM ({small}) WHERE "at" <= {self.moment.now_sql}{known}')
+        return reads
+
+    @property
+    def all_events(self) -> str:
+        """SELECT of all events by now."""
+        known = f' AND coalesce("learned_at", "at") <= {self.moment.now_sql}' if self._learned else ""
+        return f'SELECT * FROM ({segments.relation(self.usage, self.name)}) WHERE "at" <= {self.moment.now_sql}{known}'
+
+    # --- its days
+
+    @cached_property
+    def _calendar(self) -> str:
+        """A relation of the days of the large segments: "#day", how many events, when the last was, and was learned."""
+        # Where it has no such column, it was learned when it was: this never changes.
+        learned = 'max(coalesce("learned_at", "at"))' if self._learned else 'max("at")'
+        select = f'SELECT "#day", count(*) AS "#n", max("at") AS "#last", {learned} AS "#learned" FROM ({{}}) GROUP BY 1 ORDER BY 1'
+        files = [self._keep(segment, "days-known", select.format) for segment in self.large]
+        return f"read_parquet([{listed(map(text, files))}])"
+
+    @cached_property
+    def late(self) -> list[date]:
+        """Days before today of whose events some were learned after now."""
+        if not self._learned:
+            return []
+        return self._days(f'{self._calendar} WHERE "#day" < {self.moment.today_sql} AND "#learned" > {self.moment.now_sql}')
+
+    @cached_property
+    def _shared(self) -> list[date]:
+        """Days before today whose events lie in several segments."""
+        places = f'SELECT "#day" FROM {self._calendar}'
+        if self._small:
+            small = segments.relation(self.usage, self.name, self._small)
+            places += f' UNION ALL SELECT DISTINCT "#day" FROM ({small})'
+        return self._days(f'({places}) WHERE "#day" < {self.moment.today_sql} GROUP BY 1 HAVING count(*) > 1')
+
+    def _days(self, relation: str) -> list[date]:
+        return [day for (day,) in self._db.execute(f'SELECT DISTINCT "#day" FROM {relation}').fetchall()]
+
+    def stock(self) -> tuple[int, int | None]:
+        not_open = f' AND "#day" NOT IN ({_dates(self.late)})' if self.late else ""
+        rows = self._db.execute(
+            f'SELECT sum("#n"), epoch_us(max("#last")) FROM {self._calendar} WHERE "#day" < {self.moment.today_sql}{not_open} '
+            f'UNION ALL SELECT count(*), epoch_us(max("at")) FROM ({self._open(self.late)})'
+        ).fetchall()
+        newest = [int(last) for _, last in rows if last is not None]
+        return sum(int(n or 0) for n, _ in rows), max(newest, default=None)
+
+
+def _dates(days: Iterable[date]) -> str:
+    return listed(f"DATE '{day}'" for day in days)
