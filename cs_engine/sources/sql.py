@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from cs_engine.language.scope import quoted
 
-__all__ = ["iso", "listed", "quoted", "text"]
+__all__ = ["ZONED", "iso", "listed", "quoted", "text"]
+
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 def text(value: object) -> str:

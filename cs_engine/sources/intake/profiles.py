@@ -19,9 +19,9 @@ import numpy as np
 from cs_engine.instants import from_micros
 from cs_engine.playbook.sources import AccountsSource, ContactsSource
 from cs_engine.ports import Profile
-from cs_engine.sources.intake.staging import ZONED, Staged
+from cs_engine.sources.intake.staging import Staged
 from cs_engine.sources.outside.files import ParquetFile
-from cs_engine.sources.sql import listed, quoted
+from cs_engine.sources.sql import ZONED, listed, quoted
 
 LEARNED = "#learned"
 """The column that says when the first call about somebody came; blank for who stands in the file."""

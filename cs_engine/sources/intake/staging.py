@@ -15,9 +15,8 @@ import numpy as np
 
 from cs_engine.errors import SyncStopped
 from cs_engine.sources.outside.files import CsvFile, ParquetFile, Record, SourceFile, records
-from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.sql import ZONED, listed, quoted, text
 
-ZONED = "TIMESTAMP WITH TIME ZONE"
 _CHUNK = 50_000
 
 

@@ -16,9 +16,8 @@ import duckdb
 
 from cs_engine.errors import SourceAway, SyncStopped
 from cs_engine.playbook.sources import EventsSource, Origin
-from cs_engine.sources.intake.staging import ZONED
 from cs_engine.sources.outside.landed import DAY, TIMELESS, WHOLE, Landed, start, together
-from cs_engine.sources.sql import quoted, text
+from cs_engine.sources.sql import ZONED, quoted, text
 
 _AT_ONCE = 4_000_000
 """Rows of days that one look through the file takes."""
