@@ -291,8 +291,11 @@ class World:
             self._engine = self._assembled.engine
 
     def _synced_before(self) -> Path | None:
-        """Where what a sync makes of just these files is kept for other stories; taken over from there when one was here before."""
-        if self._shelf is None:
+        """Where what a first sync makes of just these files is kept for other stories; taken over from there when one was here before.
+
+        A sync over another set knows more than its files: what was before, and who was erased.
+        """
+        if self._shelf is None or (self.root / USAGE_STORE).exists():
             return None
         files = [self.root / "playbooks/project.yaml", *sorted((self.root / "data").iterdir())]
         name = sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
@@ -300,7 +303,6 @@ class World:
             os.utime(file, (int(name[:7], 16), int(name[:7], 16)))
         synced = self._shelf / name
         if synced.exists():
-            shutil.rmtree(self.root / USAGE_STORE, ignore_errors=True)
             shutil.copytree(synced, self.root / USAGE_STORE)
         return synced
 
