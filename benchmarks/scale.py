@@ -402,7 +402,7 @@ def conditions(folder: Path, playbooks: int) -> dict[str, Any]:
     _, catalogue, usage = project(folder)
     asked = compiled(catalogue, playbooks)
     facts = usage.facts(NOW, [], NOTHING)
-    facts.need(Grain.ACCOUNT, {name for condition in asked for name in condition.names})
+    facts.tables.need(Grain.ACCOUNT, {name for condition in asked for name in condition.names})
     begun, used = time.perf_counter(), time.process_time()
     facts.prepare(asked)
     true = sum(int(facts.mask(condition).sum()) for condition in asked)
@@ -414,7 +414,7 @@ def conditions(folder: Path, playbooks: int) -> dict[str, Any]:
 
 def _facts(usage: DuckdbUsage, asked: list[Expression]) -> None:
     facts = usage.facts(NOW, asked, NOTHING)
-    facts.need(Grain.ACCOUNT, METRICS)
+    facts.tables.need(Grain.ACCOUNT, METRICS)
     facts.stock()  # as each tick does: what it needs is kept, too
     assert not facts.failed, facts.failed
     facts.close()

@@ -27,6 +27,7 @@ from cs_engine.sources.duck import reading_room
 from cs_engine.sources.facts import floors
 from cs_engine.sources.facts.champion import champions
 from cs_engine.sources.facts.in_place import InPlace
+from cs_engine.sources.facts.tables import Tables
 from cs_engine.sources.facts.tick_facts import DuckdbFacts
 from cs_engine.sources.intake import collecting
 from cs_engine.sources.intake import sync as syncing
@@ -193,7 +194,7 @@ class DuckdbUsage:
             raise _nothing_read()
         usage, held = found
         try:
-            facts = DuckdbFacts(
+            tables = Tables(
                 usage,
                 self._catalogue,
                 ranks,
@@ -209,6 +210,7 @@ class DuckdbUsage:
         except BaseException:
             os.close(held)
             raise
+        facts = DuckdbFacts(tables)
         try:
             facts.prepare(conditions, milestones=milestones)
         except BaseException:

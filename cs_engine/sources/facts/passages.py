@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -14,30 +14,9 @@ from cs_engine.instants import NEVER, NO_TIME
 from cs_engine.language.expression import OF_PASSAGE, Expression, Grain, Type
 from cs_engine.language.scope import pointer
 from cs_engine.ports import Mask, Rows
+from cs_engine.sources.facts.tables import Tables
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.usage.answers import said
-
-
-class Tables(Protocol):
-    """The facts tables that passages are laid beside."""
-
-    db: duckdb.DuckDBPyConnection
-
-    def need(self, grain: Grain, columns: Iterable[str]) -> None:
-        """Makes sure that the table has these columns."""
-
-    def readable(self, grain: Grain, columns: Iterable[str]) -> bool:
-        """Whether all of them are defined, and soundly."""
-
-    def type_of(self, grain: Grain, column: str) -> Type: ...
-
-    def account_of_contact(self) -> Rows: ...
-
-    def tell(self, sql: str) -> None:
-        """Makes the days known that an expression asks for."""
-
-    def fail(self, what: str, error: duckdb.Error | None) -> None:
-        """Notes that something an author wrote fails. None: it reads what is not there."""
 
 
 class DuckdbPassages:

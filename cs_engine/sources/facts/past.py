@@ -15,7 +15,7 @@ import numpy as np
 from cs_engine.instants import Micros, from_micros
 from cs_engine.language.expression import Grain, Type
 from cs_engine.ports import Rows
-from cs_engine.sources.facts.passages import Tables
+from cs_engine.sources.facts.tables import Tables
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.usage.answers import said
 from cs_engine.usage.columns import Derived

@@ -10,7 +10,7 @@ import numpy as np
 from cs_engine.language.expression import OF_PASSAGE, Expression, Type
 from cs_engine.language.scope import pointer
 from cs_engine.ports import Mask
-from cs_engine.sources.facts.passages import Tables
+from cs_engine.sources.facts.tables import Tables
 from cs_engine.sources.sql import listed, quoted
 from cs_engine.usage.answers import said
 
