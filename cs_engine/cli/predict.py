@@ -116,7 +116,7 @@ def _tree(found: Mapping[str, Any]) -> None:
     for name in ("likely", "came", "of", "who"):
         table.add_column(name, no_wrap=name != "who", justify="left" if name == "who" else "right")
     for leaf in found["leaves"]:
-        table.add_row(f"{leaf['came'] / leaf['of']:.1%}", f"{leaf['came']:,}", f"{leaf['of']:,}", escape(leaf["when"] or "all"))
+        table.add_row(f"{leaf['likely']:.1%}", f"{leaf['came']:,}", f"{leaf['of']:,}", escape(leaf["when"] or "all"))
     open_console().print(table)
     for note in found["notes"]:
         click.echo(f"{note}\n")

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from cs_engine.playbook import config, entries, steps
 from cs_engine.playbook.model import PlaybookSpec
+from cs_engine.usage import likely
 from cs_engine.usage import model as usage
 
 _HEAD = """# Reference
@@ -44,6 +45,7 @@ def reference() -> str:
     ]
     parts += ["## journey.yaml\n", *_nested("journey.yaml", usage.JourneySpec)]
     parts += ["## health.yaml\n", *_nested("health.yaml", usage.HealthSpec)]
+    parts += ["## models/*.yaml\n", *_nested("models/*.yaml", likely.Model)]
     if later := _later():
         parts += ["## Part of the language, not built yet\n\n" + ", ".join(f"`{key}`" for key in later) + ".\n"]
     return "\n".join(parts)

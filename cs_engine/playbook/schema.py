@@ -13,6 +13,7 @@ from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
 from cs_engine.playbook.model import PlaybookSpec
 from cs_engine.playbook.steps import KINDS
+from cs_engine.usage.likely import Model
 from cs_engine.usage.model import HealthSpec, JourneySpec
 
 _FILES: Mapping[str, tuple[Any, str]] = {
@@ -23,11 +24,12 @@ _FILES: Mapping[str, tuple[Any, str]] = {
     "metrics": (Metrics, "metrics.yaml: what is counted, by the name that conditions use"),
     "journey": (JourneySpec, "journey.yaml"),
     "health": (HealthSpec, "health.yaml"),
+    "model": (Model, "models/*.yaml: what `cs-engine predict` has learned"),
 }
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """A schema for each kind of file, by its name: playbook, project, team, segments, metrics, journey, health."""
+    """A schema for each kind of file, by its name: playbook, project, team, segments, metrics, journey, health, model."""
     return {name: _schema(shape, title) for name, (shape, title) in _FILES.items()}
 
 

@@ -31,7 +31,7 @@ FOLDER = "models"
 class Leaf(Strict):
     """Accounts that are alike: of so many (`of`) the outcome came so often (`came`)."""
 
-    came: int = Field(ge=0, description="Of how many of them it came true.")
+    came: int = Field(ge=0, description="Of how many of them the outcome came.")
     of: int = Field(gt=0, description="How many there were: an account counts once for each moment that was looked at.")
     when: str = Field("", description="Who belongs here; nothing: all.")
 
@@ -41,17 +41,13 @@ class Leaf(Strict):
             raise ValueError("it came of more than there were")
         return self
 
-    @property
-    def likely(self) -> float:
-        return self.came / self.of
-
 
 class Estimate(Strict):
     """A figure, and between which two it lies in 95 of 100 such histories."""
 
-    value: float
-    low: float
-    high: float
+    value: float = Field(description="What was found.")
+    low: float = Field(description="Of 40 such histories one would give less.")
+    high: float = Field(description="Of 40 such histories one would give more.")
 
 
 class Quality(Strict):
@@ -64,43 +60,61 @@ class Quality(Strict):
     calibration: Estimate = Field(description="Outcomes that came, by those that were foretold; 1 is right.")
     skill: Estimate = Field(description="How much nearer to what came than the base rate of the past (Brier); 0 is no nearer.")
     base_rate: Estimate = Field(description="Of how many the outcome came.")
-    rows: int
-    accounts: int
+    rows: int = Field(description="Accounts at moments that were judged: one counts at each.")
+    accounts: int = Field(description="How many accounts these are.")
     outcomes: int = Field(description="Accounts of which it came.")
 
 
 class History(Strict):
     """What it was learned of."""
 
-    since: datetime
-    until: datetime
+    since: datetime = Field(description="The first moment that was looked at.")
+    until: datetime = Field(description="The last.")
     every: float = Field(description="Days from one moment that was looked at to the next.")
-    moments: int
-    accounts: int
-    rows: int
+    moments: int = Field(description="How many moments.")
+    accounts: int = Field(description="How many accounts.")
+    rows: int = Field(description="Accounts at moments: one counts at each at which it was asked about.")
     outcomes: int = Field(description="Accounts of which it came.")
 
 
 class Model(Strict):
-    """playbooks/models/<metric>.yaml."""
+    """What `cs-engine predict` has learned. It writes this file; learn again rather than change it."""
 
-    likely: str
-    within: str
-    among: str | None = None
-    digest: str
-    history: History
-    quality: Quality
-    leaves: tuple[Leaf, ...] = Field(min_length=1)
+    likely: str = Field(description="The outcome: a condition over accounts, as metrics.yaml has it.")
+    within: str = Field(description="By when it comes: days or weeks.")
+    among: str | None = Field(None, description="Of whom it is asked. Default: everybody of whom it is not true already.")
+    digest: str = Field(description="Names what was learned. Where it does not go with the rest, somebody has changed that by hand.")
+    weight: float = Field(
+        ge=0, description="As if so many more, like all of them, belonged to each leaf: what few were like is not believed whole."
+    )
+    history: History = Field(description="What it was learned of.")
+    quality: Quality = Field(description="How well it told what came later.")
+    leaves: tuple[Leaf, ...] = Field(min_length=1, description="The first that holds of an account says how likely it is.")
+
+    def likely_of(self, leaf: Leaf) -> float:
+        """How likely the outcome is of who belongs to that leaf."""
+        base = sum(one.came for one in self.leaves) / sum(one.of for one in self.leaves)
+        return drawn(leaf.came, leaf.of, base, self.weight)
+
+
+def drawn(came: int, of: int, base: float, weight: float) -> float:
+    """A share of few, drawn toward that of all: as if `weight` more had been seen, of which it came as often as of all.
+
+    The m-estimate of probability: B. Cestnik, "Estimating probabilities: a crucial task in machine learning", ECAI 1990, 147-149. Of trees'
+    leaves, which are chosen for being far from all, the bare share says too much: F. Provost and P. Domingos, "Tree induction for
+    probability-based ranking", Machine Learning 52 (2003), 199-215.
+    """
+    return (came + weight * base) / (of + weight)
 
 
 Models = Mapping[str, tuple[Model, Section]]
 """What was learned, and where it stands, by the name of its metric."""
 
 
-def digest_of(likely: str, within: str, among: str | None, leaves: Sequence[Leaf]) -> str:
-    """Names what was learned: the same question and the same leaves have the same."""
-    said = json.dumps([likely, within, among, [[leaf.came, leaf.of, leaf.when] for leaf in leaves]], ensure_ascii=False)
-    return blake2b(said.encode(), digest_size=6).hexdigest()
+def digest_of(likely: str, within: str, among: str | None, leaves: Sequence[Leaf], weight: float) -> str:
+    """Names what was learned: the same question, the same leaves and the same weight have the same."""
+    said = [likely, within, among, [[leaf.came, leaf.of, leaf.when] for leaf in leaves], float(weight)]
+    return blake2b(json.dumps(said, ensure_ascii=False).encode(), digest_size=6).hexdigest()
 
 
 def days_of(spec: WindowMetric, at: PlaceIn, problems: Problems) -> int | None:
@@ -143,7 +157,7 @@ def column(
             message = f"this was learned of another question: metrics.yaml has another `{key}` now"
             problems.add(section.place(key), "M143", message, mend)
             return None
-    if model.digest != digest_of(model.likely, model.within, model.among, model.leaves):
+    if model.digest != digest_of(model.likely, model.within, model.among, model.leaves, model.weight):
         message = "it was changed by hand: the quality that is written here is not this one's"
         problems.warn(section.place("digest"), "M144", message, mend)
     conditions = [
@@ -153,7 +167,7 @@ def column(
     found = [condition for condition in conditions if condition is not None]
     if len(found) < len(conditions):
         return None
-    return case(question, [(condition, leaf.likely) for condition, leaf in zip(found, model.leaves, strict=True)])
+    return case(question, [(condition, model.likely_of(leaf)) for condition, leaf in zip(found, model.leaves, strict=True)])
 
 
 _ASKED = ("likely", "within", "among")

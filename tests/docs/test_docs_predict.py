@@ -7,8 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
+from yaml import safe_load
 
 from cs_engine.cli.predict import command
+from cs_engine.playbook.schema import schemas
 from cs_engine.wiring import check_project
 from tests.docs.markdown import ROOT, blocks, commands
 
@@ -29,6 +32,7 @@ def test_the_command_says_and_keeps_what_the_page_shows(
     said = [one.rstrip() for one in capsys.readouterr().out.rstrip().splitlines()]
     assert said == [one.rstrip() for one in line.shown]
     assert (tmp_path / "playbooks/models/likely_silent_30d.yaml").read_text(encoding="utf-8") == shown["text"].text
+    assert Draft7Validator(schemas()["model"]).is_valid(safe_load(shown["text"].text))
     proposed = [
         one.strip()
         for one in said

@@ -59,7 +59,7 @@ def predict(
     return {
         **found,
         "digest": model.digest,
-        "leaves": [{**leaf.model_dump(), "likely": round(leaf.likely, 4)} for leaf in model.leaves],
+        "leaves": [{**leaf.model_dump(), "likely": round(model.likely_of(leaf), 4)} for leaf in model.leaves],
         "notes": list(_notes(learned.quality, [asked.facts[fact] for fact in learned.tree.facts() if asked.facts[fact] in its_own])),
         "file": path.relative_to(engine.project.root).as_posix() if keep else None,
         "proposal": None if proposal is None else _proposal(asked, proposal, unlikely=unlikely),
@@ -84,7 +84,8 @@ def _model(asked: Question, learned: Learned) -> Model:
         likely=str(spec.likely),
         within=str(spec.within),
         among=spec.among,
-        digest=likely.digest_of(str(spec.likely), str(spec.within), spec.among, leaves),
+        digest=likely.digest_of(str(spec.likely), str(spec.within), spec.among, leaves, learned.tree.weight),
+        weight=learned.tree.weight,
         history=likely.History(
             since=history.moments[0],
             until=history.moments[-1],

@@ -11,6 +11,7 @@ from cs_engine.usage.likely import FOLDER as MODELS
 from cs_engine.usage.likely import Estimate, Model
 
 _HEAD = """\
+# yaml-language-server: $schema=../../.cs-engine/schemas/model.json
 # What `cs-engine predict {metric}` has learned; it writes this file anew. The first leaf that holds of an account is its own:
 # of `of` accounts at moments like this the outcome `came` so often. Blank: of whom it is not asked, and who has the outcome already.
 """
@@ -36,6 +37,7 @@ def text_of(metric: str, model: Model) -> str:
     counts = ", ".join(f"{name}: {getattr(history, name)}" for name in ("moments", "accounts", "rows", "outcomes"))
     lines += [
         f"digest: {_quoted(model.digest)}",
+        f"weight: {model.weight:g} # as if so many more, like all of them ({_share_of_all(model):.1%}), belonged to each leaf",
         f"history: {{since: {_time(history.since)}, until: {_time(history.until)}, every: {history.every:g}, {counts}}}",
         "quality: # on moments that came after what it was learned of; `low` to `high` hold 95 of 100",
         *(f"  {name}: {_estimate(getattr(quality, name))}" for name in ("auc", "lift", "calibration", "skill", "base_rate")),
@@ -46,8 +48,12 @@ def text_of(metric: str, model: Model) -> str:
     ]
     for leaf in model.leaves:
         who = f", when: {_quoted(leaf.when)}" if leaf.when else ""
-        lines.append(f"  - {{came: {leaf.came}, of: {leaf.of}{who}}} # {leaf.likely:.1%}")
+        lines.append(f"  - {{came: {leaf.came}, of: {leaf.of}{who}}} # {model.likely_of(leaf):.1%}")
     return _HEAD.format(metric=metric) + "\n".join(lines) + "\n"
+
+
+def _share_of_all(model: Model) -> float:
+    return sum(leaf.came for leaf in model.leaves) / sum(leaf.of for leaf in model.leaves)
 
 
 def _estimate(found: Estimate) -> str:

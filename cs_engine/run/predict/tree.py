@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cs_engine.usage.likely import Leaf
+from cs_engine.usage.likely import Leaf, drawn
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -59,10 +59,8 @@ class Branch:
     ranges: tuple[Range, ...]
     came: int
     of: int
-
-    @property
-    def likely(self) -> float:
-        return self.came / self.of
+    likely: float
+    """How often it comes of who belongs here, as far as so few can tell."""
 
     def holds(self, facts: Floats) -> Bools:
         found = np.ones(len(facts), np.bool_)
@@ -79,6 +77,15 @@ class Tree:
     """Leaves that share everybody out, the likeliest first."""
 
     leaves: tuple[Branch, ...]
+    weight: float = 0
+    """How many rows of all were counted to each leaf."""
+
+    @classmethod
+    def of(cls, counted: Sequence[tuple[tuple[Range, ...], int, int]], weight: float = 0) -> Tree:
+        """From each leaf's way, of how many the outcome came, and how many there were."""
+        base = sum(came for _, came, _ in counted) / sum(of for _, _, of in counted)
+        leaves = [Branch(ranges, came, of, drawn(came, of, base, weight)) for ranges, came, of in counted]
+        return cls(tuple(sorted(leaves, key=lambda leaf: -leaf.likely)), weight)
 
     def score(self, facts: Floats) -> Floats:
         """How likely it is for each row; blank where a row has a blank that was never learned of."""

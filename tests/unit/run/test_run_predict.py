@@ -22,7 +22,7 @@ from cs_engine.run.predict.history import History
 from cs_engine.run.predict.learn import Learned, learn
 from cs_engine.run.predict.proposal import propose
 from cs_engine.run.predict.quality import Judged, bands, quality
-from cs_engine.run.predict.tree import Branch, Floats, Range, Tree, between
+from cs_engine.run.predict.tree import Floats, Range, Tree, between
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.catalogue import build
 from cs_engine.usage.columns import Derived
@@ -39,15 +39,16 @@ THEN = datetime(2026, 3, 1, tzinfo=UTC)
 QUESTION = {"likely": "never > 0", "within": "30 days"}
 
 
-def model(leaves: tuple[Leaf, ...]) -> Model:
+def model(leaves: tuple[Leaf, ...], weight: float = 0) -> Model:
     history = Kept(since=THEN, until=THEN, every=6, moments=3, accounts=5, rows=10, outcomes=3)
-    return Model(**QUESTION, digest=digest_of("never > 0", "30 days", None, leaves), history=history, quality=QUALITY, leaves=leaves)
+    digest = digest_of("never > 0", "30 days", None, leaves, weight)
+    return Model(**QUESTION, digest=digest, weight=weight, history=history, quality=QUALITY, leaves=leaves)
 
 
-def through_file_and_sql(leaves: tuple[Leaf, ...], facts: Floats) -> Floats:
+def through_file_and_sql(leaves: tuple[Leaf, ...], facts: Floats, weight: float = 0) -> Floats:
     """Written to its file, read again, compiled with all other definitions, and evaluated by DuckDB."""
     problems = Problems()
-    document = yaml.parse(text_of("x", model(leaves)), "playbooks/models/x.yaml", problems)
+    document = yaml.parse(text_of("x", model(leaves, weight)), "playbooks/models/x.yaml", problems)
     assert document is not None
     again = read(document, Model, problems, document.file)
     assert again is not None, [problem.render() for problem in problems]
@@ -93,15 +94,35 @@ def test_the_metric_is_what_scikit_learn_predicts(seed: int) -> None:
     assert np.allclose(through_file_and_sql(tree.kept(FACTS), fresh), tree.score(fresh), rtol=0, atol=1e-12)
 
 
+def test_a_leaf_of_few_is_drawn_toward_all() -> None:
+    """As if the rows of three accounts more had been seen, of which it came as often as of all: in memory, in the file and in SQL. So no
+    leaf says never, or always.
+    """
+    chance = np.random.default_rng(4)
+    facts = np.column_stack([chance.integers(0, 30, 400), np.zeros(400), np.zeros(400)]).astype(float)
+    came = (facts[:, 0] > 20) | (facts[:, 0] > 12) & (chance.random(400) < 0.3)
+    accounts = np.arange(400) // 8
+    fitted = classifier(facts, came, accounts)
+    of = fitted.tree_.n_node_samples[fitted.apply(bounded(facts))]
+    share = fitted.predict_proba(bounded(facts))[:, 1]
+    assert {0, 1} <= set(share.tolist())
+    wanted = (share * of + 24 * came.mean()) / (of + 24)
+    tree = fit(facts, came, accounts)
+    assert tree.weight == 24
+    assert np.allclose(tree.score(facts), wanted, rtol=0, atol=1e-12)
+    assert np.allclose(through_file_and_sql(tree.kept(FACTS), facts, tree.weight), wanted, rtol=0, atol=1e-12)
+    assert [leaf.likely for leaf in tree.leaves] == sorted(set(tree.score(facts).tolist()), reverse=True)
+
+
 def test_a_blank_that_was_never_learned_of_is_not_guessed_at() -> None:
     """Its score is blank, in the file as in memory: no comparison with it is true."""
     facts = np.column_stack([np.arange(400) % 20, np.zeros(400), np.zeros(400)]).astype(float)
     came = facts[:, 0] > 9
     tree = fit(facts, came, np.arange(400))
     asked = np.array([[np.nan, 0, 0], [3, 0, 0], [15, 0, 0]])
-    assert tree.score(asked).tolist()[1:] == [0, 1]
+    assert tree.score(asked).tolist()[1:] == pytest.approx([1.5 / 203, 201.5 / 203])
     assert np.isnan(tree.score(asked)[0])
-    assert np.isnan(through_file_and_sql(tree.kept(FACTS), asked)[0])
+    assert np.isnan(through_file_and_sql(tree.kept(FACTS), asked, tree.weight)[0])
 
 
 @pytest.mark.parametrize(
@@ -114,11 +135,11 @@ def test_limits_are_written_as_people_write_them(low: float, high: float, said: 
 
 
 def test_ways_that_part_at_one_limit_alone_are_told_as_one() -> None:
-    tree = Tree((
-        Branch((Range(0, low=15), Range(1, high=1)), 9, 10),
-        Branch((Range(0, low=15), Range(1, low=1)), 5, 10),
-        Branch((Range(0, high=15),), 0, 10),
-    ))  # fmt: skip
+    tree = Tree.of([
+        ((Range(0, low=15), Range(1, high=1)), 9, 10),
+        ((Range(0, low=15), Range(1, low=1)), 5, 10),
+        ((Range(0, high=15),), 0, 10),
+    ])  # fmt: skip
     assert tree.said(tree.leaves[:2], FACTS) == "alpha > 15"
     assert tree.said((tree.leaves[0], tree.leaves[2]), FACTS) == "(alpha > 15 and beta <= 1) or (alpha <= 15)"
 
