@@ -1,11 +1,11 @@
 """What a tick needs from the outside, said in its own words. Beneath both sides: run/ calls, state/, sources/ and channels/ answer.
 
-facts.py: usage and the facts of one now. rows.py: what goes into the state and comes out. store.py: our tables. channel.py: what leaves.
+facts.py: usage and the facts of one now. store/: our tables, a module for each part. channel.py: what leaves.
 """
 
 from __future__ import annotations
 
-from cs_engine.ports.channel import Call, Channel, Holds, Letter, Logged, M_contra, Outcome, Parcel, Person, Post, Trace, always
+from cs_engine.ports.channel import Call, Channel, Holds, Letter, Logged, Outcome, Parcel, Person, Post, Trace, always
 from cs_engine.ports.facts import (
     Facts,
     Failure,
@@ -18,48 +18,21 @@ from cs_engine.ports.facts import (
     SourceReport,
     Spread,
     Stock,
-    Touched,
     Usage,
 )
-from cs_engine.ports.rows import (
-    AccountRow,
-    Answer,
-    Applied,
-    AskedMessage,
-    Candidate,
-    Change,
-    Claim,
-    CollectedMark,
-    ContactRow,
-    Counts,
-    CtaFired,
-    CtaView,
-    EditedStep,
-    EnrolmentView,
-    EnrolRequest,
-    Erasure,
-    GivenAnswer,
-    JournalLine,
-    Kept,
-    LossCount,
-    Mailed,
-    MessageView,
-    MilestoneView,
-    OpenCta,
-    OrderedStep,
-    PassageAnswer,
-    PlaybookState,
-    Profile,
-    Reached,
-    Returned,
-    Tick,
-    TouchView,
-    ValueChange,
-    ValueSet,
-    Verdict,
-    Whom,
-)
 from cs_engine.ports.store import Store
+from cs_engine.ports.store.answers import Answer, AskedMessage, GivenAnswer, PassageAnswer
+from cs_engine.ports.store.collector import CollectedMark, Profile
+from cs_engine.ports.store.ctas import CtaFired, CtaView, OpenCta
+from cs_engine.ports.store.ledger import LossCount, Touched, TouchView
+from cs_engine.ports.store.messages import Candidate, Claim, Counts, Verdict
+from cs_engine.ports.store.milestones import MilestoneView, Reached
+from cs_engine.ports.store.passages import Change, EditedStep, EnrolRequest, Kept, OrderedStep, ValueChange, ValueSet
+from cs_engine.ports.store.people import AccountRow, ContactRow, Erasure, Mailed, Whom
+from cs_engine.ports.store.playbooks import PlaybookState
+from cs_engine.ports.store.provider_events import Applied, Returned
+from cs_engine.ports.store.records import EnrolmentView, JournalLine, MessageView
+from cs_engine.ports.store.ticks import Tick
 
 __all__ = [
     "AccountRow",
@@ -90,7 +63,6 @@ __all__ = [
     "Letter",
     "Logged",
     "LossCount",
-    "M_contra",
     "Mailed",
     "Mask",
     "MessageView",

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import Micros
-from cs_engine.ports.rows import AccountRow, CollectedMark, ContactRow, Profile
+from cs_engine.ports.store.collector import CollectedMark, Profile
+from cs_engine.ports.store.ledger import Touched
+from cs_engine.ports.store.people import AccountRow, ContactRow
 
 if TYPE_CHECKING:
     from cs_engine.journey.guards import SourceState
@@ -45,13 +47,6 @@ class SourceReport(NamedTuple):
     """What was taken and looks wrong all the same, with a place each; no personal data."""
     fresh: int | None = None
     """Of `read`, how many this sync has read: the others were there, and are as they were. None: all."""
-
-
-class Touched(NamedTuple):
-    """What `unanswered_streak` is counted from, product use aside: (account, contact or '' for nobody in particular, when)."""
-
-    touches: Sequence[tuple[str, str, Micros]]
-    reactions: Sequence[tuple[str, str, Micros]]
 
 
 class Overlay(NamedTuple):

@@ -1,6 +1,6 @@
 """The store: each method one transaction over the table modules. What goes in and comes out are values.
 
-Its parts are those of cs_engine.ports.store, a module each.
+Its parts are those of cs_engine.ports.store, module by module.
 """
 
 from __future__ import annotations

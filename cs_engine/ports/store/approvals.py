@@ -1,0 +1,39 @@
+"""Mails that somebody reads first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from cs_engine.instants import Micros
+from cs_engine.ports.store.messages import Candidate
+from cs_engine.ports.store.records import JournalLine
+
+if TYPE_CHECKING:
+    from cs_engine.journey import message
+    from cs_engine.journey.approval import Approval
+
+
+class Approvals(Protocol):
+    """Mails that somebody reads first."""
+
+    def unread(self, steps: Collection[str]) -> list[Candidate]:
+        """Mails and alerts of steps of these names, planned or held, that nobody has been asked to read."""
+
+    def ask_approval(self, asked: Sequence[Approval], alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Keeps mails as they will be read, with the messages that tell of them; what was asked before stays as it was."""
+
+    def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
+        """By message, of those that were asked."""
+
+    def approvals_of(self, enrolments: Collection[str]) -> list[Approval]:
+        """All that these passages were asked, oldest first."""
+
+    def approvals_waiting(self) -> list[Approval]:
+        """Those without an answer whose mail could still go, oldest first."""
+
+    def escalate_approval(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
+        """Notes that somebody else was told."""
+
+    def answer_approval(self, given: Approval, line: JournalLine) -> bool:
+        """Keeps the answer and wakes its mail; False when there is one already, or the mail cannot go any more."""
