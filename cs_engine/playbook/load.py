@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from cs_engine.errors import NotAProject, ProblemsFound
-from cs_engine.language import expressions, yaml
+from cs_engine.errors import ProblemsFound
+from cs_engine.language import expressions
 from cs_engine.language.expression import Expression, Grain
 from cs_engine.language.problems import Place, Problem, Problems, did_you_mean
-from cs_engine.language.yaml import Document
 from cs_engine.playbook import alerts, company, salvage
-from cs_engine.playbook.bundle import broken_names, bundle_of, compile_bundle
+from cs_engine.playbook.between import Found, check_claims, check_enrols
+from cs_engine.playbook.bundle import broken_names, bundle_of
 from cs_engine.playbook.calendars import SHIPPED, Calendars
 from cs_engine.playbook.checks import ALWAYS_TOPICS, Known, check_blanks, check_ends, check_names, check_waits, raw_steps
-from cs_engine.playbook.compile import Compiled, compile_playbook
+from cs_engine.playbook.compile import compile_playbook
 from cs_engine.playbook.config import PeopleConfig, Persistence, ProjectConfig, Team
 from cs_engine.playbook.files import Metrics, Segments
+from cs_engine.playbook.folder import FOLDER, SIBLINGS, Folder
 from cs_engine.playbook.implied import (
     LOST_PLAYBOOK,
-    OF_PROJECT,
     ONE_PERSON,
     ONE_PERSON_PLAYBOOK,
     PREFIX,
@@ -48,14 +47,6 @@ from cs_engine.usage.likely import Model
 from cs_engine.usage.model import HealthSpec, JourneySpec, SegmentSpec
 from cs_engine.usage.section import Section
 
-__all__ = ["compile_bundle", "load", "load_config", "load_sources"]
-
-FOLDER = "playbooks"
-_NO_PLAYBOOKS = ("tests", MODELS)
-"""Folders in it that hold something else."""
-SIBLINGS = ("project", "team", "segments", "metrics", "journey", "health")
-M = TypeVar("M")
-
 
 def load(root: Path, attributes: Attributes | None) -> Project:
     """The project at `root`, checked against the columns that its sources have; None: project.yaml does not say where they are.
@@ -68,7 +59,7 @@ def load(root: Path, attributes: Attributes | None) -> Project:
 
 def load_config(root: Path) -> ProjectConfig:
     """project.yaml alone: what must be known to look at the sources. Raises NotAProject, ProblemsFound."""
-    files = _Files(root)
+    files = Folder(root)
     config = files.shaped("project", ProjectConfig)
     if config is None:
         raise ProblemsFound(list(files.problems), files.texts)
@@ -77,7 +68,7 @@ def load_config(root: Path) -> ProjectConfig:
 
 def load_sources(root: Path) -> ProjectConfig | None:
     """A configuration that reads the sources as project.yaml says, whatever else in it is wrong; None where its `sources` are."""
-    document = _Files(root).document(root / FOLDER / "project.yaml")
+    document = Folder(root).document(root / FOLDER / "project.yaml")
     if document is None:
         return None
     zone = document.data.get("timezone")
@@ -98,81 +89,12 @@ def load_sources(root: Path) -> ProjectConfig | None:
     )
 
 
-@dataclass(slots=True)
-class _Files:
-    """Reads files of a project, and remembers their texts and problems."""
-
-    root: Path
-    problems: Problems = field(default_factory=Problems)
-    texts: dict[str, str] = field(default_factory=dict)
-    documents: dict[str, Document] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not (self.root / FOLDER / "project.yaml").is_file():
-            raise NotAProject(
-                f"{self.root} is no cs-engine project: it has no {FOLDER}/project.yaml",
-                "go to a project's folder, set CS_ENGINE_PROJECT to one, or make one: cs-engine init DIR",
-            )
-
-    def document(self, path: Path) -> Document | None:
-        """The file as YAML; None when it cannot be read, with the problem added."""
-        file = path.relative_to(self.root).as_posix()
-        text = yaml.read_text(path, file, self.problems)
-        if text is None:
-            return None
-        self.texts[file] = text
-        found = yaml.parse(text, file, self.problems)
-        if found is not None:
-            self.documents[file] = found
-        return found
-
-    def shaped(self, name: str, model: Callable[..., M]) -> M | None:
-        """A file beside project.yaml as its model; None when it is wrong."""
-        document = self.document(self.root / FOLDER / f"{name}.yaml")
-        found = None if document is None else read(document, model, self.problems, f"{name}.yaml")
-        return None if self.faulty(f"{FOLDER}/{name}.yaml") else found
-
-    def shaped_or(self, name: str, model: Callable[..., M], default: M) -> M | None:
-        """The same; `default` where there is no such file."""
-        return self.shaped(name, model) if (self.root / FOLDER / f"{name}.yaml").exists() else default
-
-    def sound(self, name: str, model: Callable[..., M], default: M, kind: salvage.Kind) -> tuple[M | None, list[str]]:
-        """The same, read as far as its definitions have the right shape; and the catalogue's names of those that have not."""
-        if not (self.root / FOLDER / f"{name}.yaml").exists():
-            return default, []
-        document = self.document(self.root / FOLDER / f"{name}.yaml")
-        if document is None or self.faulty(f"{FOLDER}/{name}.yaml"):
-            return None, []
-        return salvage.read_sound(document, model, kind, self.problems, f"{name}.yaml")
-
-    def faulty(self, file: str) -> bool:
-        return any(problem.place.file == file for problem in self.problems.errors())
-
-    def playbooks(self) -> Iterator[Path]:
-        """Every YAML file below playbooks/ that may be a playbook, in order."""
-        folder = self.root / FOLDER
-        siblings = {folder / f"{name}.yaml" for name in SIBLINGS}
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
-            parts = path.relative_to(folder).parts
-            if path not in siblings and parts[0] not in _NO_PLAYBOOKS and not any(part.startswith(".") for part in parts):
-                yield path
-
-
-@dataclass(slots=True)
-class _Found:
-    """A playbook's file, and what became of it."""
-
-    document: Document
-    id: str
-    compiled: Compiled | None = None
-
-
 class _Loader:
     """One pass over a project."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.files = _Files(self.root)
+        self.files = Folder(self.root)
         self.problems = self.files.problems
         self.unreadable: list[str] = []
 
@@ -192,7 +114,7 @@ class _Loader:
             check_names(found.document, found.document.file, known, self.problems)
         if attributes is None or team is None or metrics is None or raw_segments is None or journey is None:
             self._check_shapes(playbooks)
-            self._check_between(playbooks)
+            check_claims(playbooks, self.problems)
             raise ProblemsFound(list(self.problems), files.texts)
         segments = {name: SegmentSpec(when=spec) if isinstance(spec, str) else spec for name, spec in raw_segments.items()}
         places = {name: Section(file, files.documents.get(file)) for name in SIBLINGS for file in [f"{FOLDER}/{name}.yaml"]}
@@ -211,8 +133,8 @@ class _Loader:
         )
         for found in playbooks:
             self._compile(found, around, attributes)
-        self._check_between(playbooks)
-        self._check_enrols(playbooks)
+        check_claims(playbooks, self.problems)
+        check_enrols(playbooks, self.problems)
         playbooks += self._implied(playbooks, journey, around, catalogue)
         if config is not None and config.persistence is not None:
             playbooks += self._persistence(config.persistence, around, templates)
@@ -275,7 +197,7 @@ class _Loader:
                 found[path.stem] = (model, Section(document.file, document))
         return found, wrong
 
-    def _playbooks(self) -> Iterator[_Found]:
+    def _playbooks(self) -> Iterator[Found]:
         """Files with the key `playbook`, or that were meant to have it."""
         for path in self.files.playbooks():
             document = self.files.document(path)
@@ -285,13 +207,13 @@ class _Loader:
             data = document.data
             if "playbook" in data or "steps" in data or any(did_you_mean(key, ["playbook"]) for key in data):
                 own = data.get("playbook")
-                yield _Found(document, own if isinstance(own, str) else document.file)
+                yield Found(document, own if isinstance(own, str) else document.file)
             elif "blocks" not in data:
                 self.problems.warn(
                     Place(document.file), "P304", "not a playbook, so it is not read", "a playbook begins with `playbook: its-id`"
                 )
 
-    def _check_shapes(self, playbooks: list[_Found]) -> None:
+    def _check_shapes(self, playbooks: list[Found]) -> None:
         """All that can be said of playbooks when what they hang on is not known."""
         from cs_engine.playbook.model import PlaybookSpec
 
@@ -389,7 +311,7 @@ class _Loader:
         place = partial(self.files.documents[f"{FOLDER}/project.yaml"].within, ("persistence", "lost_when"))
         return expressions.compile_condition(config.persistence.lost_when, place, catalogue.scope(Grain.CONTACT), self.problems)
 
-    def _persistence(self, rule: Persistence, around: Surroundings, templates: Templates) -> list[_Found]:
+    def _persistence(self, rule: Persistence, around: Surroundings, templates: Templates) -> list[Found]:
         """The playbook that tells the CSM. A rule that is wrong has been reported, or is by `_lost_when`."""
         file = f"{FOLDER}/project.yaml"
         place = self.files.documents[file].place(("persistence", "cta"))
@@ -397,9 +319,9 @@ class _Loader:
             self.problems.add(place, "P203", f"there is no Slack template {shown(rule.cta)}", missing)
             return []
         made = compile_own(lost_source(rule), file, place, around)
-        return [] if made is None else [_Found(made[0], LOST_PLAYBOOK, made[1])]
+        return [] if made is None else [Found(made[0], LOST_PLAYBOOK, made[1])]
 
-    def _distinct(self, people: PeopleConfig, around: Surroundings, templates: Templates) -> list[_Found]:
+    def _distinct(self, people: PeopleConfig, around: Surroundings, templates: Templates) -> list[Found]:
         """The playbook that tells the CSM whose champion and operator are one person."""
         file = f"{FOLDER}/project.yaml"
         place = self.files.documents[file].place(("people", "distinct"))
@@ -414,9 +336,9 @@ class _Loader:
             self.problems.add(place, "P203", f"there is no Slack template {shown(ONE_PERSON)}", missing)
             return []
         made = compile_own(one_person_source(people), file, place, around)
-        return [] if made is None else [_Found(made[0], ONE_PERSON_PLAYBOOK, made[1])]
+        return [] if made is None else [Found(made[0], ONE_PERSON_PLAYBOOK, made[1])]
 
-    def _compile(self, found: _Found, around: Surroundings, attributes: Attributes) -> None:
+    def _compile(self, found: Found, around: Surroundings, attributes: Attributes) -> None:
         document, problems = found.document, self.problems
         compiled = compile_playbook(document, around, problems)
         if compiled is not None:
@@ -424,61 +346,7 @@ class _Loader:
         if not self.files.faulty(document.file):
             found.compiled = compiled
 
-    def _check_between(self, playbooks: list[_Found]) -> None:
-        """Ids and notices that two playbooks claim."""
-        first: dict[str, _Found] = {}
-        noticed: dict[str, Place] = {}
-        for found in playbooks:
-            place = found.document.place(("playbook",))
-            if found.id in OF_PROJECT:
-                message = f'"{found.id}" is the playbook of project.yaml\'s `{OF_PROJECT[found.id]}`'
-                self.problems.add(place, "P108", message, "choose another id")
-                found.compiled = None
-            if found.id.startswith(PREFIX) and "playbook" in found.document.data:
-                self.problems.add(
-                    place, "P108", f'ids that begin with "{PREFIX}" belong to the notices of journey.yaml', "choose another id"
-                )
-                found.compiled = None
-            if (other := first.setdefault(found.id, found)) is not found:
-                where = _where(other.document.place(("playbook",)))
-                self.problems.add(
-                    place, "P108", f'two playbooks have the id "{found.id}"; the first stands at {where}', "give one another id"
-                )
-                found.compiled = other.compiled = None
-            for path, step in raw_steps(found.document.data):
-                if isinstance(milestone := step.get("notice"), str):
-                    here = found.document.place((*path, "notice"))
-                    if (before := noticed.setdefault(milestone, here)) is not here:
-                        message = f'a second notice of the milestone "{milestone}"; the first stands at {_where(before)}'
-                        self.problems.add(here, "P208", message, "a milestone is told once: keep one of them")
-                        found.compiled = None
-
-    def _check_enrols(self, playbooks: list[_Found]) -> None:
-        """Playbooks that others enrol into: they are there, over the same subjects, and nobody goes round in a circle."""
-        subjects = {found.id: str(found.document.data.get("subject", "account")) for found in playbooks}
-        edges: list[tuple[_Found, str, Place]] = []
-        for found in playbooks:
-            for path, step in raw_steps(found.document.data):
-                if isinstance(target := step.get("enrol"), str):
-                    edges.append((found, target, found.document.place((*path, "enrol"))))
-        ways: dict[str, set[str]] = {}
-        for found, target, _ in edges:
-            ways.setdefault(found.id, set()).add(target)
-        for found, target, place in edges:
-            if target not in subjects:
-                mend = did_you_mean(target, subjects) or "playbooks: " + ", ".join(sorted(subjects))
-                self.problems.add(place, "P119", f"there is no playbook {shown(target)}", mend)
-            elif subjects[found.id] == "account" and subjects[target] == "contact":
-                message = f'"{target}" is passed by contacts: an account cannot enrol into it'
-                self.problems.add(place, "P119", message, "let contacts pass through this one, or accounts through that one")
-            elif found.id in _reached(ways, target):
-                message = f'enrolling into "{target}" leads back to "{found.id}": people would go round for ever'
-                self.problems.add(place, "P120", message, "take one of the enrol steps out")
-            else:
-                continue
-            found.compiled = None
-
-    def _implied(self, playbooks: list[_Found], journey: JourneySpec, around: Surroundings, catalogue: Catalogue) -> list[_Found]:
+    def _implied(self, playbooks: list[Found], journey: JourneySpec, around: Surroundings, catalogue: Catalogue) -> list[Found]:
         """The notices of journey.yaml that no playbook sends, not even a broken one: mended, it would send a second."""
         file = f"{FOLDER}/journey.yaml"
         told = {step.get("notice") for found in playbooks for _, step in raw_steps(found.document.data)}
@@ -490,11 +358,11 @@ class _Loader:
                 place = self.files.documents[file].place(("phases", number, "milestones", index, "notice"))
                 made = compile_implied(milestone, phase.phase, file, place, around, self.problems)
                 if made is not None and not any(p.place == place for p in self.problems.errors()):
-                    implied.append(_Found(made[0], PREFIX + milestone.id, made[1]))
+                    implied.append(Found(made[0], PREFIX + milestone.id, made[1]))
         return implied
 
     def _sorted(
-        self, playbooks: list[_Found], catalogue: Catalogue
+        self, playbooks: list[Found], catalogue: Catalogue
     ) -> tuple[dict[str, Plan], dict[str, str], dict[str, tuple[Problem, ...]]]:
         """Those that can run, with their bundles, and those that cannot."""
         plans: dict[str, Plan] = {}
@@ -510,19 +378,3 @@ class _Loader:
                 plans[found.id] = compiled.plan
                 bundles[compiled.plan.digest] = bundle_of(found.document, compiled.definitions)
         return plans, bundles, broken
-
-
-def _reached(ways: Mapping[str, set[str]], start: str) -> set[str]:
-    """All that one comes to from there, with itself."""
-    reached: set[str] = set()
-    waiting = [start]
-    while waiting:
-        here = waiting.pop()
-        if here not in reached:
-            reached.add(here)
-            waiting += ways.get(here, ())
-    return reached
-
-
-def _where(place: Place) -> str:
-    return f"{place.file}:{place.line}:{place.column}"

@@ -8,8 +8,8 @@ from cs_engine.language import yaml
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Level, Place, Problem, Problems
 from cs_engine.playbook.answers import Answerable
+from cs_engine.playbook.folder import FOLDER
 from cs_engine.playbook.implied import ONE_PERSON
-from cs_engine.playbook.load import FOLDER
 from cs_engine.playbook.plan import MILESTONE_LINE, AddressedStep, AnyStep, Cta, Notice, Plan
 from cs_engine.playbook.project import Project
 

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cs_engine.playbook.load import FOLDER
+from cs_engine.playbook.folder import FOLDER
 from cs_engine.usage.likely import FOLDER as MODELS
 from cs_engine.usage.likely import Estimate, Model
 

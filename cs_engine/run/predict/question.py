@@ -10,7 +10,7 @@ from datetime import timedelta
 from cs_engine.errors import WrongUse
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.problems import Problems, did_you_mean
-from cs_engine.playbook.load import FOLDER
+from cs_engine.playbook.folder import FOLDER
 from cs_engine.playbook.project import Project
 from cs_engine.usage.answers import said
 from cs_engine.usage.attributes import Attributes

@@ -8,8 +8,8 @@ import pytest
 
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Problem
+from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.definitions import Definitions, Milestone, OldSegments
-from cs_engine.playbook.load import compile_bundle
 from cs_engine.playbook.plan import Plan
 from tests.unit.playbook.folder import Folder
 
