@@ -57,7 +57,9 @@ class Folder:
         return None if self.faulty(f"{FOLDER}/{name}.yaml") else found
 
     def sound(self, name: str, model: Callable[..., M], default: M, kind: salvage.Kind) -> tuple[M | None, list[str]]:
-        """The same, read as far as its definitions have the right shape, `default` where there is no such file; and the catalogue's names of those that have not."""
+        """The same, read as far as its definitions have the right shape; and the catalogue's names of those that have not. `default` where
+        there is no such file.
+        """
         if not (self.root / FOLDER / f"{name}.yaml").exists():
             return default, []
         document = self.document(self.root / FOLDER / f"{name}.yaml")
