@@ -55,8 +55,7 @@ class Directory:
         `chosen`: (position in `rows`, contact's row) of whom a `to` means that hangs on the passage.
         """
         if chosen is not None:
-            contacts = self._facts.ids(Grain.CONTACT)
-            return Recipients(chosen[0], [contacts[row] for row in chosen[1].tolist()], "contact")
+            return self._contacts(*chosen)
         if isinstance(step, Webhook):
             return Recipients(np.arange(len(rows), dtype=np.int64), [step.endpoint] * len(rows), "endpoint")
         accounts = rows if grain is Grain.ACCOUNT else self._facts.account_of_contact()[rows]
@@ -69,9 +68,7 @@ class Directory:
             ids, member = self._facts.ids(Grain.CONTACT), np.flatnonzero(named >= 0)
             return Recipients(member, [ids[row] for row in named[member].tolist()], "contact")
         if self._is_of_contacts(step.to):
-            member, rows_of = self._contact_rows(step.to, accounts)
-            ids = self._facts.ids(Grain.CONTACT)
-            return Recipients(member, [ids[row] for row in rows_of.tolist()], "contact")
+            return self._contacts(*self._contact_rows(step.to, accounts))
         found = self.all_here(self._staff(str(step.to.role), accounts))
         if not isinstance(step, Cta):
             member = np.flatnonzero(found != "")
@@ -79,6 +76,21 @@ class Directory:
         # An alert that nobody gets is worse than one in the wrong place; without a Slack id of theirs it goes to the team's channel.
         substitute = self.here(self._project.config.sender.fallback)
         return Recipients(np.arange(len(rows), dtype=np.int64), [who or substitute for who in found.tolist()], "staff")
+
+    def _contacts(self, member: Rows, contact: Rows) -> Recipients:
+        """Who gets it: each address once a member, though the CRM may know whose it is as several contacts. The champion is who counts
+        then, else the first of them. Who has no address stands for nobody else.
+        """
+        ids = self._facts.ids(Grain.CONTACT)
+        if len(np.unique(member)) < len(member):
+            (emails,) = self._facts.columns(Grain.CONTACT, ["contact.email"], contact)
+            champion = self._champions[self._facts.account_of_contact()[contact]] == contact
+            first: dict[tuple[int, str], int] = {}
+            for i in sorted(range(len(contact)), key=lambda i: not champion[i]):
+                first.setdefault((int(member[i]), (emails[i] or "").strip().lower() or ids[contact[i]]), i)
+            kept = np.array(sorted(first.values()), dtype=np.int64)
+            member, contact = member[kept], contact[kept]
+        return Recipients(member, [ids[row] for row in contact.tolist()], "contact")
 
     def _named(self, answer: Expression, accounts: Rows) -> Rows:
         """For each subject (`accounts`: its account's row) the contact that the answer names, -1 for none: one of that account's."""

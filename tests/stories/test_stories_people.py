@@ -36,6 +36,19 @@ def test_to_everyone_is_every_contact_of_the_account(world: World) -> None:
     assert [line.split(":")[0] for line in world.tick(day(0)).sent] == ["ann", "bob", "cat", "dan"]
 
 
+def test_an_address_that_several_contacts_have_gets_a_mail_once(world: World) -> None:
+    """Whatever the case of its letters; it is the champion's, whoever stands first. Who has no address takes nobody's place."""
+    world.customer().contact("aaa", role="operator", email="Ann@Customer.example ").contact("bob", role="operator")
+    world.contact("cy", role="operator", email="BOB@customer.example").contact("dee", role="operator", email="").contact("eve", email="")
+    world.account("bell").contact("ann2", "bell", email="ann@customer.example")  # another account's
+    world.playbook("hello", "- {id: one, email: one, to: everyone}\n- {id: two, email: two, to: contact.role = 'operator'}")
+    assert world.tick(day(0)).sent == ["ann: One for Acme", "ann: One for Bell", "bob: One for Acme"]
+    assert world.messages("hello") == [
+        "one ann accepted", "one bob accepted", "one dee skipped (no_address)", "one eve skipped (no_address)"
+    ]  # fmt: skip
+    assert world.tick(day(1)).sent == ["Ann: Two for Acme", "bob: Two for Acme"]
+
+
 def test_to_a_condition_over_contacts(world: World) -> None:
     team(world).playbook("hello", to("contact.role = 'operator' and contact.name like 'Cat%'"))
     assert world.tick(day(0)).sent == ["cat: One for Acme"]
