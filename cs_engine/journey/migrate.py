@@ -46,7 +46,10 @@ def way(new: Plan, step: str) -> Way:
     if new.step(base) is not None:
         return Way("stays", step)
     # A step with a date is two: who waits for the date of a step that is redirected goes along.
-    target = new.redirect.get(base) or new.redirect.get(base.removesuffix(".at"))
+    dated = base.removesuffix(".at")
+    target = new.redirect.get(base) or new.redirect.get(dated)
+    if target is None and dated != base and new.step(dated) is not None:
+        target = dated  # it has no date any more, and is the same step
     return Way("redirected", f"{target}{ARRIVE}") if target is not None else Way("removed", step)
 
 

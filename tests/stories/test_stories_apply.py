@@ -93,6 +93,19 @@ def test_who_is_redirected_while_held_arrives_when_the_hold_is_over(world: World
     assert world.tick(day(3)).sent == ["ann: Help for Acme"]
 
 
+def test_who_waits_for_the_date_of_a_step_that_has_none_any_more_comes_to_the_step(world: World) -> None:
+    """The step is still there, by its id; only its date is gone."""
+    world.customer(renewal_at="2026-03-20").playbook(
+        "hello", "- {id: note, at: account.renewal_at - 5 days, email: one}\n- {id: two, email: two}"
+    )
+    world.tick(day(0))
+    assert world.stands("hello") == ["note.at"]
+    world.playbook("hello", "- {id: note, email: three}\n- {id: two, email: two}")
+    assert plan(world)["elsewhere"][0]["ways"] == {"note.at": "note.arrive"}
+    assert applied(world, migrate=True) == {"hello": Counter(redirected=1)}
+    assert [world.tick(day(number)).sent for number in (1, 2)] == [["ann: Three for Acme"], ["ann: Two for Acme"]]
+
+
 def test_who_stands_at_a_step_that_is_gone_without_a_redirect_ends(world: World) -> None:
     waiting(world, "- {id: one, email: one}\n- {id: two, email: two}")
     assert plan(world)["elsewhere"][0]["ways"] == {"rest": "step_removed"}
