@@ -113,7 +113,7 @@ def _decide(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing
     moves = moves_of(result, members)
     messages, ctas = effects_of(tick, plan, result, cohort.row, members, own)
     journal, arms = journal_of(tick, plan, result, cohort.row, members, own), arms_of(tick, plan, result, members)
-    journal += [*fired_of(tick, plan, result, cohort.row, members, own), *shadows_of(tick, plan, result, cohort.row, members)]
+    journal += [*fired_of(tick, plan, result, cohort.row, members, own), *shadows_of(tick, plan, result, cohort.row, members, own)]
     return len(moves), Change(
         moves=moves, messages=messages, ctas=ctas, journal=journal, assignments=arms,
         values=values_of(tick, plan, result, members), requests=requests_of(tick, plan, result, members), notes=fired_again(tick, ctas),

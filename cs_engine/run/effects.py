@@ -53,13 +53,15 @@ def fired_of(
     return lines
 
 
-def shadows_of(tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing]) -> list[JournalLine]:
+def shadows_of(
+    tick: TickContext, plan: Plan, result: Walk, at: Rows, members: Sequence[Standing], own: Own | None = None
+) -> list[JournalLine]:
     """What a walk of shadow passages would have sent: counted, and a line of the journal for each passage and step."""
     if not plan.shadow:
         return []
     lines, report = [], tick.of(plan.playbook).shadow
     for step, spared in result.spared:
-        found = tick.directory.recipients(step, plan.subject, at[spared])
+        found = tick.directory.recipients(step, plan.subject, at[spared], chosen(own, step, spared))
         told = Counter(found.member.tolist())
         if not isinstance(step, Webhook):
             report["ctas" if isinstance(step, Cta) else "mails"] += len(found.who)

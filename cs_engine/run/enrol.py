@@ -272,7 +272,7 @@ def _enter(tick: TickContext, plan: Plan, entrants: Entering, groups: Groups, *,
         JournalLine, repeat(at), repeat(plan.playbook), accounts, subjects, ids, repeat(first), repeat("entered"), how, seen
     )
     journal += [*journal_of(tick, plan, result, at_rows, who, own), *fired_of(tick, plan, result, at_rows, who, own)]
-    journal += shadows_of(tick, plan, result, at_rows, who)
+    journal += shadows_of(tick, plan, result, at_rows, who, own)
     change = Change(
         new, moves_of(result, who, differs), messages, ctas, journal,
         [*groups.assignments(accounts), *arms_of(tick, plan, result, who)], values_of(tick, plan, result, who),

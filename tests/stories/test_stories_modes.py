@@ -50,6 +50,13 @@ def test_why_tells_what_a_shadow_would_have_done(world: World) -> None:
     ]  # fmt: skip
 
 
+def test_a_shadow_counts_those_whom_a_passages_own_event_names(world: World) -> None:
+    world.customer().contact("bob", role="operator").uses("acme", day(0, 9), contact="bob", event="tests")
+    world.playbook("hello", "- {id: hello, email: one, to: contact.id = event.contact}", enter={"event": "tests"}, mode="shadow")
+    assert world.tick(day(0)).of("hello")["shadow"]["mails"] == 1
+    assert "hello would_send mail one to 1" in world.journal("hello")
+
+
 def test_a_shadow_stands_in_nobodys_way_when_the_playbook_goes_live(world: World) -> None:
     """Who passed through in shadow has not been through; nobody who matched already is mailed without a yes."""
     world.customer().playbook("hello", STEPS, mode="shadow", existing=None)
