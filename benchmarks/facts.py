@@ -97,7 +97,7 @@ def project(folder: Path) -> tuple[ProjectConfig, Catalogue, DuckdbUsage]:
     segments = {name: SegmentSpec(when=when) for name, when in SEGMENTS.items()}
     metrics = TypeAdapter(dict[str, MetricSpec]).validate_python(METRICS)
     catalogue = build(metrics, segments, journey, None, describe(folder, config), {}, problems)
-    assert not len(problems), [problem.render() for problem in problems]
+    assert not problems.errors(), [problem.render() for problem in problems.errors()]
     return config, catalogue, DuckdbUsage(folder, config, catalogue, lambda email: email)
 
 
@@ -110,7 +110,7 @@ def conditions(catalogue: Catalogue, playbooks: int) -> list[Expression]:
         compile_condition(text, lambda offset, length: Place("", 1, offset + 1, length), catalogue.scope(grain), problems)
         for grain, text in texts
     ]
-    assert not len(problems), [problem.render() for problem in problems]
+    assert not problems.errors(), [problem.render() for problem in problems.errors()]
     return [condition for condition in found if condition is not None]
 
 

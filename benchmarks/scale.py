@@ -175,7 +175,7 @@ def project(folder: Path) -> tuple[ProjectConfig, Catalogue, DuckdbUsage]:
     metrics = TypeAdapter(dict[str, MetricSpec]).validate_python(METRICS)
     segments = {"paying": SegmentSpec(when="account.plan in ('team', 'enterprise')")}
     catalogue = build(metrics, segments, JourneySpec(), None, describe(folder, config), {}, problems)
-    assert not len(problems), [problem.render() for problem in problems]
+    assert not problems.errors(), [problem.render() for problem in problems.errors()]
     return config, catalogue, DuckdbUsage(folder, config, catalogue, lambda email: email)
 
 
@@ -188,7 +188,7 @@ def compiled(catalogue: Catalogue, playbooks: int) -> list[Expression]:
         for n in range(playbooks)
         for text in PLAYBOOK
     ]
-    assert not len(problems), [problem.render() for problem in problems]
+    assert not problems.errors(), [problem.render() for problem in problems.errors()]
     return [condition for condition in found if condition is not None]
 
 
