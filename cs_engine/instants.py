@@ -25,3 +25,9 @@ def to_micros(at: datetime) -> Micros:
 def from_micros(at: Micros) -> datetime:
     """The aware UTC datetime of an instant."""
     return _EPOCH + timedelta(microseconds=at)
+
+
+def moments(start: datetime, end: datetime, every: timedelta) -> list[datetime]:
+    """The nows of a span, both ends included when they fall on it."""
+    count = (to_micros(end) - to_micros(start)) // (every // _MICROSECOND) + 1
+    return [start + every * i for i in range(max(0, count))]

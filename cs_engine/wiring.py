@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cs_engine import settings as settings_module
 from cs_engine.clock import Clock, FixedClock, OffsetClock, SystemClock
 from cs_engine.errors import ProblemsFound, SettingsError, SyncStopped
-from cs_engine.instants import to_micros
+from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.problems import Level, Problem
 from cs_engine.playbook.plan import Email, Notice
 from cs_engine.playbook.project import Project
@@ -143,13 +143,28 @@ def standing_orders(settings: Settings | None = None) -> Orders:
     """What stands about playbooks now: who is paused, since when they are in their mode. Of a database that is not there yet: nothing."""
     from cs_engine.journey.orders import Orders
 
+    with _kept(settings) as store:
+        return Orders(store.orders(to_micros(SystemClock().now()))) if store is not None else Orders()
+
+
+def last_tick(settings: Settings | None = None) -> datetime | None:
+    """Before which no tick can be any more; None when there was none."""
+    with _kept(settings) as store:
+        last = store.last_tick() if store is not None else None
+    return None if last is None else from_micros(last)
+
+
+@contextmanager
+def _kept(settings: Settings | None) -> Iterator[SqlStore | None]:
+    """The store, for a look; None, and nothing is made, where there is no database yet."""
     settings = settings or settings_module.load()
     url = settings.database_url
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return Orders()
+        yield None
+        return
     store = open_store(settings, url)
     try:
-        return Orders(store.orders(to_micros(SystemClock().now())))
+        yield store
     finally:
         store.close()
 

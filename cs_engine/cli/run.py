@@ -12,6 +12,7 @@ import click
 
 from cs_engine.cli.show import Moment, Span, as_json, format_option, progress, quiet_option, say, say_away
 from cs_engine.errors import TickTooEarly, WrongUse
+from cs_engine.instants import from_micros, moments
 
 if TYPE_CHECKING:
     from cs_engine.prefect_server import EmbeddedServer
@@ -50,18 +51,20 @@ def command(
         raise click.UsageError("--from, --to and --every go together: --from 2012-08-13T17:00Z --to 2012-08-31T17:00Z --every 1d")
     if now and start:
         raise click.UsageError("--now is one tick, --from begins a span: leave one of them out")
-    from cs_engine.wiring import assemble, scratch
+    from cs_engine.wiring import assemble, last_tick, scratch
 
-    if now is not None:
-        _refuse_the_past(now)
+    wanted = _moments(now, start, end, every)
+    if wanted and not dry_run:
+        # Before a server is started for them.
+        _left(wanted, last_tick())
     with _prefect(dry_run=dry_run) as server, progress(quiet) as bar, scratch() if dry_run else assemble() as assembled:
         task = bar.add_task("Reading the project", total=None)
         _known(assembled, playbooks)
         say_away(assembled.refresh(lambda text: bar.update(task, description=text)))
-        moments = _moments(assembled.engine, now, start, end, every)
-        bar.update(task, description="Deciding" if dry_run else "Starting Prefect (10 to 40 s)", total=len(moments), completed=0)
+        nows = _ahead(assembled.engine, wanted)
+        bar.update(task, description="Deciding" if dry_run else "Starting Prefect (10 to 40 s)", total=len(nows), completed=0)
         reports: list[TickReport] = []
-        for report in _reports(assembled.engine, server, moments, end, playbooks):
+        for report in _reports(assembled.engine, server, nows, end, playbooks):
             reports.append(report)
             bar.update(task, description=f"Tick {report.now:%Y-%m-%d %H:%M}", completed=len(reports))
         broken, root, example = assembled.broken, assembled.project.root, _example(assembled.engine)
@@ -82,21 +85,6 @@ def command(
     raise click.exceptions.Exit(1 if failures or broken or reports[-1].guards else 0)
 
 
-def _refuse_the_past(now: datetime) -> None:
-    """Before a server is started for it. Raises TickTooEarly."""
-    from cs_engine import settings
-    from cs_engine.instants import from_micros
-    from cs_engine.wiring import open_store
-
-    store = open_store(settings.load())
-    try:
-        last = store.last_tick()
-    finally:
-        store.close()
-    if last is not None and now < from_micros(last):
-        raise TickTooEarly(now, from_micros(last))
-
-
 def _known(assembled: Assembled, playbooks: Sequence[str]) -> None:
     from cs_engine.cli.find import the_plan
 
@@ -104,25 +92,30 @@ def _known(assembled: Assembled, playbooks: Sequence[str]) -> None:
         the_plan(assembled.project, playbook)
 
 
-def _moments(engine: Engine, now: datetime | None, start: datetime | None, end: datetime | None, every: timedelta | None) -> list[datetime]:
-    """The nows to run. Of a span those before the last tick are left out: what was decided is not decided again."""
-    from cs_engine.instants import from_micros
-    from cs_engine.run.tick import moments
-
+def _moments(now: datetime | None, start: datetime | None, end: datetime | None, every: timedelta | None) -> list[datetime]:
+    """The nows that were asked for; none when it is the clock's. Raises WrongUse for a span that goes backward."""
     if start is None or end is None or every is None:
-        return [now or engine.wall.now()]
+        return [now] if now is not None else []
     if end < start:
         raise WrongUse("--to lies before --from", "change them round: time only goes forward")
-    wanted = moments(start, end, every)
-    last = engine.store.last_tick()
-    if last is None:
-        return wanted
-    left = [moment for moment in wanted if moment >= from_micros(last)]
-    if not left:
-        raise TickTooEarly(wanted[-1], from_micros(last))
-    if len(left) < len(wanted):
-        say(f"{len(wanted) - len(left)} of {len(wanted)} ticks lie before the last one ({from_micros(last):%Y-%m-%d %H:%M}): going on")
+    return moments(start, end, every)
+
+
+def _left(wanted: Sequence[datetime], last: datetime | None) -> list[datetime]:
+    """Those that do not lie before the last tick: what was decided is not decided again. Raises TickTooEarly when none is left."""
+    left = [moment for moment in wanted if last is None or moment >= last]
+    if last is not None and wanted and not left:
+        raise TickTooEarly(wanted[-1], last)
     return left
+
+
+def _ahead(engine: Engine, wanted: Sequence[datetime]) -> list[datetime]:
+    """The nows to run: what is left of those that were asked for, else the clock's."""
+    last = engine.store.last_tick()
+    left = _left(wanted, None if last is None else from_micros(last))
+    if last is not None and len(left) < len(wanted):
+        say(f"{len(wanted) - len(left)} of {len(wanted)} ticks lie before the last one ({from_micros(last):%Y-%m-%d %H:%M}): going on")
+    return left or [engine.wall.now()]
 
 
 def _example(engine: Engine) -> tuple[str, str] | None:
@@ -156,18 +149,18 @@ def _prefect(*, dry_run: bool) -> Iterator[EmbeddedServer | None]:
 
 
 def _reports(
-    engine: Engine, server: EmbeddedServer | None, moments: Sequence[datetime], end: datetime | None, playbooks: tuple[str, ...]
+    engine: Engine, server: EmbeddedServer | None, nows: Sequence[datetime], end: datetime | None, playbooks: tuple[str, ...]
 ) -> Iterator[TickReport]:
     """Tick after tick. In a span delivery's clock runs on to the next tick; after the last it stops."""
-    ends = [*moments[1:], None] if end is not None else [None]
+    ends = [*nows[1:], None] if end is not None else [None]
     if server is None:
         from cs_engine.run.tick import run_tick
 
-        for moment, horizon in zip(moments, ends, strict=True):
+        for moment, horizon in zip(nows, ends, strict=True):
             yield run_tick(engine, moment, playbooks, horizon=horizon)
         return
     from cs_engine.prefect_flows import engine_in_use, tick_through_prefect
 
     with engine_in_use(engine, server):
-        for moment, horizon in zip(moments, ends, strict=True):
+        for moment, horizon in zip(nows, ends, strict=True):
             yield tick_through_prefect(moment, horizon, playbooks)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 from cs_engine.errors import LostRace, TickBusy, TickTooEarly
-from cs_engine.instants import to_micros
 from cs_engine.playbook.plan import Plan
 from cs_engine.run.advance import advance, leave, standing, with_mail
 from cs_engine.run.context import Engine, TickContext
@@ -166,9 +165,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def moments(start: datetime, end: datetime, every: timedelta) -> list[datetime]:
-    """The nows of a span, both ends included when they fall on it."""
-    count = (to_micros(end) - to_micros(start)) // (every // timedelta(microseconds=1)) + 1
-    return [start + every * i for i in range(max(0, count))]

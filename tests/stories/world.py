@@ -21,7 +21,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 from cs_engine.channels.mailbox import Mail, mails
-from cs_engine.instants import from_micros, to_micros
+from cs_engine.instants import from_micros, moments, to_micros
 from cs_engine.playbook.load import load_config
 from cs_engine.playbook.project import Project
 from cs_engine.ports import MessageView
@@ -29,7 +29,7 @@ from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.desk.explain import explain
 from cs_engine.run.desk.preview import preview
 from cs_engine.run.observe import look
-from cs_engine.run.tick import moments, run_tick
+from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
 from cs_engine.sources.intake.sync import sync
 from cs_engine.wiring import Assembled, assemble, email_hasher, open_store

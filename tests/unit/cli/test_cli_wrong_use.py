@@ -33,6 +33,9 @@ WRONG = {
     "run --from 2026-03-02 --to 2026-03-03 --every often": "write it as 1d, 6h or 15m",
     "run --dry-run --from 2026-03-05 --to 2026-03-03 --every 1d": "mend: change them round",
     "run --dry-run --now 2026-03-01T10:00Z": "mend: run at 2026-03-02T10:00:00+00:00 or later",
+    "run --now 2026-03-01T10:00Z": "mend: run at 2026-03-02T10:00:00+00:00 or later",
+    "run --from 2026-02-26 --to 2026-02-28 --every 1d": "mend: run at 2026-03-02T10:00:00+00:00 or later",
+    "run --dry-run --from 2026-02-26 --to 2026-02-28 --every 1d": "mend: run at 2026-03-02T10:00:00+00:00 or later",
     "run --format yaml": "'yaml' is not one of",
     "init .": "mend: name a new folder",
     "suppress nope": "mend: write it as name@company.example",
@@ -54,6 +57,14 @@ def test_wrong_use_exits_2_with_a_mend(line: str, project: Path, call: Call) -> 
     assert (said.code, said.out) == (2, "")
     assert WRONG[line] in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    "span", ["--now 2026-03-01", "--from 2026-02-26 --to 2026-02-28 --every 1d", "--from 2026-03-05 --to 2026-03-03 --every 1d"]
+)
+def test_a_run_that_cannot_be_is_refused_before_a_server_is_started_for_it(span: str, project: Path, call: Call) -> None:
+    assert call("run", *span.split()).code == 2
+    assert not (project / ".cs-engine" / "prefect.log").exists()
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c != "init"])
