@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cs_engine.channels.mailbox import mails
-from cs_engine.run.tick import moments, run_tick
+from cs_engine.instants import moments
+from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
 from cs_engine.wiring import assemble
 
