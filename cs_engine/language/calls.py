@@ -117,7 +117,7 @@ class Calls:
         if len(node.expressions) != 1:
             return compiler.refuse(node, "X217", "at_entry() takes one value", "write at_entry(account.seats)")
         inner = type(compiler)(compiler.tokens, compiler.scope, compiler.report)
-        value = inner.exact(inner.value(node.expressions[0]))
+        value = inner.types.exact(inner.value(node.expressions[0]))
         start, end = compiler.span(node)
         if value.type is Type.DURATION:
             return compiler.refuse(node, "X220", "a length of time cannot be kept", "take days_since(…) of a time instead")
@@ -141,7 +141,7 @@ class Calls:
         if len(given) != 2:
             return compiler.refuse(node, "X217", "held() takes a condition and a length of time", "write held(…, '14 days')")
         inner = type(compiler)(compiler.tokens, compiler.scope, compiler.report)
-        asked = inner.truth(inner.value(given[0]))
+        asked = inner.types.truth(inner.value(given[0]))
         length = self._length(given[1])
         start, end = compiler.span(node)
         words = compiler.report.text[start:end]
@@ -189,7 +189,7 @@ class Calls:
             return self.compiler.refuse(node, "X217", f"{name}() takes {needed} value(s), not {len(given)}")
         arguments = [self.compiler.value(argument) for argument in given]
         if SAME in function.takes:
-            arguments = self.compiler.alike(arguments)
+            arguments = self.compiler.types.alike(arguments)
             result = next((a.type for a in arguments if a.type is not None), None)
         else:
             takes = [*function.takes, *function.takes[-1:] * len(given)]
@@ -207,5 +207,5 @@ class Calls:
                 self.compiler.report.add(value.start, value.end, "X217", f"{name}() takes a number of digits from 0 to 10")
                 return replace(value, broken=True)
             return value
-        value = self.compiler.want(value, Type(wanted), f"{name}()")
+        value = self.compiler.types.want(value, Type(wanted), f"{name}()")
         return replace(value, sql=double(value), is_double=True) if wanted is Type.NUMBER else value

@@ -19,7 +19,8 @@ from cs_engine.language.problems import did_you_mean
 from cs_engine.language.scope import Column, Literal, NotHere, Reporter, Scope
 from cs_engine.language.seen import doubt
 from cs_engine.language.tokens import Kind, Token
-from cs_engine.language.values import FLIPPED, Value, as_type, double, instead, truth_mend, yes_or_no
+from cs_engine.language.typed import Types, operation, short
+from cs_engine.language.values import Value, as_type, double, yes_or_no
 
 _COMPARE: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -63,6 +64,7 @@ class Compiler:
 
     def __init__(self, tokens: list[Token], scope: Scope, report: Reporter) -> None:
         self.tokens, self.scope, self.report = tokens, scope, report
+        self.types = Types(report)
         self.columns: set[str] = set()
         self.at_entry: dict[str, Expression] = {}
         """What is to be kept when a passage begins, by the name that it is then known by."""
@@ -227,7 +229,7 @@ class Compiler:
             return self.refuse(node, "X213", "comparisons cannot be chained", f"write {first} and {middle} {operator} {last}")
         if operator in ("=", "<>") and (word := self._blank_word(node.expression)):
             left, (start, end) = self._whole(self.value(node.this), node.this), self.span(node.expression)
-            at = self._operation(left, Value("NULL", None, start, end))
+            at = operation(self.report.text, left, Value("NULL", None, start, end))
             null = "is null" if operator == "=" else "is not null"
             self.report.add(*at, "X211", f"nothing is called {word}", f"write {null}", null)
             return replace(self.made("NULL", Type.BOOLEAN, left), broken=True)
@@ -235,12 +237,12 @@ class Compiler:
         left, right = self._whole(left, node.this), self._whole(right, node.expression)
         if not (left.broken or right.broken) and operator in ("=", "<>") and (left.type is None or right.type is None):
             mend = "is null" if operator == "=" else "is not null"
-            start, end = self._operation(left, right)
+            start, end = operation(self.report.text, left, right)
             if right.type is not None:
                 start, mend = left.start, f"{right.words} {mend}"
             self.report.add(start, end, "X214", f"nothing is ever {operator} null", f"write {mend}", mend)
             return replace(self.made("NULL", Type.BOOLEAN, left, right), broken=True)
-        agreed = self.agree(left, right, operator)
+        agreed = self.types.agree(left, right, operator)
         if agreed is None:
             return replace(self.made("NULL", Type.BOOLEAN, left, right), broken=True)
         one, two = agreed
@@ -280,58 +282,6 @@ class Compiler:
         start, end = self.span(node)
         return replace(value, start=start, end=end, words=self.report.text[start:end])
 
-    def _operation(self, left: Value, right: Value) -> tuple[int, int]:
-        """From the operator between two values to the end of the second, with the parentheses around that."""
-        text = self.report.text
-        between = text[left.end : right.start]
-        end = right.end
-        for _ in range(between.count("(")):
-            close = text.find(")", end)
-            end = close + 1 if close >= 0 else end
-        return left.end + len(between) - len(between.lstrip(" \t\n)")), end
-
-    def agree(self, left: Value, right: Value, operator: str = "") -> tuple[Value, Value] | None:
-        """Both as one type, or None and a problem. `operator` is what stands between them, if one does."""
-        if left.broken or right.broken:
-            return left, right
-        if left.type is Type.UNKNOWN and right.type is Type.UNKNOWN:
-            return replace(left, sql=f"CAST({left.sql} AS VARCHAR)"), replace(right, sql=f"CAST({right.sql} AS VARCHAR)")
-        for one, other in ((left, right), (right, left)):
-            if one.type is None or one.type is other.type:
-                return self.exact(left), self.exact(right)
-            if other.type is not None and (cast := as_type(one, other.type)) is not None:
-                return (cast, self.exact(other)) if one is left else (self.exact(other), cast)
-        message = f"{_short(left.words)} is {left.said}, {_short(right.words)} is {right.said}"
-        start, end, mend = self._mended(left, right, operator)
-        self.report.add(start, end, "X213", message, mend)
-        return None
-
-    def _mended(self, left: Value, right: Value, operator: str) -> tuple[int, int, str]:
-        """From where to where what to write: put there to the letter, it is right."""
-        for subject, other in ((left, right), (right, left)):
-            found = instead(subject, other)
-            if found is None:
-                continue
-            if found.part == "value" or (found.part == "compared" and not operator):
-                return other.start, other.end, f"write {found.words}"
-            if not operator:
-                return subject.start, subject.end, f"write days_since({subject.words})"
-            start, end = self._operation(left, right)
-            if found.part == "compared" and other is right:
-                return start, end, f"write {operator} {found.words}"
-            words = subject.words if found.part == "compared" else f"days_since({subject.words})"
-            sign = operator if other is right else FLIPPED.get(operator, operator)
-            return left.start, end, f"write {words} {sign} {found.words}"
-        at = right if right.literal is not None or left.literal is None else left
-        return at.start, at.end, ""
-
-    def exact(self, value: Value) -> Value:
-        """A value that may stand alone in SQL: an interval of business days cannot."""
-        if isinstance(value.literal, Duration) and not value.sql:
-            self.report.add(value.start, value.end, "X213", "business days can only be added to a time, or taken from one", "write days")
-            return replace(value, sql="NULL", broken=True)
-        return value
-
     def _in(self, node: exp.Expr) -> Value:
         left = self.value(node.this)
         items = node.expressions
@@ -343,7 +293,7 @@ class Compiler:
             if value.type is None and not value.broken:
                 self.report.add(value.start, value.end, "X214", "nothing is ever in a list by being null", "write … or x is null")
                 value = replace(value, broken=True)
-            agreed = self.agree(left, value)
+            agreed = self.types.agree(left, value)
             left, value = agreed or (replace(left, broken=True), value)
             parts.append(value)
         self._doubted(node.this, parts[1:], wanted=True)
@@ -353,8 +303,8 @@ class Compiler:
     def _between(self, node: exp.Expr) -> Value:
         subject, low = self._pair(node.this, node.args["low"])
         high = self.beside(node.args["high"], subject)
-        lower = self.agree(subject, low)
-        upper = self.agree(subject, high)
+        lower = self.types.agree(subject, low)
+        upper = self.types.agree(subject, high)
         if lower is None or upper is None:
             return replace(self.made("NULL", Type.BOOLEAN, subject, low, high), broken=True)
         sql = f"({lower[0].sql} >= {lower[1].sql} AND {upper[0].sql} <= {upper[1].sql})"
@@ -362,7 +312,7 @@ class Compiler:
 
     def _like(self, node: exp.Expr) -> Value:
         subject, pattern = self.value(node.this), self.value(node.expression)
-        parts = [self.want(part, Type.TEXT, "like") for part in (subject, pattern)]
+        parts = [self.types.want(part, Type.TEXT, "like") for part in (subject, pattern)]
         operator = "ILIKE" if isinstance(node, exp.ILike) else "LIKE"
         sql = f"({parts[0].sql} {operator} {parts[1].sql})"
         return self.made(f"(NOT {sql})" if node.args.get("negate") else sql, Type.BOOLEAN, *parts)
@@ -371,24 +321,13 @@ class Compiler:
         subject = self.value(node.this)
         tested = node.expression
         if isinstance(tested, exp.Boolean):
-            subject = self.truth(subject)
+            subject = self.types.truth(subject)
             return self.made(f"({subject.sql} IS {'TRUE' if tested.this else 'FALSE'})", Type.BOOLEAN, subject)
         if not isinstance(tested, exp.Null):
             return self.refuse(node, "X209", "`is` goes with null, true and false only", "write =")
-        return self.made(f"({self.exact(subject).sql} IS NULL)", Type.BOOLEAN, subject)
+        return self.made(f"({self.types.exact(subject).sql} IS NULL)", Type.BOOLEAN, subject)
 
     # Logic
-
-    def truth(self, value: Value, mend: str = "") -> Value:
-        """The value as yes/no, or a problem."""
-        if value.broken or value.type in (Type.BOOLEAN, None):
-            return value
-        if cast := as_type(value, Type.BOOLEAN):
-            return cast
-        self.report.add(
-            value.start, value.end, "X213", f"a condition is needed, {_short(value.words)} is {value.said}", mend or truth_mend(value)
-        )
-        return replace(value, broken=True)
 
     def _logic(self, node: exp.Expr) -> Value:
         kind = type(node)
@@ -400,12 +339,12 @@ class Compiler:
                 before = self.tokens[: self.token_index(part)]
                 subject = next((t.text for t in reversed(before) if t.kind is Kind.NAME), "x")
                 mend = f"write {subject} in (…, {value.words})"
-            parts.append(self.truth(value, mend))
+            parts.append(self.types.truth(value, mend))
         word = " AND " if kind is exp.And else " OR "
         return self.made("(" + word.join(p.sql for p in parts) + ")", Type.BOOLEAN, *parts)
 
     def _not(self, node: exp.Expr) -> Value:
-        value = self.truth(self.value(node.this))
+        value = self.types.truth(self.value(node.this))
         return self.made(f"(NOT {value.sql})", Type.BOOLEAN, value)
 
     def _case(self, node: exp.Expr) -> Value:
@@ -414,9 +353,9 @@ class Compiler:
         for branch in node.args["ifs"]:
             condition = self.value(branch.this) if subject is None else self.beside(branch.this, subject)
             if subject is None:
-                whens.append(self.truth(condition))
+                whens.append(self.types.truth(condition))
             else:
-                agreed = self.agree(subject, condition)
+                agreed = self.types.agree(subject, condition)
                 equal = f"{agreed[0].sql} = {agreed[1].sql}" if agreed else "NULL"
                 whens.append(replace(self.made(equal, Type.BOOLEAN, subject, condition), broken=agreed is None or condition.broken))
             results.append(self.value(branch.args["true"]))
@@ -424,22 +363,11 @@ class Compiler:
             results.append(self.value(default))
         if not whens:
             return self.refuse(node, "X203", "a `case` without `when`", "write case when … then … else … end")
-        same = self.alike(results)
+        same = self.types.alike(results)
         sql = "".join(f" WHEN {w.sql} THEN {r.sql}" for w, r in zip(whens, same, strict=False))
         if default is not None:
             sql += f" ELSE {same[-1].sql}"
         return self.made(f"(CASE{sql} END)", _common(same), *whens, *same)
-
-    def alike(self, values: list[Value]) -> list[Value]:
-        """All as one type (that of the first that has one)."""
-        first = next((v for v in values if v.type not in (None, Type.UNKNOWN)), None)
-        if first is None:
-            return [self.exact(v) for v in values]
-        alike = []
-        for value in values:
-            agreed = self.agree(first, value)
-            alike.append(replace(value, broken=True) if agreed is None else agreed[1])
-        return alike
 
     # Arithmetic
 
@@ -451,9 +379,9 @@ class Compiler:
         if Type.INSTANT in (left.type, right.type) or Type.DURATION in (left.type, right.type):
             return self._with_time(operator, left, right)
         if operator == "+" and Type.TEXT in (left.type, right.type):
-            mend = f"write concat({_short(left.words)}, {_short(right.words)})"
+            mend = f"write concat({short(left.words)}, {short(right.words)})"
             return self.refuse(node, "X213", "`+` adds numbers, not text", mend)
-        one, two = self.want(left, Type.NUMBER, operator), self.want(right, Type.NUMBER, operator)
+        one, two = self.types.want(left, Type.NUMBER, operator), self.types.want(right, Type.NUMBER, operator)
         a, b = double(one), double(two)
         sql = f"({a} {operator} nullif({b}, 0))" if operator in ("/", "%") else f"({a} {operator} {b})"
         return self.made(sql, Type.NUMBER, one, two, is_double=True)
@@ -463,7 +391,7 @@ class Compiler:
             left, right = right, left
         if right.type is Type.DURATION and operator in ("+", "-"):
             if left.type is Type.DURATION:
-                return self.made(f"({self.exact(left).sql} {operator} {self.exact(right).sql})", Type.DURATION, left, right)
+                return self.made(f"({self.types.exact(left).sql} {operator} {self.types.exact(right).sql})", Type.DURATION, left, right)
             instant = as_type(left, Type.INSTANT)
             if instant is not None and isinstance(right.literal, Duration):
                 sql = durations.shifted_sql(instant.sql, right.literal, 1 if operator == "+" else -1)
@@ -473,7 +401,7 @@ class Compiler:
         if operator == "-" and left.type is Type.INSTANT and (instant := as_type(right, Type.INSTANT)) is not None:
             return self.made(f"to_microseconds(epoch_us({left.sql}) - epoch_us({instant.sql}))", Type.DURATION, left, instant)
         mend = (
-            f"write {_short(right.words)} days"
+            f"write {short(right.words)} days"
             if left.type is Type.INSTANT and right.type is Type.NUMBER and right.literal is not None
             else ""
         )
@@ -481,23 +409,8 @@ class Compiler:
         self.report.add(right.start, right.end, "X213", message, mend)
         return replace(self.made("NULL", Type.INSTANT, left, right), broken=True)
 
-    def want(self, value: Value, wanted: Type, taker: str) -> Value:
-        """The value as the type that `taker` ('': the place) needs, or a problem."""
-        cast = as_type(value, wanted)
-        if cast is not None:
-            return cast
-        needed = replace(value, type=wanted).said
-        mend = ""
-        if wanted is Type.INSTANT and value.type is Type.TEXT and value.literal is not None:
-            mend = "write a date that exists, as '2026-01-31'"
-        elif wanted is Type.TEXT and value.literal is not None:
-            mend = f"write '{value.words}'"
-        asked = f"`{taker}` takes {needed}" if taker else f"{needed} is needed here"
-        self.report.add(value.start, value.end, "X213", f"{asked}, {_short(value.words)} is {value.said}", mend)
-        return replace(value, type=wanted, broken=True)
-
     def _minus(self, node: exp.Expr) -> Value:
-        value = self.want(self.value(node.this), Type.NUMBER, "-")
+        value = self.types.want(self.value(node.this), Type.NUMBER, "-")
         return self.made(f"(-{double(value)})", Type.NUMBER, value, is_double=True)
 
 
@@ -514,7 +427,3 @@ def chain(node: exp.Expr) -> Iterator[exp.Expr]:
 
 def _common(values: list[Value]) -> Type | None:
     return next((v.type for v in values if v.type is not None), None)
-
-
-def _short(words: str) -> str:
-    return words if len(words) <= 40 else words[:39] + "…"

@@ -67,9 +67,9 @@ def _wanted(value: Value, want: Type | None, compiler: Compiler) -> Value:
     if value.broken:
         return value
     if want is Type.BOOLEAN:
-        return compiler.truth(value)
+        return compiler.types.truth(value)
     if value.type is Type.DURATION and want is not Type.DURATION:
         message = "a length of time is no value by itself"
         compiler.report.add(value.start, value.end, "X213", message, "write days_since(…) or days_until(…)")
         return value
-    return value if want is None else compiler.want(value, want, "")
+    return value if want is None else compiler.types.want(value, want, "")

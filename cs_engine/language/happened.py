@@ -55,7 +55,7 @@ class Happened:
             mend = "keep one of them; a second happened() asks for another event"
             return compiler.refuse(own_times[1], "X220", "happened() looks after one time, or before one", mend)
         inner = type(compiler)(compiler.tokens, scope, compiler.report)
-        where = [inner.truth(inner.value(term)) for term in terms if term not in own_times]
+        where = [inner.types.truth(inner.value(term)) for term in terms if term not in own_times]
         beside = self._beside(own_times[0]) if own_times else None
         start, end = compiler.span(node)
         words = compiler.report.text[start:end]
@@ -104,7 +104,7 @@ class Happened:
         if not self._is_at(term.this):
             operator, time = FLIPPED[operator], term.this
         value = self.compiler.value(time)
-        return operator, value if value.broken else self.compiler.want(value, Type.INSTANT, "the time beside `at`")
+        return operator, value if value.broken else self.compiler.types.want(value, Type.INSTANT, "the time beside `at`")
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:

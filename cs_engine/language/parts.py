@@ -84,7 +84,7 @@ class _Cutter:
     def _part(self, node: exp.Expr, start: int, end: int, depth: int) -> Part:
         start, end = self._trimmed(start, end)
         compiler = self._compiler()
-        value = compiler.truth(compiler.value(node))
+        value = compiler.types.truth(compiler.value(node))
         names = tuple(sorted(compiler.columns))
         sql = f"coalesce({value.sql}, false)"
         condition = Expression(self._report.text[start:end], self._scope.grain, sql, Type.BOOLEAN, names)
