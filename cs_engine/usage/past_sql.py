@@ -3,12 +3,13 @@
 `past_who` says who is looked at ("#row", "#no", "#since"), `past_<source>` holds their events.
 `moments` is a relation with a row for each account and moment: "#i" (its number), "#row" and "#no" (the account's), "#now" TIMESTAMPTZ,
 "#today" (its DATE in the project's zone). Windows over usage are counted anew for each row, as of its own "#now"; columns of accounts
-are as they are today, for nobody knows how they were. What hangs on anything else has no past here: see `reads_of`.
+are as they were known then where that was kept (`past_changes`: "#no", "#which" in `Reads.before`, "value" as text, "until"), and else as
+they are today, for nobody knows how they were. What hangs on anything else has no past here: see `reads_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cs_engine.language.expression import Grain
@@ -19,6 +20,8 @@ from cs_engine.usage.sequences_sql import in_order
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import measured, view
 
+CHANGES = "past_changes"
+"""The table of what columns of those in past_who were: true up to `until`, which is the moment of the next value."""
 _LASTING = ("account.id", "account.signed_up_at")
 """Columns of accounts that are what they always were."""
 _NOW, _TODAY = "getvariable('now')", "getvariable('today')"
@@ -30,10 +33,12 @@ class Reads:
 
     windows: tuple[Window, ...]
     kept: tuple[str, ...]
-    """Columns of `account_facts` that are as they are now."""
+    """Columns of `account_facts`."""
+    before: tuple[tuple[str, str], ...]
+    """Those of them that were otherwise, with their SQL type."""
     derived: tuple[tuple[str, Derived], ...]
     changing: bool
-    """Whether any of `kept` may have been otherwise."""
+    """Whether any of `kept` may have been otherwise without anybody knowing how."""
     by_time: bool
     """Whether it may become true without an event, as days go by."""
 
@@ -42,8 +47,11 @@ class Reads:
         return tuple(sorted({window.source for window in self.windows}))
 
 
-def reads_of(catalogue: Catalogue, column: str) -> Reads | None:
-    """What that column of accounts reads; None where any of it has no past: counts of ours, answers, calendars."""
+def reads_of(catalogue: Catalogue, column: str, known: Collection[str], before: Mapping[str, str]) -> Reads | None:
+    """What that column of accounts reads; None where any of it has no past: counts of ours, answers, calendars.
+
+    `known`: columns of accounts of which it was kept how they were. `before`: those of them that ever were otherwise -> their SQL type.
+    """
     windows: list[Window] = []
     kept: list[str] = []
     derived: list[tuple[str, Derived]] = []
@@ -58,14 +66,18 @@ def reads_of(catalogue: Catalogue, column: str) -> Reads | None:
                 derived.append((name, one))
             case _:
                 return None
-    changing = any(name not in _LASTING and not isinstance(catalogue.origin(Grain.ACCOUNT, name), Latch) for name in kept)
+    untold = [name for name in kept if name not in _LASTING and not isinstance(catalogue.origin(Grain.ACCOUNT, name), Latch)]
+    told = {name for name in untold if name in known and isinstance(catalogue.origin(Grain.ACCOUNT, name), Attribute)}
     by_time = not all(map(_only_grows, windows)) or any("getvariable" in one.sql for _, one in derived)
-    return Reads(tuple(windows), tuple(kept), tuple(derived), changing, by_time)
+    otherwise = tuple((name, before[name]) for name in kept if name in told and name in before)
+    return Reads(tuple(windows), tuple(kept), otherwise, tuple(derived), not told.issuperset(untold), by_time)
 
 
 def evaluated(reads: Reads, moments: str) -> str:
     """SELECT of the rows of `moments` with every column that is read."""
-    joins, shown = [], [f"f.{quoted(name)}" if not name.startswith("latched:") else _latch(name) for name in reads.kept]
+    before = {name: (f"b{number}", kind) for number, (name, kind) in enumerate(reads.before)}
+    joins = [_before(number) for number in range(len(before))]
+    shown = [_kept(name, *before.get(name, ("", ""))) for name in reads.kept]
     for number, source in enumerate(reads.sources):
         windows = [window for window in reads.windows if window.source == source and not window.in_order]
         if not windows:
@@ -104,18 +116,24 @@ def their_events(reads: Reads, source: str) -> str:
 
 
 def days_of_events(reads: Reads) -> str:
-    """SELECT of "#no" and "#day": the days on which an account did anything that is counted."""
+    """SELECT of "#no" and "#day": the days on which an account did anything that is counted, or a column of it that is read changed."""
     sources = [f'SELECT "#account" AS "#no", "#day" FROM {kept_events(source)}' for source in reads.sources]
+    sources += [f'SELECT "#no", CAST("until" AS DATE) AS "#day" FROM {CHANGES}'] if reads.before else []
     return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::DATE AS "#day" WHERE false'
 
 
 def times_of_events(reads: Reads, days: str) -> str:
-    """SELECT of "#no" and "#now": when each account did what is counted, on its day of the relation `days` ("#no", "#day")."""
+    """SELECT of "#no" and "#now": when each account did what is counted, or a column of it that is read changed, on its day of the
+    relation `days` ("#no", "#day").
+    """
     sources = [
         f'SELECT DISTINCT d."#no", e."at" AS "#now" FROM {kept_events(source)} AS e JOIN {days} AS d '
         f'ON d."#no" = e."#account" AND d."#day" = e."#day"'
         for source in reads.sources
     ]
+    if reads.before:
+        same = 'd."#no" = c."#no" AND d."#day" = CAST(c."until" AS DATE)'
+        sources.append(f'SELECT DISTINCT d."#no", c."until" AS "#now" FROM {CHANGES} AS c JOIN {days} AS d ON {same}')
     return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::TIMESTAMPTZ AS "#now" WHERE false'
 
 
@@ -194,6 +212,22 @@ def _value(window: Window, counted: str) -> str:
     if window.kind is Kind.DAYS_SINCE_LAST:
         return f'coalesce({counted}, m."#today" - CAST(m."#since" AS DATE))'
     return f"coalesce({counted}, 0)"
+
+
+def _before(number: int) -> str:
+    """The join of what a column was at each moment: of all that it was, what holds until the nearest time after it."""
+    values = f'SELECT "#no", "value", "until" FROM {CHANGES} WHERE "#which" = {number}'
+    return f'ASOF LEFT JOIN ({values}) AS b{number} ON b{number}."#no" = m."#no" AND b{number}."until" > m."#now"'
+
+
+def _kept(name: str, before: str, kind: str) -> str:
+    """A column of the facts. `before`: the alias of what it was, '' where it never was otherwise; `kind`: its type."""
+    if name.startswith("latched:"):
+        return _latch(name)
+    if not before:
+        return f"f.{quoted(name)}"
+    was = f'CASE WHEN {before}."until" IS NULL THEN f.{quoted(name)} ELSE TRY_CAST({before}."value" AS {kind}) END'
+    return f"{was} AS {quoted(name)}"
 
 
 def _latch(name: str) -> str:

@@ -6,6 +6,7 @@ import json
 import tempfile
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.language.expression import Grain
+from cs_engine.playbook.config import ProjectConfig
 from cs_engine.sources.facts import past as duckdb_past
+from cs_engine.sources.intake.sync import sync
 from tests.contracts.by_hand import Subject, dated, naive
 from tests.contracts.test_usage_oracle import METRICS, START, worlds
 from tests.contracts.usage_world import NOTHING, Account, Event, World, open_project, write
@@ -89,3 +92,45 @@ def test_where_very_much_happened_each_day_is_looked_at_as_it_ended(tmp_path: Pa
     when, _ = facts.became("m", np.array([0]), None)
     assert from_micros(when[0]) == events[6].occurred_at
     facts.close()
+
+
+def test_where_it_was_kept_how_columns_were_it_is_the_first_of_all_that_facts_of_then_say(tmp_path: Path) -> None:
+    """Plans and seats that change with each sync, and blank ones: at no moment before it did facts of that moment meet the condition."""
+    chance, accounts = Random(7), [f"a{n}" for n in range(12)]
+    plain = write(tmp_path, World([Account(id, signed_up_at=START) for id in accounts])).model_dump(by_alias=True, exclude_unset=True)
+    config = ProjectConfig.model_validate(plain | {"sources": plain["sources"] | {"history": "900 days"}})
+    events = [Event(f"e{n}", chance.choice(accounts), None, "a", START + timedelta(hours=chance.randrange(170))) for n in range(12)]
+    read = [START + timedelta(hours=50 * n) for n in range(4)]
+    for at in read:
+        plans = [(chance.choice(["free", "team"]), chance.choice([None, 3, 9])) for _ in accounts]
+        write(tmp_path, World([Account(id, "A", *of, START) for id, of in zip(accounts, plans, strict=True)], (), events))
+        sync(tmp_path, config, now=at)
+    conditions = {
+        "told": "account.plan = 'team'",
+        "both": "account.plan = 'team' and n >= 2",
+        "blank": "account.seats is null and n_7d >= 1",
+        "quiet": "account.seats >= quiet_days and account.plan = 'free'",
+    }
+    metrics = {"n": {"count": "*"}, "n_7d": {"count": "*", "in": "7 days"}, "quiet_days": {"days_since_last": "*"}}
+    project = open_project(tmp_path, config, metrics=metrics, milestones=conditions, sync=False)
+    now = read[-1] + timedelta(hours=1)
+    zone = ZoneInfo("Europe/Berlin")
+    midnights = [datetime.combine(START.date() + timedelta(days=n), time(), zone) for n in range(7)]
+    looked_at = sorted(at for at in {START, now, *read, *midnights, *(event.occurred_at for event in events)} if START <= at <= now)
+    first: dict[tuple[str, str], datetime] = {}
+    for at in looked_at:
+        then = project.usage.facts(at, [], NOTHING)
+        for name, mask in then.milestones().items():
+            for row in np.flatnonzero(mask).tolist():
+                first.setdefault((name, then.ids(Grain.ACCOUNT)[row]), at)
+        then.close()
+    facts = project.usage.facts(now, [], NOTHING)
+    found: dict[tuple[str, str], datetime] = {}
+    for name, mask in facts.milestones().items():
+        rows = np.flatnonzero(mask)
+        when, _ = facts.became(name, rows, to_micros(now - timedelta(minutes=1)))
+        found |= {(name, facts.ids(Grain.ACCOUNT)[row]): from_micros(at) for row, at in zip(rows.tolist(), when, strict=True)}
+    facts.close()
+    assert found == {key: at for key, at in first.items() if key in found}
+    assert {name for name, _ in found} == set(conditions)
+    assert {at for at in found.values() if at in read[1:]}, "some with a change"

@@ -105,6 +105,48 @@ def test_what_a_column_of_the_account_made_true_is_reached_when_it_was_seen(worl
     assert reached(world) == (day(2), {"account.plan": "enterprise", "uses": 1})
 
 
+def remembering(world: World, **sources: object) -> World:
+    """Where the project says that what syncs have seen of columns is to be believed."""
+    files = {name: {"file": f"data/{name}.csv"} for name in ("accounts", "contacts", "usage")}
+    return world.project(sources={**files, **(sources or {"history": "9000 days"})})
+
+
+def test_where_it_is_known_how_columns_were_it_was_reached_as_they_changed(world: World) -> None:
+    """On the team plan from day 2 to day 4, and again from day 6 on: when it was read, and not when a tick came by."""
+    remembering(world).milestone("start", "account.plan = 'team' and uses >= 1").customer(plan="free").uses("acme", day(0, 9))
+    world.synced(day(1)).tick(day(1))
+    for plan, at in (("team", day(2, 5)), ("free", day(4)), ("team", day(6))):
+        world.account(plan=plan).synced(at)
+    world.tick(day(7))
+    assert reached(world) == (day(2, 5), {"account.plan": "team", "uses": 1})
+
+
+def test_with_a_column_that_was_otherwise_an_event_counts_once_both_are_true(world: World) -> None:
+    """Two uses while on the free plan, the third on the team plan. Nobody had seen it false since then, and none need have."""
+    remembering(world).milestone("start", "account.plan = 'team' and uses >= 2 and account.seats >= 5").customer(plan="free", seats="4")
+    world.uses("acme", day(0, 9), day(1, 9), day(3, 9)).synced(day(0)).account(plan="team").synced(day(2)).tick(day(2))
+    world.account(seats="5").synced(day(4)).tick(day(5))
+    assert reached(world) == (day(4), {"account.plan": "team", "account.seats": 5, "uses": 3})
+
+
+def test_a_source_that_tells_when_it_learned_of_a_row_back_dates_by_it(world: World) -> None:
+    """Whatever else the project keeps; by a row that was learned of on day 3 and read on day 9, too, as with late events."""
+    crm = {"file": "data/crm.csv", "account": "account_id", "learned_at": "known"}
+    remembering(world, attributes={"crm": crm}).milestone("start", "account.tier = 'gold'").customer()
+    world.write("data/crm.csv", "account_id,tier,known\nacme,silver,2026-03-03T10:00:00Z\n").tick(day(5))
+    world.write("data/crm.csv", "account_id,tier,known\nacme,silver,2026-03-03T10:00:00Z\nacme,gold,2026-03-05T10:00:00Z\n").tick(day(9))
+    assert reached(world) == (day(3, 10), {"account.tier": "gold"})
+
+
+def test_days_that_go_by_and_a_column_that_was_otherwise_go_together(world: World) -> None:
+    """A week quiet, while it was an enterprise: that came true when it became one, a day after the week was over."""
+    remembering(world).milestone("start", "quiet_days >= 7 and account.plan = 'enterprise'").customer(plan="free").uses("acme", day(0, 9))
+    world.synced(day(1)).account(plan="enterprise").synced(day(8, 12)).account(plan="free").synced(day(9)).tick(day(9))
+    assert reached(world) is None
+    world.account(plan="enterprise").synced(day(20)).tick(day(21))
+    assert reached(world) == (day(8, 12), {"account.plan": "enterprise", "quiet_days": 8})
+
+
 def test_with_a_column_of_the_account_an_event_is_still_found(world: World) -> None:
     world.milestone("start", "account.plan = 'team' and uses >= 2").customer().uses("acme", day(0, 9), day(1, 14)).tick(day(1))
     world.tick(day(2))

@@ -1,12 +1,13 @@
 """When a condition became true of accounts of whom it is true now. In the database of one tick's facts, set-wise.
 
-A condition over usage changes with an event, or at midnight, as days go by. So its first day is looked for, at each event and at the
-end of each day that had one (and on each day before that, where time alone can make it true), and then its first moment on that day.
+A condition over usage changes with an event, or at midnight, as days go by; one over columns of accounts, of which it was kept how they
+were, with each change too. So its first day is looked for, at each of these and at the end of each day that had one (and on each day
+before that, where time alone can make it true), and then its first moment on that day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -16,11 +17,22 @@ from cs_engine.instants import Micros, from_micros
 from cs_engine.language.expression import Grain, Type
 from cs_engine.ports import Rows
 from cs_engine.sources.facts.tables import Tables
+from cs_engine.sources.sets.history import believed, changes
+from cs_engine.sources.sets.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.usage.answers import said
 from cs_engine.usage.columns import Derived
 from cs_engine.usage.names import Catalogue
-from cs_engine.usage.past_sql import Reads, days_of_events, evaluated, kept_events, reads_of, their_events, times_of_events
+from cs_engine.usage.past_sql import (
+    CHANGES,
+    Reads,
+    days_of_events,
+    evaluated,
+    kept_events,
+    reads_of,
+    their_events,
+    times_of_events,
+)
 
 _AT_ONCE = 5_000
 """Accounts: their events have to fit into memory."""
@@ -32,7 +44,7 @@ _LONGEST = 3 * 366
 """Days before an account's next event in which time alone is looked at."""
 _NOW, _TODAY = "getvariable('now')", "getvariable('today')"
 _TABLE = "CREATE OR REPLACE TEMP TABLE"
-_TABLES = ("past_who", "past_event_days", "past_days", "past_batch", "past_moments", "past_first", "past_sooner")
+_TABLES = ("past_who", "past_event_days", "past_days", "past_batch", "past_moments", "past_first", "past_sooner", CHANGES)
 
 
 class First(NamedTuple):
@@ -48,7 +60,7 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     `after`: the last moment at which it was seen to be false. It bounds the search only where columns of accounts decide too, of which
     nobody knows how they were: what would have been true then already has become so by such a column, at a moment that is not known.
     """
-    reads = reads_of(catalogue, column)
+    reads = reads_of(catalogue, column, _known(tables.usage, catalogue), _before(tables))
     origin = catalogue.origin(Grain.ACCOUNT, column)
     if reads is None or catalogue.attributes.in_place.intersection(reads.sources) or not isinstance(origin, Derived) or not len(rows):
         return {}
@@ -67,12 +79,27 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     return found
 
 
+def _known(usage: UsageSet, catalogue: Catalogue) -> Collection[str]:
+    """Columns of accounts of which it was kept how they were."""
+    return [f"account.{name}" for name in catalogue.attributes.account] if usage.all_history else catalogue.attributes.told
+
+
+def _before(tables: Tables) -> dict[str, str]:
+    """Columns of accounts that ever were otherwise -> their type."""
+    changed = believed(tables.usage, "accounts")
+    if not changed:
+        return {}
+    types = tables.db.execute("DESCRIBE src_accounts").fetchall()
+    return {f"account.{name}": str(kind) for name, kind, *_ in types if name in changed}
+
+
 class _Search:
     """The search for one column, some accounts at a time."""
 
     def __init__(self, tables: Tables, catalogue: Catalogue, reads: Reads, column: str, names: Sequence[str], floor: Micros | None) -> None:
         self._db = tables.db
         self._reads, self._column = reads, column
+        self._changes = changes(tables.usage, "accounts") if reads.before else ""
         self._late = {source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns}
         parts = []
         for name in names:
@@ -149,6 +176,13 @@ class _Search:
         for source in self._reads.sources:
             known = f' AND coalesce(e."learned_at", e."at") <= {_NOW}' if source in self._late else ""
             self._db.execute(f"{_TABLE} {kept_events(source)} AS {their_events(self._reads, source)}{known}")
+        if self._changes:
+            read = listed(text(name.removeprefix("account.")) for name, _ in self._reads.before)
+            self._db.execute(
+                f'{_TABLE} {CHANGES} AS SELECT w."#no", list_position([{read}], h.attribute) - 1 AS "#which", h."value", h."until" '
+                f'FROM ({self._changes}) AS h JOIN src_accounts AS s ON s.id = h.id JOIN past_who AS w ON w."#no" = s."#no" '
+                f"WHERE h.attribute IN ({read})"
+            )
         there = 'coalesce(e."#day" >= CAST(w."#since" AS DATE), true)'
         floor = f' AND e."#day" >= CAST({self._floor} AS DATE)' if self._floor else ""
         self._db.execute(

@@ -66,6 +66,7 @@ class Tables:
         self._champions = champions
         self._days = Days(calendars or Calendars(SHIPPED), business_calendar, self.moment.today)
         self._present: dict[Grain, set[str]] = {Grain.ACCOUNT: {"account.id"}, Grain.CONTACT: {"contact.id"}}
+        self.usage = usage
         self._has_champions = False
         self._has_streaks = False
         self._touched = overlay.touched

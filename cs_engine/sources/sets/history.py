@@ -88,20 +88,29 @@ def write(db: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[str, dict[str
     return changed, by_sources
 
 
+def believed(usage: UsageSet, of: str) -> Mapping[str, int]:
+    """Attributes of the accounts, or contacts, that facts of the past believe to have been otherwise -> until when at most."""
+    return (usage.changed if usage.all_history else usage.told).get(of, {})
+
+
+def changes(usage: UsageSet, of: str) -> str:
+    """SELECT of what they were: id, attribute, value (as text), until. There must be any."""
+    told = "" if usage.all_history else " AND told"
+    return f'SELECT id, attribute, value, until FROM read_parquet({text(usage.history)}) WHERE "of" = {text(of)}{told}'
+
+
 def people_then(db: duckdb.DuckDBPyConnection, usage: UsageSet, of: str, now: datetime) -> str:
     """SELECT of the accounts, or contacts, with their attributes as they were known at `now`."""
     file = usage.accounts if of == "accounts" else usage.contacts
     plain = f"SELECT * FROM read_parquet({text(file)})"
-    at, past = to_micros(now), usage.changed if usage.all_history else usage.told
-    other = [attribute for attribute, until in past.get(of, {}).items() if until > at]
+    at = to_micros(now)
+    other = [attribute for attribute, until in believed(usage, of).items() if until > at]
     types = _columns(db, f"({plain})") if other else {}
     other = [attribute for attribute in other if attribute in types]
     if not other:
         return plain
-    told = "" if usage.all_history else " AND told"
     first = (
-        f"SELECT id, attribute, first(value ORDER BY until) AS value FROM read_parquet({text(usage.history)}) "
-        f'WHERE "of" = {text(of)} AND until > {_instant(now)}{told} GROUP BY ALL'
+        f"SELECT id, attribute, first(value ORDER BY until) AS value FROM ({changes(usage, of)}) WHERE until > {_instant(now)} GROUP BY ALL"
     )
     columns = listed(
         f"bool_or(attribute = {text(name)}) AS {quoted(f'is:{name}')}, max(value) FILTER (attribute = {text(name)}) AS {quoted(name)}"
