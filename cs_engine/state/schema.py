@@ -6,11 +6,14 @@ tables each would cost a lookup a row, and ids that derive from what they name c
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -38,6 +41,29 @@ def _key(name: str = "id") -> Column[str]:
 
 def _at(name: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
+
+
+def _number(name: str, default: str | None = None) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=None if default is None else text(default))
+
+
+def _flag(name: str, default: str | None = None) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=None if default is None else text(default))
+
+
+def _line(name: str) -> Column[int]:
+    """The order in which rows came."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def _one_row(name: str) -> tuple[Column[int], CheckConstraint]:
+    """Of a table that has one row."""
+    return Column("id", Integer, primary_key=True, autoincrement=False), CheckConstraint("id = 1", name)
+
+
+def _index_where(where: str, name: str, *columns: ColumnElement[Any], unique: bool = False) -> None:
+    """An index of the rows of which that is so alone."""
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def _one_of(*states: str) -> str:
@@ -93,33 +119,25 @@ enrolments = Table(
     _text("subject_id"),
     _text("account_id"),
     _text("key"),
-    Column("passage", Integer, nullable=False),
+    _number("passage"),
     _text("step"),
     _at("entered_at"),
     _at("since"),
     _at("moved_at"),
     _text("state", "active"),
-    Column("otherwise_done", Boolean, nullable=False, server_default=text("false")),
+    _flag("otherwise_done", "false"),
     _at("step_ended_at", nullable=True),
-    Column("revision", Integer, nullable=False, server_default=text("0")),
+    _number("revision", "0"),
     _text("finished_reason", ""),
     _at("finished_at", nullable=True),
     _at("held_since", nullable=True),
-    Column("repeats", Integer, nullable=False, server_default=text("0")),
-    Column("control", Boolean, nullable=False, server_default=text("false")),
-    Column("rearmed", Boolean, nullable=False, server_default=text("false")),
+    _number("repeats", "0"),
+    _flag("control", "false"),
+    _flag("rearmed", "false"),
     CheckConstraint(_one_of("active", "finished"), "enrolments_state_known"),
     CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", "enrolments_finished_when"),
 )
-Index(
-    "enrolments_one_active",
-    enrolments.c.playbook,
-    enrolments.c.subject_id,
-    enrolments.c.key,
-    unique=True,
-    sqlite_where=text("state = 'active'"),
-    postgresql_where=text("state = 'active'"),
-)
+_index_where("state = 'active'", "enrolments_one_active", enrolments.c.playbook, enrolments.c.subject_id, enrolments.c.key, unique=True)
 Index("enrolments_standing", enrolments.c.playbook, enrolments.c.state, enrolments.c.digest)
 
 watched = Table("watched", metadata, _text("name"), _text("subject_id"), _text("value"), PrimaryKeyConstraint("name", "subject_id"))
@@ -165,14 +183,14 @@ messages = Table(
     _text("recipient"),
     _text("recipient_kind"),
     _text("cta_id"),
-    Column("priority", Integer, nullable=False),
+    _number("priority"),
     _at("planned_at"),
     _at("moved_at"),
     _text("state", "planned"),
     _text("reason", ""),
     _at("until", nullable=True),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("fence", Integer, nullable=False, server_default=text("0")),
+    _number("attempts", "0"),
+    _number("fence", "0"),
     _text("holder", ""),
     _at("lease_until", nullable=True),
     _text("provider_id", ""),
@@ -184,7 +202,8 @@ messages = Table(
     CheckConstraint("state <> 'held' OR until IS NOT NULL", "messages_held_until"),
 )
 # In the order of claims, and wide enough that those held, or of another channel, are passed over without touching the table.
-Index(
+_index_where(
+    "settled_at IS NULL",
     "messages_open",
     messages.c.priority.desc(),
     messages.c.planned_at,
@@ -192,31 +211,20 @@ Index(
     messages.c.until,
     messages.c.state,
     messages.c.channel,
-    sqlite_where=text("settled_at IS NULL"),
-    postgresql_where=text("settled_at IS NULL"),
 )
-Index(
+_index_where(
+    "settled_at IS NOT NULL",
     "messages_settled",
     messages.c.state,
     messages.c.settled_at,
     messages.c.account_id,
     messages.c.recipient,
     messages.c.recipient_kind,
-    sqlite_where=text("settled_at IS NOT NULL"),
-    postgresql_where=text("settled_at IS NOT NULL"),
 )
 # What the caps count: by recipient, by account, and over all.
-for _name, _columns in (
-    ("messages_sent_to", (messages.c.recipient, messages.c.sent_at)),
-    ("messages_sent_to_account", (messages.c.account_id, messages.c.sent_at)),
-    ("messages_sent", (messages.c.sent_at,)),
-):
-    Index(
-        _name,
-        *_columns,
-        sqlite_where=text("sent_at IS NOT NULL"),
-        postgresql_where=text("sent_at IS NOT NULL"),
-    )
+_index_where("sent_at IS NOT NULL", "messages_sent_to", messages.c.recipient, messages.c.sent_at)
+_index_where("sent_at IS NOT NULL", "messages_sent_to_account", messages.c.account_id, messages.c.sent_at)
+_index_where("sent_at IS NOT NULL", "messages_sent", messages.c.sent_at)
 Index("messages_of_step", messages.c.enrolment_id, messages.c.step)
 
 ctas = Table(
@@ -241,11 +249,11 @@ ctas = Table(
     _at("escalated_at", nullable=True),
     _text("closed_by", ""),
     _text("told", ""),
-    Column("minutes", Integer, nullable=False, server_default=text("0")),
+    _number("minutes", "0"),
     CheckConstraint(_one_of("open", "snoozed", "closed"), "ctas_state_known"),
     CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", "ctas_closed_when"),
 )
-Index("ctas_open", ctas.c.account_id, sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"))
+_index_where("state <> 'closed'", "ctas_open", ctas.c.account_id)
 
 cta_marks = Table(
     "cta_marks",
@@ -291,7 +299,7 @@ enrol_requests = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("line", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _line("line"),
     _text("enrolment_id"),
     _text("playbook"),
     _text("account_id"),
@@ -324,7 +332,7 @@ edits = Table(
     "edits",
     metadata,
     *map(_text, ("enrolment_id", "step")),
-    Column("round", Integer, nullable=False),
+    _number("round"),
     *map(_text, ("subject", "text")),
     _at("at"),
     *map(_text, ("by", "reason")),
@@ -343,7 +351,7 @@ approvals = Table(
     _at("answered_at", nullable=True),
     _text("reason"),
 )
-Index("approvals_waiting", approvals.c.asked_at, sqlite_where=text("answer = 'waiting'"), postgresql_where=text("answer = 'waiting'"))
+_index_where("answer = 'waiting'", "approvals_waiting", approvals.c.asked_at)
 
 holdouts = Table("holdouts", metadata, _key("playbook"), Column("share", Double, nullable=False))
 
@@ -362,7 +370,7 @@ failures = Table(
     _text("playbook"),
     _at("at"),
     *map(_text, ("step", "what", "reason")),
-    Column("n", Integer, nullable=False),
+    _number("n"),
     PrimaryKeyConstraint("playbook", "at", "step", "what", "reason"),
 )
 
@@ -371,7 +379,7 @@ tallies = Table(
     metadata,
     *map(_text, ("playbook", "what")),
     _at("at"),
-    Column("n", Integer, nullable=False),
+    _number("n"),
     PrimaryKeyConstraint("playbook", "what", "at"),
 )
 
@@ -385,11 +393,11 @@ breakers = Table(
     _at("since"),
     _at("until"),
     _text("reason", ""),
-    Column("times", Integer, nullable=False),
+    _number("times"),
     _at("began"),
-    Column("failed", Integer, nullable=False),
-    Column("answered", Integer, nullable=False),
-    Column("revision", Integer, nullable=False, server_default=text("0")),
+    _number("failed"),
+    _number("answered"),
+    _number("revision", "0"),
 )
 
 alarms = Table("alarms", metadata, _key(), _text("text"))
@@ -400,7 +408,7 @@ milestones = Table(
     _text("account_id"),
     _text("milestone"),
     _at("reached_at"),
-    Column("history", Boolean, nullable=False),
+    _flag("history"),
     _at("known_at"),
     _text("seen"),
     PrimaryKeyConstraint("milestone", "account_id"),
@@ -461,7 +469,7 @@ passed_over = Table(
 journal = Table(
     "journal",
     metadata,
-    Column("line", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _line("line"),
     _at("at"),
     _text("playbook"),
     _text("account_id"),
@@ -488,7 +496,7 @@ preferences = Table(
 consents = Table(
     "consents",
     metadata,
-    Column("line", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _line("line"),
     *map(_text, ("email_hash", "topic", "state", "source")),
     _at("at"),
 )
@@ -501,24 +509,21 @@ provider_events = Table(
     *map(_text, ("told_as", "message_id", "provider_id", "address", "kind")),
     _at("at"),
     *map(_text, ("reason", "agent", "link")),
-    Column("machine", Boolean, nullable=False),
+    _flag("machine"),
     _text("topic_group"),
     _at("received_at"),
     _at("applied_at", nullable=True),
     _text("judged", ""),
 )
-for _name, _column, _where, _unique in (
-    ("provider_events_told", provider_events.c.told_as, "told_as <> ''", True),
-    ("provider_events_of", provider_events.c.message_id, "kind = 'opened' OR kind = 'clicked'", False),
-    ("provider_events_waiting", provider_events.c.received_at, "applied_at IS NULL", False),
-):
-    Index(_name, _column, unique=_unique, sqlite_where=text(_where), postgresql_where=text(_where))
+_index_where("told_as <> ''", "provider_events_told", provider_events.c.told_as, unique=True)
+_index_where("kind = 'opened' OR kind = 'clicked'", "provider_events_of", provider_events.c.message_id)
+_index_where("applied_at IS NULL", "provider_events_waiting", provider_events.c.received_at)
 
 # What the collector takes. A sequence is never used again, even of rows that are deleted: readers go by it.
 collected = Table(
     "collected",
     metadata,
-    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _line("sequence"),
     *map(_text, ("message_id", "kind", "account_id", "contact_id", "anonymous_id", "event")),
     _at("occurred_at"),
     _at("received_at"),
@@ -526,7 +531,7 @@ collected = Table(
     sqlite_autoincrement=True,
 )
 Index("collected_once", collected.c.message_id, unique=True)
-Index("collected_unplaced", collected.c.contact_id, sqlite_where=text("account_id = ''"), postgresql_where=text("account_id = ''"))
+_index_where("account_id = ''", "collected_unplaced", collected.c.contact_id)
 profiles = Table(
     "profiles",
     metadata,
@@ -538,10 +543,9 @@ profiles = Table(
 collector = Table(
     "collector",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    *_one_row("collector_one_row"),
     Column("edition", BigInteger, nullable=False, server_default=text("0")),
     Column("profiles", BigInteger, nullable=False, server_default=text("0")),
-    CheckConstraint("id = 1", "collector_one_row"),
 )
 
 # In one tree on SQLite: what is told of many mails at once touches half the pages.
@@ -553,15 +557,12 @@ deliveries = Table(
     _at("at"),
     _at("delivered_at", nullable=True),
     _at("complained_at", nullable=True),
-    *(Column(name, Integer, nullable=False) for name in ("opens", "clicks", "machine_opens", "machine_clicks")),
+    *map(_number, ("opens", "clicks", "machine_opens", "machine_clicks")),
     _at("came_back", nullable=True),
     sqlite_with_rowid=False,
 )
-for _name, _where in (
-    ("deliveries_failed", "state = 'blocked' OR state = 'dropped' OR state = 'bounced'"),
-    ("deliveries_came_back", "came_back = 0"),
-):
-    Index(_name, deliveries.c.message_id, sqlite_where=text(_where), postgresql_where=text(_where))
+_index_where("state = 'blocked' OR state = 'dropped' OR state = 'bounced'", "deliveries_failed", deliveries.c.message_id)
+_index_where("came_back = 0", "deliveries_came_back", deliveries.c.message_id)
 
 forgotten = Table("forgotten", metadata, _key("what"), _at("before"))
 
@@ -577,15 +578,13 @@ ticks = Table(
 people_source = Table(
     "people_source",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    *_one_row("people_source_one_row"),
     _text("usage_set", ""),
-    CheckConstraint("id = 1", "people_source_one_row"),
 )
 tick_holder = Table(
     "tick_holder",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    *_one_row("tick_holder_one_row"),
     _text("holder", ""),
     Column("lease_until", BigInteger, nullable=False, server_default=text("0")),
-    CheckConstraint("id = 1", "tick_holder_one_row"),
 )
