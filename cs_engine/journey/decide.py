@@ -106,6 +106,8 @@ class View:
     """Instants as numbers of days in the project's zone."""
     own: Own | None = None
     """Of the cohort that is walked; None where no expression of the plan asks for it."""
+    outage: bool = False
+    """Whether the playbook has missed its turns: what was to happen on a day before is late, wherever they stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,8 +343,10 @@ class _Walker:
         late = np.zeros(len(members), dtype=bool)
         if step.if_late != "now" and (due & ~blank).any():
             # Dates are days: what fell on the very day is not late, whatever the hour at which the passage came.
-            before = self.out.since if step.if_late == "skip" else self.cohort.entered
-            late = due & ~blank & (self.view.days(at) < self.view.days(before[members]))
+            before = self.cohort.entered[members]
+            if step.if_late == "skip":
+                before = np.full(len(members), now) if self.view.outage else self.out.since[members]
+            late = due & ~blank & (self.view.days(at) < self.view.days(before))
         for leaving, edge, reason in ((blank, step.skip, "no_date"), (late, step.skip, "late"), (due & ~blank & ~late, step.next, "due")):
             self._go(members[leaving], step.id, edge, reason, step.at, since=since[leaving])
         self._rest(members[~due], step.id)

@@ -55,8 +55,8 @@ class AnyStepSpec(Keyed):
     )
     if_late: Literal["skip", "now"] | None = Field(
         None,
-        description="When `at` was on a day before the passage came to the step: `skip` passes it by, `now` does it at once. Default: "
-        "`skip` if it was before the day on which the passage began, else `now`.",
+        description="When `at` was on a day before the passage came to the step, or in a hold, pause or outage: `skip` passes it by, `now` "
+        "does it at once. Default: `skip` if it was before the day on which the passage began, else `now`.",
     )
 
 

@@ -149,6 +149,7 @@ class TickContext:
             times=self.facts.instants,
             days=self._days,
             own=own,
+            outage=plan.playbook in self.late,
         )
 
     def in_shadow(self, playbook: str) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from cs_engine.instants import to_micros
-from cs_engine.journey.enrolment import Standing, Timer, released, stopped
+from cs_engine.journey.enrolment import Standing, Timer, released, step_of, stopped
 from cs_engine.journey.orders import PAUSED, RESUMED, line_up
 from cs_engine.journey.policy import DATE, HOLD, UNFIT
-from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.plan import Plan, WaitDate
 from cs_engine.ports import JournalLine
 from cs_engine.run.context import TickContext
 from cs_engine.run.delivery.claimed import PlanRules
@@ -49,6 +49,8 @@ def hold(tick: TickContext, plan: Plan, members: Sequence[Standing]) -> list[Sta
             lines.append(_line(tick, plan, members[i], "held", HOLD, values))
     for i in np.flatnonzero(~held & ~running).tolist():
         now[i] = released(members[i], tick.at)
+        if isinstance(plan.step(step_of(members[i].step)), WaitDate):  # a date that passed meanwhile was not waited for
+            now[i] = now[i]._replace(since=tick.at)
         lines.append(_line(tick, plan, members[i], "released", HOLD if conditions else PAUSED, ""))
     changed = [new for old, new in zip(members, now, strict=True) if old is not new]
     if changed:

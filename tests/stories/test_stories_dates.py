@@ -175,6 +175,39 @@ def test_a_date_missed_on_the_way_is_made_up_for_unless_told_to_skip(world: Worl
     assert world.tick(day(5)).sent == sent
 
 
+LATE = [("", ["ann: One for Acme"]), ("skip", []), ("now", ["ann: One for Acme"])]
+"""What becomes of a date that went by while nobody could send: it is made up for, unless told to skip."""
+
+
+def dated(world: World, if_late: str, **keys: object) -> World:
+    """Acme waits for Thursday, 5 March."""
+    said = f", if_late: {if_late}" if if_late else ""
+    return renews(world, 93).playbook("hello", RENEWAL.replace("email: one", f"email: one{said}"), **keys)
+
+
+@pytest.mark.parametrize(("if_late", "sent"), LATE)
+def test_a_date_that_went_by_in_an_outage(world: World, if_late: str, sent: list[str]) -> None:
+    dated(world, if_late)
+    for hour in range(4):
+        world.tick(day(0, 10 + hour))
+    assert world.tick(day(5)).sent == sent
+
+
+@pytest.mark.parametrize(("if_late", "sent"), LATE)
+def test_a_date_that_went_by_in_a_hold(world: World, if_late: str, sent: list[str]) -> None:
+    dated(world, if_late, hold="account.plan = 'frozen'").tick(day(0))
+    world.account(plan="frozen").tick(day(2))
+    assert world.account(plan="team").tick(day(4)).sent == sent
+
+
+def test_days_without_ticks_make_no_date_late_where_they_are_usual(world: World) -> None:
+    """As weekends are."""
+    renews(world, 98).playbook("hello", RENEWAL.replace("email: one", "email: one, if_late: skip"))
+    for number in (0, 3, 4, 7):
+        world.tick(day(number))
+    assert world.tick(day(10)).sent == ["ann: One for Acme"]
+
+
 def test_business_days_count_back_over_the_weekend(world: World) -> None:
     # Monday, 9 March, less two business days: Thursday.
     renews(world, 7).playbook("hello", RENEWAL.replace("90 days", "2 business days"))
