@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv
 STAMP := $(VENV)/.set-up
 UV_VERSION := 0.13.9
 
-.PHONY: setup run test lint format soak audit bench clean
+.PHONY: setup run test lint types tests format soak audit bench clean
 
 setup: $(STAMP)
 
@@ -32,8 +32,10 @@ run: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -42,8 +44,12 @@ format: setup
 # In the order of folders: what takes longest begins first, and no process ends long after the others.
 # Their files lie in memory where there are four gigabytes of room for them: hundreds of databases do not wait for a disk.
 IN_MEMORY = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
-test: lint
+tests: setup
 	$(IN_MEMORY) $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+
+# What takes seconds says first what is wrong; types are checked while the tests wait for servers.
+test: lint
+	@$(MAKE) --no-print-directory --jobs=2 types tests
 
 # What takes too long for every day: deaths at every kind of event, ten thousand mails, random walks drawn anew.
 soak: setup

@@ -44,8 +44,8 @@ STEPS = """
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's, without what would steer Prefect or the engine, and with `more`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CS_ENGINE_"))}
+    """This process's, without what would steer Prefect, the engine or a make in it, and with `more`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CS_ENGINE_", "MAKE", "MFLAGS"))}
     # As a user's shell: no terminal to ask questions in, lines that are not folded.
     return {**clean, "COLUMNS": "200", "PREFECT_LOGGING_COLORS": "false", **more}
 
