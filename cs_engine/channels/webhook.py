@@ -169,11 +169,6 @@ def derived_key(secret: str) -> bytes:
     return hmac.new(secret.encode(), b"cs-engine webhook", hashlib.sha256).digest()
 
 
-def shown_key(key: bytes) -> str:
-    """A key as receivers' libraries take it."""
-    return _SECRET + base64.b64encode(key).decode()
-
-
 def _counted(outcome: Outcome) -> Outcome:
     """A host that is not there is this call's own trouble: its attempts count, or it would be tried for ever."""
     return outcome._replace(blameless=False) if outcome.code == "no_connection" else outcome

@@ -25,7 +25,6 @@ TAGS = frozenset({
 HOLDS_HTML = frozenset(
     {"mj-text", "mj-button", "mj-raw", "mj-table", "mj-title", "mj-preview", "mj-style", "mj-social-element", "mj-navbar-link"}
 )
-DEFAULTS_OF = "mj-attributes"
 
 FILLED = frozenset({"body", "subject", "preheader"})
 """Words of the layout that are filled when a mail is compiled."""

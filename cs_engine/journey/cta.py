@@ -9,7 +9,6 @@ from cs_engine.instants import Micros
 DONE = "done"
 """Why a CTA is closed that somebody did."""
 USEFUL, FALSE_ALARM = "useful", "false_alarm"
-VERDICTS = (USEFUL, FALSE_ALARM)
 """What somebody may say of one: with these the precision of a playbook's CTAs is told."""
 OWN, DIGEST = "own", "digest"
 """How a CTA was told: by a message of its own, or in the day's digest. '' where nobody asks."""

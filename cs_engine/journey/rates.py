@@ -105,11 +105,6 @@ Read = Callable[[Collection[str]], Mapping[str, Bucket]]
 """Buckets by key, from the transaction of the claim, and nobody else's until that ends; those that are not there yet are left out."""
 
 
-def nothing_spent(keys: Collection[str]) -> Mapping[str, Bucket]:  # noqa: ARG001 - a Read
-    """The buckets of a project that has none."""
-    return {}
-
-
 class Line:
     """How many wait for each bucket, over the claims of one tick: a hint of when each will go."""
 

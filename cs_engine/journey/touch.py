@@ -27,9 +27,6 @@ def talked(kind: str, answered: str = "") -> bool:
     return kind == "meeting" if not answered else answered == "yes"
 
 
-REACTIONS = ("open", "click", "reply", "answer", "talked")
-"""What a contact does about touches, product use aside, which the usage data tell. Opens and clicks: by a person, never by a machine."""
-
 LOST = "lost_by_persistence"
 """Why a message to a contact is skipped that our persistence has lost."""
 
@@ -54,6 +51,7 @@ class Reaction(NamedTuple):
     contact_id: str
     """'' when it is not known who."""
     kind: str
+    """open | click | reply | answer | talked. Opens and clicks: by a person, never by a machine."""
     at: Micros
 
 

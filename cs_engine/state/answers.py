@@ -73,8 +73,3 @@ def asked(tx: Tx, message_id: str) -> AskedMessage | None:
         id=message_id,
     )
     return None if row is None else AskedMessage(*row)
-
-
-def contacts_of(tx: Tx, account_id: str) -> list[tuple[str, str]]:
-    """(id, name) of the account's contacts, by name."""
-    return [(row[0], row[1]) for row in tx.rows("SELECT id, name FROM contacts WHERE account_id = :id ORDER BY name, id", id=account_id)]

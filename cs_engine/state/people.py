@@ -26,7 +26,7 @@ def source(tx: Tx) -> str:
     return str(row[0]) if row else ""
 
 
-def contacts_of(tx: Tx, account_id: str) -> list[str] | None:
+def known_contacts(tx: Tx, account_id: str) -> list[str] | None:
     """An account's contacts; None when there is no such account."""
     if tx.row("SELECT 1 FROM accounts WHERE id = :account", account=account_id) is None:
         return None
@@ -58,3 +58,8 @@ def _staging(table: Table, columns: Sequence[str]) -> Table:
         prefixes=["TEMPORARY"],
         sqlite_with_rowid=False,
     )
+
+
+def contacts_of(tx: Tx, account_id: str) -> list[tuple[str, str]]:
+    """(id, name) of the account's contacts, by name."""
+    return [(row[0], row[1]) for row in tx.rows("SELECT id, name FROM contacts WHERE account_id = :id ORDER BY name, id", id=account_id)]

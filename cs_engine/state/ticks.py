@@ -24,14 +24,13 @@ def begin(tx: Tx, now: Micros, holder: str, wall: Micros) -> Tick:
         raise TickBusy(f"another run holds the tick: {other}", "wait until it has ended, then run again")
     tx.run("UPDATE tick_holder SET holder = :holder, lease_until = :until", holder=holder, until=wall + LEASE)
     completed = tx.row("SELECT 1 FROM ticks WHERE now = :now AND completed_at IS NOT NULL", now=now)
-    previous = tx.row("SELECT max(now) FROM ticks WHERE now < :now", now=now)
     tx.run(
         "INSERT INTO ticks (now, holder, began_at) VALUES (:now, :holder, :wall) ON CONFLICT (now) DO UPDATE SET holder = excluded.holder",
         now=now,
         holder=holder,
         wall=wall,
     )
-    return Tick(now, previous[0] if previous else None, completed is not None)
+    return Tick(now, completed is not None)
 
 
 def renew(tx: Tx, holder: str, wall: Micros) -> None:

@@ -30,7 +30,7 @@ def test_a_touch_logged_again_is_nothing(store: SqlStore) -> None:
 def test_touches_are_our_mails_and_what_people_logged_in_the_span(store: SqlStore) -> None:
     sent(store)
     store.log_touches([CALL, LETTER])
-    store.react([Reaction("acc_1", "con_1", "click", NOW + DAY)])
+    store.log_touches([], [Reaction("acc_1", "con_1", "click", NOW + DAY)])
     assert sorted(store.touched(NOW, CALL.at + 1).touches) == [("acc_1", "con_1", NOW), ("acc_1", "con_1", CALL.at)]
     assert store.touched(NOW + 1, LETTER.at) == Touched([("acc_1", "con_1", CALL.at)], [])
     assert store.touched(NOW + DAY, NOW + 2 * DAY).reactions == [("acc_1", "con_1", NOW + DAY)]
@@ -61,7 +61,7 @@ def test_mails_that_people_logged_count_as_mails(store: SqlStore) -> None:
 def test_the_ledger_of_an_account_is_newest_first(store: SqlStore) -> None:
     sent(store)
     store.log_touches([CALL, LETTER])
-    store.react([Reaction("acc_1", "con_1", "click", NOW + DAY)])
+    store.log_touches([], [Reaction("acc_1", "con_1", "click", NOW + DAY)])
     assert [(line.kind, line.playbook, line.by) for line in store.touches_of("acc_1", 0)] == [
         ("click", "", ""), ("mail", "", "alex@vendor.example"), ("call", "", "alex@vendor.example"), ("mail", PLAYBOOK, ""),
     ]  # fmt: skip

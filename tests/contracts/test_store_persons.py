@@ -10,6 +10,7 @@ from cs_engine.journey import message
 from cs_engine.journey.approval import Approval
 from cs_engine.journey.edits import Edit
 from cs_engine.journey.orders import PAUSE, Order
+from cs_engine.journey.preference import Preference
 from cs_engine.journey.touch import Loss, Reaction, Touch
 from cs_engine.ports import (
     AccountRow,
@@ -82,7 +83,7 @@ def lived(store: SqlStore) -> SqlStore:
     store.order([Order("personal", "acc_1", PAUSE, NOW, "person", f"in talks with {CANARY}")], lines=[paused])
     edit = Edit("enr_ken", "welcome", f"To {CANARY}", CANARY, NOW, "alex@vendor.example", f"{CANARY} asked")
     store.edit_step(EditedStep(edit, "personal", "acc_1", "con_1", "welcome", NOW), NOW)
-    store.set_preference("hash-of-ken", "tips", False, "page", NOW)
+    store.set_preferences([Preference("hash-of-ken", "tips", False, "page", NOW)])
     return store
 
 

@@ -52,16 +52,16 @@ def refused(store: SqlStore) -> bool:
 )
 def test_the_newest_word_counts_and_of_two_at_once_the_refusal(ready: SqlStore, said: list[tuple[str, bool, int]], expected: bool) -> None:
     for topic, wanted, days in said:
-        ready.set_preference("hash-of-ken", topic, wanted, "page", NOW + days * DAY)
+        ready.set_preferences([Preference("hash-of-ken", topic, wanted, "page", NOW + days * DAY)])
     word = word_on(TOPIC, ready.preferences(["hash-of-ken"]))
     assert (word is not None and not word.wanted) is expected, "as the pages tell it"
     assert refused(ready) is expected, "as the claim finds it"
 
 
 def test_a_preference_is_its_persons_alone_and_outlives_the_contact(ready: SqlStore) -> None:
-    ready.set_preference("hash-of-eve", ALL_TOPICS, False, "page", NOW)
-    ready.set_preference("", ALL_TOPICS, False, "page", NOW)
-    ready.set_preference("hash-of-ken", TOPIC, False, "page", NOW)
+    ready.set_preferences([Preference("hash-of-eve", ALL_TOPICS, False, "page", NOW)])
+    ready.set_preferences([Preference("", ALL_TOPICS, False, "page", NOW)])
+    ready.set_preferences([Preference("hash-of-ken", TOPIC, False, "page", NOW)])
     ready.put_people([], [])
     ready.put_people([], [KEN, KEN._replace(id="con_2", email="", email_hash="")])
     ready.commit(entered("2"), NOW)
@@ -69,19 +69,19 @@ def test_a_preference_is_its_persons_alone_and_outlives_the_contact(ready: SqlSt
 
 
 def test_what_is_said_again_is_recorded_once(store: SqlStore) -> None:
-    assert store.set_preference("h", TOPIC, False, "one_click", NOW)
-    assert not store.set_preference("h", TOPIC, False, "page", NOW)
-    assert not store.set_preference("h", TOPIC, False, "page", NOW + 1)
-    assert not store.set_preference("h", TOPIC, True, "page", NOW), "older than what is known"
-    assert store.set_preference("h", TOPIC, True, "page", NOW + 2)
+    assert store.set_preferences([Preference("h", TOPIC, False, "one_click", NOW)])
+    assert not store.set_preferences([Preference("h", TOPIC, False, "page", NOW)])
+    assert not store.set_preferences([Preference("h", TOPIC, False, "page", NOW + 1)])
+    assert not store.set_preferences([Preference("h", TOPIC, True, "page", NOW)]), "older than what is known"
+    assert store.set_preferences([Preference("h", TOPIC, True, "page", NOW + 2)])
     assert store.consents(["h"]) == [Preference("h", TOPIC, False, "one_click", NOW), Preference("h", TOPIC, True, "page", NOW + 2)]
     assert store.preferences(["h"]) == [Preference("h", TOPIC, True, "page", NOW + 2)]
     assert store.preferring() == {"h"}
 
 
 def test_a_changed_key_carries_preferences_and_their_record_over(store: SqlStore) -> None:
-    store.set_preference("old", TOPIC, True, "page", NOW)
-    store.set_preference("old", TOPIC, False, "page", NOW + 1)
+    store.set_preferences([Preference("old", TOPIC, True, "page", NOW)])
+    store.set_preferences([Preference("old", TOPIC, False, "page", NOW + 1)])
     for _ in range(2):
         store.suppress_alike([("old", "new")])
     assert store.preferences(["new"]) == [Preference("new", TOPIC, False, "page", NOW + 1)]
@@ -89,7 +89,7 @@ def test_a_changed_key_carries_preferences_and_their_record_over(store: SqlStore
 
 
 REFUSALS: dict[str, Callable[[SqlStore], object]] = {
-    "preference": lambda store: store.set_preference("hash-of-ken", ALL_TOPICS, False, "page", NOW),
+    "preference": lambda store: store.set_preferences([Preference("hash-of-ken", ALL_TOPICS, False, "page", NOW)]),
     "suppression": lambda store: store.suppress("hash-of-ken", "asked", NOW),
     "erasure": lambda store: store.erase(Whom(("con_1",), ("hash-of-ken",), ("hash-of-id",), ()), NOW),
     "complaint": lambda store: store.receive([COMPLAINT]),

@@ -170,7 +170,8 @@ def test_a_copy_holds_everything_and_nobody_holds_its_tick(store: SqlStore, url:
         assert standing(copied) == standing(store)
         assert events(copied) == events(store)
         assert copied.playbooks() == store.playbooks()
-        assert copied.begin_tick(NOW + DAY, "this:2:2").previous == NOW
+        assert copied.last_tick() == NOW
+        assert not copied.begin_tick(NOW + DAY, "this:2:2").repeat
         copied.commit(entered("3"), NOW)
         assert store.counts().planned == 2
 

@@ -27,15 +27,17 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_the_first_tick_follows_nothing(store: SqlStore) -> None:
     assert store.last_tick() is None
-    assert store.begin_tick(NOW, this_process()) == (NOW, None, False)
+    assert store.begin_tick(NOW, this_process()) == (NOW, False)
     assert store.last_tick() == NOW
 
 
-def test_a_tick_knows_the_one_before(store: SqlStore) -> None:
+def test_ticks_before_one_are_told_the_latest_first(store: SqlStore) -> None:
     for now in (NOW, NOW + DAY):
         store.begin_tick(now, this_process())
         store.end_tick(now, this_process(), {})
-    assert store.begin_tick(NOW + 2 * DAY, this_process()).previous == NOW + DAY
+    store.begin_tick(NOW + 2 * DAY, this_process())
+    assert store.ticks_before(NOW + 2 * DAY, 9) == [NOW + DAY, NOW]
+    assert store.ticks_before(NOW + 2 * DAY, 1) == [NOW + DAY]
 
 
 def test_time_only_goes_forward(store: SqlStore) -> None:
@@ -56,7 +58,7 @@ def test_a_completed_tick_begun_again_is_a_repeat(store: SqlStore) -> None:
 def test_a_tick_that_was_not_completed_is_no_repeat(store: SqlStore) -> None:
     store.begin_tick(NOW, this_process())
     store.release_tick(this_process())
-    assert store.begin_tick(NOW, this_process()) == (NOW, None, False)
+    assert store.begin_tick(NOW, this_process()) == (NOW, False)
 
 
 def test_a_living_process_keeps_its_tick(store: SqlStore, process: subprocess.Popen[bytes], wall: Wall) -> None:

@@ -22,7 +22,6 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 COMMANDS_PAGE = DOCS / "commands.md"
 CODE = re.compile(r"\b[MPTXY]\d{3}\b")
-NOT_OURS = {"DATE", "TIME", "SPAN", "FILE", "TEXT"}
 
 
 def command(name: str) -> click.Command:

@@ -8,7 +8,6 @@ from cs_engine.journey.message import State
 from tests.docs.markdown import ROOT, read, table
 
 PAGE = ROOT / "docs/guarantees.md"
-PROOFS = "Proven by"
 
 
 def all_that_run() -> set[str]:

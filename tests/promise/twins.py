@@ -28,7 +28,7 @@ def believe(root: Path, stage: int, starts: int) -> None:
     """The stage, by an engine that asks nobody whether it may."""
     with assemble(Settings(cs_engine_project=root)) as assembled:
         store: Any = assembled.engine.store
-        store.begin_tick = lambda now, _holder: Tick(now, None, False)
+        store.begin_tick = lambda now, _holder: Tick(now, False)
         store.end_tick = store.release_tick = _nothing
         os.read(starts, 1)
         assembled.refresh()

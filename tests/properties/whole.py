@@ -16,6 +16,7 @@ from cs_engine.errors import WrongUse
 from cs_engine.instants import to_micros
 from cs_engine.journey.guards import BREACH
 from cs_engine.journey.orders import PAUSE
+from cs_engine.journey.preference import Preference
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.plan import AddressedStep, Plan
 from cs_engine.ports import Answer, JournalLine
@@ -262,7 +263,7 @@ def _lets_go(town: Town, engine: Engine, pick: int, now: datetime) -> None:
 
 def _refuses(town: Town, engine: Engine, pick: int, now: datetime) -> None:
     contact = list(CONTACTS)[pick % len(CONTACTS)]
-    engine.store.set_preference(f"hash of {contact}", "tips" if pick % 2 else "", False, "page", to_micros(now))
+    engine.store.set_preferences([Preference(f"hash of {contact}", "tips" if pick % 2 else "", False, "page", to_micros(now))])
     town.refused.add((contact, "tips"))
 
 

@@ -23,7 +23,7 @@ def touched(world: World, at: datetime, contact: str = "ann", kind: str = "call"
 
 
 def reacts(world: World, at: datetime, kind: str, contact: str = "ann") -> None:
-    world.engine.store.react([Reaction("acme", contact, kind, to_micros(at))])
+    world.engine.store.log_touches([], [Reaction("acme", contact, kind, to_micros(at))])
 
 
 def streak(world: World, at: datetime, name: str = "unanswered_streak") -> float:

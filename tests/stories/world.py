@@ -22,6 +22,7 @@ from typing import Any
 
 from cs_engine.channels.mailbox import Mail, mails
 from cs_engine.instants import from_micros, moments, to_micros
+from cs_engine.journey.preference import Preference
 from cs_engine.playbook.load import load_config
 from cs_engine.playbook.project import Project
 from cs_engine.ports import MessageView
@@ -241,7 +242,7 @@ class World:
     def prefer(self, contact: str, topic: str, wanted: bool, at: datetime) -> World:
         """What a contact (by its usual address) says of a topic, or of all ('')."""
         hashed = email_hasher(Settings(cs_engine_project=self.root))(f"{contact}@customer.example")[0]
-        self.engine.store.set_preference(hashed, topic, wanted, "page", to_micros(at))
+        self.engine.store.set_preferences([Preference(hashed, topic, wanted, "page", to_micros(at))])
         return self
 
     # --- what happens

@@ -50,10 +50,7 @@ class Ledger(Protocol):
         """(account, contact, n) of customer mails accepted since, in ticks before that one."""
 
     def log_touches(self, touches: Sequence[touch.Touch], reactions: Sequence[touch.Reaction] = ()) -> int:
-        """Keeps them, again is nothing; how many of the touches are new."""
-
-    def react(self, reactions: Sequence[touch.Reaction]) -> None:
-        """Keeps what contacts did about touches: openings and clicks by a person, replies, answers. Again is nothing."""
+        """Keeps them, and what contacts did about touches; again is nothing. How many of the touches are new."""
 
     def touched(self, since: Micros, before: Micros) -> Touched:
         """Mails of ours that were accepted and touches that people logged, transactional mail aside; and reactions."""

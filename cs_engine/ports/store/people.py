@@ -113,13 +113,10 @@ class People(Protocol):
         refuses the same.
         """
 
-    def set_preference(self, email_hash: str, topic: str, wanted: bool, source: str, at: Micros) -> bool:
-        """Somebody wants or refuses a topic ('': all) since then. True when that is new: what is older than what is known, and what
-        is known, changes nothing. No mail of it is claimed after this has returned.
-        """
-
     def set_preferences(self, given: Sequence[Preference]) -> int:
-        """The same of several at once, all or nothing; how many were new."""
+        """Who wants or refuses a topic ('': all) since when, all or nothing; how many were new. What is older than what is known, and what
+        is known, changes nothing. No mail of what is refused is claimed after this has returned.
+        """
 
     def preferences(self, hashes: Collection[str]) -> list[Preference]:
         """What these people want and refuse, by topic."""

@@ -10,8 +10,6 @@ from cs_engine.instants import Micros
 
 class Tick(NamedTuple):
     now: Micros
-    previous: Micros | None
-    """The last tick before this one; None at the very first."""
     repeat: bool
     """A tick at this very now has been completed before."""
 

@@ -19,10 +19,6 @@ class Ledger(Part):
         with self.database.write() as tx:
             return ledger.log(tx, touches, reactions)
 
-    def react(self, reactions: Sequence[touch.Reaction]) -> None:
-        with self.database.write() as tx:
-            ledger.react(tx, reactions)
-
     def touched(self, since: Micros, before: Micros) -> Touched:
         with self.database.read() as tx:
             return ledger.touched(tx, since, before)

@@ -8,7 +8,6 @@ from typing import Any
 from cs_engine.instants import Micros
 from cs_engine.journey.preference import ERASED, Preference
 from cs_engine.ports import AccountRow, ContactRow, Erasure, Mailed, Whom
-from cs_engine.state import answers as _answers
 from cs_engine.state import people, persons, preferences, suppressions
 from cs_engine.state.store.part import Part
 
@@ -26,11 +25,11 @@ class People(Part):
 
     def known_contacts(self, account_id: str) -> list[str] | None:
         with self.database.read() as tx:
-            return people.contacts_of(tx, account_id)
+            return people.known_contacts(tx, account_id)
 
     def contacts_of(self, account_id: str) -> list[tuple[str, str]]:
         with self.database.read() as tx:
-            return _answers.contacts_of(tx, account_id)
+            return people.contacts_of(tx, account_id)
 
     def suppress(self, email_hash: str, reason: str, at: Micros) -> bool:
         with self.database.write() as tx:
@@ -54,9 +53,6 @@ class People(Part):
             known = list(pairs)
             suppressions.add_alike(tx, known)
             preferences.add_alike(tx, known)
-
-    def set_preference(self, email_hash: str, topic: str, wanted: bool, source: str, at: Micros) -> bool:
-        return self.set_preferences([Preference(email_hash, topic, wanted, source, at)]) == 1
 
     def set_preferences(self, given: Sequence[Preference]) -> int:
         with self.database.write() as tx:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cs_engine.journey.rates import Bucket, Buckets, Line, Rate, Rates, WarmUp, filled, nothing_spent
+from cs_engine.journey.rates import Bucket, Buckets, Line, Rate, Rates, WarmUp, filled
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -122,7 +122,6 @@ def test_who_declares_nothing_asks_nothing() -> None:
     assert go(ledger, [Mail()]) == [None]
     assert ledger.spent == []
     assert not Rates()
-    assert nothing_spent(["k"]) == {}
 
 
 def test_the_keys_of_buckets_name_nobody() -> None:

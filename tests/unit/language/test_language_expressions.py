@@ -118,7 +118,6 @@ def test_a_scalar_stays_blank_and_has_its_type() -> None:
     assert [p.code for p in problems] == ["X213"]
 
 
-BESIDE = "ask both side by side: held(a, …) and held(b, …)"
 WRONG = [
     # text, code, the words pointed at, mend
     ("", "X201", "", "write a condition, such as changes_7d > 0"),
