@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from cs_engine.language.scope import quoted
 
-__all__ = ["ZONED", "iso", "listed", "quoted", "text"]
+__all__ = ["ZONED", "dates", "iso", "listed", "quoted", "text"]
 
 ZONED = "TIMESTAMP WITH TIME ZONE"
 
@@ -23,3 +24,7 @@ def iso(sql: str) -> str:
 
 def listed(parts: Iterable[str]) -> str:
     return ", ".join(parts)
+
+
+def dates(days: Iterable[date]) -> str:
+    return listed(f"DATE '{day}'" for day in days)

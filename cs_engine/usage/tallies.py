@@ -1,17 +1,19 @@
 """Tallies: what is kept of an event source so that windows need not read its events again. Text and arithmetic only.
 
 A tally is of one grain, one way to count and one `where`; every window over the same shares it, however long it is and however far
-back it was moved. Two shapes:
+back it was moved. Three shapes:
 
 - *by day*: a row a (subject "#no", "#day") with what adds up over days: how many, the sum, the lowest and the highest, the first and the
   last time;
 - *marks*: a row a (subject "#no", value "#by", "#block" of 60 days) whose "#bits" say on which of the 60 days there was such an event.
-  Every count of distinct values in whole days is told by them, wherever the window lies; without a value, days and weeks with events.
+  Every count of distinct values in whole days is told by them, wherever the window lies; without a value, days and weeks with events;
+- *ways*: a row a (subject "#no", "#day"), where one person takes all steps a (subject "#no", person "#by", "#day"), with how far
+  through a funnel that day's events lead by its end: from each of its first steps, and from ways that began before (see `ways_sql`).
 
 Rows of one key may stand in several places (a segment of the usage each, and the events of days that are not over): whoever
 reads a tally adds up, so that late events only add a row. What was kept is of whole days; which of them may be read is `sources.tallies`.
 
-Two things cannot be told from them, and are read from events: windows of hours, and `where`s that hang on `now`.
+Two things cannot be told from them, and are read from events: what is of hours, windows or a funnel's `within`, and what hangs on `now`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from hashlib import blake2b
 
 from cs_engine.language.expression import Grain, Type
 from cs_engine.language.scope import quoted
+from cs_engine.usage.ways_sql import days_ways, ways_taken
 from cs_engine.usage.windows import Kind, Window
 
 BLOCK = 60
@@ -47,6 +50,10 @@ class Measure(StrEnum):
     MOMENTS = "moments"
     """How many different times: "#n". A time is of one day, so days add up; days whose events lie in two places do not."""
     MARKS = "marks"
+    WAYS = "ways"
+    """How far each of its first steps led, and each step of ways that began before. What followed what in a day hangs on all events of
+    that day: days whose events lie in two places do not add up.
+    """
 
 
 _MEASURES: Mapping[Kind, Measure] = {
@@ -64,6 +71,7 @@ _MEASURES: Mapping[Kind, Measure] = {
     Kind.DAYS_SINCE_LAST: Measure.MARKS,
     Kind.STREAK_DAYS: Measure.MARKS,
     Kind.STREAK_WEEKS: Measure.MARKS,
+    Kind.FUNNEL: Measure.WAYS,
 }
 
 
@@ -73,25 +81,32 @@ class Tally:
     grain: Grain
     measure: Measure
     column: str
-    """What VALUES are of, and MARKS are grouped by; '' for none."""
+    """What VALUES are of, and MARKS and WAYS are grouped by; '' for none."""
     where: str
     reads: tuple[str, ...] = ()
     """The columns of events that it hangs on."""
     instants: bool = False
     """Whether VALUES are times."""
+    steps: tuple[str, ...] = ()
+    """SQL of the steps of WAYS."""
 
     @classmethod
     def of(cls, window: Window, grain: Grain) -> Tally | None:
         """The tally that tells it; None for a window that only events tell."""
         measure = Measure.TIMES if window.when is not None else _MEASURES.get(window.kind)
         weeks = window.kind is Kind.ACTIVE_WEEKS and (window.days is None or window.days > _MOST_WEEKS * 7)
-        if measure is None or weeks or window.hours is not None or "getvariable" in window.where:
+        steps = window.funnel.steps if window.funnel else ()
+        hours = window.hours is not None or (window.funnel is not None and window.funnel.hours is not None)
+        if measure is None or weeks or hours or any("getvariable" in sql for sql in (window.where, *steps)):
             return None
         if window.kind is Kind.COUNT_DISTINCT and window.column == "at":
             measure = Measure.MOMENTS
         column = window.column if measure in (Measure.MARKS, Measure.VALUES) else ""
-        reads = sorted({*window.reads, *([column] if column else []), *(["at"] if measure in (Measure.TIMES, Measure.MOMENTS) else [])})
-        return cls(window.source, grain, measure, column, window.where, tuple(reads), window.value is Type.INSTANT)
+        if window.funnel is not None and window.funnel.one_person and grain is Grain.ACCOUNT:
+            column = "contact"
+        timed = measure in (Measure.TIMES, Measure.MOMENTS, Measure.WAYS)
+        reads = sorted({*window.reads, *([column] if column else []), *(["at"] if timed else [])})
+        return cls(window.source, grain, measure, column, window.where, tuple(reads), window.value is Type.INSTANT, steps)
 
     @property
     def view(self) -> str:
@@ -99,7 +114,7 @@ class Tally:
         return quoted(f"tally_{self._digest('')}")
 
     def told(self, windows: Iterable[Window]) -> str:
-        """The name of the table that has what it says of these windows at `now`, where it is `numbered`."""
+        """The name of the table that has what it says of these windows at `now`, where it is `told_apart`."""
         names = blake2b("\0".join(window.name for window in windows).encode(), digest_size=6).hexdigest()
         return quoted(f"told_{self._digest('')}_{names}")
 
@@ -108,8 +123,13 @@ class Tally:
         return self._digest(",".join(kinds.get(name, "") for name in self.reads))
 
     def _digest(self, more: str) -> str:
-        parts = (*map(str, (self.source, self.grain, self.measure, self.column, self.where, self.instants, more)), *self.reads)
+        parts = (*map(str, (self.source, self.grain, self.measure, self.column, self.where, self.instants, more)), *self.reads, *self.steps)
         return blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether what it says of windows is a table (`told`), made beforehand."""
+        return self.numbered or self.measure is Measure.WAYS
 
     @property
     def numbered(self) -> bool:
@@ -121,23 +141,30 @@ class Tally:
         return self.measure is not Measure.MARKS
 
     @property
+    def by_whole_day(self) -> bool:
+        """Whether a day's rows are made of all of its events together, and rows of two places do not add up."""
+        return self.measure in (Measure.MOMENTS, Measure.WAYS)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Its columns that tell a row from others."""
         if self.by_day:
-            return quoted("#no"), quoted("#day")
+            return quoted("#no"), *([quoted("#by")] if self.column and self.measure is Measure.WAYS else []), quoted("#day")
         return quoted("#no"), *([quoted("#by")] if self.column else []), quoted("#block")
 
     def kept(self, events: str) -> str:
-        """SELECT of what is kept of these events, a row a key, in order of time."""
+        """SELECT of what is kept of these events, a row a key, in order of time; of ways in order of whose they are."""
         keys = ", ".join(self.keys)
         states = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in self._states().items())
-        return f"SELECT {keys}, {states} FROM ({self._events(events)}) GROUP BY ALL ORDER BY {self.keys[-1]}, {keys}"
+        # Ways are followed from day to day, all else is read in spans of days.
+        order = keys if self.measure is Measure.WAYS else f"{self.keys[-1]}, {keys}"
+        return f"SELECT {keys}, {states} FROM ({self._events(events)}) GROUP BY ALL ORDER BY {order}"
 
     def straight(self, events: str) -> str:
         """SELECT of the same straight from events: keys may repeat, as they may in several places."""
-        if self.measure is Measure.MOMENTS:
-            keys = ", ".join(self.keys)
-            return f'SELECT {keys}, count(DISTINCT "#at") AS "#n" FROM ({self._events(events)}) GROUP BY ALL'
+        if self.by_whole_day:
+            made = ", ".join([*self.keys, *(f"{sql} AS {quoted(name)}" for name, sql in self._states().items())])
+            return f"SELECT {made} FROM ({self._events(events)}) GROUP BY ALL"
         shown = ", ".join([*self.keys, *(f"{sql} AS {quoted(name)}" for name, sql in self._single().items())])
         return f"SELECT {shown} FROM ({self._events(events)})"
 
@@ -161,11 +188,17 @@ class Tally:
                 parts.append(f"{quoted(self.column)} IS NOT NULL")
             case Measure.TIMES | Measure.MOMENTS:
                 shown += ['"#day"', '"at" AS "#at"']
+            case Measure.WAYS:
+                if self.column:
+                    shown.append('"#contact" AS "#by"')
+                    parts.append('"#contact" IS NOT NULL')
+                shown += ['"#day"', 'epoch_us("at") AS "#us"', *(f'({step}) AS "#step{i}"' for i, step in enumerate(self.steps))]
             case Measure.EVENTS:
                 shown.append('"#day"')
         if self.where:
             parts.append(f"({self.where})")
-        return f"SELECT {', '.join(shown)} FROM {events} WHERE {' AND '.join(parts)}"
+        selected = f"SELECT {', '.join(shown)} FROM {events} WHERE {' AND '.join(parts)}"
+        return ways_taken(selected, len(self.steps), self.keys) if self.measure is Measure.WAYS else selected
 
     def _states(self) -> dict[str, str]:
         """What is kept -> how it is made of single events."""
@@ -181,6 +214,8 @@ class Tally:
                 return {"#n": "count(*)", **total, "#low": 'min("#value")', "#high": 'max("#value")'}
             case Measure.MARKS:
                 return {"#bits": 'bit_or("#bit")'}
+            case Measure.WAYS:
+                return days_ways(len(self.steps))
 
     def _single(self) -> dict[str, str]:
         """The same of one event."""

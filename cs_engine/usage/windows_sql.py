@@ -68,7 +68,7 @@ class Aggregate:
     tally: Tally | None = None
     """What it reads, where it reads no events."""
     told: str = ""
-    """The table that it reads, where that tally is counted by numbers: "#no" and the columns of its metrics."""
+    """The table that it reads, where what that tally says is told apart: "#no" and the columns of its metrics."""
 
 
 def aggregates(
@@ -99,7 +99,7 @@ def aggregates(
 
 
 def _of_tally(tally: Tally, windows: tuple[Window, ...], moment: Moment) -> Aggregate:
-    if tally.numbered:
+    if tally.told_apart:
         told = tally.told(windows)
         return Aggregate(f"SELECT * FROM {told}", windows, tally, told)
     return Aggregate(over_tally(tally, [(window, moment.days(window)) for window in windows]), windows, tally)

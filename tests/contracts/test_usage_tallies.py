@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,13 @@ METRICS: dict[str, dict[str, Any]] = {
     "row_weeks_a": {"streak_weeks": "*", "where": "event = 'a'", "in": "5 weeks"},
     "weeks_6w": {"active_weeks": "*", "in": "6 weeks"},
     "weeks_moved": {"active_weeks": "*", "in": "3 weeks", "ago": "2 days"},
+    "way": {"funnel": ["a", "b"], "within": "2 days"},
+    "way_rate": {"funnel": ["a", "b"], "within": "2 days", "in": "8 days", "ago": "3 days", "as": "rate"},
+    "way_same_day": {"funnel": ["a", "a"], "within": "0 days", "by": "contact"},
+    "way_person": {"funnel": ["a", "b", "a"], "within": "1 week", "by": "contact", "in": "10 days"},
+    "way_long": {"funnel": ["a", "b", "b", "a"], "ago": "4 days"},
+    "way_rich": {"funnel": ["a", "b"], "where": "amount >= 1.5"},
+    "way_hours": {"funnel": ["a", "b"], "within": "30 hours"},
 }
 SPELT = {
     name: {**spec, **({"count_distinct": "at"} if spec.get("count_distinct") == "occurred_at" else {})} for name, spec in METRICS.items()
@@ -80,17 +88,23 @@ def happened(drawn: Sequence[tuple[str, str | None, str, int, float | None, int]
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(events, min_size=8, max_size=40),
-    st.lists(st.integers(0, 2), min_size=40, max_size=40),
-    st.sampled_from([1, 5]),
+    st.randoms(use_true_random=False),
+    st.sampled_from([1, 5, 20]),
     st.sampled_from(ZONES),
     st.integers(0, 30),
 )
-def test_folded_events_count_as_if_all_were_read_anew(
-    drawn: Sequence[Any], parts: Sequence[int], tallied_from: int, zone: str, lag: int
-) -> None:
-    """In any order, some of them twice, some learned late; metrics that have changed in between."""
-    all_events = happened(drawn)
-    of = [[event for event, part in zip(all_events, parts, strict=False) if part == i] for i in range(3)]
+def test_folded_events_count_as_if_all_were_read_anew(drawn: Sequence[Any], chance: Random, tallied_from: int, zone: str, lag: int) -> None:
+    """In any order, some of them twice, some learned late; metrics that have changed in between. Many on few days: ways from event to
+    event, and days that lie in several places, need many.
+    """
+    crowd = [
+        (f"a{chance.randrange(3)}", chance.choice(["c0", "c1", None]), chance.choice("ab"), chance.randrange(7 * 48, 16 * 48) * 30, 2.0, 0)
+        for _ in range(chance.randrange(90))
+    ]
+    all_events = happened([*drawn, *crowd])
+    of: list[list[Event]] = [[], [], []]
+    for event in all_events:
+        of[chance.randrange(3)].append(event)
     with tempfile.TemporaryDirectory() as folder:
         # One more value, so that the column `amount` is a number in every world.
         files = [*of[0], Event("last", "a0", "c0", "b", START + timedelta(days=40), 1.0)]
@@ -157,6 +171,41 @@ def test_a_tally_is_made_once_and_taken_over_by_folds(tallied: Project) -> None:
     )
     assert again.values(now, "n_a") == {"a0": 6, "a1": 1, "a2": 0}
     assert [name for name in tallies(again) if not name.split("-", 2)[2].startswith("days")] == made, "few events are read themselves"
+
+
+def test_a_way_leads_from_segment_to_segment_whatever_their_sizes(tallied: Project) -> None:
+    """Its steps may lie in a large one and a small one, on one day or on several; a late step is taken back into its day."""
+    metrics = {"way": {"funnel": ["a", "b", "c"], "within": "2 days"}, "same_day": {"funnel": ["a", "b"], "within": "0 days"}}
+    day = timedelta(days=1)
+
+    def ways(*came: Event) -> list[int]:
+        fold(tallied.folder, tallied.config, "usage", arrivals(*came), 1)
+        project = open_project(tallied.folder, tallied.config, metrics=metrics, sync=False, tallied_from=3)
+        return [project.values(START + 9 * day, name)["a0"] for name in metrics]
+
+    first = START + timedelta(hours=50)  # the last of those that are there
+    fold(tallied.folder, tallied.config, "usage", arrivals(*(Event(f"{kind}0", "a2", "c2", kind, first - 9 * day) for kind in "bc")), 1)
+    assert ways(Event("c", "a0", "c0", "c", first + 2 * day)) == [0, 0]
+    assert ways(Event("b", "a0", None, "b", first + timedelta(hours=1))) == [1, 1], "a small segment tells of a large one's day"
+    crowd = [Event(f"n{i}", "a1", "c1", "d", first + i * day) for i in range(3)]
+    assert ways(*crowd) == [1, 1], "large by now, and they share a day"
+    assert ways(
+        Event("a", "a0", "c0", "a", first + timedelta(minutes=30)), *(one._replace(event_id=f"m{one.event_id}") for one in crowd)
+    ) == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("spec", "kept"),
+    [
+        ({"funnel": ["a", "a"], "within": "7 days", "in": "90 days", "by": "contact"}, True),
+        ({"funnel": ["a", "a"], "within": "30 hours"}, False),
+        ({"funnel": ["a", "a"], "in": "60 hours"}, False),
+    ],
+)
+def test_a_funnel_is_read_from_days_unless_it_counts_hours(tallied: Project, spec: dict[str, Any], kept: bool) -> None:
+    again = open_project(tallied.folder, tallied.config, metrics={"way": spec}, sync=False, tallied_from=3)
+    again.values(START + timedelta(days=9), "way")
+    assert any("days-known" not in name for name in tallies(again)) is kept
 
 
 def test_a_where_that_fails_on_some_event_is_blank_there_alone(tallied: Project) -> None:

@@ -114,7 +114,7 @@ class Numbered:
             yield self._read(part, tallies)
 
     def _of_open(self, tallies: Sequence[Tally]) -> Iterator[Events]:
-        for select in self._source.open(self._source.late):
+        for select in self._source.open():
             yield self._read(select, tallies)
 
     def _read(self, select: str, tallies: Sequence[Tally]) -> Events:

@@ -11,7 +11,8 @@ had happened and were known. Nothing hangs on when a tally was made.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cached_property
@@ -19,15 +20,17 @@ from pathlib import Path
 
 import duckdb
 
-from cs_engine.sources.sets import segments
+from cs_engine.sources.sets import followed, segments
 from cs_engine.sources.sets.numbered import Numbered
 from cs_engine.sources.sets.snapshot import Segment, UsageSet
-from cs_engine.sources.sql import listed, text
+from cs_engine.sources.sets.whole_days import WholeDays
+from cs_engine.sources.sql import dates, listed, text
 from cs_engine.usage.tallies import BLOCK, Measure, Tally, number, without
 from cs_engine.usage.windows_sql import Aggregate, Moment
 
 TALLIED_FROM = 200_000
 """A segment with fewer events than this has no tallies."""
+_CALENDAR = "days-known"
 
 
 class Tallies:
@@ -60,11 +63,14 @@ class Tallies:
                 if numbered:
                     self._of(source).count(numbered)
             for aggregate, tally in reading:
-                if tally.numbered:
+                if tally.told_apart:
                     tables.append(aggregate.told)
+                if tally.numbered:
                     self._of(tally.source).tell(tally, aggregate)
                 else:
                     self._view(tally)
+                if tally.measure is Measure.WAYS:
+                    followed.tell(self._db, tally, aggregate, self._moment)
             yield
         finally:
             for table in tables:
@@ -79,7 +85,7 @@ class Tallies:
         if tally not in self._known:
             source = self._sources[tally.source]
             try:
-                view = source.read(tally, [source.made(tally, segment) for segment in source.tallied])
+                view = source.whole_days.view(tally) if tally.by_whole_day else source.read(tally)
             except (duckdb.IOException, OSError):  # no room to keep it
                 view = tally.straight(f"({source.all_events})")
             self._db.execute(f"CREATE OR REPLACE VIEW {tally.view} AS {view}")
@@ -96,8 +102,9 @@ class Source:
     def __init__(self, db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, moment: Moment, tallied_from: int) -> None:
         self._db, self.usage, self.name, self.moment = db, usage, source, moment
         self.large = [segment for segment in usage.segments[source] if segment.rows >= tallied_from]
-        self._small = [segment for segment in usage.segments[source] if segment.rows < tallied_from]
+        self.small = [segment for segment in usage.segments[source] if segment.rows < tallied_from]
         self._learned = "learned_at" in usage.physical[source]
+        self.whole_days = WholeDays(db, self)
 
     # --- what is kept
 
@@ -113,17 +120,18 @@ class Source:
         assert isinstance(day, date)
         return day
 
-    def made(self, tally: Tally, segment: Segment) -> Path:
+    def _made(self, tally: Tally, segment: Segment) -> Path:
         """The file that has the tally of the segment, made where it is not there."""
-        return self._keep(segment, tally.digest(self.usage.physical[self.name]), lambda events: tally.kept(f"({events})"))
+        events = segments.relation(self.usage, self.name, [segment])
+        return self.keep(segment, tally.digest(self.usage.physical[self.name]), tally.kept(f"({events})"))
 
-    def _keep(self, segment: Segment, digest: str, select: Callable[[str], str]) -> Path:
+    def keep(self, segment: Segment, digest: str, select: str) -> Path:
+        """The file of that name beside the segment, made where it is not there: by this SELECT."""
         file = self.usage.tally(segment, digest)
         if not file.exists():
             aside = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
-            events = segments.relation(self.usage, self.name, [segment])
             try:
-                self._db.execute(f"COPY ({select(events)}) TO {text(aside)} ({segments.COMPRESSION})")
+                self._db.execute(f"COPY ({select}) TO {text(aside)} ({segments.COMPRESSION})")
                 aside.replace(file)
             finally:
                 aside.unlink(missing_ok=True)
@@ -131,39 +139,45 @@ class Source:
 
     # --- what may be read of it
 
-    def read(self, tally: Tally, files: list[Path]) -> str:
+    def read(self, tally: Tally) -> str:
         """SELECT of the tally's rows by now: what is kept of days that are over, and the events of the others."""
-        open_days = sorted({*self.late, *(self._shared if tally.measure is Measure.MOMENTS else ())})
+        files = [self._made(tally, segment) for segment in self.tallied]
         kept = f"FROM read_parquet([{listed(map(text, files))}])"
         if tally.by_day:
-            not_open = f' AND "#day" NOT IN ({_dates(open_days)})' if open_days else ""
+            not_open = f' AND "#day" NOT IN ({dates(self.late)})' if self.late else ""
             kept = f'SELECT {listed(tally.columns())} {kept} WHERE "#day" < {self.moment.today_sql}{not_open}'
         else:
-            kept = self._marks(tally, kept, open_days)
+            kept = self._marks(tally, kept)
         kept = f"{kept} UNION ALL " if files else ""
-        return f"{kept}{tally.straight(f'({self._open(open_days)})')}"
+        return f"{kept}{tally.straight(f'({self._open})')}"
 
-    def _marks(self, tally: Tally, kept: str, open_days: list[date]) -> str:
+    def _marks(self, tally: Tally, kept: str) -> str:
         today, bit = number(self.moment.today)
-        bits = without([*open_days, *(self.moment.today + timedelta(days=i) for i in range(BLOCK - bit))])
+        bits = without([*self.late, *(self.moment.today + timedelta(days=i) for i in range(BLOCK - bit))])
         return f'SELECT {listed(tally.keys)}, {bits} AS "#bits" {kept} WHERE "#block" <= {today}'
 
-    def _open(self, days: list[date]) -> str:
+    @property
+    def _open(self) -> str:
         """SELECT of the events that are not told by what is kept."""
-        return " UNION ALL ".join(self.open(days))
+        return " UNION ALL ".join(self.open())
 
-    def open(self, days: list[date]) -> list[str]:
+    def open(self) -> list[str]:
         """The same, as several SELECTs."""
         known = f' AND coalesce("learned_at", "at") <= {self.moment.now_sql}' if self._learned else ""
         today = f'"#day" = {self.moment.today_sql} AND "at" <= {self.moment.now_sql}{known}'
         large = segments.relation(self.usage, self.name, self.large)
         reads = [f"SELECT * FROM ({large}) WHERE {today}"]
-        if days:
-            reads.append(f'SELECT * FROM ({large}) WHERE "#day" IN ({_dates(days)}) AND "#day" < {self.moment.today_sql}{known}')
-        if self._small:
-            small = segments.relation(self.usage, self.name, self._small)
-            reads.append(f'SELECT * FROM ({small}) WHERE "at" <= {self.moment.now_sql}{known}')
+        if self.late:
+            reads.append(f'SELECT * FROM ({large}) WHERE "#day" IN ({dates(self.late)}) AND "#day" < {self.moment.today_sql}{known}')
+        if self.small:
+            reads.append(self.small_events)
         return reads
+
+    @property
+    def small_events(self) -> str:
+        """SELECT of the events of small segments by now."""
+        known = f' AND coalesce("learned_at", "at") <= {self.moment.now_sql}' if self._learned else ""
+        return f'SELECT * FROM ({segments.relation(self.usage, self.name, self.small)}) WHERE "at" <= {self.moment.now_sql}{known}'
 
     @property
     def all_events(self) -> str:
@@ -179,8 +193,8 @@ class Source:
         # Where it has no such column, it was learned when it was: this never changes.
         learned = 'max(coalesce("learned_at", "at"))' if self._learned else 'max("at")'
         select = f'SELECT "#day", count(*) AS "#n", max("at") AS "#last", {learned} AS "#learned" FROM ({{}}) GROUP BY 1 ORDER BY 1'
-        files = [self._keep(segment, "days-known", select.format) for segment in self.large]
-        return f"read_parquet([{listed(map(text, files))}])"
+        files = [self.keep(s, _CALENDAR, select.format(segments.relation(self.usage, self.name, [s]))) for s in self.large]
+        return f"read_parquet([{listed(map(text, files))}], filename = true)"
 
     @cached_property
     def late(self) -> list[date]:
@@ -190,26 +204,21 @@ class Source:
         return self._days(f'{self._calendar} WHERE "#day" < {self.moment.today_sql} AND "#learned" > {self.moment.now_sql}')
 
     @cached_property
-    def _shared(self) -> list[date]:
-        """Days before today whose events lie in several segments."""
-        places = f'SELECT "#day" FROM {self._calendar}'
-        if self._small:
-            small = segments.relation(self.usage, self.name, self._small)
-            places += f' UNION ALL SELECT DISTINCT "#day" FROM ({small})'
-        return self._days(f'({places}) WHERE "#day" < {self.moment.today_sql} GROUP BY 1 HAVING count(*) > 1')
+    def days_of(self) -> Mapping[Segment, frozenset[date]]:
+        """Large segment -> the days that it has events of."""
+        of: dict[str, set[date]] = defaultdict(set)
+        for file, day in self._db.execute(f'SELECT filename, "#day" FROM {self._calendar}').fetchall():
+            of[file].add(day)
+        return {segment: frozenset(of[str(self.usage.tally(segment, _CALENDAR))]) for segment in self.large}
 
     def _days(self, relation: str) -> list[date]:
         return [day for (day,) in self._db.execute(f'SELECT DISTINCT "#day" FROM {relation}').fetchall()]
 
     def stock(self) -> tuple[int, int | None]:
-        not_open = f' AND "#day" NOT IN ({_dates(self.late)})' if self.late else ""
+        not_open = f' AND "#day" NOT IN ({dates(self.late)})' if self.late else ""
         rows = self._db.execute(
             f'SELECT sum("#n"), epoch_us(max("#last")) FROM {self._calendar} WHERE "#day" < {self.moment.today_sql}{not_open} '
-            f'UNION ALL SELECT count(*), epoch_us(max("at")) FROM ({self._open(self.late)})'
+            f'UNION ALL SELECT count(*), epoch_us(max("at")) FROM ({self._open})'
         ).fetchall()
         newest = [int(last) for _, last in rows if last is not None]
         return sum(int(n or 0) for n, _ in rows), max(newest, default=None)
-
-
-def _dates(days: Iterable[date]) -> str:
-    return listed(f"DATE '{day}'" for day in days)
