@@ -186,7 +186,8 @@ def test_a_way_leads_from_segment_to_segment_whatever_their_sizes(tallied: Proje
     first = START + timedelta(hours=50)  # the last of those that are there
     fold(tallied.folder, tallied.config, "usage", arrivals(*(Event(f"{kind}0", "a2", "c2", kind, first - 9 * day) for kind in "bc")), 1)
     assert ways(Event("c", "a0", "c0", "c", first + 2 * day)) == [0, 0]
-    assert ways(Event("b", "a0", None, "b", first + timedelta(hours=1))) == [1, 1], "a small segment tells of a large one's day"
+    assert ways(Event("b", "a0", None, "b", first - timedelta(hours=1))) == [0, 0], "it was before, on the same day"
+    assert ways(Event("b1", "a0", None, "b", first + timedelta(hours=1))) == [1, 1], "a small segment tells of a large one's day"
     crowd = [Event(f"n{i}", "a1", "c1", "d", first + i * day) for i in range(3)]
     assert ways(*crowd) == [1, 1], "large by now, and they share a day"
     assert ways(
