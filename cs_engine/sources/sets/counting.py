@@ -1,6 +1,7 @@
 """Counts many tallies in one pass over the events, with numpy: those whose keys are whole numbers (see `pages`).
 
-Events go by a day at a time, and each day costs what it has: a step a tally over arrays of its events.
+Events go by a day at a time where a day has many, and each costs what it has: a step a tally over arrays of its events, indexed by their
+keys. Days with few events go by together, as many of them as share a row of marks, and are sorted: a step costs more than they have.
 """
 
 from __future__ import annotations
@@ -33,9 +34,16 @@ from cs_engine.usage.tallies import Measure, Tally, place
 _SPARSE = 64
 """Where less than one of so many keys may occur, those that do are sorted; else all are looked through."""
 
+_MANY = 20_000
+"""Events of a day that goes by itself."""
+
+_SUBJECT = 32
+"""Bits that hold any subject's number."""
+
 _MOST_OTHERS = 16_000_000
 """Marks of pairs that have no number of their own: so many are in memory."""
 
+_NO_KEYS: Numbers = np.zeros(0, np.int64)
 Emit = Callable[[Tally, Page], None]
 
 
@@ -58,12 +66,23 @@ class Events:
         order = np.argsort(days, kind="stable")
         return cls(days[order], {name: c[order] for name, c in columns.items()}, {where: f[order] for where, f in flags.items()})
 
-    def by_day(self) -> Iterator[tuple[int, slice]]:
+    def by_days(self) -> Iterator[tuple[int, slice]]:
+        """The block, and which they are, of one day with many events or of several days with few."""
         if not len(self.days):
             return
         edges = [0, *(np.flatnonzero(np.diff(self.days)) + 1).tolist(), len(self.days)]
+        begun, of = 0, place(int(self.days[0]))[0]
         for start, end in pairwise(edges):
-            yield int(self.days[start]), slice(start, end)
+            block, many = place(int(self.days[start]))[0], end - start >= _MANY
+            if begun < start and (many or block != of):
+                yield of, slice(begun, start)
+                begun = start
+            of = block
+            if many:
+                yield block, slice(begun, end)
+                begun = end
+        if begun < len(self.days):
+            yield of, slice(begun, len(self.days))
 
 
 class Pass:
@@ -83,10 +102,10 @@ class Pass:
         ]
 
     def feed(self, events: Events) -> None:
-        for day, some in events.by_day():
+        for block, some in events.by_days():
             for count in self._counts:
-                count.marks.turn(place(day)[0], self._emit)
-                count.add(day, events, some)
+                count.marks.turn(block, self._emit)
+                count.add(events, some)
         for count in self._counts:
             count.flush(self._emit)
 
@@ -102,35 +121,42 @@ class _Marks:
         self._tally, self._keys = tally, keys
         self._block: int | None = None
         self._bits: Numbers = np.zeros(0, np.int64)
+        self._touched: list[Numbers] | None = []
+        """The keys that have bits, some of them more than once; None where they have become many."""
         self._others: list[Numbers] = []
         """Packed pairs, each with the place of its day."""
 
-    def mark(self, day: int, keys: Numbers, size: int) -> None:
-        """`keys`: each once, all below `size`."""
-        self._bits = roomy(self._bits, size)
-        self._bits[keys] |= np.int64(1 << place(day)[1])
+    def mark(self, keys: Numbers, bits: Numbers | np.int64) -> None:
+        """`keys`: each once, in their order."""
+        if not len(keys):
+            return
+        self._bits = roomy(self._bits, int(keys[-1]) + 1)
+        self._bits[keys] |= bits
+        if self._touched is not None:
+            self._touched.append(keys)
+            if sum(map(len, self._touched)) * _SPARSE >= len(self._bits):
+                self._touched = None
 
-    def mark_others(self, day: int, pairs: Numbers) -> None:
-        self._others.append(pairs << PLACES | place(day)[1])
+    def mark_others(self, pairs: Numbers, places: Numbers | int) -> None:
+        self._others.append(pairs << PLACES | places)
 
     def settle(self, emit: Emit, *, all_of_them: bool = False) -> None:
         """Makes a page of the other pairs, where there are many marks of them."""
         if sum(map(len, self._others)) > (0 if all_of_them else _MOST_OTHERS):
-            marks = distinct(np.concatenate(self._others))
+            pairs, bits = _together(np.concatenate(self._others))
             self._others = []
-            pairs, places = marks >> PLACES, marks & ((1 << PLACES) - 1)
-            starts = np.flatnonzero(np.diff(pairs, prepend=-1))
-            self._page(emit, unpacked(pairs[starts]), np.bitwise_or.reduceat(np.int64(1) << places, starts))
+            self._page(emit, unpacked(pairs), bits)
 
     def turn(self, block: int | None, emit: Emit) -> None:
         """To the days of that block: what is known of another is a page, or two."""
         if block == self._block:
             return
         if self._block is not None and self._tally is not None:
-            keys = np.flatnonzero(self._bits)
+            keys = np.flatnonzero(self._bits != 0) if self._touched is None else distinct(np.concatenate([_NO_KEYS, *self._touched]))
             columns = (keys,) if self._keys is None else self._keys.pairs(keys)
             self._page(emit, columns, self._bits[keys])
-            self._bits[:] = 0
+            self._bits[keys] = 0
+            self._touched = []
             self.settle(emit, all_of_them=True)
         self._block = block
 
@@ -151,10 +177,16 @@ class _Subjects:
         self.marks = _Marks(next((t for t in tallies if t.measure is Measure.MARKS), None))
         self._days: list[Page] = []
 
-    def add(self, day: int, events: Events, some: slice) -> None:
-        (subjects,) = _that_count(events, some, self._where, self._grain)
+    def add(self, events: Events, some: slice) -> None:
+        days, subjects = _that_count(events, some, self._where, self._grain)
         if not len(subjects):
             return
+        if _one_day(events, some):
+            self._add_day(int(days[0]), subjects)
+        else:
+            self._add_days(days, subjects)
+
+    def _add_day(self, day: int, subjects: Numbers) -> None:
         size = int(subjects.max()) + 1
         if self._by_day is None:
             who = _distinct(subjects, size)
@@ -162,7 +194,16 @@ class _Subjects:
             who, many = _counted(subjects, size)
             self._days.append(page(who, day, many))
         if self._marked:
-            self.marks.mark(day, who, size)
+            self.marks.mark(who, np.int64(1 << place(day)[1]))
+
+    def _add_days(self, days: Numbers, subjects: Numbers) -> None:
+        if self._by_day is not None:
+            # Of days since 1970 that may lie before it: their numbers stay in order.
+            found, many = np.unique(days.astype(np.int64) << _SUBJECT | subjects, return_counts=True)
+            days, subjects = found >> _SUBJECT, found & ((1 << _SUBJECT) - 1)
+            self._days.append(page(subjects, days, many))
+        if self._marked:
+            self.marks.mark(*_together(subjects.astype(np.int64) << PLACES | place(days)[1]))
 
     def flush(self, emit: Emit) -> None:
         if self._by_day is not None and self._days:
@@ -178,29 +219,44 @@ class _Pairs:
         self._keys = keys
         self.marks = _Marks(tally, keys)
 
-    def add(self, day: int, events: Events, some: slice) -> None:
-        subjects, values = _that_count(events, some, self._where, *self._names)
+    def add(self, events: Events, some: slice) -> None:
+        days, subjects, values = _that_count(events, some, self._where, *self._names)
         keys, away = self._keys.dense(subjects, values)
         if away is not None:
-            self.marks.mark_others(day, packed(subjects[away], values[away]))
-            keys = keys[~away]
-        if len(keys):
-            size = int(keys.max()) + 1
-            self.marks.mark(day, _distinct(keys, size), size)
+            self.marks.mark_others(packed(subjects[away], values[away]), place(days[away])[1])
+            keys, days = keys[~away], days[~away]
+        if not len(keys):
+            return
+        if _one_day(events, some):
+            self.marks.mark(_distinct(keys, int(keys.max()) + 1), np.int64(1 << place(int(days[0]))[1]))
+        else:
+            self.marks.mark(*_together(keys.astype(np.int64) << PLACES | place(days)[1]))
 
     def flush(self, emit: Emit) -> None:
         self.marks.settle(emit)
 
 
 def _that_count(events: Events, some: slice, where: str, *names: str) -> list[Numbers]:
-    """These numbers of the events that have them all, and for which `where` is true."""
-    columns = [events.columns[name][some] for name in names]
-    known = columns[0] >= 0
-    for column in columns[1:]:
+    """The days and these numbers of the events that have them all, and for which `where` is true."""
+    columns = [events.days[some], *(events.columns[name][some] for name in names)]
+    known = columns[1] >= 0
+    for column in columns[2:]:
         known &= column >= 0
     if where:
         known &= events.flags[where][some]
     return columns if known.all() else [column[known] for column in columns]
+
+
+def _one_day(events: Events, some: slice) -> bool:
+    return bool(events.days[some.start] == events.days[some.stop - 1])
+
+
+def _together(marks: Numbers) -> tuple[Numbers, Numbers]:
+    """Keys, each once in their order, and their bits. `marks`: each a key and, in its last PLACES bits, a day's place."""
+    marks = distinct(marks)
+    keys = marks >> PLACES
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[starts], np.bitwise_or.reduceat(np.int64(1) << (marks & ((1 << PLACES) - 1)), starts)
 
 
 def _distinct(keys: Numbers, size: int) -> Numbers:

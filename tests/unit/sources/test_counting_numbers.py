@@ -104,11 +104,14 @@ def by_hand(window: Window, found: Iterable[One], account: int) -> int:
 
 
 @pytest.mark.parametrize("kinds", [KINDS, 0])
-@pytest.mark.parametrize(("sparse", "most"), [(64, 16_000_000), (0, 2)])
-def test_pages_tell_every_window_as_its_events_do(kinds: int, sparse: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kinds numbered or not; few keys of many looked up or sorted; events kept and open, some of them of days that are shut."""
+@pytest.mark.parametrize(("sparse", "most", "many"), [(64, 16_000_000, 0), (0, 2, 20_000), (0, 2, 3)])
+def test_pages_tell_every_window_as_its_events_do(kinds: int, sparse: int, most: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds numbered or not; few keys of many looked up or sorted; days with many events by themselves, those with few together; events
+    kept and open, some of them of days that are shut.
+    """
     monkeypatch.setattr(counting, "_SPARSE", sparse)
     monkeypatch.setattr(counting, "_MOST_OTHERS", most)
+    monkeypatch.setattr(counting, "_MANY", many)
 
     @settings(max_examples=25, deadline=None, database=None)
     @given(st.lists(ones, max_size=30), st.lists(ones, max_size=8), spans, st.integers(1, 4), st.sets(st.integers(1, 130), max_size=3))
