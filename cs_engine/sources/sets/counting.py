@@ -29,7 +29,7 @@ from cs_engine.sources.sets.pages import (
     roomy,
     unpacked,
 )
-from cs_engine.usage.tallies import Measure, Tally, place
+from cs_engine.usage.tallies import Measure, Tally, first_day, place
 
 _SPARSE = 64
 """Where less than one of so many keys may occur, those that do are sorted; else all are looked through."""
@@ -203,7 +203,7 @@ class _Subjects:
             days, subjects = found >> _SUBJECT, found & ((1 << _SUBJECT) - 1)
             self._days.append(page(subjects, days, many))
         if self._marked:
-            self.marks.mark(*_together(subjects.astype(np.int64) << PLACES | place(days)[1]))
+            self.marks.mark(*_together(subjects.astype(np.int64) << PLACES | _places(days)))
 
     def flush(self, emit: Emit) -> None:
         if self._by_day is not None and self._days:
@@ -223,14 +223,14 @@ class _Pairs:
         days, subjects, values = _that_count(events, some, self._where, *self._names)
         keys, away = self._keys.dense(subjects, values)
         if away is not None:
-            self.marks.mark_others(packed(subjects[away], values[away]), place(days[away])[1])
+            self.marks.mark_others(packed(subjects[away], values[away]), _places(days[away]))
             keys, days = keys[~away], days[~away]
         if not len(keys):
             return
         if _one_day(events, some):
             self.marks.mark(_distinct(keys, int(keys.max()) + 1), np.int64(1 << place(int(days[0]))[1]))
         else:
-            self.marks.mark(*_together(keys.astype(np.int64) << PLACES | place(days)[1]))
+            self.marks.mark(*_together(keys.astype(np.int64) << PLACES | _places(days)))
 
     def flush(self, emit: Emit) -> None:
         self.marks.settle(emit)
@@ -249,6 +249,11 @@ def _that_count(events: Events, some: slice, where: str, *names: str) -> list[Nu
 
 def _one_day(events: Events, some: slice) -> bool:
     return bool(events.days[some.start] == events.days[some.stop - 1])
+
+
+def _places(days: Numbers) -> Numbers:
+    """Of days of one block."""
+    return days - first_day(place(int(days[0]))[0])
 
 
 def _together(marks: Numbers) -> tuple[Numbers, Numbers]:
