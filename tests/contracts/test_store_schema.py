@@ -65,12 +65,11 @@ def test_the_newest_migration_is_the_one_that_the_code_wants() -> None:
 
 def test_a_database_that_is_up_to_date_needs_no_alembic(url: str) -> None:
     code = (
-        "import sys, time; from cs_engine.state import open_store; store = open_store(sys.argv[1]); store.last_tick();"
-        "began = time.perf_counter(); store.migrate(); took = time.perf_counter() - began;"
-        "print('alembic' in sys.modules, took < 0.03)"
+        "import sys; from cs_engine.state import open_store; store = open_store(sys.argv[1]); store.migrate();"
+        "print('alembic' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["False", "True"]
+    assert said.split() == ["False"]
 
 
 def test_two_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
