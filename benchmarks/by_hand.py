@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.send import KEY, bare_workers
 from cs_engine.content.mail import EmailTemplate
-from cs_engine.run.delivery.outbox import Job
+from cs_engine.run.delivery.press import Job
 
 
 def bare_client(url: str, bodies: Sequence[bytes], connections: int) -> None:

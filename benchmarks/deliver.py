@@ -45,7 +45,8 @@ from cs_engine.ports import Candidate, Letter
 from cs_engine.run.context import Engine
 from cs_engine.run.delivery import deliver as delivery
 from cs_engine.run.delivery.letters import Letters
-from cs_engine.run.delivery.outbox import Job, Outbox, Press
+from cs_engine.run.delivery.outbox import Outbox
+from cs_engine.run.delivery.press import Job, Press
 from cs_engine.run.tick import run_tick
 from cs_engine.settings import Settings
 from cs_engine.wiring import assemble

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from cs_engine.playbook.plan import WEBHOOK
 from cs_engine.ports import Call, Candidate, Parcel
-from cs_engine.run.delivery.outbox import Job
+from cs_engine.run.delivery.press import Job
 
 _AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cs_engine.content.formats import in_locale
 from cs_engine.playbook.questions import Kind, Question
-from cs_engine.run.delivery.outbox import ANSWER_ACTION, APPROVE_ACTION, EDIT_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
+from cs_engine.run.delivery.buttons import ANSWER_ACTION, APPROVE_ACTION, EDIT_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
 from cs_engine.run.desk.approving import answer
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body

@@ -13,7 +13,7 @@ from cs_engine.instants import from_micros, to_micros
 from cs_engine.language import durations
 from cs_engine.language.expression import Duration
 from cs_engine.ports import AskedMessage
-from cs_engine.run.delivery.outbox import POSTPONED_BY
+from cs_engine.run.delivery.buttons import POSTPONED_BY
 from cs_engine.run.desk.stepping import moment, open_steps, postpone, skip
 from cs_engine.web.house import House
 from cs_engine.web.modals import choice, errors, form, input_of, modal, section, update, words

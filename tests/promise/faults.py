@@ -33,7 +33,8 @@ from cs_engine.ports import Outcome, Parcel
 from cs_engine.run import tick as ticking
 from cs_engine.run.context import Engine, TickContext
 from cs_engine.run.delivery import deliver as delivery
-from cs_engine.run.delivery.outbox import Outbox, Press
+from cs_engine.run.delivery.outbox import Outbox
+from cs_engine.run.delivery.press import Press
 from cs_engine.run.delivery.stopping import told_to_end
 from cs_engine.run.observe import look
 from cs_engine.run.sync import sync

@@ -20,7 +20,8 @@ from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
 from cs_engine.run.delivery.links import PURPOSE, AnswerLinks
-from cs_engine.run.delivery.outbox import Outbox, Press
+from cs_engine.run.delivery.outbox import Outbox
+from cs_engine.run.delivery.press import Press
 from cs_engine.run.report import TickReport
 from cs_engine.run.sync import sync
 from cs_engine.run.tick import run_tick

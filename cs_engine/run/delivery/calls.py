@@ -16,7 +16,7 @@ from cs_engine.playbook.endpoints import resolved
 from cs_engine.playbook.plan import Plan, Webhook
 from cs_engine.ports import Candidate, Rows
 from cs_engine.run.context import TickContext
-from cs_engine.run.delivery.outbox import Job
+from cs_engine.run.delivery.press import Job
 
 
 class Calls:

@@ -26,10 +26,11 @@ from cs_engine.run.delivery.alarms import fail
 from cs_engine.run.delivery.breakers import Guard
 from cs_engine.run.delivery.claimed import PlanRules
 from cs_engine.run.delivery.fallback import Fallbacks
-from cs_engine.run.delivery.lease import Lease
+from cs_engine.run.delivery.lease import MOST_FLYING, Lease
 from cs_engine.run.delivery.letters import Letters
 from cs_engine.run.delivery.outage import respaced
-from cs_engine.run.delivery.outbox import MOST_FLYING, Failed, NotSent
+from cs_engine.run.delivery.outbox import NotSent
+from cs_engine.run.delivery.press import Failed
 from cs_engine.run.delivery.stopping import Stopping, sleep, told_to_end
 from cs_engine.run.desk.approving import review, steps_to_read, unread
 from cs_engine.run.hold import wake

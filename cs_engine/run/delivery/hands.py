@@ -22,7 +22,8 @@ from typing import Any
 
 from cs_engine.clock import steady
 from cs_engine.ports import Channel, Outcome, Parcel
-from cs_engine.run.delivery.outbox import MOST_FLYING, Build, Failed, Job, Press
+from cs_engine.run.delivery.lease import MOST_FLYING
+from cs_engine.run.delivery.press import Build, Failed, Job, Press
 
 Openers = Mapping[str, Callable[[int], Channel[Any]]]
 """Of each channel that may be opened in other processes: what opens it there, told how many processes share what the vendor allows."""

@@ -13,6 +13,9 @@ from cs_engine.ports import Claim, Store
 
 log = logging.getLogger(__name__)
 
+MOST_FLYING = 2
+"""Batches on their way at once, so that other processes always have something to do. So many are in doubt when this one dies."""
+
 _SENDABLE = 0.7
 """The share of a lease within which a send may begin. The rest is for its answer, and for what clocks of other machines differ by."""
 _RENEWED_AFTER = 0.25

@@ -37,7 +37,7 @@ from cs_engine.run.delivery.alerting import Alerts
 from cs_engine.run.delivery.answered import Answers
 from cs_engine.run.delivery.calls import Calls
 from cs_engine.run.delivery.links import PREVIEW
-from cs_engine.run.delivery.outbox import Job
+from cs_engine.run.delivery.press import Job
 from cs_engine.run.delivery.rules import rules_of
 
 ONE_CLICK = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

@@ -15,7 +15,7 @@ from cs_engine.ports import Call, Candidate, Letter
 from cs_engine.run.context import TickContext
 from cs_engine.run.ctas.because import Because
 from cs_engine.run.delivery.letters import Letters
-from cs_engine.run.delivery.outbox import Failed, Job
+from cs_engine.run.delivery.press import Failed, Job
 from cs_engine.run.effects import messages_for
 from cs_engine.run.occurrences import occurrences_of
 from cs_engine.run.own import Own, chosen

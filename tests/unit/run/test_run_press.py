@@ -10,8 +10,8 @@ import pytest
 
 from cs_engine.content.folding import Shared
 from cs_engine.ports import Letter, Parcel
-from cs_engine.run.delivery import outbox
-from cs_engine.run.delivery.outbox import Job, Press
+from cs_engine.run.delivery import press as press_module
+from cs_engine.run.delivery.press import Job, Press
 from tests.unit.content.project import BARE, project
 
 FOOT = "mailto:out@vendor.example"
@@ -24,7 +24,7 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture
 def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Press:
-    monkeypatch.setattr(outbox, "WORTH_FOLDING", 2)
+    monkeypatch.setattr(press_module, "WORTH_FOLDING", 2)
     project(tmp_path, {"templates/email/m.md": "---\nsubject: S\n---\nHi {{ contact.name }}{{ vars.word }}\n"}, BARE)
     return Press(tmp_path, "en", {"email": lambda letter: Parcel(letter.id, b"")})
 
