@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import duckdb
@@ -151,6 +152,65 @@ def test_a_property_of_two_types_in_two_parquet_files_is_text(tmp_path: Path) ->
     config["sources"]["usage"]["file"] = "data/usage-*.parquet"
     made, _ = sync(tmp_path, ProjectConfig.model_validate(config), now=NOW)
     assert made.attributes.events["usage"]["amount"] is Type.TEXT
+
+
+def test_what_is_no_number_is_blank_and_above_no_limit(tmp_path: Path) -> None:
+    """Tools write NaN for what is missing, and databases think it larger than all numbers."""
+    write(tmp_path, world(), kind="parquet")
+    with duckdb.connect() as db:
+        odd = "[CAST('nan' AS DOUBLE), 'inf', '-inf', 5][i + 1]"
+        event = "'a0' AS account_id, 'c0' AS contact_id, 'paid' AS event, TIMESTAMPTZ '2026-03-30 10:00Z' AS occurred_at"
+        db.execute(f"COPY (SELECT {event}, {odd} AS amount FROM range(4) t(i)) TO '{tmp_path}/data/usage.parquet'")
+        of = (
+            f"'a' || i AS account_id, TIMESTAMPTZ '{SINCE}' AS signed_up_at, {odd} AS arr, CAST({odd} AS FLOAT) AS seats, NULL AS csm_email"
+        )
+        db.execute(f"COPY (SELECT {of} FROM range(4) t(i)) TO '{tmp_path}/data/accounts.parquet'")
+    plain = config_of("UTC", ".parquet")
+    assert values(tmp_path, plain, metrics={"sum": {"sum": "amount"}, "top": {"max": "amount"}, "mean": {"avg": "amount"}}) == {
+        "sum": 5, "top": 5, "mean": 5,
+    }  # fmt: skip
+    project = open_project(tmp_path, plain)
+    assert project.holds_for(NOW, "account.arr > 1") == project.holds_for(NOW, "account.seats > 1") == {"a3"}
+    assert project.holds_for(NOW, "account.arr is null") == {"a0", "a1", "a2"}
+
+
+def test_ids_of_more_digits_than_a_number_keeps_stay_apart(tmp_path: Path) -> None:
+    write(tmp_path, world())
+    orders = "".join(f"a0,c0,paid,2026-03-30T10:00:00Z,12345678901234567{end}\n" for end in (89, 88, 87))
+    (tmp_path / "data/usage.csv").write_text(f"account_id,contact_id,event,occurred_at,order\n{orders}")
+    assert values(tmp_path, config_of("UTC"), metrics={"n": {"count_distinct": "order"}}) == {"n": 3}
+
+
+def test_a_parquet_id_with_digits_behind_the_point_is_still_that_id(tmp_path: Path) -> None:
+    """And a column may be called what DuckDB calls the number of a row."""
+    write(tmp_path, World([], [], [Event("e", "7", None, "opened", NOW - timedelta(days=1), 1.0)], "UTC"))
+    with duckdb.connect() as db:
+        rows = f"7::DECIMAL(38, 10) AS account_id, TIMESTAMPTZ '{SINCE}' AS signed_up_at, 3 AS file_row_number, [1, 2] AS tags"
+        db.execute(f"COPY (SELECT {rows}, '' AS csm_email) TO '{tmp_path}/data/accounts.parquet'")
+    given = config_of("UTC").model_dump(by_alias=True, exclude_unset=True)
+    given["sources"]["accounts"]["file"] = "data/accounts.parquet"
+    project = open_project(tmp_path, ProjectConfig.model_validate(given), metrics={"n": {"count": "*"}})
+    asked = ("n", "account.file_row_number", "account.tags")
+    assert [project.values(NOW, name) for name in asked] == [{"7": 1}, {"7": 3}, {"7": "[1, 2]"}]
+
+
+def test_a_nul_byte_in_a_column_of_your_own_is_left_out(tmp_path: Path) -> None:
+    """PostgreSQL would refuse what is written of it: one such plan would stop every tick."""
+    config = write(tmp_path, World([Account("a0", plan="te\0am", signed_up_at=SINCE)], [], [], "UTC"))
+    assert open_project(tmp_path, config).values(NOW, "account.plan") == {"a0": "team"}
+
+
+def test_two_hundred_columns_are_read_in_no_time(tmp_path: Path) -> None:
+    """By the square of them it took half a minute."""
+    write(tmp_path, world())
+    names, numbers = ",".join(f"k{i}" for i in range(200)), ",".join(map(str, range(200)))
+    (tmp_path / "data/usage.csv").write_text(
+        f"account_id,contact_id,event,occurred_at,{names}\n" + f"a0,c0,paid,2026-03-30T10:00:00Z,{numbers}\n" * 3
+    )
+    begun = process_time()
+    made, _ = sync(tmp_path, config_of("UTC"), now=NOW)
+    assert process_time() - begun < 3
+    assert made.attributes.events["usage"]["k199"] is Type.NUMBER
 
 
 def test_of_an_account_that_stands_twice_the_first_row_is_taken(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -122,13 +123,37 @@ def test_a_missing_column_stops_the_sync_with_the_nearest_name(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("", "empty"), ("account_id,account_id\n", "two columns"), ('id,"x\nmore\n', "never closes|no column")]
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("\ufeff\n", "empty"),
+        ("\naccount_id,signed_up_at\n", "accounts.csv:1 the first line is blank"),
+        ("account_id,account_id\n", "two columns"),
+        ("account_id,signed_up_at,#file\n", 'a column is named "#file"'),
+        ('id,"x\nmore\n', "never closes|no column"),
+    ],
 )
 def test_files_that_are_no_tables_are_named(tmp_path: Path, text: str, said: str) -> None:
     config = write(tmp_path, WORLD)
     (tmp_path / "data/accounts.csv").write_text(text, encoding="utf-8")
     with pytest.raises(SyncStopped, match=said):
         sync(tmp_path, config)
+
+
+@pytest.mark.parametrize("cut", [1, 9, 600, -1])
+def test_a_packed_file_that_is_cut_off_stops_the_sync(tmp_path: Path, cut: int) -> None:
+    """Whatever the reader can make of its beginning."""
+    config = changed(write(tmp_path, WORLD), usage={"file": "data/usage.csv.gz"}, most_bad_rows="100%")
+    whole = gzip.compress((tmp_path / "data/usage.csv").read_bytes() * 500)
+    (tmp_path / "data/usage.csv.gz").write_bytes(whole[:-cut] if cut > 0 else b"not packed at all")
+    with pytest.raises(SyncStopped, match=r"data/usage\.csv\.gz: it is no whole gzip file"):
+        sync(tmp_path, config)
+
+
+def test_lines_may_end_as_macs_once_ended_them(tmp_path: Path, lenient: ProjectConfig) -> None:
+    file = tmp_path / "data/usage.csv"
+    file.write_bytes(file.read_bytes().replace(b"\r\n", b"\r"))
+    assert report_of(tmp_path, lenient, "usage").kept == 6
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

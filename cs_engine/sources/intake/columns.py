@@ -3,7 +3,7 @@
 Text of CSV is typed by all its values, not by a sample: a column is a number, a time or yes/no when every value of it is one.
 Plain dates (2026-01-31, or year first as 2026/1/31) are the beginning of that day in the project's zone. Times without one are of the zone
 that their source names; where it names none, those of columns that nobody mapped are of the project's, and others no times.
-A leading zero keeps text text (`007` is a name).
+A leading zero keeps text text (`007` is a name), and so do more than 18 digits: as numbers two such ids would be one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from cs_engine.language.expression import Type
 from cs_engine.sources.sql import listed, quoted, text
 
 _WHOLE = r"-?(0|[1-9][0-9]{0,17})"
-_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?"
+_NUMBER = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?"
 _ISO, _SLASHED = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}"
 _DATE = f"({_ISO}|{_SLASHED})"
 _CLOCK = f"({_ISO}[T ][0-9]{{2}}|{_SLASHED}[T ][0-9]{{1,2}})" + r":[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _ZONED = _CLOCK + r" ?([Zz]|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 
 _SAMPLE = 1_000
+_AT_ONCE = 16
+"""Columns that one statement looks at: planning one takes time by the square of them."""
 _MOST = 0.8
 """A column of text of which more values than that are of another type was meant as one of that type."""
 _ALMOST = {"number": Type.NUMBER, "time": Type.INSTANT, "yes_no": Type.BOOLEAN}
@@ -31,7 +33,9 @@ _FIRST, _LAST = "TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31
 """What a calendar can say."""
 
 _WHOLE_KINDS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
-_NUMBER_KINDS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
+_LARGE_KINDS = {"HUGEINT", "UBIGINT", "UHUGEINT"}
+_FLOAT_KINDS = {"FLOAT", "DOUBLE"}
+"""These have what is no number, and tools write it for what is missing: it would be above every limit."""
 NO_ZONE = "has no zone"
 NO_TIME = "is no time"
 """How the fault of a time ends that does not say its offset."""
@@ -54,12 +58,12 @@ def possible(sql: str) -> str:
 
 
 def clean_text(name: str, kind: str) -> str:
-    """The column as trimmed text, NULL where blank."""
+    """The column as trimmed text, NULL where blank. NUL bytes are left out: no database takes them, and nobody sees them."""
     raw = quoted(name) if kind == "VARCHAR" else f"CAST({quoted(name)} AS VARCHAR)"
-    if kind in ("FLOAT", "DOUBLE"):
+    if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
         # An id that somebody's tool has made a float of, because some are missing, is still that id.
-        raw = f"regexp_replace({raw}, '\\.0$', '')"
-    return f"nullif(trim({raw}), '')"
+        raw = f"regexp_replace({raw}, '\\.0+$', '')"
+    return f"nullif(trim(replace({raw}, chr(0), '')), '')"
 
 
 def blank(name: str, kind: str) -> str:
@@ -127,10 +131,14 @@ def infer(db: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str],
     left = [name for name, kind in columns.items() if kind == "VARCHAR"]
     # What is plain text among the first rows need not be read through.
     for read in (f"FROM (SELECT * {rows} LIMIT {_SAMPLE})", rows):
-        if left:
-            counted = db.execute(f"SELECT {listed(_census(name) for name in left)} {read}").fetchall()[0]
-            found |= {name: _by_census(name, census, zone) for name, census in zip(left, counted, strict=True)}
-            left = [name for name in left if found[name].type is not Type.TEXT]
+        looked = 0
+        for begin in range(0, len(left), _AT_ONCE):
+            some = left[begin : begin + _AT_ONCE]
+            values = listed(f"{clean_text(name, 'VARCHAR')} AS v{i}" for i, name in enumerate(some))
+            forms = listed(_census(f"v{i}") for i in range(len(some)))
+            looked, *counted = db.execute(f"SELECT count(*), {forms} FROM (SELECT {values} {read})").fetchall()[0]
+            found |= {name: _by_census(name, census, zone) for name, census in zip(some, counted, strict=True)}
+        left = [name for name in left if found[name].type is not Type.TEXT] if looked >= _SAMPLE else []
     return {name: found[name] for name in columns}
 
 
@@ -140,16 +148,17 @@ def _by_kind(name: str, kind: str, zone: str | None) -> Column:
         return Column(column, Type.BOOLEAN)
     if kind in _WHOLE_KINDS:
         return Column(f"CAST({column} AS BIGINT)", Type.NUMBER)
-    if kind in _NUMBER_KINDS or kind.startswith("DECIMAL"):
+    if kind in _FLOAT_KINDS:
+        return Column(f"CASE WHEN isfinite({column}) THEN CAST({column} AS DOUBLE) END", Type.NUMBER)
+    if kind in _LARGE_KINDS or kind.startswith("DECIMAL"):
         return Column(f"CAST({column} AS DOUBLE)", Type.NUMBER)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
         return Column(_own_instant(column, kind, zone), Type.INSTANT)
     return Column(clean_text(name, kind), Type.TEXT)
 
 
-def _census(name: str) -> str:
-    """How many values there are, and how many are of each form."""
-    value = clean_text(name, "VARCHAR")
+def _census(value: str) -> str:
+    """SQL of how many values there are, and how many are of each form. `value`: a column of clean text."""
     forms = {
         "n": f"count({value})",
         "yes_no": _count(f"lower({value}) IN ('true', 'false')"),

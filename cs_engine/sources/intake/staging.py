@@ -6,6 +6,7 @@ or lines are asked for, the file is read record by record instead.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,9 @@ from cs_engine.sources.outside.files import CsvFile, ParquetFile, Record, Source
 from cs_engine.sources.sql import ZONED, listed, quoted, text
 
 _CHUNK = 50_000
+_ROW = "file_row_number"
+_OURS = re.compile("#[a-z_]+", re.IGNORECASE)
+"""Columns that tables of ours have beside those of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ def _columns(db: duckdb.DuckDBPyConnection, files: Iterable[SourceFile], known: 
         there = {name.lower() for name in mine}
         mine |= {name: "VARCHAR" for name, _ in file.folders if name.lower() not in there}
         for name, kind in mine.items():
+            if _OURS.fullmatch(name):
+                raise SyncStopped(f'{file.label}: a column is named "{name}", as one of ours is', "rename it, or leave it out")
             first = spelt.setdefault(name.lower(), name)
             if columns.setdefault(first, kind) != kind:
                 columns[first] = "VARCHAR"
@@ -124,9 +130,11 @@ def _parquet_rows(db: duckdb.DuckDBPyConnection, number: int, file: ParquetFile,
         f"CAST({quoted(n) if n.lower() in mine else beside.get(n.lower(), 'NULL')} AS {kind}) AS {quoted(n)}" for n, kind in columns.items()
     )
     limit = f" LIMIT {most}" if most is not None else ""
+    # DuckDB's number of a row has a name that a column may have too.
+    line, option = ("row_number() OVER ()", "") if _ROW in mine else (f"{_ROW} + 1", f", {_ROW} = true")
     return (
-        f'(SELECT CAST({number} AS SMALLINT) AS "#file", file_row_number + 1 AS "#line", CAST(NULL AS VARCHAR) AS "#fault", {shown} '
-        f"FROM read_parquet({text(file.path)}, file_row_number = true){limit})"
+        f'(SELECT CAST({number} AS SMALLINT) AS "#file", {line} AS "#line", CAST(NULL AS VARCHAR) AS "#fault", {shown} '
+        f"FROM read_parquet({text(file.path)}{option}){limit})"
     )
 
 

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,19 +101,35 @@ def _label(path: Path, project: Path) -> str:
 def _opened(path: Path, label: str, folders: tuple[tuple[str, str | None], ...]) -> SourceFile:
     if path.suffix.lower() in (".parquet", ".pq"):
         return ParquetFile(path, label, folders)
-    with _bytes(path) as file:
-        head = file.read(_HEAD)
-    if not head:
-        raise SyncStopped(f"{label}: the file is empty", "write it with a header line")
+    head = next(_blocks(path, label, _HEAD), b"")
     text = _decoded_head(head, label).removeprefix("\ufeff")
-    first = text.split("\n", 1)[0]
+    if not text.strip():
+        raise SyncStopped(f"{label}: the file is empty", "write it with a header line")
+    first = io.StringIO(text, newline="").readline()
     delimiter = max(_DELIMITERS, key=first.count)
-    header = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     return CsvFile(path, label, _checked_header(header, label), delimiter, folders)
+
+
+def _blocks(path: Path, label: str, size: int) -> Iterator[bytes]:
+    """The file's bytes, unpacked. Raises SyncStopped where it is packed and cannot be unpacked to its end."""
+    with _bytes(path) as file:
+        while True:
+            try:
+                block = file.read(size)
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                raise SyncStopped(
+                    f"{label}: it is no whole gzip file", "it may be half written: write it aside and rename it when it is whole"
+                ) from None
+            if not block:
+                return
+            yield block
 
 
 def _checked_header(header: list[str], label: str) -> tuple[str, ...]:
     names = tuple(name.replace("\0", "").strip() for name in header)
+    if not any(names):
+        raise SyncStopped(f"{label}:1 the first line is blank", "begin the file with the line that names the columns")
     seen: set[str] = set()
     for name in names:
         if name and name.lower() in seen:
@@ -153,17 +170,15 @@ def _is_utf8(data: bytes) -> bool:
 
 def _encoding(path: Path, label: str) -> str:
     """utf-8, utf-16 or cp932: the first that the whole file is. A file that is none but mostly UTF-8 has bad rows."""
-    with _bytes(path) as file:
-        head = file.read(_HEAD)
+    head = next(_blocks(path, label, _HEAD), b"")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     for encoding in ("utf-8", "cp932"):
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            with _bytes(path) as file:
-                while chunk := file.read(1 << 20):
-                    decoder.decode(chunk)
-                decoder.decode(b"", final=True)
+            for block in _blocks(path, label, 1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
         return encoding
