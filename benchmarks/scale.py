@@ -42,7 +42,8 @@ from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Overlay
 from cs_engine.sources.describe import describe
 from cs_engine.sources.duckdb_usage import DuckdbUsage
-from cs_engine.sources.intake.fold import Arrivals, fold
+from cs_engine.sources.intake.arriving import Arrivals
+from cs_engine.sources.intake.fold import fold
 from cs_engine.sources.sets.snapshot import Shelf
 from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.model import JourneySpec, MetricSpec, SegmentSpec

@@ -16,7 +16,8 @@ from cs_engine.language.expression import Grain, Type
 from cs_engine.sources.describe import describe
 from cs_engine.sources.intake import growing
 from cs_engine.sources.intake import sync as syncing
-from cs_engine.sources.intake.fold import Arrivals, fold, taken
+from cs_engine.sources.intake.arriving import Arrivals
+from cs_engine.sources.intake.fold import fold, taken
 from cs_engine.sources.sets import known_ids, segments
 from cs_engine.sources.sets.snapshot import Shelf
 from tests.contracts.usage_world import Account, Contact, Event, Project, World, config_of, open_project, write

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cs_engine.language.expression import Grain
-from cs_engine.sources.intake.fold import Arrivals, fold
+from cs_engine.sources.intake.arriving import Arrivals
+from cs_engine.sources.intake.fold import fold
 from cs_engine.sources.sets.snapshot import Shelf
 from cs_engine.usage.tallies import BLOCK, number
 from tests.contracts.by_hand import Subject, dated, naive

@@ -72,7 +72,9 @@ def typed(
     taken: dict[str, cols.Column] = {}
     for key, column in mapped.items():
         kind = staged.columns[column]
-        if key in room.times:
+        if column in staged.clean:
+            taken[key] = cols.Column(quoted(column), Type.INSTANT if key in room.times else Type.TEXT)
+        elif key in room.times:
             taken[key] = cols.Column(cols.instant(column, kind, staged.zone), Type.INSTANT)
         else:
             taken[key] = cols.Column(cols.clean_text(column, kind), Type.TEXT)
@@ -119,9 +121,10 @@ def faults(mapped: Mapping[str, str], taken: Mapping[str, cols.Column], staged: 
 
     `mapped`: name that authors use -> column of the raw rows.
     """
-    found = ['"#fault"', *(_fault(mapped[key], staged, key, room) for key in mapped if key in room.keys | room.times)]
+    doubted = [key for key in mapped if key in room.keys | room.times and mapped[key] not in staged.clean]
+    found = ['"#fault"', *(_fault(mapped[key], staged, key, room) for key in doubted)]
     if names_account(mapped, room):
-        found.append(f"CASE WHEN a.\"#key\" IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
+        found.append(f"CASE WHEN {account_number(staged)} IS NULL THEN '{_word(mapped['account'])} is not among the accounts' END")
     if "id" in mapped and room is not EVENTS:
         found.append(_repeated(taken["id"].sql, mapped["id"]))
     if room is ATTRIBUTES and "learned_at" not in mapped:
@@ -132,6 +135,11 @@ def faults(mapped: Mapping[str, str], taken: Mapping[str, cols.Column], staged: 
         if "answered" in mapped:
             found.append(_none_of(taken["answered"].sql, mapped["answered"], YES | _NO))
     return found
+
+
+def account_number(staged: Staged) -> str:
+    """SQL of the number of a raw row's account; NULL where nobody knows it."""
+    return 'raw."#account"' if staged.numbered else 'a."#account"'
 
 
 def names_account(mapped: Collection[str], room: Room) -> bool:

@@ -17,7 +17,8 @@ from cs_engine.errors import CsEngineError
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Feed, SourceReport
 from cs_engine.sources.duck import reading_room
-from cs_engine.sources.intake.fold import Arrivals, grown, take_in
+from cs_engine.sources.intake.arriving import Arrivals
+from cs_engine.sources.intake.fold import grown, take_in
 from cs_engine.sources.sets.snapshot import Shelf, UsageSet
 from cs_engine.sources.sql import text
 from cs_engine.usage.collected import EVENTS, Arrived

@@ -18,7 +18,7 @@ from cs_engine.sources.intake.growing import Otherwise, Part, Stays
 from cs_engine.sources.intake.reading import MOST_EXAMPLES, Checked, Reading, files_of
 from cs_engine.sources.outside.files import SourceFile
 from cs_engine.sources.outside.pieces import Counted, Past, Piece, look, still
-from cs_engine.sources.sets.known_ids import unseen
+from cs_engine.sources.sets.known_ids import numbers, unseen
 from cs_engine.sources.sets.segments import write_segment
 from cs_engine.sources.sets.snapshot import UsageSet
 from cs_engine.sources.sql import listed, quoted
@@ -80,7 +80,7 @@ class Events:
             fit = partial(growing.fit, past=past, physical=self.made.physical[name])
             checked = self._reading.of_files(_table(name), source, EVENTS, [part.file for part in found.parts], past.kinds, fit)
             fresh, columns = checked.report, columns | checked.columns
-            new = unseen(self._db, self.made, name, checked.table)
+            new = unseen(self._db, self.made, name, numbers(self._db, checked.table))
             if new != "true" and found.in_between:
                 raise Otherwise  # of rows with one id the first counts, and that may be a new one
             rows = sum(piece.counted.read for piece in found.pieces) + fresh.read
@@ -118,7 +118,7 @@ class Events:
     def _add(self, name: str, table: str, checked: Checked, new: str) -> tuple[str, ...]:
         """One segment; its name, () where it would be empty."""
         there = {segment.name for segment in self.made.segments.get(name, ())}
-        self.made = write_segment(self._db, self.made, name, table, checked.columns, new=new)
+        self.made = write_segment(self._db, self.made, name, table, checked.columns, new)
         return tuple(segment.name for segment in self.made.segments[name] if segment.name not in there)
 
     def _keep(self, name: str, files: Sequence[SourceFile], pieces: Mapping[int, Piece], past: Past) -> None:

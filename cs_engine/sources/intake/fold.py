@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import numpy as np
 
 from cs_engine.errors import CsEngineError
-from cs_engine.instants import Micros
 from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import SourceReport
 from cs_engine.sources.duck import reading_room
 from cs_engine.sources.intake import columns as cols
+from cs_engine.sources.intake.arriving import TEXTS, TIMES, Arrivals, Came
 from cs_engine.sources.intake.checking import EVENTS, typed
 from cs_engine.sources.intake.reading import Reading
 from cs_engine.sources.intake.staging import Staged
@@ -30,30 +29,12 @@ from cs_engine.sources.outside.files import ParquetFile
 from cs_engine.sources.sets import segments
 from cs_engine.sources.sets.known_ids import unseen
 from cs_engine.sources.sets.snapshot import Segment, Shelf, UsageSet
-from cs_engine.sources.sql import listed, quoted, text
+from cs_engine.sources.sql import ZONED, listed, quoted, text
 
 MOST_PROPERTIES = 300
 """So many columns may the events of one source have; of properties beyond, the rarest are left out."""
 _FULL = 4_000_000
 """Rows of a segment that is not put together with others any more."""
-_TIMES = frozenset({"at", "learned_at"})
-
-
-class Arrivals(NamedTuple):
-    """Events in the order in which they came, aligned."""
-
-    id: Sequence[str]
-    """Tells an event from others: one that is there already, or stands here twice, counts once."""
-    account: Sequence[str]
-    contact: Sequence[str | None]
-    """Who acted; it need not be among the contacts."""
-    event: Sequence[str]
-    at: Sequence[Micros]
-    """When it happened."""
-    learned_at: Sequence[Micros]
-    """When it came: nothing learned after `now` exists."""
-    properties: Sequence[str]
-    """JSON objects, '' for none: each key becomes a column, typed by its values as those of CSV are; objects within stay JSON."""
 
 
 class Folded(NamedTuple):
@@ -139,15 +120,22 @@ def take_in(
     project: Path, config: ProjectConfig, db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, arrivals: Arrivals
 ) -> tuple[UsageSet, SourceReport, list[int]]:
     """A set that is being made, grown by these events; what became of them, and the positions of those whose account is not known."""
+    if not arrivals.account:
+        return usage, SourceReport(source, 0, 0, 0, ()), []
     open_people(db, usage)
     known = usage.attributes.events.get(source, {})
-    staged = _stage(db, source, arrivals, known)
-    reading = Reading(project, config, db)
+    came = Came(db, arrivals)
+    came.number()
+    staged = _stage(db, source, came, known)
     mapped = {name: name for name in Arrivals._fields if name in staged.columns}
     taken = fitted(typed(db, staged, mapped, EVENTS), staged.columns, known)
-    checked = reading.checked_rows(source, staged, mapped, taken, EVENTS)
-    new = unseen(db, usage, source, checked.table)
-    made = segments.write_segment(db, usage, source, checked.table, checked.columns, arrived=True, new=new)
+    checked = Reading(project, config, db).checked_rows(source, staged, mapped, taken, EVENTS)
+    kinds = _number(db, came, checked.table, usage.kinds.get(source, ()))
+    ids = came.ids
+    new = unseen(db, usage, source, ids)
+    if (ids[1:] == ids[:-1]).any():
+        new = f"{new} AND {segments.first_of_id(db, checked.table)}"
+    made = segments.write_numbered(db, usage, source, checked.table, checked.columns, kinds, new)
     segments.write_strangers(db, made.folder)
     made = tidied(db, made, source)
     columns = {name: kind for name, kind in {**known, **checked.columns}.items() if name in made.physical[source]}
@@ -158,41 +146,47 @@ def take_in(
     return replace(made, attributes=replace(usage.attributes, events=events)), checked.report, [row[0] for row in unknown]
 
 
-def _stage(db: duckdb.DuckDBPyConnection, source: str, arrivals: Arrivals, known: Mapping[str, Type]) -> Staged:
-    """The arrivals as raw rows, their lines counted from 1. Keys that differ in capitals alone are one property."""
-    n = len(arrivals.account)
-    given = {
-        name: np.array(values, np.int64 if name in _TIMES else object) if n else np.zeros(0, np.int64)
-        for name, values in arrivals._asdict().items()
-    }
-    db.register("given", {"#line": np.arange(1, n + 1), **given})
-    texts = [f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in ("id", "account", "contact", "event")]
-    times = [f"make_timestamptz({quoted(name)}) AS {quoted(name)}" for name in sorted(_TIMES)]
-    properties = "CAST(properties AS VARCHAR)"
-    db.execute(
-        f'CREATE TABLE came AS SELECT "#line", {listed([*texts, *times])}, '
-        f"CASE WHEN json_valid({properties}) AND json_type({properties}) = 'OBJECT' THEN CAST({properties} AS JSON) END AS \"#properties\" "
-        "FROM given"
-    )
-    db.unregister("given")
-    keys = _keys(db, known)
-    # A key that is written in several ways counts as the one whose spelling is the first of them that has a value.
-    further = [f"coalesce({listed(map(_property, spelt))}) AS {quoted(name)}" for name, spelt in keys.items()]
-    # Without properties nothing is read out of them, time and again.
-    db.execute(
-        f'CREATE {"TABLE" if keys else "VIEW"} arrived AS SELECT CAST(0 AS SMALLINT) AS "#file", CAST(NULL AS VARCHAR) AS "#fault", '
-        f'* EXCLUDE ("#properties"){"".join(f", {one}" for one in further)} FROM came'
-    )
+def _stage(db: duckdb.DuckDBPyConnection, source: str, came: Came, known: Mapping[str, Type]) -> Staged:
+    """The arrivals as raw rows. Keys of properties that differ in capitals alone are one property."""
+    keys = _keys(db, known) if came.has_properties else {}
+    beside = ""
     if keys:
-        db.execute("DROP TABLE came")
-    columns = {name: "TIMESTAMP WITH TIME ZONE" if name in _TIMES else "VARCHAR" for name in Arrivals._fields if name != "properties"}
-    return Staged("arrived", {**columns, **dict.fromkeys(keys, "VARCHAR")}, (ParquetFile(Path(), source),), exact_lines=True)
+        # A key that is written in several ways counts as the one whose spelling is the first of them that has a value.
+        read = listed(f"coalesce({listed(map(_property, spelt))}) AS {quoted(name)}" for name, spelt in keys.items())
+        db.execute(f"CREATE TABLE properties AS SELECT {read} FROM opened")
+        beside = " POSITIONAL JOIN properties"
+    db.execute(
+        f'CREATE VIEW arrived AS SELECT CAST(0 AS SMALLINT) AS "#file", CAST(NULL AS VARCHAR) AS "#fault", * FROM ({came.select()}){beside}'
+    )
+    columns = {**dict.fromkeys(TEXTS, "VARCHAR"), **dict.fromkeys(TIMES, ZONED), **dict.fromkeys(keys, "VARCHAR")}
+    return Staged("arrived", columns, (ParquetFile(Path(), source),), exact_lines=True, clean=came.clean, numbered=True)
+
+
+def _number(db: duckdb.DuckDBPyConnection, came: Came, table: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Finds the numbers of people and kinds of events, those that good rows name first among them; all kinds."""
+    good = f'(SELECT "#line", {{}} AS text FROM {quoted(table)} WHERE "#fault" IS NULL)'
+    contacts = good.format("contact")
+    came.look_up("#contact", contacts, "contacts")
+    strange = f'SELECT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL AND "#contact" IS NULL AND contact IS NOT NULL'
+    segments.add_strangers(db, strange)
+    came.look_up("#contact", contacts, "strangers")
+    kinds = segments.with_kinds(db, table, kinds)
+    came.look_up("#event", good.format("event"), "kinds")
+    return kinds
 
 
 def _keys(db: duckdb.DuckDBPyConnection, known: Mapping[str, Type]) -> dict[str, list[str]]:
-    """Column -> the keys of properties that it is read from, as they are spelt: known columns first, then the most frequent."""
+    """Column -> the keys of properties that it is read from, as they are spelt: known columns first, then the most frequent.
+
+    Makes the table `opened` of the properties as JSON.
+    """
+    properties = "CAST(properties AS VARCHAR)"
+    db.execute(
+        f"CREATE TABLE opened AS SELECT CASE WHEN json_valid({properties}) AND json_type({properties}) = 'OBJECT' "
+        f'THEN CAST({properties} AS JSON) END AS "#properties" FROM given'
+    )
     counted = db.execute(
-        'SELECT key, count(*) FROM (SELECT unnest(json_keys("#properties")) AS key FROM came) '
+        'SELECT key, count(*) FROM (SELECT unnest(json_keys("#properties")) AS key FROM opened) '
         "WHERE trim(key) <> '' AND key NOT LIKE '#%' AND NOT contains(key, chr(0)) GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     names = {name.lower(): name for name in known}

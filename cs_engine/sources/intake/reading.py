@@ -15,7 +15,7 @@ from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import AccountsSource, ContactsSource, Named, Origin
 from cs_engine.ports import Profile, SourceReport
 from cs_engine.sources.intake import columns as cols
-from cs_engine.sources.intake.checking import EVENTS, AnySource, Room, faults, in_words, mapping, names_account, typed
+from cs_engine.sources.intake.checking import EVENTS, AnySource, Room, account_number, faults, in_words, mapping, names_account, typed
 from cs_engine.sources.intake.oddities import odd_times, odd_values
 from cs_engine.sources.intake.profiles import laid_over, nobody
 from cs_engine.sources.intake.staging import Staged, empty, stage
@@ -147,15 +147,19 @@ class Reading:
     def checked_rows(self, name: str, staged: Staged, mapped: Mapping[str, str], taken: Mapping[str, cols.Column], room: Room) -> Checked:
         """The rows as they are `taken`, each with what is wrong with it. `mapped`: name that authors use -> column of the staged rows."""
         joined, numbers = "", ""
-        if names_account(mapped, room):
+        if staged.numbered:
+            numbers = ', raw."#account", raw."#contact", raw."#event", raw."#id"'
+        elif names_account(mapped, room):
             # Renamed, so that no column of the source can mean one of the accounts'.
             joined = f'LEFT JOIN (SELECT id AS "#key", "#no" AS "#account" FROM accounts) AS a ON a."#key" = {taken["account"].sql}'
-            numbers = ', a."#account"'
+            numbers = f", {account_number(staged)}"
         shown = listed(f"{column.sql} AS {quoted(key)}" for key, column in taken.items())
         wrong = listed(faults(mapped, taken, staged, room))
         table = f"checked_{name}"
+        # What lies in memory, with its numbers, is read again sooner than kept once more.
+        kind = "VIEW" if staged.numbered else "TABLE"
         self.db.execute(
-            f'CREATE OR REPLACE TABLE {quoted(table)} AS SELECT raw."#file", raw."#line", coalesce({wrong}) AS "#fault"'
+            f'CREATE OR REPLACE {kind} {quoted(table)} AS SELECT raw."#file", raw."#line", coalesce({wrong}) AS "#fault"'
             f"{numbers}, {shown} FROM {quoted(staged.table)} AS raw {joined}"
         )
         report = self._report(name, table, staged)

@@ -37,6 +37,10 @@ class Staged:
     kind: str = "TABLE"
     zone: str | None = None
     """Whose times those are that do not say their offset."""
+    clean: frozenset[str] = frozenset()
+    """Columns known to need no cleaning: no value is blank or wrong by itself, text is trimmed."""
+    numbered: bool = False
+    """Rows come in order of time, with the numbers that segments have: #id and #account, and by and by #contact and #event."""
 
     def drop(self, db: duckdb.DuckDBPyConnection) -> None:
         """Forgets the raw rows."""

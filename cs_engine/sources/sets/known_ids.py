@@ -26,13 +26,17 @@ _DIGEST = "ids"
 Ids = NDArray[np.uint64]
 
 
-def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, table: str) -> str:
-    """SQL over `t`, rows of that table, of whether their id is not in the set already."""
-    if "id" not in usage.physical.get(source, ()):
-        return "true"
+def numbers(db: duckdb.DuckDBPyConnection, table: str) -> Ids:
+    """The numbers of the ids of good rows of that table, in order."""
     number = segments.ID_NUMBER.format("id")
     found = db.execute(f'SELECT {number} AS "#id" FROM {quoted(table)} WHERE "#fault" IS NULL AND id IS NOT NULL').fetchnumpy()
-    ids = np.sort(np.asarray(found["#id"], np.uint64))
+    return np.sort(np.asarray(found["#id"], np.uint64))
+
+
+def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> str:
+    """SQL over `t`, rows with these numbers, of whether their id is not in the set already."""
+    if "id" not in usage.physical.get(source, ()):
+        return "true"
     there = usage.segments[source]
     large = [segment for segment in there if segment.rows >= _ORDERED_FROM]
     alike = [_shared(ids, _ordered(db, usage, source, segment)) for segment in large]

@@ -19,6 +19,7 @@ from cs_engine.sources.sql import listed, quoted, text
 COMPRESSION = "FORMAT parquet, COMPRESSION snappy"
 ID_NUMBER = "CAST(md5_number({}) >> 64 AS UBIGINT)"
 """SQL of a whole number for an event's id: to look for ids among many, it alone is read. It is md5_number_lower, at a fifth of its cost."""
+_NUMBERS = ("#account", "#contact", "#event", "#id")
 _ROW = "file_row_number"
 """What DuckDB calls the place of a row in its file. Who has a column of that name cannot ask for it."""
 _AT_ONCE = 2_000_000
@@ -49,8 +50,6 @@ def write_segment(
     source: str,
     table: str,
     columns: Iterable[str],
-    *,
-    arrived: bool = False,
     new: str = "true",
 ) -> UsageSet:  # fmt: skip
     """The set with one more segment of that source: the rows of `table` without a #fault for which `new` (SQL over `t`) holds.
@@ -59,35 +58,55 @@ def write_segment(
     """
     kept = list(columns)
     known = usage.kinds.get(source, ())
-    shown, joins = ['t."#account"', 'CAST(NULL AS INTEGER) AS "#contact"', 'CAST(t."at" AS DATE) AS "#day"'], []
+    shown, joins = ['t."#account"', 'CAST(NULL AS INTEGER) AS "#contact"'], []
     if "contact" in kept:
         _number_people(db, table)
         shown[1] = 'p."#no" AS "#contact"'
         joins.append("LEFT JOIN acting AS p ON p.id = t.contact")
     if "event" in kept:
         # Kinds of events are few; as numbers they are grouped several times as fast.
-        found = db.execute(f'SELECT DISTINCT event FROM {quoted(table)} WHERE "#fault" IS NULL ORDER BY 1').fetchall()
-        known += tuple(kind for (kind,) in found if kind not in known)
-        shown.append('e."#event"')
-        db.execute('CREATE OR REPLACE TABLE kinds ("#key" VARCHAR, "#event" INTEGER)')
-        db.execute("INSERT INTO kinds SELECT unnest($1), unnest(range(len($1)))", [list(known)])
-        joins.append('LEFT JOIN kinds AS e ON e."#key" = t.event')
+        known = with_kinds(db, table, known)
+        shown.append('e."#no" AS "#event"')
+        joins.append("LEFT JOIN kinds AS e ON e.id = t.event")
     if "id" in kept:
         shown.append(f'{ID_NUMBER.format("t.id")} AS "#id"')
-        new = f"{new} AND {_first_of_id(db, table)}"
+        new = f"{new} AND {first_of_id(db, table)}"
+    rows = f'{quoted(table)} AS t {" ".join(joins)} WHERE t."#fault" IS NULL AND {new} ORDER BY t."at"'
+    return _written(db, usage, source, shown, rows, kept, known, arrived=False)
+
+
+def write_numbered(
+    db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, table: str, columns: Iterable[str], kinds: tuple[str, ...], new: str
+) -> UsageSet:
+    """The same of rows that arrived, which have their numbers already and lie in order of time: nothing is joined to them, for whatever
+    is may change their order, and so they need not be sorted. `kinds`: all that there are by now.
+    """
+    rows = f'{quoted(table)} AS t WHERE t."#fault" IS NULL AND {new}'
+    return _written(db, usage, source, [f"t.{quoted(name)}" for name in _NUMBERS], rows, columns, kinds, arrived=True)
+
+
+def _written(
+    db: duckdb.DuckDBPyConnection,
+    usage: UsageSet,
+    source: str,
+    numbers: Iterable[str],
+    rows: str,
+    columns: Iterable[str],
+    kinds: tuple[str, ...],
+    *,
+    arrived: bool,
+) -> UsageSet:  # fmt: skip
     segment = named(0, arrived=arrived)
     file = usage.events(source, segment)
-    row = db.execute(
-        f"COPY (SELECT {listed([*shown, *(f't.{quoted(name)}' for name in kept)])} FROM {quoted(table)} AS t {' '.join(joins)} "
-        f'WHERE t."#fault" IS NULL AND {new} ORDER BY t."at") TO {text(file)} ({COMPRESSION})'
-    ).fetchone()
+    shown = listed([*numbers, 'CAST(t."at" AS DATE) AS "#day"', *(f"t.{quoted(name)}" for name in columns)])
+    row = db.execute(f"COPY (SELECT {shown} FROM {rows}) TO {text(file)} ({COMPRESSION})").fetchone()
     assert row is not None
     there = usage.segments.get(source, ())
     if row[0] or not there:
         there = (*there, segment._replace(rows=int(row[0])))
     else:
         file.unlink()
-    return usage.with_events(source, there, known, physical(db, usage, source, there))
+    return usage.with_events(source, there, kinds, physical(db, usage, source, there))
 
 
 def named(rows: int, *, arrived: bool) -> Segment:
@@ -132,16 +151,30 @@ def _number_people(db: duckdb.DuckDBPyConnection, table: str) -> None:
         'CREATE OR REPLACE TABLE acting AS SELECT w.id, coalesce(c."#no", s."#no") AS "#no" '
         f"FROM ({who}) AS w LEFT JOIN contacts AS c ON c.id = w.id LEFT JOIN strangers AS s ON s.id = w.id"
     )
-    new = 'SELECT id FROM acting WHERE "#no" IS NULL'
-    if db.execute(f"SELECT count(*) FROM ({new})").fetchall()[0][0]:
-        db.execute(
-            'INSERT INTO strangers SELECT id, CAST(1 + greatest((SELECT coalesce(max("#no"), -1) FROM contacts), '
-            f'(SELECT coalesce(max("#no"), -1) FROM strangers)) + row_number() OVER (ORDER BY id) - 1 AS INTEGER) FROM ({new})'
-        )
+    if add_strangers(db, 'SELECT id FROM acting WHERE "#no" IS NULL'):
         db.execute('UPDATE acting SET "#no" = s."#no" FROM strangers AS s WHERE s.id = acting.id AND acting."#no" IS NULL')
 
 
-def _first_of_id(db: duckdb.DuckDBPyConnection, table: str) -> str:
+def add_strangers(db: duckdb.DuckDBPyConnection, who: str) -> bool:
+    """Numbers people who are not among the contacts, and are no strangers yet; whether there are such. `who`: SELECT of ids."""
+    db.execute(f"CREATE OR REPLACE TABLE strange AS SELECT DISTINCT id FROM ({who}) ANTI JOIN strangers USING (id)")
+    row = db.execute(
+        'INSERT INTO strangers SELECT id, CAST(1 + greatest((SELECT coalesce(max("#no"), -1) FROM contacts), '
+        '(SELECT coalesce(max("#no"), -1) FROM strangers)) + row_number() OVER (ORDER BY id) - 1 AS INTEGER) FROM strange'
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
+def with_kinds(db: duckdb.DuckDBPyConnection, table: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The known kinds of events, and those that good rows of the table have beside them; as the table `kinds`, too."""
+    found = db.execute(f'SELECT DISTINCT event FROM {quoted(table)} WHERE "#fault" IS NULL ORDER BY 1').fetchall()
+    kinds = known + tuple(kind for (kind,) in found if kind not in known)
+    db.execute('CREATE OR REPLACE TABLE kinds (id VARCHAR, "#no" INTEGER)')
+    db.execute("INSERT INTO kinds SELECT unnest($1), unnest(range(len($1)))", [list(kinds)])
+    return kinds
+
+
+def first_of_id(db: duckdb.DuckDBPyConnection, table: str) -> str:
     """SQL that keeps the first row of each event id."""
     row = db.execute(f'SELECT count(*) = count(DISTINCT id) FROM {quoted(table)} WHERE "#fault" IS NULL').fetchone()
     if row is not None and row[0]:
