@@ -107,8 +107,8 @@ def test_folded_events_count_as_if_all_were_read_anew(drawn: Sequence[Any], chan
     for event in all_events:
         of[chance.randrange(3)].append(event)
     with tempfile.TemporaryDirectory() as folder:
-        # One more value, so that the column `amount` is a number in every world.
-        files = [*of[0], Event("last", "a0", "c0", "b", START + timedelta(days=40), 1.0)]
+        # One more of each kind, with a value: in every world both kinds have been seen, and the column `amount` is a number.
+        files = [*of[0], *(Event(f"last {kind}", "a0", "c0", kind, START + timedelta(days=40), 1.0) for kind in "ab")]
         config = write(Path(folder), World(ACCOUNTS, CONTACTS, files, zone))
         project = open_project(Path(folder), config, metrics=BEFORE, tallied_from=tallied_from)
         project.values(NOWS[0], "n_7d")
