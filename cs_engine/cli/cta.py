@@ -61,8 +61,8 @@ def _the_cta(assembled: Assembled, id: str) -> CtaView:
 
 def _do(assembled: Assembled, cta: CtaView, what: str, by: str, day: datetime | None) -> str:
     from cs_engine.instants import to_micros
-    from cs_engine.run.ctas import desk as cta_desk
     from cs_engine.run.ctas.notes import reader_of
+    from cs_engine.run.desk import ctas as cta_desk
 
     if not by:
         raise WrongUse("nobody's CTA: say who works on it", "--by-whom alex@vendor.example")

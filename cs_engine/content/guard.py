@@ -128,7 +128,7 @@ class Guard:
         return self.pattern.fullmatch(text[-len(self.word) - 6 :]) is not None
 
     def split(self, text: str) -> Iterator[str | Piece]:
-        """Text and hidden pieces in turn; a piece can be hidden again as `word_of` says."""
+        """Text and hidden pieces in turn; a piece can be hidden again (`hide`)."""
         last = 0
         for match in self.pattern.finditer(text):
             if match.start() > last:

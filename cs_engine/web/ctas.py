@@ -14,8 +14,8 @@ from cs_engine.journey.cta import FALSE_ALARM, USEFUL
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import Cta
 from cs_engine.ports import CtaView
-from cs_engine.run.ctas.desk import done, judge, snooze, tick_off
 from cs_engine.run.ctas.notes import reader_of
+from cs_engine.run.desk.ctas import done, judge, snooze, tick_off
 from cs_engine.web.house import House
 
 ACTIONS = (DONE_ACTION, SNOOZE_ACTION, USEFUL_ACTION, FALSE_ALARM_ACTION, ITEM_ACTION)

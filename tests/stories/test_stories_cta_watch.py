@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cs_engine.instants import to_micros
-from cs_engine.run.ctas.desk import snooze
+from cs_engine.run.desk.ctas import snooze
 from tests.doubles.slack import refused_blocks
 from tests.stories.world import Ticked, World, day
 

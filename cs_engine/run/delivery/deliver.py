@@ -23,6 +23,7 @@ from cs_engine.ports import Candidate, Outcome
 from cs_engine.run.context import TickContext
 from cs_engine.run.ctas.digest import is_digest, share_out, verdicts
 from cs_engine.run.delivery.alarms import fail
+from cs_engine.run.delivery.approvals import review, steps_to_read, unread
 from cs_engine.run.delivery.breakers import Guard
 from cs_engine.run.delivery.claimed import PlanRules
 from cs_engine.run.delivery.fallback import Fallbacks
@@ -32,7 +33,6 @@ from cs_engine.run.delivery.outage import respaced
 from cs_engine.run.delivery.outbox import NotSent
 from cs_engine.run.delivery.press import Failed
 from cs_engine.run.delivery.stopping import Stopping, sleep, told_to_end
-from cs_engine.run.desk.approving import review, steps_to_read, unread
 from cs_engine.run.hold import wake
 
 BATCH = 500
