@@ -73,6 +73,13 @@ def check(spec: HealthSpec, section: Section, problems: Problems) -> bool:
         problems.add(section.place("bands"), "M132", "health needs at least one band", "write {green: 70, yellow: 40, red: 0}")
     elif min(spec.bands.values()) > 0:
         problems.add(section.place("bands"), "M132", "no band holds the lowest scores", "let the lowest band begin at 0")
+    begun: dict[float, str] = {}
+    for band, lowest in spec.bands.items():
+        if (other := begun.setdefault(lowest, band)) != band:
+            mend = "let each begin at a score of its own"
+            problems.add(section.place("bands", band), "M132", f'"{other}" begins at {lowest:g} too: nobody would be "{band}"', mend)
+        elif lowest > 100:
+            problems.add(section.place("bands", band), "M132", f'no score reaches "{band}"', "scores lie between 0 and 100")
     for condition, band in spec.overrides.items():
         if band not in spec.bands:
             problems.add(section.place("overrides", condition), "M133", f'there is no band "{band}"', f"bands: {', '.join(spec.bands)}")

@@ -203,6 +203,19 @@ def test_health_is_checked() -> None:
     assert {problem.code for problem in problems} == {"M131", "M132", "M133", "M134"}
 
 
+def test_a_band_that_nobody_would_ever_be_in_is_an_error() -> None:
+    _, problems = built(
+        health=(
+            "components: {u: {metric: account.seats, weight: 1, points: [[0, 0], [1, 100]]}}\n"
+            "bands: {green: 70, lime: 70, red: 0, gold: 120}\n"
+        )
+    )
+    assert said(problems) == [
+        'playbooks/health.yaml:2:26 error M132 "green" begins at 70 too: nobody would be "lime"; let each begin at a score of its own',
+        'playbooks/health.yaml:2:44 error M132 no score reaches "gold"; scores lie between 0 and 100',
+    ]
+
+
 def test_what_names_mean_on_each_row() -> None:
     catalogue, problems = built(metrics="changes: {count: '*'}\nratio: changes / account.seats\n")
     assert said(problems) == []
