@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from cs_engine.errors import LostRace, OnItsWay
+from cs_engine.errors import OnItsWay
 from cs_engine.instants import Micros
 from cs_engine.journey.edits import Edit
 from cs_engine.ports import EditedStep, JournalLine
-from cs_engine.state import journal, schema
+from cs_engine.state import enrolments, journal, schema
 from cs_engine.state.database import Tx
 
 _COLUMNS = ", ".join(f"d.{name}" for name in Edit._fields)
 _OF_STEP = "FROM messages m WHERE m.enrolment_id = {of}.id AND m.step = :step AND m.channel = 'email'"
 
 
-def of_claimed(tx: Tx, enrolments: Collection[str]) -> list[Edit]:
+def of_claimed(tx: Tx, passages: Collection[str]) -> list[Edit]:
     """Those for what these passages send where they stand."""
     if tx.row("SELECT 1 FROM edits LIMIT 1") is None:  # as nearly always
         return []
     rows = tx.rows(
         f"SELECT {_COLUMNS} FROM edits d JOIN enrolments e ON e.id = d.enrolment_id AND e.step = d.step AND e.repeats = d.round "
         f"WHERE {tx.among('d.enrolment_id', 'ids')}",
-        ids=tx.ids(sorted(set(enrolments))),
+        ids=tx.ids(sorted(set(passages))),
     )
     return [Edit(*row) for row in rows]
 
@@ -48,14 +48,7 @@ def give(tx: Tx, given: EditedStep, now: Micros) -> bool:
         f"ORDER BY id{tx.lock_rows}",
         **at_step,
     )
-    moved = tx.run(
-        "UPDATE enrolments SET revision = revision + 1 WHERE id = :id AND state = 'active' AND step = :standing AND since = :since",
-        id=edit.enrolment_id,
-        standing=given.standing,
-        since=given.since,
-    )
-    if not moved:
-        raise LostRace
+    enrolments.overtake(tx, edit.enrolment_id, given.standing, given.since)
     if tx.row("SELECT 1 FROM edits WHERE enrolment_id = :id AND step = :step AND subject = :subject AND text = :text",
               subject=edit.subject, text=edit.text, **at_step) is not None:  # fmt: skip
         return False

@@ -106,6 +106,20 @@ def set_timers(tx: Tx, timers: Sequence[Timer]) -> None:
     )
 
 
+def overtake(tx: Tx, id: str, step: str, since: Micros) -> None:
+    """Moves the revision of a passage on: whoever decided without what is ordered now loses its race. Raises LostRace where it does not
+    stand at that step since then.
+    """
+    moved = tx.run(
+        "UPDATE enrolments SET revision = revision + 1 WHERE id = :id AND state = 'active' AND step = :step AND since = :since",
+        id=id,
+        step=step,
+        since=since,
+    )
+    if not moved:
+        raise LostRace
+
+
 def passages(tx: Tx, playbook: str) -> list[Passage]:
     """The last passage of each subject and key."""
     rows = tx.rows(

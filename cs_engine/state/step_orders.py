@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cs_engine.errors import LostRace, OnItsWay
+from cs_engine.errors import OnItsWay
 from cs_engine.instants import Micros
 from cs_engine.journey import message
 from cs_engine.journey.message import State
 from cs_engine.journey.step_orders import BY_HAND, POSTPONED, StepOrder
 from cs_engine.ports import JournalLine, OrderedStep
-from cs_engine.state import ctas, journal, messages, schema
+from cs_engine.state import ctas, enrolments, journal, messages, schema
 from cs_engine.state.database import Tx
 
 _COLUMNS = ", ".join(f"o.{name}" for name in StepOrder._fields)
@@ -43,14 +43,7 @@ def give(tx: Tx, given: OrderedStep, now: Micros) -> bool:
         enrolment=order.enrolment_id,
         step=order.step,
     )
-    moved = tx.run(
-        "UPDATE enrolments SET revision = revision + 1 WHERE id = :id AND state = 'active' AND step = :standing AND since = :since",
-        id=order.enrolment_id,
-        standing=given.standing,
-        since=given.since,
-    )
-    if not moved:
-        raise LostRace
+    enrolments.overtake(tx, order.enrolment_id, given.standing, given.since)
     there = tx.row(
         "SELECT kind, until FROM step_orders WHERE enrolment_id = :enrolment AND step = :step",
         enrolment=order.enrolment_id,
@@ -63,22 +56,10 @@ def give(tx: Tx, given: OrderedStep, now: Micros) -> bool:
         raise OnItsWay(order.step)
     again = ", ".join(f"{name} = excluded.{name}" for name in ("kind", "until", "at", "by", "reason"))
     tx.upsert(schema.step_orders, StepOrder._fields, [tuple(order)], f"ON CONFLICT (enrolment_id, step) DO UPDATE SET {again}")
-    journal.append(
-        tx,
-        [
-            JournalLine(
-                now,
-                given.playbook,
-                given.account_id,
-                given.subject_id,
-                order.enrolment_id,
-                order.step,
-                _EVENTS[order.kind],
-                order.told(),
-                "",
-            )
-        ],
-    )
+    line = JournalLine(
+        now, given.playbook, given.account_id, given.subject_id, order.enrolment_id, order.step, _EVENTS[order.kind], order.told(), ""
+    )  # fmt: skip
+    journal.append(tx, [line])
     if order.kind == "skip":
         moves = [(subject, message.skipped(subject.id, state, BY_HAND)) for state, subject in subjects]
         ctas.close(tx, sorted({(subject.cta_id, BY_HAND) for _, subject in subjects if subject.cta_id}), now)
