@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from cs_engine.instants import from_micros, to_micros
-from cs_engine.journey.enrolment import Standing
+from cs_engine.instants import to_micros
 from cs_engine.journey.message import ALARM
-from cs_engine.language import durations
-from cs_engine.language.expression import Duration
-from cs_engine.playbook.plan import Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import Cta, Email, Notice, Plan
 from tests.properties.days import CONTACTS, Day, Flags, begins, days, happens, initially, moments, playbooks, towns
 from tests.properties.documents import Doc
+from tests.properties.dwelling import FATES, Dwelling, sometimes_lost
 from tests.properties.memory import Fate
 from tests.properties.profiles import quick, soak
 from tests.properties.project import Home
 from tests.properties.town import START, Life, Moment, Town, mixed
 
-_ACCEPTED: list[Fate] = ["accepted"] * 6
-FATES: list[Fate] = [*_ACCEPTED, "rejected", "lost", "unheard", "retry"]
-LONGEST = 60
-"""Ticks until all must have come to rest."""
-QUIET_DAYS = 3
-"""After so many ticks in which nothing moves nothing ever will: they are further apart than the longest wait."""
 
+class Storm(Dwelling):
+    """A town whose playbooks use what journeys are made of."""
 
-class Storm(RuleBasedStateMachine):
-    """One town. Its now only goes forward."""
-
-    home: Home
+    longest = 60
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = START
-        self.weather = 0
         self.horizon = False
         self.plans: dict[str, Plan] = {}
-        self.muted: set[str] = set()
 
     @initialize(docs=playbooks(), flags=initially(), knows=st.booleans())
     def opens(self, docs: list[Doc], flags: Flags, knows: bool) -> None:
@@ -49,32 +37,30 @@ class Storm(RuleBasedStateMachine):
         self.town = Town(self.home.project, docs, self.people, self._fate, knows=knows)
         self.town.sync()
 
-    def teardown(self) -> None:
-        if hasattr(self, "town"):
-            self.calms_down()
-            self.town.close()
-
     # --- what happens
 
     @rule(day=days(), weather=st.integers(0, 1000))
     def passes(self, day: Day, weather: int) -> None:
         self._dawns(day, weather)
-        self._ticks(day.horizon)
+        self.ticks(day.horizon)
 
     @rule(day=days(), weather=st.integers(0, 1000), moment=moments())
     def dies(self, day: Day, weather: int, moment: Moment) -> None:
         """And no one runs that tick again."""
         self._dawns(day, weather)
-        self.town.survives(self.now, Life(moment), self._horizon(day.horizon))
+        self.town.survives(self.now, Life(moment), self.horizon_of(day.horizon))
 
     @rule()
     @precondition(lambda self: self.now > START)
     def repeats(self) -> None:
         before = self.town.rows("SELECT count(*) FROM journal WHERE event IN ('entered', 'advanced', 'finished')")
         completed = self.town.rows("SELECT count(*) FROM ticks WHERE now = :now AND completed_at IS NOT NULL", now=to_micros(self.now))
-        self._ticks(self.horizon)  # with another one other mail would go, and its ways out would be asked
+        self.ticks(self.horizon)  # with another one other mail would go, and its ways out would be asked
         after = self.town.rows("SELECT count(*) FROM journal WHERE event IN ('entered', 'advanced', 'finished')")
         assert after == before or completed == [(0,)], "a repeat decides nothing"
+
+    def version(self, digest: str) -> Plan:
+        return self.plans[digest]
 
     def _dawns(self, day: Day, weather: int) -> None:
         self.now, self.weather, self.horizon = self.now + day.span, weather, day.horizon
@@ -84,17 +70,14 @@ class Storm(RuleBasedStateMachine):
         if day.mutes:
             self.muted.add(day.mutes)
 
-    def _ticks(self, horizon: bool = False) -> None:
+    def ticks(self, horizon: bool = False) -> None:
         self.plans |= {plan.digest: plan for plan in self.town.project.plans.values()}
         known = self.town.store.playbooks()
         due = {p for p in self.town.project.plans if p not in known or known[p].next_due_at <= to_micros(self.now)}
-        assert self.town.survives(self.now, horizon=self._horizon(horizon))
-        for who, plan in self._active():
+        assert self.town.survives(self.now, horizon=self.horizon_of(horizon))
+        for who, plan in self.active():
             if plan.playbook in due:
-                self._stands_well(who, plan)
-
-    def _horizon(self, wanted: bool) -> datetime | None:
-        return self.now + timedelta(hours=12) if wanted else None
+                self.stands_well(who, plan)
 
     def _fate(self, message: str, now: datetime) -> Fate:
         """Looks at the very moment at which it leaves."""
@@ -112,57 +95,10 @@ class Storm(RuleBasedStateMachine):
             "nothing goes after a goal or exit, or from a step that was left"
         )
         if channel == "email" and recipient in CONTACTS:
-            assert not self._is_held(digest, subject), "customer mail waits while a hold is on"
+            assert not self.is_held(digest, subject), "customer mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
 
-    def _is_held(self, digest: str, subject: str) -> bool:
-        plan = self.plans[digest]
-        row = self.town.facts.rows(plan.subject).get(subject)
-        return plan.hold is not None and row is not None and bool(self.town.facts.mask(plan.hold)[row])
-
     # --- what always holds
-
-    def _active(self) -> list[tuple[Standing, Plan]]:
-        at = to_micros(self.now) + 1
-        return [
-            (who, self.plans[digest]) for p, digest, n in self.town.store.occupied() if n for who in self.town.store.standing(p, digest, at)
-        ]
-
-    def _stands_well(self, who: Standing, plan: Plan) -> None:
-        """After a tick in which the playbook was due: at a step, and for a reason."""
-        step = plan.step(who.step)
-        row = self.town.facts.rows(plan.subject)[who.subject_id]
-        now = to_micros(self.now)
-        if who.held_since is not None:
-            assert self._is_held(plan.digest, who.subject_id), "its timers stand still because a hold is on"
-            return
-        match step:
-            case Wait():
-                assert _after(who.since, step.duration) > now
-            case WaitUntil():
-                assert not self.town.facts.mask(step.until)[row]
-                assert who.otherwise_done or step.at_most is None or _after(who.since, step.at_most) > now
-            case WaitDate():
-                assert self.town.facts.instants(step.at)[row] > now
-            case Email() | Notice() | Cta() if who.control:
-                assert who.since == now or step.repeat is not None, "a control passage waits for no message"
-            case Email() | Notice() | Cta() if step.repeat is not None and who.step_ended_at is not None:
-                assert who.step_ended_at == now or _after(who.step_ended_at, step.repeat.every) > now
-            case _:
-                assert step is not None
-                messages = self.town.rows(
-                    "SELECT settled_at FROM messages WHERE enrolment_id = :id AND step = :step AND kind <> 'cta_update'",
-                    id=who.id,
-                    step=who.step,
-                )
-                assert messages, "it waits for messages that there are"
-                assert who.step_ended_at == now or (None,) in messages
-
-    @invariant()
-    @precondition(lambda self: hasattr(self, "town"))
-    def what_is_planned_is_somewhere(self) -> None:
-        planned, *rest = self.town.store.counts()
-        assert planned == sum(rest)
 
     @invariant()
     @precondition(lambda self: hasattr(self, "town"))
@@ -213,41 +149,6 @@ class Storm(RuleBasedStateMachine):
             doubtful = {id for (id,) in self.town.rows("SELECT id FROM messages WHERE state IN ('dispatching', 'uncertain')")}
             assert arrived <= accepted | doubtful
 
-    # --- in the end
-
-    def calms_down(self) -> None:
-        """Nothing changes any more and all that is sent arrives: after some ticks all who are inside wait for what will not come."""
-        self.weather, quiet = 0, 0
-        self.now = self.now.replace(hour=10, minute=0) + timedelta(days=1)
-        for _ in range(LONGEST):
-            if quiet >= QUIET_DAYS:
-                break
-            self.now += timedelta(days=8)
-            lines = "SELECT count(*) FROM journal"
-            before = self.town.rows(lines)
-            self._ticks()
-            quiet = quiet + 1 if self.town.rows(lines) == before else 0
-        else:
-            going_on = "SELECT playbook, step, event, reason, count(*) FROM journal WHERE at = :now GROUP BY 1, 2, 3, 4"
-            pytest.fail(f"it never comes to rest: {self.town.rows(going_on, now=to_micros(self.now))}")
-        counts = self.town.store.counts()
-        kept = [(digest, subject) for digest, subject in self.town.rows("SELECT digest, subject_id FROM messages WHERE state = 'held'")]
-        assert all(self._is_held(*one) for one in kept), "only a hold that is on keeps mail for good"
-        assert (counts.pending, counts.uncertain) == (0, 0)
-        gone = {row[0] for row in self.town.rows("SELECT id FROM enrolments WHERE finished_reason IN ('goal', 'exit')")}
-        assert not [cta for cta in self.town.store.open_ctas() if cta.enrolment_id in gone]
-        for who, plan in self._active():
-            step = plan.step(who.step)
-            if who.held_since is not None:
-                assert self._is_held(plan.digest, who.subject_id)
-                continue
-            assert isinstance(step, WaitUntil)
-            assert step.at_most is None or who.otherwise_done
-
-
-def _after(at: int, duration: Duration) -> int:
-    return to_micros(durations.add(from_micros(at), duration, START.tzinfo))  # type: ignore[arg-type]
-
 
 def storms(home: Home) -> type[Storm]:
     return type("StormOfTheProject", (Storm,), {"home": home})
@@ -267,11 +168,6 @@ def test_storms_soak(home: Home) -> None:
 def test_the_same_days_give_the_same_journal_line_by_line(home: Home, docs: list[Doc], flags: Flags, story: list[Day]) -> None:
     one, other = (_journal(home, docs, flags, story) for _ in range(2))
     assert one == other
-
-
-def sometimes_lost(message: str, now: datetime) -> Fate:
-    # When a retry comes is spread by the process's name.
-    return FATES[mixed(message, now) % (len(FATES) - 1)]
 
 
 def _journal(home: Home, docs: list[Doc], flags: Flags, story: list[Day]) -> list[tuple[object, ...]]:

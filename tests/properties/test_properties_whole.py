@@ -10,46 +10,34 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from cs_engine.instants import from_micros, to_micros
+from cs_engine.instants import to_micros
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.orders import PAUSE
-from cs_engine.language import durations
-from cs_engine.language.expression import Duration, Expression
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.playbook.plan import SHADOW, AddressedStep, Cta, Email, Notice, Plan, Wait, WaitDate, WaitUntil, shadow_of
+from cs_engine.playbook.plan import SHADOW, AddressedStep, Cta, Email, Notice, Plan, WaitUntil, shadow_of
 from tests.properties import conditions
 from tests.properties.days import ACCOUNTS, CONTACTS, Day, Flags, initially, moments, towns
 from tests.properties.documents import Doc
+from tests.properties.dwelling import FATES, Dwelling, sometimes_lost
 from tests.properties.memory import Fate
 from tests.properties.profiles import quick, soak
 from tests.properties.project import Home
-from tests.properties.test_properties_storm import FATES, sometimes_lost
 from tests.properties.town import START, Life, Moment, Town, mixed
 from tests.properties.whole import Act, Whole, answer_all, comes, configs, dawns, playbooks, whole_days
 
-LONGEST = 80
-"""Ticks until all must have come to rest."""
-QUIET_DAYS = 3
 _NOT_PAUSED = ("cta_update", "alarm")
 _TRANSACTIONAL = "transactional"
 
 
-class Gale(RuleBasedStateMachine):
-    """One town in which everything is used. Its now only goes forward."""
+class Gale(Dwelling):
+    """A town in which everything is used."""
 
-    home: Home
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = START
-        self.weather = 0
-        self.muted: set[str] = set()
+    longest = 80
 
     @initialize(docs=playbooks(), flags=initially(), knows=st.booleans(), data=st.data())
     def opens(self, docs: list[Doc], flags: Flags, knows: bool, data: st.DataObject) -> None:
@@ -58,23 +46,18 @@ class Gale(RuleBasedStateMachine):
         self.town = Town(replace(self.home.project, config=config), docs, self.people, self._fate, knows=knows)
         self.town.sync()
 
-    def teardown(self) -> None:
-        if hasattr(self, "town"):
-            self.calms_down()
-            self.town.close()
-
     # --- what happens
 
     @rule(whole=whole_days(), weather=st.integers(0, 1000))
     def passes(self, whole: Whole, weather: int) -> None:
         self._dawns(whole, weather)
-        self._ticks(whole.day.horizon)
+        self.ticks(whole.day.horizon)
 
     @rule(whole=whole_days(), weather=st.integers(0, 1000), moment=moments())
     def dies(self, whole: Whole, weather: int, moment: Moment) -> None:
         """And no one runs that tick again."""
         self._dawns(whole, weather)
-        self.town.survives(self.now, Life(moment), self._horizon(whole.day.horizon))
+        self.town.survives(self.now, Life(moment), self.horizon_of(whole.day.horizon))
 
     @rule(evening=whole_days(), morning=whole_days(), weather=st.integers(0, 1000))
     def sleeps(self, evening: Whole, morning: Whole, weather: int) -> None:
@@ -82,7 +65,7 @@ class Gale(RuleBasedStateMachine):
         for whole, (hour, minute) in ((evening, (20, 15)), (morning, (8, 30))):
             at = self.now.replace(hour=hour, minute=minute)
             self._dawns(whole, weather, at if at > self.now else at + timedelta(days=1))
-            self._ticks()
+            self.ticks()
 
     def _dawns(self, whole: Whole, weather: int, now: datetime | None = None) -> None:
         self.now, self.weather = now or self.now + whole.day.span, weather
@@ -91,18 +74,15 @@ class Gale(RuleBasedStateMachine):
         if whole.day.mutes:
             self.muted.add(whole.day.mutes)
 
-    def _ticks(self, horizon: bool = False) -> None:
+    def ticks(self, horizon: bool = False) -> None:
         known = self.town.store.playbooks()
         due = {p for p in self.town.project.plans if p not in known or known[p].next_due_at <= to_micros(self.now)}
-        assert self.town.survives(self.now, horizon=self._horizon(horizon))
+        assert self.town.survives(self.now, horizon=self.horizon_of(horizon))
         assert self.town.report is not None
         waiting = {held.playbook for held in self.town.report.guards}
-        for who, plan in self._active():
+        for who, plan in self.active():
             if plan.playbook in due - waiting:
-                self._stands_well(who, plan)
-
-    def _horizon(self, wanted: bool) -> datetime | None:
-        return self.now + timedelta(hours=12) if wanted else None
+                self.stands_well(who, plan)
 
     def _fate(self, message: str, now: datetime) -> Fate:
         """Looks at the very moment at which it leaves."""
@@ -123,20 +103,20 @@ class Gale(RuleBasedStateMachine):
             self._was_wanted(message, kind, enrolment, step, digest)
         if kind == "email" and topic != _TRANSACTIONAL and recipient in CONTACTS:
             assert (recipient, topic) not in self.town.refused
-            assert not self._is_held(digest, subject), "mail waits while a hold is on"
+            assert not self.is_held(digest, subject), "mail waits while a hold is on"
         return FATES[mixed(self.weather, message, now) % len(FATES)] if self.weather else "accepted"
 
     def _is_out(self, digest: str, subject: str) -> bool:
-        plan = self._version(digest)
+        plan = self.version(digest)
         row = self.town.facts.rows(plan.subject).get(subject)
         asked = [leave for leave in plan.leaves() if not leave.condition.of_passage]
         return row is not None and any(bool(self.town.facts.mask(leave.condition)[row]) == leave.when for leave in asked)
 
     def _is_through(self, digest: str, subject: str, step: str) -> bool:
-        plan = self._version(digest)
+        plan = self.version(digest)
         at, row = plan.step(step), self.town.facts.rows(plan.subject).get(subject)
         waits = [wait for id in (at.watched_by if at is not None else ()) if isinstance(wait := plan.step(id), WaitUntil)]
-        if row is None or self._is_held(digest, subject):
+        if row is None or self.is_held(digest, subject):
             return False
         return any(bool(self.town.facts.mask(wait.until)[row]) for wait in waits if not wait.until.of_passage)
 
@@ -144,7 +124,7 @@ class Gale(RuleBasedStateMachine):
         """Nobody has ordered the step away, and who reads its mails or alerts has said yes; a copy goes with its alert's."""
         orders = self.town.rows("SELECT kind FROM step_orders WHERE enrolment_id = :id AND step = :step", id=enrolment, step=step)
         assert ("skip",) not in orders
-        at = self._version(digest).step(step)
+        at = self.version(digest).step(step)
         if not isinstance(at, AddressedStep) or at.approve is None:
             return
         if kind == "cta_copy":
@@ -158,73 +138,25 @@ class Gale(RuleBasedStateMachine):
         standing = {order[:2] for order in self.town.store.orders(to_micros(self.now)) if order.kind == PAUSE}
         return next((key for key in ((playbook, ""), (playbook, account)) if key in standing), None)
 
-    def _version(self, digest: str) -> Plan:
+    def version(self, digest: str) -> Plan:
         plan = self.town.versions[digest.removesuffix(SHADOW)]
         return shadow_of(plan) if digest.endswith(SHADOW) else plan
 
-    def _is_held(self, digest: str, subject: str) -> bool:
-        plan = self._version(digest)
-        row = self.town.facts.rows(plan.subject).get(subject)
-        return plan.hold is not None and row is not None and bool(self.town.facts.mask(plan.hold)[row])
-
     # --- what always holds
 
-    def _active(self) -> list[tuple[Standing, Plan]]:
-        at = to_micros(self.now) + 1
-        return [
-            (who, self._version(digest))
-            for playbook, digest, n in self.town.store.occupied()
-            if n
-            for who in self.town.store.standing(playbook, digest, at)
-        ]
-
-    def _stands_well(self, who: Standing, plan: Plan) -> None:
-        """After a tick in which the playbook was due: at a step, and for a reason."""
-        now, step = to_micros(self.now), plan.step(who.step)
+    def stands_still(self, who: Standing, plan: Plan) -> bool:
         if who.held_since is not None:
             paused = self._pause(plan.playbook, who.account_id) is not None
-            assert paused or self._is_held(plan.digest, who.subject_id), "its timers stand still because of a pause, or a hold that is on"
-            return
+            assert paused or self.is_held(plan.digest, who.subject_id), "its timers stand still because of a pause, or a hold that is on"
+            return True
         postponed = self.town.rows(
             "SELECT until FROM step_orders WHERE enrolment_id = :id AND step = :step AND kind = 'postpone'", id=who.id, step=who.step
         )
-        if postponed and postponed[0][0] > now:
-            return
-        match step:
-            case Wait():
-                assert _after(who.since, step.duration) > now
-            case WaitUntil():
-                assert not self._holds(plan, step.until, who)
-                assert who.otherwise_done or step.at_most is None or _after(who.since, step.at_most) > now
-            case WaitDate():
-                assert self.town.facts.instants(step.at)[self.town.facts.rows(plan.subject)[who.subject_id]] > now
-            case Email() | Notice() | Cta() if who.control:
-                assert who.since == now or step.repeat is not None, "a control passage waits for no message"
-            case Email() | Notice() | Cta() if step.repeat is not None and who.step_ended_at is not None:
-                assert who.step_ended_at == now or _after(who.step_ended_at, step.repeat.every) > now
-            case _:
-                assert step is not None
-                messages = self.town.rows(
-                    "SELECT settled_at FROM messages WHERE enrolment_id = :id AND step = :step AND kind <> 'cta_update'",
-                    id=who.id,
-                    step=who.step,
-                )
-                assert messages, "it waits for messages that there are"
-                assert who.step_ended_at == now or (None,) in messages
+        return bool(postponed) and postponed[0][0] > to_micros(self.now)
 
-    def _holds(self, plan: Plan, condition: Expression, who: Standing) -> bool:
-        row = self.town.facts.rows(plan.subject)[who.subject_id]
-        if not condition.of_passage:
-            return bool(self.town.facts.mask(condition)[row])
-        (kept,) = self.town.rows("SELECT kept FROM kept_at_entry WHERE enrolment_id = :id", id=who.id) or [("",)]
-
-        return bool(self.town.facts.passages(plan.subject, np.array([row]), [kept[0]]).holds(condition)[0])
-
-    @invariant()
-    @precondition(lambda self: hasattr(self, "town"))
-    def what_is_planned_is_somewhere(self) -> None:
-        planned, *rest = self.town.store.counts()
-        assert planned == sum(rest)
+    def rests(self) -> None:
+        """All who are asked say yes."""
+        answer_all(self.town, self.now)
 
     @invariant()
     @precondition(lambda self: hasattr(self, "town"))
@@ -232,7 +164,7 @@ class Gale(RuleBasedStateMachine):
         twice = "SELECT {0}, count(*) FROM {1} GROUP BY {0} HAVING count(*) > 1"
         of_messages = twice.format("enrolment_id, digest, step, channel, recipient, kind", "messages WHERE kind <> 'alarm'")
         for _, digest, step_id, *_, times in self.town.rows(of_messages):
-            step = self._version(digest).step(step_id)
+            step = self.version(digest).step(step_id)
             assert isinstance(step, Email | Notice | Cta)
             assert step.repeat is not None
             assert times <= step.repeat.times
@@ -255,42 +187,6 @@ class Gale(RuleBasedStateMachine):
     def what_was_accepted_arrived(self) -> None:
         accepted = {id for (id,) in self.town.rows("SELECT id FROM messages WHERE state = 'accepted'")}
         assert accepted <= {id for channel in self.town.channels.values() for id in channel.taken}
-
-    # --- in the end
-
-    def calms_down(self) -> None:
-        """Nothing changes any more, all is accepted and all who are asked say yes: who is inside then waits for what will not come."""
-        self.weather, quiet = 0, 0
-        self.now = self.now.replace(hour=10, minute=0) + timedelta(days=1)
-        for _ in range(LONGEST):
-            if quiet >= QUIET_DAYS:
-                break
-            self.now += timedelta(days=8)
-            answer_all(self.town, self.now)
-            lines = "SELECT count(*) FROM journal"
-            before = self.town.rows(lines)
-            self._ticks()
-            quiet = quiet + 1 if self.town.rows(lines) == before else 0
-        else:
-            going_on = "SELECT playbook, step, event, reason, count(*) FROM journal WHERE at = :now GROUP BY 1, 2, 3, 4"
-            pytest.fail(f"it never comes to rest: {self.town.rows(going_on, now=to_micros(self.now))}")
-        counts = self.town.store.counts()
-        kept = self.town.rows("SELECT digest, subject_id, reason FROM messages WHERE state = 'held'")
-        assert all(self._is_held(digest, subject) for digest, subject, _ in kept), f"only a hold that is on keeps mail for good: {kept}"
-        assert (counts.pending, counts.uncertain) == (0, 0)
-        gone = {row[0] for row in self.town.rows("SELECT id FROM enrolments WHERE finished_reason IN ('goal', 'exit')")}
-        assert not [cta for cta in self.town.store.open_ctas() if cta.enrolment_id in gone]
-        for who, plan in self._active():
-            step = plan.step(who.step)
-            if who.held_since is not None:
-                assert self._is_held(plan.digest, who.subject_id)
-                continue
-            assert isinstance(step, WaitUntil), "nobody is stuck"
-            assert step.at_most is None or who.otherwise_done
-
-
-def _after(at: int, duration: Duration) -> int:
-    return to_micros(durations.add(from_micros(at), duration, START.tzinfo))  # type: ignore[arg-type]
 
 
 def gales(home: Home) -> type[Gale]:
