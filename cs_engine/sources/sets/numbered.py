@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -18,12 +18,10 @@ from cs_engine.sources.sets.counted import NONE, TOLD_AS_DAYS, Place, count_wind
 from cs_engine.sources.sets.counting import Events, Pass
 from cs_engine.sources.sets.pages import Page
 from cs_engine.sources.sets.snapshot import Segment
+from cs_engine.sources.sets.source import Source
 from cs_engine.sources.sql import listed, quoted
 from cs_engine.usage.tallies import Tally, day_number
 from cs_engine.usage.windows_sql import Aggregate
-
-if TYPE_CHECKING:
-    from cs_engine.sources.sets.tallies import Source
 
 _MOST_KEYS = 25_000_000
 """Pairs of a subject and a kind of event that are numbered one by one: as many as there might be."""

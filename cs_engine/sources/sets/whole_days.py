@@ -11,18 +11,15 @@ from collections.abc import Sequence
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from cs_engine.language.expression import Grain
 from cs_engine.sources.sets import segments
 from cs_engine.sources.sets.snapshot import Segment
+from cs_engine.sources.sets.source import Source
 from cs_engine.sources.sql import dates, listed, quoted, text
 from cs_engine.usage.tallies import Tally
-
-if TYPE_CHECKING:
-    from cs_engine.sources.sets.tallies import Source
 
 
 class WholeDays:
