@@ -11,40 +11,28 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import http.client
 import json
-import multiprocessing
-import sqlite3
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
-from shutil import copytree
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 from uuid import UUID
 
 import orjson
 
+from benchmarks.posting import Post, bare_inserts, post_all, served, shipped, timed
 from cs_engine.instants import to_micros
 from cs_engine.settings import Settings
 from cs_engine.usage.calls_segment import collected
 from cs_engine.usage.collected import Collected
 from cs_engine.wiring import open_store
 
-ROOT = Path(__file__).resolve().parent.parent
 KEY = "key-of-the-benchmark"
 BEGAN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HEADERS = {"Authorization": f"Basic {b64encode(f'{KEY}:'.encode()).decode()}", "Content-Type": "application/json"}
 SINGLES = 4_000
-
-T = TypeVar("T")
-Post = tuple[str, bytes, dict[str, str]]
 
 
 def main() -> None:
@@ -59,11 +47,10 @@ def main() -> None:
     sent = sum(len(batch) for batch in batches) + sum(len(batch) for batch in batches[::10])
     with TemporaryDirectory(prefix="cs-engine-bench-") as name:
         folder = Path(name)
-        for part in ("playbooks", "templates", "data"):
-            copytree(ROOT / part, folder / part)
-        bare = floor(folder / "bare.db", rows)
+        shipped(folder)
+        bare = bare_inserts(folder / "bare.db", rows)
         reading, _ = timed(lambda: [read(orjson.loads(body)["batch"]) for _, body, _ in plain])
-        with served(folder) as url:
+        with served(folder, cs_engine_write_keys=KEY) as url:
             taken, _ = timed(lambda: post_all(url, plain, given.posting))
             taken_packed, _ = timed(lambda: post_all(url, packed, given.posting))
             one_by_one, _ = timed(lambda: post_all(url, singles(), 32))
@@ -126,77 +113,6 @@ def singles() -> list[Post]:
 def read(batch: Sequence[object]) -> list[Collected]:
     received = to_micros(BEGAN + timedelta(days=1))
     return [collected(one, received) for one in batch]
-
-
-def floor(file: Path, batches: Sequence[Sequence[Collected]]) -> float:
-    """Seconds for the rows, a transaction a batch, without a server or an index."""
-    with sqlite3.connect(file, isolation_level=None) as bare:
-        for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = FULL"):
-            bare.execute(f"PRAGMA {pragma}")
-        columns = len(Collected._fields)
-        bare.execute(f"CREATE TABLE rows ({', '.join(Collected._fields)})")
-        insert = f"INSERT INTO rows VALUES ({', '.join('?' * columns)})"
-
-        def work() -> None:
-            for rows in batches:
-                bare.execute("BEGIN IMMEDIATE")
-                bare.executemany(insert, rows)
-                bare.execute("COMMIT")
-
-        return timed(work)[0]
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The web in a process of its own; its address."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(folder, there), daemon=True)
-    process.start()
-    try:
-        yield here.recv()
-    finally:
-        here.send("end")
-        process.join(20)
-
-
-def serve(folder: Path, told: Connection) -> None:
-    from cs_engine.web.house import house
-    from cs_engine.web.server import WebServer, listening
-
-    settings = Settings(cs_engine_project=folder, cs_engine_write_keys=KEY)
-    with house(settings) as found, WebServer(found, listening("127.0.0.1", 0)) as web:
-        told.send(web.url)
-        told.recv()
-
-
-def post_all(url: str, posts: Sequence[Post], connections: int) -> None:
-    """Posts all; one that is told to come again does."""
-    at = urlsplit(url)
-
-    def post(mine: Sequence[Post]) -> None:
-        connection = http.client.HTTPConnection(str(at.hostname), at.port, timeout=60)
-        for path, body, headers in mine:
-            while not _taken(connection, path, body, headers):
-                time.sleep(0.1)
-        connection.close()
-
-    with ThreadPoolExecutor(connections) as pool:
-        list(pool.map(post, [posts[n::connections] for n in range(connections)]))
-
-
-def _taken(connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]) -> bool:
-    connection.request("POST", path, body, headers)
-    answer = connection.getresponse()
-    answer.read()
-    assert answer.status in (200, 503), answer.status
-    return answer.status == 200
-
-
-def timed(work: Callable[[], T]) -> tuple[float, T]:
-    start = time.perf_counter()
-    done = work()
-    return time.perf_counter() - start, done
 
 
 if __name__ == "__main__":

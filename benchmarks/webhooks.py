@@ -10,21 +10,12 @@ by one executemany and one commit a batch into a table without indexes. Signing 
 from __future__ import annotations
 
 import argparse
-import http.client
-import multiprocessing
 import random
-import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
 from pathlib import Path
-from shutil import copytree
 from tempfile import TemporaryDirectory
-from typing import TypeVar
-from urllib.parse import urlsplit
 
+from benchmarks.posting import bare_inserts, post_all, served, shipped, timed
 from cs_engine.channels.sendgrid_events import EventReader
 from cs_engine.journey.aftermath import aftermath_of
 from cs_engine.journey.message import NewMessage
@@ -36,13 +27,11 @@ from cs_engine.state import SqlStore
 from cs_engine.wiring import email_hasher, open_store
 from tests.doubles.sendgrid_webhook import SendgridWebhook, batch, life_of
 
-ROOT = Path(__file__).resolve().parent.parent
 SECOND = 1_000_000
 NOW = 1_761_555_000
 
-T = TypeVar("T")
 
-Post = tuple[bytes, dict[str, str]]
+Signed = tuple[bytes, dict[str, str]]
 
 
 def main() -> None:
@@ -53,8 +42,7 @@ def main() -> None:
     given = options.parse_args()
     with TemporaryDirectory(prefix="cs-engine-bench-") as name:
         folder = Path(name)
-        for part in ("playbooks", "templates", "data"):
-            copytree(ROOT / part, folder / part)
+        shipped(folder)
         settings, sendgrid = Settings(cs_engine_project=folder), SendgridWebhook()
         posts = written(sendgrid, given.batches, given.events)
         with open_store(settings) as store:
@@ -62,9 +50,9 @@ def main() -> None:
             put_mails(store, mails)
         reader = EventReader(sendgrid.public_key, email_hasher(settings))
         read_in, received = timed(lambda: [reader.read({k.lower(): v for k, v in head.items()}, body, 0) for body, head in posts])
-        bare = floor(folder / "bare.db", received)
-        with served(folder, sendgrid.public_key) as url:
-            taken, _ = timed(lambda: post_all(url, posts, given.posting))
+        bare = bare_inserts(folder / "bare.db", distinct_rows(received))
+        with served(folder, sendgrid_webhook_public_key=sendgrid.public_key) as url:
+            taken, _ = timed(lambda: post_all(url, [(EVENTS_PATH, *post) for post in posts], given.posting))
         with open_store(settings) as store:
             applied, kept = timed(lambda: apply_all(store))
     told, distinct = sum(map(len, received)), len({one.event.id for part in received for one in part})
@@ -81,7 +69,7 @@ def main() -> None:
     assert kept == distinct, "nothing is lost, nothing doubled"
 
 
-def written(sendgrid: SendgridWebhook, batches: int, size: int) -> list[Post]:
+def written(sendgrid: SendgridWebhook, batches: int, size: int) -> list[Signed]:
     """Signed batches; one in ten twice, the events of each in no order."""
     chance = random.Random(1)
     events = [one for n in range(batches * size // 2) for one in life_of(n)][: batches * size]
@@ -107,74 +95,14 @@ def put_mails(store: SqlStore, n: int) -> None:
         tx.run("UPDATE messages SET state = 'accepted', settled_at = planned_at, sent_at = planned_at")
 
 
-def floor(file: Path, received: Sequence[Sequence[Received]]) -> float:
-    """Seconds for the distinct rows, a transaction a batch, without a server, a signature or an index."""
+def distinct_rows(received: Sequence[Sequence[Received]]) -> list[list[tuple[object, ...]]]:
+    """By batch, those that were in none before."""
     seen: set[str] = set()
-    batches = []
+    batches: list[list[tuple[object, ...]]] = []
     for part in received:
         batches.append([(*one.event, 0) for one in part if one.event.id not in seen])
         seen.update(one.event.id for one in part)
-    columns = len(batches[0][0])
-    with sqlite3.connect(file, isolation_level=None) as bare:
-        for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = FULL"):
-            bare.execute(f"PRAGMA {pragma}")
-        bare.execute(f"CREATE TABLE rows ({', '.join(f'c{n}' for n in range(columns))})")
-        insert = f"INSERT INTO rows VALUES ({', '.join('?' * columns)})"
-
-        def work() -> None:
-            for rows in batches:
-                bare.execute("BEGIN IMMEDIATE")
-                bare.executemany(insert, rows)
-                bare.execute("COMMIT")
-
-        return timed(work)[0]
-
-
-@contextmanager
-def served(folder: Path, public_key: str) -> Iterator[str]:
-    """The web in a process of its own; its address."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=serve, args=(folder, public_key, there), daemon=True)
-    process.start()
-    try:
-        yield here.recv()
-    finally:
-        here.send("end")
-        process.join(20)
-
-
-def serve(folder: Path, public_key: str, told: Connection) -> None:
-    from cs_engine.web.house import house
-    from cs_engine.web.server import WebServer, listening
-
-    settings = Settings(cs_engine_project=folder, sendgrid_webhook_public_key=public_key)
-    with house(settings) as found, WebServer(found, listening("127.0.0.1", 0)) as web:
-        told.send(web.url)
-        told.recv()
-
-
-def post_all(url: str, posts: Sequence[Post], connections: int) -> None:
-    """Posts all; one that is told to come again does."""
-    at = urlsplit(url)
-
-    def post(mine: Sequence[Post]) -> None:
-        connection = http.client.HTTPConnection(str(at.hostname), at.port, timeout=60)
-        for body, headers in mine:
-            while not _taken(connection, body, headers):
-                time.sleep(0.1)
-        connection.close()
-
-    with ThreadPoolExecutor(connections) as pool:
-        list(pool.map(post, [posts[n::connections] for n in range(connections)]))
-
-
-def _taken(connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]) -> bool:
-    connection.request("POST", EVENTS_PATH, body, headers)
-    answer = connection.getresponse()
-    answer.read()
-    assert answer.status in (200, 503), answer.status
-    return answer.status == 200
+    return batches
 
 
 def apply_all(store: SqlStore) -> int:
@@ -183,12 +111,6 @@ def apply_all(store: SqlStore) -> int:
     while n := store.apply_events(APPLIED_AT_ONCE, aftermath_of, NOW * SECOND).events:
         found += n
     return found
-
-
-def timed(work: Callable[[], T]) -> tuple[float, T]:
-    start = time.perf_counter()
-    done = work()
-    return time.perf_counter() - start, done
 
 
 if __name__ == "__main__":
