@@ -1,6 +1,6 @@
 """A condition over accounts at many moments at once, as SQL: text only, over the views that windows_sql describes and `account_facts`.
 
-`past_who` says who is looked at ("#row", "#no", "#since"), `past_<source>` holds their events.
+`past_who` says who is looked at ("#row", "#no", "#since"), `past_<source>` holds their events up to the last moment that is looked at.
 `moments` is a relation with a row for each account and moment: "#i" (its number), "#row" and "#no" (the account's), "#now" TIMESTAMPTZ,
 "#today" (its DATE in the project's zone). Windows over usage are counted anew for each row, as of its own "#now"; columns of accounts
 are as they were known then where that was kept (`past_changes`: "#no", "#which" in `Reads.before`, "value" as text, "until"), and else as
@@ -100,8 +100,13 @@ def evaluated(reads: Reads, moments: str) -> str:
     return sql
 
 
+def all_events(source: str) -> str:
+    """The name of the table of all their events."""
+    return quoted(f"past all {source}")
+
+
 def kept_events(source: str) -> str:
-    """The name of the table of their events."""
+    """The name of the table of those of them that are counted: all that came before the moments that are looked at."""
     return quoted(f"past_{source}")
 
 
@@ -117,24 +122,28 @@ def their_events(reads: Reads, source: str) -> str:
 
 def days_of_events(reads: Reads) -> str:
     """SELECT of "#no" and "#day": the days on which an account did anything that is counted, or a column of it that is read changed."""
-    sources = [f'SELECT "#account" AS "#no", "#day" FROM {kept_events(source)}' for source in reads.sources]
+    sources = [f'SELECT "#account" AS "#no", "#day" FROM {all_events(source)}' for source in reads.sources]
     sources += [f'SELECT "#no", CAST("until" AS DATE) AS "#day" FROM {CHANGES}'] if reads.before else []
     return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::DATE AS "#day" WHERE false'
 
 
 def times_of_events(reads: Reads, days: str) -> str:
-    """SELECT of "#no" and "#now": when each account did what is counted, or a column of it that is read changed, on its day of the
-    relation `days` ("#no", "#day").
+    """SELECT of "#no", "#now" and "#today": when each account did what is counted, or a column of it that is read changed, on its day of
+    the relation `days` ("#no", "#day").
     """
     sources = [
-        f'SELECT DISTINCT d."#no", e."at" AS "#now" FROM {kept_events(source)} AS e JOIN {days} AS d '
+        f'SELECT DISTINCT d."#no", e."at" AS "#now", d."#day" AS "#today" FROM {kept_events(source)} AS e JOIN {days} AS d '
         f'ON d."#no" = e."#account" AND d."#day" = e."#day"'
         for source in reads.sources
     ]
     if reads.before:
         same = 'd."#no" = c."#no" AND d."#day" = CAST(c."until" AS DATE)'
-        sources.append(f'SELECT DISTINCT d."#no", c."until" AS "#now" FROM {CHANGES} AS c JOIN {days} AS d ON {same}')
-    return " UNION ".join(sources) if sources else 'SELECT NULL::INTEGER AS "#no", NULL::TIMESTAMPTZ AS "#now" WHERE false'
+        sources.append(f'SELECT DISTINCT d."#no", c."until" AS "#now", d."#day" AS "#today" FROM {CHANGES} AS c JOIN {days} AS d ON {same}')
+    return (
+        " UNION ".join(sources)
+        if sources
+        else 'SELECT NULL::INTEGER AS "#no", NULL::TIMESTAMPTZ AS "#now", NULL::DATE AS "#today" WHERE false'
+    )
 
 
 def _counted(windows: Sequence[Window], source: str, moments: str) -> str:

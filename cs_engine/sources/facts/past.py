@@ -26,6 +26,7 @@ from cs_engine.usage.names import Catalogue
 from cs_engine.usage.past_sql import (
     CHANGES,
     Reads,
+    all_events,
     days_of_events,
     evaluated,
     kept_events,
@@ -34,8 +35,8 @@ from cs_engine.usage.past_sql import (
     times_of_events,
 )
 
-_AT_ONCE = 5_000
-"""Accounts: their events have to fit into memory."""
+_AT_ONCE = 4_000_000
+"""Events, about: so many that the accounts that are looked at together have on an average. They have to fit into memory."""
 _DAYS_AT_ONCE = 4
 """Days of each account that are looked at first; then twice as many, and so on: most is reached early, and each counts all before it."""
 _MOST = 20_000_000
@@ -44,7 +45,7 @@ _LONGEST = 3 * 366
 """Days before an account's next event in which time alone is looked at."""
 _NOW, _TODAY = "getvariable('now')", "getvariable('today')"
 _TABLE = "CREATE OR REPLACE TEMP TABLE"
-_TABLES = ("past_who", "past_event_days", "past_days", "past_batch", "past_moments", "past_first", "past_sooner", CHANGES)
+_TABLES = ("past_who", "past_event_days", "past_days", "past_batch", "past_calendar", "past_moments", "past_first", "past_sooner", CHANGES)
 
 
 class First(NamedTuple):
@@ -69,14 +70,21 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     floor = after if reads.changing else None
     search = _Search(tables, catalogue, reads, column, names, floor)
     found: dict[int, First] = {}
+    some = _at_once(tables.usage, reads, tables.stand(Grain.ACCOUNT))
     try:
-        for start in range(0, len(rows), _AT_ONCE):
-            found |= search.among(rows[start : start + _AT_ONCE])
+        for start in range(0, len(rows), some):
+            found |= search.among(rows[start : start + some])
     except duckdb.Error as error:
         tables.fail(f"when {said(column).replace('reached:', 'milestone ')} was reached", error)
     finally:
         search.close()
     return found
+
+
+def _at_once(usage: UsageSet, reads: Reads, accounts: int) -> int:
+    """How many accounts are looked at together."""
+    events = sum(segment.rows for source in reads.sources for segment in usage.segments[source])
+    return max(1, _AT_ONCE * accounts // max(1, events))
 
 
 def _known(usage: UsageSet, catalogue: Catalogue) -> Collection[str]:
@@ -110,16 +118,18 @@ class _Search:
 
     def close(self) -> None:
         """Gives back the memory of what was looked at."""
-        for table in (*map(kept_events, self._reads.sources), *_TABLES):
+        for table in (*map(kept_events, self._reads.sources), *map(all_events, self._reads.sources), *_TABLES):
             self._db.execute(f"DROP TABLE IF EXISTS {table}")
 
     def among(self, rows: Rows) -> dict[int, First]:
+        self._db.execute(f'{_TABLE} past_calendar ("#day" DATE, "#begins" TIMESTAMPTZ, "#ends" TIMESTAMPTZ)')
         self._people(rows)
         if self._floor:
             self._leave_out_changed()
         # What happened before the sign-up counts from the sign-up on.
-        edges = f'SELECT "#no", {_TODAY} AS "#day" FROM past_who UNION SELECT "#no", CAST("#since" AS DATE) FROM past_who'
-        self._look_at(f'SELECT "#no", "#day" FROM past_event_days UNION {edges}', "past_first")
+        edges = f'SELECT "#no", {_TODAY} AS "#day" FROM past_who UNION SELECT "#no", "#signed" FROM past_who'
+        other = f'SELECT * FROM ({edges}) ANTI JOIN past_event_days USING ("#no", "#day")'
+        self._look_at(f"SELECT * FROM past_event_days UNION ALL {other}", "past_first")
         if self._reads.by_time:
             self._look_at(self._days_before(), "past_sooner", from_the_start=True)
             both = "SELECT * FROM past_first UNION ALL SELECT * FROM past_sooner"
@@ -132,6 +142,8 @@ class _Search:
         """
         numbered = f'SELECT *, row_number() OVER (PARTITION BY "#no" ORDER BY "#day") AS n FROM ({days})'
         self._db.execute(f"{_TABLE} past_days AS {numbered}")
+        new = 'SELECT DISTINCT "#day" FROM past_days ANTI JOIN past_calendar USING ("#day")'
+        self._db.execute(f"INSERT INTO past_calendar {_hours_of(new)}")
         self._db.execute(f'{_TABLE} {found} ("#no" INTEGER, "#day" DATE)')
         low, size = 0, _DAYS_AT_ONCE
         while True:
@@ -139,6 +151,7 @@ class _Search:
             self._db.execute(f"{_TABLE} past_batch AS {batch}")
             if not self._count("past_batch"):
                 return
+            self._keep_until("past_batch")
             if from_the_start:
                 quiet = 'SELECT * FROM past_batch EXCEPT SELECT "#no", "#day" FROM past_event_days'
                 self._moments([_beginnings("past_batch"), _ends(quiet)])
@@ -166,16 +179,18 @@ class _Search:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
     def _people(self, rows: Rows) -> None:
-        """Tables of these accounts: past_who ("#row", "#no", "#since"), their events, past_event_days ("#no", "#day", not before that)."""
+        """Tables of these accounts: past_who ("#row", "#no", "#since" and its day, "#signed"), their events, past_event_days ("#no", "#day",
+        not before that).
+        """
         self._db.register("past_rows", {"row": np.asarray(rows, np.int64)})
         self._db.execute(
-            f'{_TABLE} past_who AS SELECT f."#row", f."#no", s.signed_up_at AS "#since" FROM past_rows AS r '
-            'JOIN account_facts AS f ON f."#row" = r."row" JOIN src_accounts AS s ON s."#no" = f."#no"'
+            f'{_TABLE} past_who AS SELECT f."#row", f."#no", s.signed_up_at AS "#since", CAST(s.signed_up_at AS DATE) AS "#signed" '
+            'FROM past_rows AS r JOIN account_facts AS f ON f."#row" = r."row" JOIN src_accounts AS s ON s."#no" = f."#no"'
         )
         self._db.unregister("past_rows")
         for source in self._reads.sources:
             known = f' AND coalesce(e."learned_at", e."at") <= {_NOW}' if source in self._late else ""
-            self._db.execute(f"{_TABLE} {kept_events(source)} AS {their_events(self._reads, source)}{known}")
+            self._db.execute(f"{_TABLE} {all_events(source)} AS {their_events(self._reads, source)}{known}")
         if self._changes:
             read = listed(text(name.removeprefix("account.")) for name, _ in self._reads.before)
             self._db.execute(
@@ -183,19 +198,26 @@ class _Search:
                 f'FROM ({self._changes}) AS h JOIN src_accounts AS s ON s.id = h.id JOIN past_who AS w ON w."#no" = s."#no" '
                 f"WHERE h.attribute IN ({read})"
             )
-        there = 'coalesce(e."#day" >= CAST(w."#since" AS DATE), true)'
+        there = 'coalesce(e."#day" >= w."#signed", true)'
         floor = f' AND e."#day" >= CAST({self._floor} AS DATE)' if self._floor else ""
         self._db.execute(
-            f'{_TABLE} past_event_days AS SELECT DISTINCT w."#no", e."#day" FROM ({days_of_events(self._reads)}) AS e '
+            f'{_TABLE} past_event_days AS SELECT DISTINCT e."#no", e."#day" FROM ({days_of_events(self._reads)}) AS e '
             f'JOIN past_who AS w ON w."#no" = e."#no" WHERE {there}{floor}'
         )
+
+    def _keep_until(self, days: str) -> None:
+        """Has their events up to the last of these days counted, of each account, and no others."""
+        last = f'SELECT "#no", max("#day") AS "#last" FROM {days} GROUP BY 1'
+        for source in self._reads.sources:
+            by_then = f'SELECT e.* FROM {all_events(source)} AS e JOIN ({last}) AS d ON d."#no" = e."#account" AND e."#day" <= d."#last"'
+            self._db.execute(f"{_TABLE} {kept_events(source)} AS {by_then}")
 
     def _days_before(self) -> str:
         """SELECT of all days before the first on which an event, or today, made it true: "#no", "#day"."""
         # Who has no sign-up was there from the first event on.
         firsts = 'SELECT "#no", min("#day") AS "#day" FROM past_event_days GROUP BY 1'
         floor = f", CAST({self._floor} AS DATE)" if self._floor else ""
-        begin = f'greatest(coalesce(CAST(w."#since" AS DATE), e."#day", p."#day"), p."#day" - {_LONGEST}{floor})'
+        begin = f'greatest(coalesce(w."#signed", e."#day", p."#day"), p."#day" - {_LONGEST}{floor})'
         days = f'unnest(generate_series({begin}, p."#day" - 1, INTERVAL 1 DAY))'
         return (
             f'SELECT "#no", CAST(day AS DATE) AS "#day" FROM (SELECT w."#no", {days} AS day FROM past_who AS w '
@@ -204,20 +226,22 @@ class _Search:
 
     def _leave_out_changed(self) -> None:
         """Of whom it would have been true at the floor with today's columns: one of them has changed since."""
-        self._moments([f'SELECT "#no", {self._floor} AS "#now" FROM past_who'], of_floor=True)
+        self._keep_until(f'(SELECT "#no", CAST({self._floor} AS DATE) AS "#day" FROM past_who)')
+        self._moments([f'SELECT "#no", {self._floor} AS "#now", CAST({self._floor} AS DATE) AS "#today" FROM past_who'], of_floor=True)
         every = evaluated(self._reads, "past_moments")
         self._db.execute(f'DELETE FROM past_who WHERE "#no" IN (SELECT "#no" FROM ({every}) WHERE {quoted(self._column)})')
 
     def _moments(self, moments: Sequence[str], *, of_floor: bool = False) -> None:
-        """Makes these the moments that are looked at: SELECTs of "#no" and "#now"."""
+        """Makes these the moments that are looked at: SELECTs of "#no", "#now" and its day, "#today"."""
         later = f' AND m."#now" > {self._floor}' if self._floor and not of_floor else ""
         self._db.execute(
             f'{_TABLE} past_moments AS SELECT row_number() OVER () AS "#i", w."#row", w."#no", w."#since", m."#now", '
-            f'CAST(m."#now" AS DATE) AS "#today" FROM ({" UNION ".join(moments)}) AS m JOIN past_who AS w ON w."#no" = m."#no" '
+            f'm."#today" FROM ({" UNION ".join(moments)}) AS m JOIN past_who AS w ON w."#no" = m."#no" '
             f'WHERE m."#now" <= {_NOW} AND coalesce(m."#now" >= w."#since", true){later}'
         )
 
     def _first_moments(self) -> dict[int, First]:
+        self._keep_until("past_first")
         self._moments([_beginnings("past_first"), _ends("past_first"), times_of_events(self._reads, "past_first"), _sign_ups("past_first")])
         every = evaluated(self._reads, "past_moments")
         found = self._db.execute(
@@ -228,15 +252,20 @@ class _Search:
 
 def _sign_ups(days: str) -> str:
     """The sign-ups that were on one of these days."""
-    same = 'd."#no" = w."#no" AND d."#day" = CAST(w."#since" AS DATE)'
-    return f'SELECT w."#no", w."#since" AS "#now" FROM past_who AS w JOIN {days} AS d ON {same}'
+    same = 'd."#no" = w."#no" AND d."#day" = w."#signed"'
+    return f'SELECT w."#no", w."#since" AS "#now", w."#signed" AS "#today" FROM past_who AS w JOIN {days} AS d ON {same}'
 
 
 def _beginnings(days: str) -> str:
-    return f'SELECT "#no", CAST("#day" AS TIMESTAMPTZ) AS "#now" FROM ({days})'
+    return f'SELECT "#no", "#begins" AS "#now", "#day" AS "#today" FROM ({days}) JOIN past_calendar USING ("#day")'
 
 
 def _ends(days: str) -> str:
     """The last moment of each, of today's now."""
+    return f'SELECT "#no", "#ends" AS "#now", "#day" AS "#today" FROM ({days}) JOIN past_calendar USING ("#day")'
+
+
+def _hours_of(days: str) -> str:
+    """SELECT of these days with their first and last moment: asked once a day, for a calendar's sums are dear."""
     end = 'CAST("#day" + 1 AS TIMESTAMPTZ) - INTERVAL 1 MICROSECOND'
-    return f'SELECT "#no", least({end}, {_NOW}) AS "#now" FROM ({days})'
+    return f'SELECT "#day", CAST("#day" AS TIMESTAMPTZ) AS "#begins", least({end}, {_NOW}) AS "#ends" FROM ({days})'
