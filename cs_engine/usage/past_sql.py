@@ -1,6 +1,7 @@
 """A condition over accounts at many moments at once, as SQL: text only, over the views that windows_sql describes and `account_facts`.
 
-`past_who` says who is looked at ("#row", "#no", "#since"), `past_<source>` holds their events up to the last moment that is looked at.
+`past_who` says who is looked at ("#row", "#no", "#since"), and up to which day ("#until"); `past_<source>` holds their events up to
+the last moment that is looked at.
 `moments` is a relation with a row for each account and moment: "#i" (its number), "#row" and "#no" (the account's), "#now" TIMESTAMPTZ,
 "#today" (its DATE in the project's zone). Windows over usage are counted anew for each row, as of its own "#now"; columns of accounts
 are as they were known then where that was kept (`past_changes`: "#no", "#which" in `Reads.before`, "value" as text, "until"), and else as
@@ -111,13 +112,14 @@ def kept_events(source: str) -> str:
 
 
 def their_events(reads: Reads, source: str) -> str:
-    """SELECT of the events of that source, by now, of those in past_who, with what is read of them."""
+    """SELECT of the events of that source, by now and their last day, of those in past_who, with what is read of them."""
     windows = [window for window in reads.windows if window.source == source]
     columns = {"#account", "#day", "at", *(_named(window.column) for window in windows if window.column)}
     columns |= {name for window in windows for name in window.reads}
     columns |= {"#contact" for window in windows if window.funnel is not None}
     shown = ", ".join(f"e.{quoted(name)}" for name in sorted(columns))
-    return f'SELECT {shown} FROM {view(source)} AS e SEMI JOIN past_who AS w ON w."#no" = e."#account" WHERE e."at" <= {_NOW}'
+    there = 'w."#no" = e."#account" AND e."#day" <= w."#until"'
+    return f'SELECT {shown} FROM {view(source)} AS e JOIN past_who AS w ON {there} WHERE e."at" <= {_NOW}'
 
 
 def days_of_events(reads: Reads) -> str:

@@ -82,6 +82,39 @@ def test_what_hangs_on_an_order_became_true_with_the_event_that_completed_it(tmp
     assert found == {"row_days": first[3], "row_weeks": midnight, "way": first[5], "way_same": to_micros(START)}
 
 
+def test_many_accounts_are_looked_at_in_parts_and_their_first_days_before_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is the same. Some have signed up after their first events, some became so late, and some without an event."""
+    chance = Random(5)
+    accounts = [Account(f"a{i}", signed_up_at=START + timedelta(hours=chance.randrange(24 * 30))) for i in range(24)]
+    begun = [chance.randrange(24 * 20) for _ in accounts]
+    events = [
+        Event(
+            f"e{i}",
+            f"a{of}",
+            None,
+            chance.choice("abc"),
+            START + timedelta(hours=begun[of] + chance.choice((1, 9, 99, 999)) * chance.random()),
+        )
+        for i, of in enumerate(chance.choices(range(24), k=300))
+    ]
+    least = {"n": 8, "n_a": 3, "quiet": 12}
+    metrics = {name: METRICS[name] for name in least}
+    world = World(accounts, (), events)
+    project = open_project(tmp_path, write(tmp_path, world), metrics=metrics, milestones={m: f"{m} >= {n}" for m, n in least.items()})
+
+    def found() -> list[tuple[list[int], list[str]]]:
+        facts = project.usage.facts(START + timedelta(days=60), [], NOTHING)
+        try:
+            return [facts.became(name, np.flatnonzero(mask), None) for name, mask in facts.milestones().items()]
+        finally:
+            facts.close()
+
+    whole = found()
+    monkeypatch.setattr(duckdb_past, "_AT_ONCE", 75)
+    assert found() == whole
+    assert all(len(when) > 6 for when, _ in whole), "more than are looked at together"
+
+
 def test_where_very_much_happened_each_day_is_looked_at_as_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The moment on that day is exact all the same."""
     monkeypatch.setattr(duckdb_past, "_MOST", 0)

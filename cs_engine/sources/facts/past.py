@@ -34,9 +34,12 @@ from cs_engine.usage.past_sql import (
     their_events,
     times_of_events,
 )
+from cs_engine.usage.windows_sql import view
 
-_AT_ONCE = 4_000_000
+_AT_ONCE = 2_000_000
 """Events, about: so many that the accounts that are looked at together have on an average. They have to fit into memory."""
+_FIRST_DAYS = (8, 64)
+"""Of more accounts than that, so many days after their first events are looked at before all: most is reached early."""
 _DAYS_AT_ONCE = 4
 """Days of each account that are looked at first; then twice as many, and so on: most is reached early, and each counts all before it."""
 _MOST = 20_000_000
@@ -72,8 +75,11 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     found: dict[int, First] = {}
     some = _at_once(tables.usage, reads, tables.stand(Grain.ACCOUNT))
     try:
-        for start in range(0, len(rows), some):
-            found |= search.among(rows[start : start + some])
+        for days in (*(_FIRST_DAYS if len(rows) > some else ()), None):
+            left = np.array([row for row in rows.tolist() if row not in found], np.int64)
+            many = some if days is None else search.fit(some, days)
+            for start in range(0, len(left), many):
+                found |= search.among(left[start : start + many], days)
     except duckdb.Error as error:
         tables.fail(f"when {said(column).replace('reached:', 'milestone ')} was reached", error)
     finally:
@@ -82,7 +88,7 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
 
 
 def _at_once(usage: UsageSet, reads: Reads, accounts: int) -> int:
-    """How many accounts are looked at together."""
+    """How many accounts are looked at together, with all of their events."""
     events = sum(segment.rows for source in reads.sources for segment in usage.segments[source])
     return max(1, _AT_ONCE * accounts // max(1, events))
 
@@ -118,16 +124,35 @@ class _Search:
 
     def close(self) -> None:
         """Gives back the memory of what was looked at."""
-        for table in (*map(kept_events, self._reads.sources), *map(all_events, self._reads.sources), *_TABLES):
+        for table in (*(name(source) for name in (kept_events, all_events) for source in self._reads.sources), *_TABLES):
             self._db.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def among(self, rows: Rows) -> dict[int, First]:
+    def fit(self, accounts: int, days: int) -> int:
+        """How many accounts have as many events in so many days after their first as these have in all."""
+        firsts = f'SELECT {_TODAY} - min("#day") + 1 AS n FROM ({self._begun()}) GROUP BY "#no"'
+        (lived,) = self._db.execute(f"SELECT coalesce(avg(n), 1) FROM ({firsts})").fetchall()[0]
+        return max(accounts, int(accounts * lived / (days + 1)))
+
+    def _begun(self) -> str:
+        """SELECT of "#no" and the "#day" of its first event, of each source. They are asked for once a tick."""
+        for source in self._reads.sources:
+            self._db.execute(
+                f"CREATE TABLE IF NOT EXISTS {_begun(source)} AS "
+                f'SELECT "#account" AS "#no", min("#day") AS "#day" FROM {view(source)} WHERE "#account" IS NOT NULL GROUP BY 1'
+            )
+        return " UNION ALL ".join(f"SELECT * FROM {_begun(source)}" for source in self._reads.sources)
+
+    def among(self, rows: Rows, days: int | None) -> dict[int, First]:
+        """Of those at these rows who became so; in that many days after their first event, or ever."""
         self._db.execute(f'{_TABLE} past_calendar ("#day" DATE, "#begins" TIMESTAMPTZ, "#ends" TIMESTAMPTZ)')
-        self._people(rows)
+        self._people(rows, days)
         if self._floor:
             self._leave_out_changed()
         # What happened before the sign-up counts from the sign-up on.
-        edges = f'SELECT "#no", {_TODAY} AS "#day" FROM past_who UNION SELECT "#no", "#signed" FROM past_who'
+        edges = (
+            f'SELECT "#no", {_TODAY} AS "#day" FROM past_who WHERE {_TODAY} <= "#until" '
+            'UNION SELECT "#no", "#signed" FROM past_who WHERE "#signed" <= "#until"'
+        )
         other = f'SELECT * FROM ({edges}) ANTI JOIN past_event_days USING ("#no", "#day")'
         self._look_at(f"SELECT * FROM past_event_days UNION ALL {other}", "past_first")
         if self._reads.by_time:
@@ -178,16 +203,23 @@ class _Search:
     def _count(self, table: str) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
-    def _people(self, rows: Rows) -> None:
-        """Tables of these accounts: past_who ("#row", "#no", "#since" and its day, "#signed"), their events, past_event_days ("#no", "#day",
-        not before that).
+    def _people(self, rows: Rows, days: int | None) -> None:
+        """Tables of these accounts: past_who ("#row", "#no", "#since" and its day, "#signed", "#until"), their events, past_event_days
+        ("#no", "#day", not before that).
         """
         self._db.register("past_rows", {"row": np.asarray(rows, np.int64)})
         self._db.execute(
-            f'{_TABLE} past_who AS SELECT f."#row", f."#no", s.signed_up_at AS "#since", CAST(s.signed_up_at AS DATE) AS "#signed" '
-            'FROM past_rows AS r JOIN account_facts AS f ON f."#row" = r."row" JOIN src_accounts AS s ON s."#no" = f."#no"'
+            f'{_TABLE} past_who AS SELECT f."#row", f."#no", s.signed_up_at AS "#since", CAST(s.signed_up_at AS DATE) AS "#signed", '
+            f'{_TODAY} AS "#until" FROM past_rows AS r JOIN account_facts AS f ON f."#row" = r."row" '
+            'JOIN src_accounts AS s ON s."#no" = f."#no"'
         )
         self._db.unregister("past_rows")
+        if days is not None:
+            floor = f", CAST({self._floor} AS DATE)" if self._floor else ""
+            self._db.execute(
+                f'UPDATE past_who SET "#until" = least({_TODAY}, greatest("#signed", b."#day"{floor}) + {days}) '
+                f'FROM (SELECT "#no", min("#day") AS "#day" FROM ({self._begun()}) GROUP BY 1) AS b WHERE b."#no" = past_who."#no"'
+            )
         for source in self._reads.sources:
             known = f' AND coalesce(e."learned_at", e."at") <= {_NOW}' if source in self._late else ""
             self._db.execute(f"{_TABLE} {all_events(source)} AS {their_events(self._reads, source)}{known}")
@@ -198,7 +230,7 @@ class _Search:
                 f'FROM ({self._changes}) AS h JOIN src_accounts AS s ON s.id = h.id JOIN past_who AS w ON w."#no" = s."#no" '
                 f"WHERE h.attribute IN ({read})"
             )
-        there = 'coalesce(e."#day" >= w."#signed", true)'
+        there = 'coalesce(e."#day" >= w."#signed", true) AND e."#day" <= w."#until"'
         floor = f' AND e."#day" >= CAST({self._floor} AS DATE)' if self._floor else ""
         self._db.execute(
             f'{_TABLE} past_event_days AS SELECT DISTINCT e."#no", e."#day" FROM ({days_of_events(self._reads)}) AS e '
@@ -248,6 +280,10 @@ class _Search:
             f'SELECT "#row", epoch_us(min("#now")), arg_min({self._seen}, "#now") FROM ({every}) WHERE {quoted(self._column)} GROUP BY 1'
         ).fetchall()
         return {int(row): First(int(at), seen) for row, at, seen in found}
+
+
+def _begun(source: str) -> str:
+    return quoted(f"past begun {source}")
 
 
 def _sign_ups(days: str) -> str:
