@@ -9,11 +9,12 @@ from typing import NamedTuple
 import mrml
 
 from cs_engine.content import layout as layouts
-from cs_engine.content import markdown, names, sandbox
+from cs_engine.content import markdown
 from cs_engine.content.as_html import HtmlWriter
 from cs_engine.content.as_text import TextWriter
 from cs_engine.content.faults import Faults
 from cs_engine.content.guard import FilterOf, Guard
+from cs_engine.content.honorific import honorific
 from cs_engine.content.layout import Layout
 from cs_engine.content.source import Source, Span
 from cs_engine.content.spans import reads_of
@@ -24,7 +25,6 @@ SIGNATURES = frozenset({"sender.signature", "csm.signature"})
 _SIGNED = "\n\n{{ sender.signature or sender.name }}\n"
 """Mail comes from a person: what does not sign itself is signed."""
 _SIGNS = re.compile(r"(?:sender|csm)\.signature\b")
-_HONORIFIC = re.compile("様(?![々子相式態])")
 
 
 class Composed(NamedTuple):
@@ -79,11 +79,9 @@ def _html(mjml: str, layout: Layout, problems: Problems) -> str:
 
 def _filter_of(locale: str) -> FilterOf:
     """Signatures keep their lines; what stands right before 様 becomes ご担当者 when it is blank."""
-    japanese = names.is_japanese(locale)
+    titled = honorific(locale)
 
     def filter_of(expression: str, after: str) -> str:
-        if _SIGNS.search(expression) and "|" not in expression:
-            return "lines"
-        return sandbox.NAMED if japanese and _HONORIFIC.match(after) else ""
+        return "lines" if _SIGNS.search(expression) and "|" not in expression else titled(expression, after)
 
     return filter_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -57,6 +57,17 @@ def write_date(value: date, locale: str, style: str = "long") -> str:
     return _english(value, style) if language == "en" else value.strftime("%Y-%m-%d")
 
 
+def read_in(moment: datetime, home: tzinfo, zone: tzinfo) -> datetime:
+    """A moment in its reader's zone. What begins a day of the project's zone (`home`) is that day, and so it is to readers everywhere: a
+    renewal on 31 January is not on the 30th to those in the west.
+    """
+    there = moment.astimezone(home)
+    return moment.astimezone(zone) if there.time() != _MIDNIGHT else there.replace(tzinfo=zone)
+
+
+_MIDNIGHT = time()
+
+
 def _moment(value: Any) -> date | None:
     match value:
         case datetime() | date():
@@ -83,7 +94,7 @@ def _of(context: Context, group: str) -> Any:
 
 
 def date_filter(locale: str) -> Callable[..., str]:
-    """`{{ account.renewal_at | date }}`: in the recipient's zone; '' for blank."""
+    """`{{ account.renewal_at | date }}`: in the recipient's zone; '' for blank. Days are theirs already (`read_in`)."""
 
     @pass_context
     def date_(context: Context, value: Any, style: str = "long") -> str:

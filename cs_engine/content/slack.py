@@ -24,6 +24,7 @@ from cs_engine.content.blocks import (
 )
 from cs_engine.content.faults import Faults
 from cs_engine.content.guard import Guard, pieces
+from cs_engine.content.honorific import honorific
 from cs_engine.content.render import failure, rendered
 from cs_engine.content.source import Span
 from cs_engine.content.spans import reads_of
@@ -199,7 +200,7 @@ class _Compiler:
             return text
         guard = Guard.for_texts(text)
         faults = Faults(Span(text, self.document.file), inside)
-        hidden = guard.protect(text)
+        hidden = guard.protect(text) if key in VERBATIM else guard.protect(text, honorific(self.locale))
         if key in URLS:
             hidden = as_html.url(hidden, guard, faults)
         else:

@@ -89,6 +89,19 @@ def test_the_accounts_zone_counts_for_a_contact_without_one_and_the_projects_for
     assert world.tick(day(0, 12)).sent == ["bob: One for Beta"]
 
 
+@pytest.mark.parametrize("home", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_day_is_that_day_to_readers_everywhere_and_a_time_is_theirs(world: World, home: str) -> None:
+    """Who renews on 1 September is not told of 31 August because they live in the west."""
+    world.project(timezone=home, quiet_hours=None)
+    body = "{{ account.renewal_at | date }}, {{ account.renewal_at }}, {{ event.at | date }}, {{ event.at | date('time') }}"
+    for n, zone in enumerate(("America/Los_Angeles", "Asia/Tokyo", "Pacific/Kiritimati")):
+        world.customer(f"a{n}", f"c{n}", timezone=zone, renewal_at="2026-09-01").uses(f"a{n}", day(0, 9))
+    world.mail("one", "When", body).playbook("hello", ONE, enter={"event": "used"})
+    said = [opened(file).get_body(("plain",)) for file in sorted(world.tick(day(0)).files, key=lambda file: file.to)]
+    times = ["2 March 2026, 01:00", "2 March 2026, 18:00", "2 March 2026, 23:00"]
+    assert [part.get_content().splitlines()[0] for part in said if part] == [f"1 September 2026, 1 September 2026, {at}" for at in times]
+
+
 def test_a_zone_that_nobody_knows_counts_as_none(world: World) -> None:
     world.customer(timezone="Mars/Olympus").playbook("hello", ONE)
     assert world.tick(day(0)).sent == ["ann: One for Acme"]

@@ -14,7 +14,7 @@ import numpy as np
 from cs_engine.content.cta import Alert
 from cs_engine.content.failures import BrokenTemplate
 from cs_engine.content.folding import Shared
-from cs_engine.content.formats import in_locale
+from cs_engine.content.formats import in_locale, read_in
 from cs_engine.content.mail import EmailTemplate
 from cs_engine.content.questions import NAME, Asked, Questions
 from cs_engine.content.slack import SlackTemplate
@@ -255,6 +255,8 @@ class Letters:
                 continue
             for name, column in zip(names, self._columns_at(table, names, rows), strict=True):
                 prefix, _, attribute = name.partition(".")
+                if any(value.__class__ is datetime for value in column):
+                    column = [self._time(value, c.timezone) for value, c in zip(column, candidates, strict=True)]
                 for context, value in zip(contexts, column, strict=True):
                     if attribute:
                         context[prefix][attribute] = value
@@ -268,7 +270,12 @@ class Letters:
         kept = self._tick.engine.store.kept({c.enrolment_id for c in candidates}) | self.previewed
         for candidate, context in zip(candidates, contexts, strict=True):
             values = json.loads(kept.get(candidate.enrolment_id) or "{}")
-            context["event"] = {name: _typed(values.get(EVENT + name), kind) for name, kind in plan.event.columns.items()}
+            typed = {name: _typed(values.get(EVENT + name), kind) for name, kind in plan.event.columns.items()}
+            context["event"] = {name: self._time(value, candidate.timezone) for name, value in typed.items()}
+
+    def _time(self, value: Any, timezone: str) -> Any:
+        """A time as its reader knows it; all else as it is."""
+        return read_in(value, self._tick.zone, zone_or(timezone, self._config.timezone)) if value.__class__ is datetime else value
 
     def _columns_at(self, table: Grain, names: Sequence[str], rows: Any) -> list[list[Any]]:
         """The columns' values at those rows. What is asked for batch after batch is read once for all rows."""

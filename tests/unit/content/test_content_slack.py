@@ -88,6 +88,15 @@ def test_values_are_escaped_and_what_is_empty_is_left_out(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(("name", "written"), [("山田", "山田様"), ("山田様", "山田様"), (None, "ご担当者様"), ("\u3000", "ご担当者様")])
+def test_what_stands_before_a_literal_title_is_put_right_as_in_mails(tmp_path: Path, name: str | None, written: str) -> None:
+    text = 'text: "{{ champion.name }}様へ"\nblocks: [{type: section, text: {type: mrkdwn, text: "*{{ champion.name }}様*へ"}}]\n'
+    found = project(tmp_path, {"templates/slack/s.ja.yaml": text}).slack("s", "ja")
+    assert found is not None
+    said, (block,) = found.render({"champion": {"name": name}})
+    assert (said, block["text"]["text"]) == (f"{written}へ", f"*{written}*へ")
+
+
 def test_a_render_leaves_the_template_as_it_was(tmp_path: Path) -> None:
     made = template(tmp_path)
     assert made.render(VALUES) == made.render(VALUES)

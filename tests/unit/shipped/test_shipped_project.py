@@ -118,6 +118,18 @@ def test_a_mail_reads_well_with_nothing_one_and_many(name: str, locale: str) -> 
         assert not re.search(r"None|[{}]|\S  \S|様様|御中様", f"{mail.subject}\n{mail.text}")
 
 
+@pytest.mark.parametrize(
+    ("locale", "said"), [("en", "because your organisation uses our service"), ("ja", "ご利用中のお客様にお送りしています")]
+)
+def test_a_mail_to_an_account_without_a_name_says_why_it_comes(locale: str, said: str) -> None:
+    template = Library(ROOT, "en").email(MAILS[0], locale)
+    assert template is not None
+    values = context(template.needs, 2, locale)
+    mail = template.render(values | {"account": values["account"] | {"name": ""}})
+    assert said in mail.text
+    assert said in mail.html
+
+
 @pytest.mark.parametrize("name", SLACKS)
 def test_an_alert_says_who_why_and_until_when(name: str) -> None:
     template = Library(ROOT, "en").slack(name, "en")
