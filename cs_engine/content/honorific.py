@@ -11,8 +11,8 @@ _HONORIFIC = re.compile("様(?![々子相式態])")
 
 
 def honorific(locale: str) -> FilterOf:
-    """(expression, the text behind it) -> the filter that it needs: what stands right before 様 becomes ご担当者 when it is blank, and loses
-    its own 様. '' in other languages, and elsewhere.
+    """(expression, the text behind it) -> the filter that it needs, '' for none: before 様 what is blank becomes ご担当者, and what
+    has a title of its own loses it.
     """
     if not names.is_japanese(locale):
         return lambda _expression, _after: ""

@@ -256,8 +256,10 @@ class Letters:
             for name, column in zip(names, self._columns_at(table, names, rows), strict=True):
                 prefix, _, attribute = name.partition(".")
                 if any(value.__class__ is datetime for value in column):
-                    column = [self._time(value, c.timezone) for value, c in zip(column, candidates, strict=True)]
-                for context, value in zip(contexts, column, strict=True):
+                    told = [self._time(value, c.timezone) for value, c in zip(column, candidates, strict=True)]
+                else:
+                    told = column
+                for context, value in zip(contexts, told, strict=True):
                     if attribute:
                         context[prefix][attribute] = value
                     else:
