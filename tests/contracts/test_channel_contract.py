@@ -7,7 +7,6 @@ import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from cs_engine.channels.slack import SlackChannel
 from cs_engine.channels.smtp import SmtpChannel
 from cs_engine.channels.webhook import WebhookChannel
 from cs_engine.ports import Call, Channel, Letter, Parcel, Person, Post, always
+from tests.contracts.outgoing import CALL, LETTER, POST
 from tests.doubles.http import Answer
 from tests.doubles.receiver import KEY, Receiver, TakenCall
 from tests.doubles.sendgrid import API_KEY, SendgridDouble, refusal
@@ -30,27 +30,6 @@ EMAIL = ["mailbox", "sendgrid", "smtp"]
 SLACK = ["slack", "mailbox-slack"]
 WEBHOOK = ["webhook", "mailbox-webhook"]
 POISON = "poison@customer.example"
-
-LETTER = Letter(
-    id="msg_1",
-    sender=Person("csm@vendor.example", "Mika Sato"),
-    reply_to=Person("mika@vendor.example", "Mika Sato"),
-    to=Person("ann@customer.example", "Ann"),
-    subject="Welcome",
-    text="Hello Ann\n",
-    html="<p>Hello Ann</p>\n",
-    headers={"List-Unsubscribe": "<mailto:unsubscribe@vendor.example?subject=unsubscribe>"},
-    topic="onboarding",
-    playbook="onboarding-self-serve",
-    step="welcome",
-    at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
-)
-POST = Post(
-    id="msg_1", channel="C0SUCCESS", text="Acme went quiet", blocks=[{"type": "section", "text": {"type": "mrkdwn", "text": "Acme"}}]
-)
-
-
-CALL = Call(id="msg_1", url="https://hooks.customer.example/cs", said={"id": "msg_1", "text": "Welcome"})
 
 
 @dataclass

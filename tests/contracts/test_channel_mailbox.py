@@ -15,7 +15,7 @@ import pytest
 
 from cs_engine.channels.mailbox import MailboxEmail, MailboxSlack, mail, mailbox_folder, mails
 from cs_engine.ports import Letter, Parcel, Person
-from tests.contracts.test_channel_contract import LETTER, POST
+from tests.contracts.outgoing import LETTER, POST
 
 SENDER = """
 import sys

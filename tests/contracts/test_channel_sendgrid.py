@@ -13,7 +13,7 @@ import pytest
 from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Parcel, Person
-from tests.contracts.test_channel_contract import LETTER
+from tests.contracts.outgoing import LETTER
 from tests.doubles.http import HANG, RESET, Answer
 from tests.doubles.loopback import dead_port
 from tests.doubles.sendgrid import API_KEY, SendgridDouble, refusal

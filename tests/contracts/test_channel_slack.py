@@ -14,7 +14,7 @@ from cs_engine.channels import slack_history
 from cs_engine.channels.slack import SlackChannel, slack_place
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Parcel, Trace
-from tests.contracts.test_channel_contract import POST
+from tests.contracts.outgoing import POST
 from tests.doubles.http import HANG, RESET, Answer
 from tests.doubles.loopback import dead_port
 from tests.doubles.slack import TOKEN, SlackDouble, no

@@ -12,7 +12,7 @@ import pytest
 from cs_engine.channels.smtp import SmtpChannel
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Parcel, Person
-from tests.contracts.test_channel_contract import LETTER
+from tests.contracts.outgoing import LETTER
 from tests.doubles.loopback import dead_port
 from tests.doubles.smtp import PASSWORD, USER, Fate, SmtpDouble
 

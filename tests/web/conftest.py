@@ -13,6 +13,7 @@ from cs_engine.clock import FixedClock
 from cs_engine.settings import Settings
 from cs_engine.web.house import house
 from cs_engine.web.server import WebServer, listening
+from tests.doubles.slack import SlackDouble
 from tests.stories.conftest import base, synced, world
 from tests.stories.world import Ticked, World, opened
 from tests.web.browser import Browser
@@ -33,6 +34,12 @@ def served(world: World, tmp_path: Path) -> Iterator[Served]:
             return Browser(server.url, language)
 
         yield serve
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackDouble]:
+    with SlackDouble() as double:
+        yield double
 
 
 def links(ticked: Ticked) -> list[str]:

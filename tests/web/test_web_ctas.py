@@ -14,7 +14,7 @@ from tests.doubles.slack import refused_blocks
 from tests.stories.world import Ticked, World, day
 from tests.web.browser import Browser, Page
 from tests.web.conftest import Served
-from tests.web.test_web_slack import SECRET, call
+from tests.web.slack import SECRET, call
 
 CALL = "- {id: call, cta: call, checklist: [Look, {en: Ring, ja: 電話}]}\n- {id: rest, wait: 30 days}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,15 +12,9 @@ from tests.doubles.slack import TOKEN, SlackDouble
 from tests.stories.world import World, day
 from tests.web.browser import Browser
 from tests.web.conftest import Served
-from tests.web.test_web_slack import SECRET, buttons, opened, option, press, sent
+from tests.web.slack import SECRET, buttons, opened, option, press, sent
 
 STEPS = "- {id: ring, cta: call}\n- {id: rest, wait: 2 days}\n- {id: two, email: two}\n- {id: three, email: three}"
-
-
-@pytest.fixture
-def slack() -> Iterator[SlackDouble]:
-    with SlackDouble() as double:
-        yield double
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cs_engine.web.server import WebServer, listening
 from cs_engine.web.warm import Warm
 from tests.stories.world import Ticked, World
 from tests.web.browser import Browser
-from tests.web.test_web_slack import SECRET, buttons, call, option, press, sent
+from tests.web.slack import SECRET, buttons, call, option, press, sent
 
 PROMISE = 5.0
 STEPS = "- {id: ring, cta: call}\n- {id: rest, wait: 9 days}\n- {id: two, email: two}"

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
-from cs_engine.clock import SystemClock
 from cs_engine.web import in_time
 from tests.doubles.slack import TOKEN, SlackDouble
-from tests.stories.world import Ticked, World, day
-from tests.web.browser import Browser, Page
+from tests.stories.world import World, day
+from tests.web.browser import Browser
 from tests.web.conftest import Served
+from tests.web.slack import SECRET, button, buttons, call, opened, option, press, sent
 from tests.web.test_web_answers import answers
 
-SECRET = "a-signing-secret"
 ASKS = "{champion: contact, reason: [no time, no need], when: date, why: text, go: yes_no, score: nps}"
-
-
-@pytest.fixture
-def slack() -> Iterator[SlackDouble]:
-    with SlackDouble() as double:
-        yield double
 
 
 @pytest.fixture
@@ -40,47 +30,6 @@ def browser(world: World, served: Served, slack: SlackDouble) -> Browser:
 
 
 LAST = "- {id: hi, email: one, to: answer('brief.champion')}"
-
-
-def call(browser: Browser, payload: Mapping[str, Any], *, secret: str = SECRET, age: float = 0, body: bytes | None = None) -> Page:
-    """As Slack calls: a form whose one field is JSON, signed with the time. `body`: what arrives instead of what was signed."""
-    raw = urlencode({"payload": json.dumps(payload)}).encode()
-    stamp = str(int(SystemClock().now().timestamp() - age))
-    signature = "v0=" + hmac.new(secret.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
-    headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
-    return browser.send("/slack/interactivity", body or raw, headers)
-
-
-def button(ticked: Ticked) -> dict[str, Any]:
-    (post,) = [json.loads(file.path.read_text()) for file in ticked.files if file.path.suffix == ".json"]
-    (element,) = [e for block in post["blocks"] if block["type"] == "actions" for e in block["elements"]]
-    assert isinstance(element, dict)
-    return element
-
-
-def press(browser: Browser, element: Mapping[str, Any], **more: Any) -> Page:
-    action = {"action_id": element["action_id"], "value": element["value"]}
-    return call(browser, {"type": "block_actions", "trigger_id": "T1", "user": {"id": "U-ALEX"}, "actions": [action]}, **more)
-
-
-def opened(slack: SlackDouble) -> dict[str, Any]:
-    deadline = time.monotonic() + 10
-    while not slack.views and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert slack.problems == []
-    (view,) = [said["view"] for said in slack.views]
-    assert isinstance(view, dict)
-    return view
-
-
-def sent(browser: Browser, view: Mapping[str, Any], user: str = "U-ALEX", **values: Any) -> Page:
-    state = {field: {"value": value} for field, value in values.items()}
-    shown = {"id": "V1", "callback_id": view["callback_id"], "private_metadata": view["private_metadata"], "state": {"values": state}}
-    return call(browser, {"type": "view_submission", "user": {"id": user}, "view": shown})
-
-
-def option(value: str) -> dict[str, Any]:
-    return {"type": "static_select", "selected_option": {"value": value}}
 
 
 def test_a_csm_answers_in_slack_and_the_playbook_goes_by_it(world: World, browser: Browser, slack: SlackDouble) -> None:
@@ -150,11 +99,6 @@ def test_a_forged_button_opens_nothing(world: World, browser: Browser, slack: Sl
 def test_without_a_signing_secret_there_is_no_such_endpoint(world: World, served: Served) -> None:
     world.customer()
     assert served().send("/slack/interactivity", b"", {}).status == 404
-
-
-def buttons(ticked: Ticked) -> dict[str, dict[str, Any]]:
-    (post,) = [json.loads(file.path.read_text()) for file in ticked.files if file.path.suffix == ".json"]
-    return {e["action_id"]: e for block in post["blocks"] if block["type"] == "actions" for e in block["elements"]}
 
 
 @pytest.mark.parametrize(("action", "state"), [("cs_approve", "accepted"), ("cs_refuse", "skipped (refused)")])

@@ -19,7 +19,7 @@ from cs_engine.channels.sendgrid import SendgridChannel
 from cs_engine.channels.smtp import SmtpChannel
 from cs_engine.errors import SettingsError
 from cs_engine.ports import Person
-from tests.contracts.test_channel_contract import LETTER
+from tests.contracts.outgoing import LETTER
 from tests.doubles.sendgrid_spec import refusals
 
 
