@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from cs_engine.errors import CsEngineError
@@ -94,6 +95,22 @@ def test_an_id_is_found_in_a_large_segment_by_what_lies_in_order_beside_it(
     assert current is not None
     assert len([*current.folder.glob("tally-*-ids.numbers")]) == 2
     assert reopened(project).values(NOW, "changes") == {"a0": 6, "a1": 2, "a2": 2}
+
+
+@pytest.mark.parametrize("amounts", [True, False])
+def test_in_whatever_order_events_come_they_lie_in_order_of_time_each_with_what_is_its_own(project: Project, amounts: bool) -> None:
+    """Among them texts that need trimming, and one that no calendar can date: what is wrong is told by the place that it came at."""
+    hours = [5, 1, 4, 1, 3]
+    came = [Event(f" n{i}", f"a{i % 2}", f"c{i % 2}\u00a0", f"kind {i}", NOW - timedelta(hours=h)) for i, h in enumerate(hours)]
+    given = arrivals(*came, properties=[{"amount": i} if amounts else {} for i in range(len(came))])
+    folded = fold(project.folder, project.config, "usage", given._replace(at=[*given.at[:2], 2**62, *given.at[3:]]), 1)
+    assert folded.report.examples == ("usage:3 at is no time",)
+    (file,) = (folded.usage.events("usage", segment) for segment in folded.usage.segments["usage"] if segment.arrived)
+    shown = 'id, account, contact, event, "#account", "#contact", "at"' + (", CAST(amount AS INTEGER)" if amounts else "")
+    with duckdb.connect() as db:
+        rows = db.execute(f"SELECT {shown} FROM read_parquet('{file}', file_row_number = true) ORDER BY file_row_number").fetchall()
+    assert [row[:6] for row in rows] == [(f"n{i}", f"a{i % 2}", f"c{i % 2}", f"kind {i}", i % 2, i % 2) for i in (0, 4, 1, 3)]
+    assert [row[7:] for row in rows] == [(i,) if amounts else () for i in (0, 4, 1, 3)]
 
 
 def test_what_was_learned_after_now_is_not_there_yet(project: Project) -> None:

@@ -2,12 +2,19 @@
 
 The numbers of a large segment's ids lie beside it in their order, made when they are first asked for, so that looking for some reads
 what is near them. Two texts may share a number: the texts themselves are compared of those alone whose numbers are there.
+
+Numbers are digests, spread evenly: to be put in order they are shared out by their first bits, so that few are in memory at once.
 """
 
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import duckdb
 import numpy as np
@@ -19,8 +26,13 @@ from cs_engine.sources.sql import quoted
 
 _ORDERED_FROM = 200_000
 """In a segment with fewer events than this, ids are looked for by reading them."""
-_AT_ONCE = 50_000_000
-"""Ids that are put in order together: 8 bytes each. Where there are more, they lie in several orders."""
+_AT_ONCE = 4_000_000
+"""Ids that are put in order together: 8 bytes each. Where there are more, they lie in several pages, one after the other."""
+_BLOCK = 16_384
+"""Ids that are looked through together: they stay near the processor meanwhile."""
+_TOGETHER = 2
+"""Segments that are looked through at once."""
+_BITS = 64
 _DIGEST = "ids"
 
 Ids = NDArray[np.uint64]
@@ -39,28 +51,35 @@ def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids
         return "true"
     there = usage.segments[source]
     large = [segment for segment in there if segment.rows >= _ORDERED_FROM]
-    alike = [_shared(ids, _ordered(db, usage, source, segment)) for segment in large]
-    where = [segment for segment, shared in zip(large, alike, strict=True) if len(shared)]
-    where += [segment for segment in there if segment.rows < _ORDERED_FROM]
+    small = [segment for segment in there if segment.rows < _ORDERED_FROM]
+    ordered = [_ordered(db, usage, source, segment) for segment in large]
+    with ThreadPoolExecutor(_TOGETHER) as threads:  # numpy lets go of the interpreter while it searches
+        shared = list(threads.map(partial(_shared, ids), ordered))
+    where = [segment for segment, some in zip(large, shared, strict=True) if len(some)]
+    if small:
+        db.register("asked", {"#id": ids})
+        of_small = f'({segments.relation(usage, source, small)}) AS e SEMI JOIN asked USING ("#id")'
+        shared.append(np.asarray(db.execute(f'SELECT DISTINCT e."#id" FROM {of_small}').fetchnumpy()["#id"], np.uint64))
+        where += small if len(shared[-1]) else []
+        db.unregister("asked")
     if not where:
         return "true"
-    db.register("asked", {"#id": ids})
+    db.register("alike", {"#id": np.unique(np.concatenate(shared))})
     events = f"({segments.relation(usage, source, where)})"
-    db.execute(f'CREATE OR REPLACE TABLE alike AS SELECT DISTINCT e."#id" FROM {events} AS e SEMI JOIN asked USING ("#id")')
-    db.unregister("asked")
-    if not db.execute("SELECT count(*) FROM alike").fetchall()[0][0]:
-        return "true"
     db.execute(f'CREATE OR REPLACE TABLE already AS SELECT DISTINCT e.id FROM {events} AS e SEMI JOIN alike USING ("#id")')
+    db.unregister("alike")
     return "(t.id IS NULL OR t.id NOT IN (SELECT id FROM already))"
 
 
 def _shared(ids: Ids, ordered: Path) -> Ids:
     """Those of the sorted ids that are among the ordered."""
-    found = [np.zeros(0, np.uint64)]
-    for (there,) in pages.read(ordered):
-        if len(there):
-            places = np.minimum(np.searchsorted(there, ids), len(there) - 1)
-            found.append(ids[there[places] == ids])
+    found = [ids[:0]]
+    for (page,) in pages.read(ordered):
+        there: Ids = np.asarray(page)
+        edges = np.concatenate([ids.searchsorted(there[::_BLOCK]), ids.searchsorted(there[-1:], "right")]).tolist()
+        for i, (first, end) in enumerate(pairwise(edges)):
+            block, some = there[i * _BLOCK : (i + 1) * _BLOCK], ids[first:end]
+            found.append(some[block.take(block.searchsorted(some), mode="clip") == some])
     return np.concatenate(found)
 
 
@@ -70,18 +89,19 @@ def _ordered(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segmen
     if file.exists():
         return file
     aside = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
+    bits = max(0, -(-segment.rows // _AT_ONCE) - 1).bit_length()
     try:
-        with aside.open("wb") as opened:
-            ids, n = np.empty(min(segment.rows, _AT_ONCE), np.uint64), 0
+        with aside.open("wb") as opened, ExitStack() as stack:
+            shares = [stack.enter_context(TemporaryFile(dir=usage.folder)) for _ in range(1 << bits)]
             for part in segments.parts(usage, source, segment):
                 some = np.asarray(db.execute(f'SELECT "#id" FROM ({part}) WHERE "#id" IS NOT NULL').fetchnumpy()["#id"], np.uint64)
-                if n + len(some) > len(ids):
-                    pages.write(opened, np.sort(ids[:n])[np.newaxis])
-                    ids, n = ids if len(some) <= len(ids) else np.empty(len(some), np.uint64), 0
-                ids[n : n + len(some)] = some
-                n += len(some)
-            ids[:n].sort()
-            pages.write(opened, ids[np.newaxis, :n])
+                of = some >> np.uint64(_BITS - bits) if bits else np.zeros(len(some), np.uint64)
+                for i, share in enumerate(shares):
+                    share.write(some[of == i].tobytes())
+            for share in shares:
+                share.seek(0)
+                ids = np.frombuffer(share.read(), np.uint64)
+                pages.write(opened, np.sort(ids)[np.newaxis])
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
