@@ -19,6 +19,8 @@ from cs_engine.instants import Micros
 
 ALARM = "alarm"
 """The kind of a message that tells our own people how the engine fares. It belongs to no enrolment."""
+MOST_URGENT = 100
+"""The priority of alarms: they go before all else."""
 
 
 COPY = "cta_copy"

@@ -10,7 +10,7 @@ from cs_engine.content.formats import in_locale, write_date
 from cs_engine.content.sandbox import slack_escape
 from cs_engine.instants import Micros, from_micros
 from cs_engine.journey import identity
-from cs_engine.journey.message import ALARM, Alarm, NewMessage
+from cs_engine.journey.message import ALARM, MOST_URGENT, Alarm, NewMessage
 from cs_engine.journey.policy import zone_or
 from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import TRANSACTIONAL
@@ -18,7 +18,6 @@ from cs_engine.playbook.project import Project
 from cs_engine.ports import CtaFired
 from cs_engine.run.context import TickContext
 from cs_engine.run.ctas.because import Reader
-from cs_engine.run.delivery.alarms import MOST_URGENT
 
 
 class Cta(Protocol):

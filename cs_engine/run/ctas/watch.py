@@ -12,17 +12,16 @@ from cs_engine.content.formats import in_locale, write_date
 from cs_engine.content.sandbox import slack_escape
 from cs_engine.journey import identity
 from cs_engine.journey.cta import by_urgency
-from cs_engine.journey.message import ALARM, Alarm, NewMessage
+from cs_engine.journey.message import ALARM, MOST_URGENT, Alarm, NewMessage
 from cs_engine.language import durations
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.calendars import parse_span
 from cs_engine.playbook.plan import TRANSACTIONAL
 from cs_engine.ports import JournalLine, OpenCta
 from cs_engine.run.context import TickContext
+from cs_engine.run.ctas.alerts import account_link, day_of
 from cs_engine.run.ctas.because import Reader
 from cs_engine.run.ctas.notes import name_of, note, reader_of, said
-from cs_engine.run.delivery.alarms import MOST_URGENT
-from cs_engine.run.delivery.alerting import account_link, day_of
 
 _LONGEST_AWAY = 400
 """Days."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from cs_engine.errors import CsEngineError
 from cs_engine.journey import identity
-from cs_engine.journey.message import ALARM, Alarm, NewMessage
+from cs_engine.journey.message import ALARM, MOST_URGENT, Alarm, NewMessage
 from cs_engine.journey.orders import FAILING, MOST_FAILURES, PAUSE, Order, PlaybookFailure
 from cs_engine.playbook.plan import TRANSACTIONAL, Plan
 from cs_engine.ports import JournalLine
 from cs_engine.run.context import TickContext
-
-MOST_URGENT = 100
-"""The priority of alarms: they go before all else."""
 
 
 def alarm(tick: TickContext, playbook: str, what: str, text: str) -> Alarm:

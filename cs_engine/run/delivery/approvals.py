@@ -15,13 +15,12 @@ from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import identity
 from cs_engine.journey.approval import ALARM, Approval, verdict
 from cs_engine.journey.message import ALARM as KIND
-from cs_engine.journey.message import COPY, Alarm, Move, NewMessage
+from cs_engine.journey.message import COPY, MOST_URGENT, Alarm, Move, NewMessage
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import TRANSACTIONAL, AddressedStep, Approve
 from cs_engine.ports import Candidate, JournalLine, Letter, Post
 from cs_engine.run.context import TickContext
-from cs_engine.run.delivery.alarms import MOST_URGENT
 from cs_engine.run.delivery.letters import Letters
 
 MOST_SHOWN = 2_400

@@ -33,7 +33,7 @@ from cs_engine.playbook.plan import WEBHOOK, AddressedStep, Cta, Email, Notice, 
 from cs_engine.ports import Candidate, Person
 from cs_engine.run.context import TickContext
 from cs_engine.run.ctas import digest
-from cs_engine.run.delivery.alerting import Alerts
+from cs_engine.run.ctas.alerts import Alerts
 from cs_engine.run.delivery.answered import Answers
 from cs_engine.run.delivery.calls import Calls
 from cs_engine.run.delivery.links import PREVIEW
