@@ -184,6 +184,23 @@ def test_a_time_without_zone_is_no_time_in_a_database_either(warehouse: Postgres
         sync(tmp_path, config)
 
 
+def test_a_time_that_no_calendar_has_stops_nothing(warehouse: Postgres, tmp_path: Path) -> None:
+    """PostgreSQL says infinity for never: blank in a column of one's own, a bad row where an event was then; days travel as ever."""
+    config = warehouse.write(WORLD)
+    plain = config.model_dump(by_alias=True, exclude_unset=True)
+    plain["sources"] |= {"most_bad_rows": "30%"}
+    config = ProjectConfig.model_validate(plain)
+    warehouse.run("ALTER TABLE accounts ADD renewal_at timestamptz, ADD founded date")
+    warehouse.run("UPDATE accounts SET renewal_at = 'infinity', founded = '0044-03-15 BC'")
+    warehouse.run("INSERT INTO usage (event_id, account_id, event, occurred_at) VALUES ('e9', 'a1', 'opened', 'infinity')")
+    found, reports = sync(tmp_path, config, now=NOW)
+    assert (reports[2].kept, reports[2].bad) == (5, 1)
+    assert reports[2].examples[0].endswith(" no occurred_at")
+    assert len([*(tmp_path / ".cs-engine/usage/landing/usage").glob("*.parquet")]) == 4, "three days, and what has none"
+    blank = duckdb.execute(f"SELECT DISTINCT renewal_at, founded FROM '{found.accounts}'").fetchall()
+    assert blank == [(None, None)]
+
+
 def test_a_sync_tells_what_it_fetches(warehouse: Postgres, tmp_path: Path) -> None:
     told: list[str] = []
     sync(tmp_path, warehouse.write(WORLD), told.append)

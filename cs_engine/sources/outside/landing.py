@@ -204,8 +204,7 @@ class _Bringing:
 
     def _has_instants(self, at: str) -> bool:
         """Whether the column of time holds times that the database itself can compare."""
-        latest = self._visit.latest(at)
-        return isinstance(latest, datetime) and latest.tzinfo is not None
+        return any(isinstance(end, datetime) and end.tzinfo is not None for end in self._visit.ends(at))
 
     def _days(self, source: EventsSource) -> None:
         before, fresh = self._before, self._fresh

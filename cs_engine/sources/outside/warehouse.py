@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from cs_engine import settings
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BATCH = 20_000
 CONNECT_SECONDS = 10
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""What a calendar can say; PostgreSQL has times beyond, and infinite ones."""
 
 _REASONS = {
     "28": "it refuses the user or the password",
@@ -95,15 +97,16 @@ class Visit:
         with closing(self._run(text(sql.replace(":", "\\:")))) as found:
             return [tuple(row) for row in found]
 
-    def latest(self, at: str) -> Any:
-        """The largest value of a column; None where there is none."""
+    def ends(self, at: str) -> tuple[Any, Any]:
+        """The largest and the smallest value of a column; None where there is none, or where it is a time that no calendar has."""
         from sqlalchemy import column, func, select
 
         found: ColumnElement[Any] = column(at)
-        return self._run(select(func.max(found)).select_from(self._relation())).scalar()
+        latest, first = self._run(select(func.max(found), func.min(found)).select_from(self._relation())).one()
+        return latest, first
 
     def days(self, days: Days, since: datetime | None) -> dict[date | None, tuple[int, str]]:
-        """Day in UTC -> (rows, fingerprint), of the days that begin at `since` or later; None: rows without a time.
+        """Day in UTC -> (rows, fingerprint), of the days that begin at `since` or later; None: rows without a time that a calendar has.
 
         On PostgreSQL the fingerprint changes with any value; elsewhere with the number of rows, and the first and last time.
         """
@@ -119,18 +122,24 @@ class Visit:
         asked: Any = select(day, *marks).select_from(self._relation()).group_by(day)
         if since is not None:
             asked = asked.where(or_(at >= since, at.is_(None)))
-        return {_as_date(found): (int(n), "|".join(map(str, (n, *rest)))) for found, n, *rest in self._run(asked)}
+        found: dict[date | None, tuple[int, str]] = {}
+        for day_found, n, *rest in self._run(asked):
+            key = _as_date(day_found)
+            rows, mark = found.get(key, (0, ""))
+            found[key] = (rows + int(n), mark + "|".join(map(str, (n, *rest))))
+        return found
 
     def rows(
         self, *, order: str | None = None, at: str | None = None, span: tuple[datetime, datetime] | None = None, most: int | None = None
     ) -> Iterator[Sequence[Sequence[Any]]]:
-        """The source's rows in batches. With `at`: those of that span [from, to); with no span those that have no time."""
-        from sqlalchemy import column, literal_column, select
+        """The source's rows in batches. With `at`: those of that span [from, to); with no span those that have no time of a calendar."""
+        from sqlalchemy import column, literal_column, or_, select
 
         asked: Any = select(literal_column("*")).select_from(self._relation())
         if at is not None:
             when: ColumnElement[Any] = column(at)
-            asked = asked.where((when >= span[0]) & (when < span[1])) if span is not None else asked.where(when.is_(None))
+            timeless = or_(when.is_(None), when < _FIRST, when > _LAST) if self.dialect == "postgresql" else when.is_(None)
+            asked = asked.where((when >= span[0]) & (when < span[1]) if span is not None else timeless)
         if order is not None:
             asked = asked.order_by(column(order))
         with _told(self._name), closing(self._connection.execute(asked.limit(most), execution_options={"stream_results": True})) as found:
@@ -191,13 +200,15 @@ def visit(name: str, spec: DatabaseSpec, origin: Origin) -> Iterator[Visit]:
 
 def _engine(name: str, spec: DatabaseSpec) -> Engine:
     from sqlalchemy import create_engine
+    from sqlalchemy.event import listen
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
     from sqlalchemy.pool import NullPool
 
     url = address(name, spec)
-    arguments = {"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=UTC"} if url.startswith("postgresql+psycopg") else {}
+    by_psycopg = url.startswith("postgresql+psycopg")
+    arguments = {"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=UTC"} if by_psycopg else {}
     try:
-        return create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+        engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
     except (ArgumentError, ValueError):
         # Not its own words: they hold the address.
         raise SettingsError(f"{spec.variable} is no address of a database", "postgresql://user:password@host/database") from None
@@ -205,6 +216,35 @@ def _engine(name: str, spec: DatabaseSpec) -> Engine:
         what = url.partition(":")[0]
         extra = "pip install 'cs-engine[postgres]'" if what.startswith("postgresql") else f"pip install SQLAlchemy's driver for {what}"
         raise SettingsError(f"the database {name} needs a driver that is not installed", extra) from None
+    if by_psycopg:
+        listen(engine, "connect", lambda connection, _: _forgive(connection))
+    return engine
+
+
+def _forgive(connection: Any) -> None:
+    """Times that Python has no words for, as infinity is and the year 44 BC, become None: psycopg would stop at the first."""
+    from psycopg import DataError
+    from psycopg.abc import AdaptContext
+    from psycopg.adapt import Loader
+    from psycopg.pq import Format
+
+    def forgiving(kind: type[Any]) -> type[Loader]:
+        class Forgiving(Loader):
+            def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+                super().__init__(oid, context)
+                self._loader = kind(oid, context)
+
+            def load(self, data: Any) -> Any:
+                try:
+                    return self._loader.load(data)
+                except DataError:
+                    return None
+
+        return Forgiving
+
+    for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval"):
+        known = connection.adapters.get_loader(connection.adapters.types[name].oid, Format.TEXT)
+        connection.adapters.register_loader(name, forgiving(known))
 
 
 @contextmanager
