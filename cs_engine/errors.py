@@ -30,6 +30,15 @@ class WrongUse(CsEngineError):
     exit_code = 2
 
 
+class NoAccount(WrongUse):
+    """There is no account of that id."""
+
+    def __init__(self, account: str, at: str | None = None) -> None:
+        """`at`: when there was none; None: now."""
+        self.account = account
+        super().__init__(f"no account {account!r}{f' at {at}' if at else ''}", "look it up in the accounts source; ids are exact")
+
+
 class NotAProject(WrongUse):
     """This folder is no cs-engine project: it has no playbooks/project.yaml."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cs_engine.errors import ProblemsFound, WrongUse
+from cs_engine.errors import NoAccount, ProblemsFound, WrongUse
 from cs_engine.language.problems import did_you_mean
 from cs_engine.playbook.plan import AnyStep, Plan
 from cs_engine.playbook.project import Project
@@ -42,7 +42,7 @@ def the_account(assembled: Assembled, account: str) -> None:
     known = account in tick.facts.rows(Grain.ACCOUNT)
     tick.facts.close()
     if not known:
-        raise WrongUse(f"no account {account!r}", "look it up in the source; ids are exact")
+        raise NoAccount(account)
 
 
 def the_step(plan: Plan, step: str) -> AnyStep:

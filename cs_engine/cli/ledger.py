@@ -9,7 +9,7 @@ import click
 from cs_engine.cli.show import as_json, format_option
 from cs_engine.cli.show import console as open_console
 from cs_engine.cli.show import table as new_table
-from cs_engine.errors import WrongUse
+from cs_engine.errors import NoAccount
 
 if TYPE_CHECKING:
     from cs_engine.ports import Store
@@ -28,7 +28,7 @@ def command(account: str | None, form: str) -> None:
         store = assembled.engine.store
         rows = _losses(store) if account is None else _touches(store, account)
         if account is not None and not rows and store.known_contacts(account) is None:
-            raise WrongUse(f"no account {account!r}", "look it up in the accounts source; ids are exact")
+            raise NoAccount(account)
     if form == "json":
         click.echo(as_json(rows))
     elif rows:

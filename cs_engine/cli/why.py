@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cs_engine.cli.show import Moment, as_json, format_option
-from cs_engine.errors import WrongUse
+from cs_engine.errors import NoAccount, WrongUse
 
 _MARKS = {"left": "✓", "here": "▶", "ahead": "·", "not_reached": "·"}
 _SAYS_ITSELF = ("segment:", "reached:")
@@ -45,7 +45,7 @@ def command(account: str, playbook: str | None, at: datetime | None, form: str) 
         told = [explain(tick, plan, account) for plan in plans]
         tick.facts.close()
     if told and not any(found["exists"] or found["passages"] or found["journal"] for found in told):
-        raise WrongUse(f"no account {account!r} at {told[0]['now']}", "look it up in the accounts source; ids are exact")
+        raise NoAccount(account, told[0]["now"])
     if playbook:
         click.echo(as_json(told[0]) if form == "json" else "\n".join(_text(told[0])))
     elif form == "json":

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cs_engine.content.mail import one_line
 from cs_engine.content.written import ANSWER, UNSUBSCRIBE, marked, require_kept
-from cs_engine.errors import CsEngineError, WrongUse
+from cs_engine.errors import CsEngineError, NoAccount, WrongUse
 from cs_engine.instants import Micros
 from cs_engine.journey.edits import Edit, is_mail
 from cs_engine.journey.enrolment import Standing
@@ -149,7 +149,7 @@ def _rendered(tick: TickContext, plan: Plan, passage: EnrolmentView, account: st
     step = plan.step(name)
     assert isinstance(step, SendingStep)
     if account not in tick.facts.rows(Grain.ACCOUNT):
-        raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "see the accounts source")
+        raise NoAccount(account, tick.now.isoformat())
     who = Standing(passage.id, passage.subject_id, account, name, False, tick.at, None, 0, tick.at)
     kept = tick.engine.store.kept([passage.id]).get(passage.id, "")
     job = next(job for job in jobs_of(tick, plan, step, who, kept) if job.channel == "email")

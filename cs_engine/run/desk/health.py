@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from cs_engine.errors import WrongUse
+from cs_engine.errors import NoAccount, WrongUse
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey.health import UNKNOWN, Health, HealthRow, Shift, differences
 from cs_engine.run.context import Engine
@@ -30,7 +30,7 @@ def of_account(engine: Engine, account: str, since: timedelta, now: datetime | N
     past = _Past(engine)
     current = past.computed(at).get(account)
     if current is None:
-        raise WrongUse(f"no account {account!r} at {_iso(to_micros(at))}", "look it up in the accounts source; ids are exact")
+        raise NoAccount(account, _iso(to_micros(at)))
     kept = engine.store.health_of(account, to_micros(at - max(since, TREND[0])))
     was, source = past.of(account, kept, at - since)
     found, then = Health.of(current), None if was is None else Health.of(was)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from cs_engine.errors import WrongUse
+from cs_engine.errors import NoAccount, WrongUse
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey.pace import Forecast, Spread, days_between, forecast, spread_of
 from cs_engine.language import durations
@@ -78,7 +78,7 @@ def of_account(engine: Engine, account: str) -> dict[str, Any]:
     company = _company(engine)
     about = company.accounts.get(account)
     if about is None:
-        raise WrongUse(f"no account {account!r} at {_iso(company.at)}", "look it up in the accounts source; ids are exact")
+        raise NoAccount(account, _iso(company.at))
     views = {view.milestone: view for view in engine.store.milestones_of(account)}
     rows = []
     before = [SIGN_UP, *company.milestones]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cs_engine.errors import CsEngineError, WrongUse
+from cs_engine.errors import CsEngineError, NoAccount, WrongUse
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.message import NewMessage, State
 from cs_engine.language.expression import Grain
@@ -26,7 +26,7 @@ def preview(tick: TickContext, plan: Plan, step: AnyStep, account: str, locale: 
     if not isinstance(step, Sending):
         raise WrongUse(f"{step.id} sends nothing", f"steps that send: {', '.join(_sending(plan))}")
     if account not in tick.facts.rows(Grain.ACCOUNT):
-        raise WrongUse(f"no account {account!r} at {tick.now.isoformat()}", "ids are exact; see the accounts source")
+        raise NoAccount(account, tick.now.isoformat())
     subject = _subject(tick, plan, account)
     who = Standing("preview", subject, account, step.id, False, tick.at, None, 0, tick.at)
     last = next((p.id for p in reversed(tick.engine.store.enrolments_of(account, plan.playbook)) if p.subject_id == subject), "")

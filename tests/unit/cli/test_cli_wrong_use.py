@@ -45,7 +45,7 @@ WRONG = {
     "apply --existing all": "'all' is not one of",
     "pause wach --reason x": 'mend: did you mean "watch"?',
     "pause watch": "Missing option '--reason'",
-    "pause watch --account nope --reason x": "mend: look it up in the source",
+    "pause watch --account nope --reason x": "mend: look it up in the accounts source",
     "resume watch": "watch is not paused",
     "resume watch --account acc0": "watch is not paused for acc0",
 }
