@@ -18,7 +18,7 @@ WRONG = {
     "draw nope": "mend: one of: nobody, watch, welcome-all",
     "preview welcome-all helo --account acc0": 'mend: did you mean "hello"?',
     "preview welcome-all rest --account acc0": "mend: steps that send: hello, more, last",
-    "preview welcome-all hello --account nope": "mend: ids are exact",
+    "preview welcome-all hello --account nope": "mend: look it up in the accounts source; ids are exact",
     "preview welcome-all hello --account acc0 -o mail.pdf": "mend: for mail use .html",
     "preview welcome-all hello": "Missing option '--account'",
     "why nope watch": "mend: look it up",
