@@ -76,10 +76,10 @@ def _waiting(store: Store, id: str) -> Approval:
 def _answer(assembled: Assembled, approval: Approval, edit: Path | None, refusal: str | None) -> None:
     from getpass import getuser
 
-    from cs_engine.content.written import read_edited
+    from cs_engine.content.written import edited_in
     from cs_engine.run.desk.approving import answer
 
-    engine, edited = assembled.engine, None if edit is None else read_edited(edit.read_text(encoding="utf-8"))
+    engine, edited = assembled.engine, None if edit is None else edited_in(edit)
     done = answer(
         engine.store, engine.project, approval, getuser(), engine.wall.now(), yes=refusal is None, reason=refusal or "", edited=edited
     )

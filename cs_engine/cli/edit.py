@@ -34,7 +34,7 @@ def command(
     Without STEP the next mail. It may lie ahead, or wait already. `[[…]]` in it stands for a link that is each recipient's own.
     """
     from cs_engine.cli.find import one_of_us, the_plan
-    from cs_engine.content.written import as_file, read_edited
+    from cs_engine.content.written import as_file, edited_in
     from cs_engine.errors import LostRace, WrongUse
     from cs_engine.run.desk.editing import draft, edit, take_back
     from cs_engine.run.observe import look
@@ -59,7 +59,7 @@ def command(
             return
         try:
             if file is not None:
-                fresh = edit(assembled.engine, found, *read_edited(file.read_text(encoding="utf-8")), reason, by_whom)
+                fresh = edit(assembled.engine, found, *edited_in(file), reason, by_whom)
             else:
                 fresh = take_back(assembled.engine, found, reason, by_whom)
         except LostRace as lost:

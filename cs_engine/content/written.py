@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
+from pathlib import Path
 
 from cs_engine.content.mail import one_line
 from cs_engine.errors import WrongUse
@@ -15,6 +16,7 @@ UNSUBSCRIBE, PREFERENCES, ANSWER = "[[unsubscribe]]", "[[preferences]]", "[[answ
 Links = Mapping[str, str]
 """Mark -> the recipient's own link."""
 
+_SUBJECT = re.compile(r"Subject\s*[:：]", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
@@ -25,10 +27,19 @@ def as_file(subject: str, text: str) -> str:
 
 def read_edited(text: str) -> tuple[str, str]:
     """(subject, text) of a file that `as_file` made and somebody edited; the subject is '' where it does not begin with one."""
-    first, _, rest = text.replace("\r\n", "\n").partition("\n")
-    if not first.startswith("Subject:"):
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    first, _, rest = text.partition("\n")
+    if (said := _SUBJECT.match(first)) is None:
         return "", text
-    return one_line(first.removeprefix("Subject:")), rest.lstrip("\n")
+    return one_line(first[said.end() :]), rest.lstrip("\n")
+
+
+def edited_in(file: Path) -> tuple[str, str]:
+    """`read_edited` of a file. Raises WrongUse when it is no text in UTF-8."""
+    try:
+        return read_edited(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise WrongUse(f"{file} is not UTF-8", "save it as UTF-8") from None
 
 
 def require_kept(needed: Iterable[str], text: str) -> None:

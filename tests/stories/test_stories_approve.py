@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cs_engine.cli.approve import command
-from cs_engine.content.written import read_edited
+from cs_engine.content.written import edited_in, read_edited
 from cs_engine.errors import WrongUse
 from cs_engine.journey.approval import Approval
 from cs_engine.run.desk.approving import answer
@@ -45,6 +45,30 @@ def test_a_mail_waits_for_its_yes_and_the_passage_with_it(world: World) -> None:
     assert world.tick(day(1, 12)).sent == ["ann: Two for Acme"]
     events = [line for line in world.journal("p") if line.startswith("hi") and "held" not in line]
     assert events == ["hi entered", "hi approval_asked alex@vendor.example", "hi approved kim", "hi accepted", "hi advanced sent"]
+
+
+def test_who_is_away_is_not_asked_and_each_reads_it_in_their_language_and_zone(world: World) -> None:
+    team = """\
+        staff:
+          - {email: lead@vendor.example, name: Toni Lead, slack: U-LEAD, locale: en, timezone: Europe/Berlin}
+          - {email: alex@vendor.example, name: Alex, slack: U-ALEX, away: [2026-03-02], substitute: kim@vendor.example}
+          - {email: kim@vendor.example, name: Kim, slack: U-KIM, manager: lead@vendor.example, locale: ja, timezone: Asia/Tokyo}
+        """
+    world.write("playbooks/team.yaml", team).customer().playbook("p", STEP)
+    assert world.tick(day(0)).sent == [
+        "U-KIM: :eyes: *p* / hi（acme）: メールの承認をお願いします。期限は2026-03-04 19:00 Asia/Tokyoです。"
+    ]
+    (late,) = world.tick(day(3)).sent
+    assert late.startswith(
+        "U-LEAD: :hourglass: *p* / hi for acme: a mail has waited for kim@vendor.example's yes since 2026-03-02 11:00 Eu"
+    )
+
+
+def test_a_file_that_is_no_text_is_refused(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "mail.txt"
+    file.write_bytes("Subject: 件名\n\n山田様\n".encode("shift_jis"))
+    with pytest.raises(WrongUse, match="is not UTF-8"):
+        edited_in(file)
 
 
 def test_what_was_read_is_what_is_sent(world: World) -> None:

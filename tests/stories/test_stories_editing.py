@@ -206,6 +206,8 @@ def test_an_edit_that_is_taken_while_a_run_decides_is_what_goes(world: World) ->
 
 def test_a_file_is_read_as_it_was_shown(world: World) -> None:
     assert read_edited("Subject: Hi\r\n\r\nDear Ann\r\n") == ("Hi", "Dear Ann\n")
+    assert read_edited("\ufeffSubject: Hi\r\n\r\nDear Ann\r\n") == ("Hi", "Dear Ann\n"), "as Windows saves it"
+    assert read_edited("subject： 件名\n\n山田様\n") == ("件名", "山田様\n"), "as it is typed in Japanese"
     assert read_edited("Dear Ann\n") == ("", "Dear Ann\n")
 
 

@@ -5,17 +5,20 @@ What they say to it: cs_engine.run.desk.approving.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from cs_engine.content.cta import texts_in
+from cs_engine.content.names import is_japanese
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import identity
 from cs_engine.journey.approval import ALARM, Approval, verdict
 from cs_engine.journey.message import ALARM as KIND
 from cs_engine.journey.message import COPY, MOST_URGENT, Alarm, Move, NewMessage
+from cs_engine.journey.policy import zone_or
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import TRANSACTIONAL, AddressedStep, Approve
@@ -51,11 +54,12 @@ def review(tick: TickContext, letters: Letters) -> None:
     asked = list(_rendered(tick, letters, planned))
     if asked:
         lines = [line_of(a, tick.at, "approval_asked", a.approver) for a in asked]
-        store.ask_approval(asked, [_told(tick, a, a.approver, _asking(a)) for a in asked], lines)
+        store.ask_approval(asked, [_told(tick, a, a.approver, _asking(tick, a, a.approver)) for a in asked], lines)
     now = to_micros(tick.clock.now())
     late = [a for a in store.approvals_waiting() if a.deadline <= now and a.escalated_at is None]
     if late:
-        alarms = [_told(tick, a, _manager_of(tick, a.approver), _late(a)) for a in late]
+        managers = [_manager_of(tick, a.approver) for a in late]
+        alarms = [_told(tick, a, manager, _late(tick, a, manager)) for a, manager in zip(late, managers, strict=True)]
         store.escalate_approval([a.message_id for a in late], tick.at, alarms, [line_of(a, tick.at, "escalated", a.approver) for a in late])
 
 
@@ -115,13 +119,13 @@ def _approver(tick: TickContext, approve: Approve, candidate: Candidate) -> str:
     (row,) = tick.rows_of(Grain.ACCOUNT, [candidate.account_id]).tolist()
     csm = tick.directory.csm_of(np.array([row]))[0] if row >= 0 else ""
     found: Staff | None = tick.directory.one_of_us(approve.by, str(csm))
-    return found.email if found is not None else tick.engine.project.config.sender.fallback
+    return tick.directory.here(found.email if found is not None else tick.engine.project.config.sender.fallback)
 
 
 def _manager_of(tick: TickContext, approver: str) -> str:
     person = tick.directory.staff.get(approver)
     manager = person.manager if person is not None else None
-    return manager if manager in tick.directory.staff and manager else tick.engine.project.config.sender.fallback
+    return tick.directory.here(manager if manager in tick.directory.staff and manager else tick.engine.project.config.sender.fallback)
 
 
 def _told(tick: TickContext, approval: Approval, whom: str, text: str) -> Alarm:
@@ -135,26 +139,51 @@ def _told(tick: TickContext, approval: Approval, whom: str, text: str) -> Alarm:
     return Alarm(message, text)
 
 
-def _asking(approval: Approval) -> str:
+def _asking(tick: TickContext, approval: Approval, whom: str) -> str:
+    said, zone = _reads(tick, whom)
     shown = approval.text if len(approval.text) <= MOST_SHOWN else approval.text[:MOST_SHOWN] + "…"
-    return (
-        f":eyes: *{approval.playbook}* / {approval.step} for {approval.account_id}: {_called(approval)} waits for your yes until "
-        f"{from_micros(approval.deadline):%Y-%m-%d %H:%M} UTC.\n*{_plain(approval.subject)}*\n```{_plain(shown)}```"
-        + (f"\nTo edit it: `cs-engine approve {approval.message_id} --edit FILE`" if approval.html else "")
-    )
+    asked = said["asks"].format(
+        playbook=approval.playbook, step=approval.step, account=approval.account_id, what=said["mail" if approval.html else "alert"],
+        until=_when(approval.deadline, zone),
+    )  # fmt: skip
+    edits = said["edits"].format(id=approval.message_id)
+    return f":eyes: {asked}\n*{_plain(approval.subject)}*\n```{_plain(shown)}```" + (f"\n{edits}" if approval.html else "")
 
 
-def _late(approval: Approval) -> str:
-    since = f"{from_micros(approval.asked_at):%Y-%m-%d %H:%M} UTC"
-    return (
-        f":hourglass: *{approval.playbook}* / {approval.step} for {approval.account_id}: {_called(approval)} has waited for "
-        f"{approval.approver}'s yes since {since}. It stays held.\n*{_plain(approval.subject)}*\n"
-        f"`cs-engine approve {approval.message_id} --show`"
-    )
+def _late(tick: TickContext, approval: Approval, whom: str) -> str:
+    said, zone = _reads(tick, whom)
+    late = said["late"].format(
+        playbook=approval.playbook, step=approval.step, account=approval.account_id, what=said["mail" if approval.html else "alert"],
+        approver=approval.approver, since=_when(approval.asked_at, zone),
+    )  # fmt: skip
+    return f":hourglass: {late}\n*{_plain(approval.subject)}*\n`cs-engine approve {approval.message_id} --show`"
 
 
-def _called(approval: Approval) -> str:
-    return "a mail" if approval.html else "an alert"
+_WORDS = {
+    "en": {
+        "asks": "*{playbook}* / {step} for {account}: {what} waits for your yes until {until}.",
+        "edits": "To edit it: `cs-engine approve {id} --edit FILE`",
+        "late": "*{playbook}* / {step} for {account}: {what} has waited for {approver}'s yes since {since}. It stays held.",
+        "mail": "a mail", "alert": "an alert",
+    },
+    "ja": {
+        "asks": "*{playbook}* / {step}（{account}）: {what}の承認をお願いします。期限は{until}です。",
+        "edits": "編集する場合: `cs-engine approve {id} --edit FILE`",
+        "late": "*{playbook}* / {step}（{account}）: {what}が{since}から {approver} の承認待ちです。承認されるまで送信されません。",
+        "mail": "メール", "alert": "通知",
+    },
+}  # fmt: skip
+
+
+def _reads(tick: TickContext, whom: str) -> tuple[Mapping[str, str], ZoneInfo]:
+    """The words and the zone of one of us, else the project's."""
+    person, config = tick.directory.staff.get(whom), tick.engine.project.config
+    locale = (person.locale if person is not None else None) or config.locale
+    return _WORDS["ja" if is_japanese(locale) else "en"], zone_or((person.timezone if person is not None else None) or "", config.timezone)
+
+
+def _when(at: Micros, zone: ZoneInfo) -> str:
+    return f"{from_micros(at).astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
 
 
 def _plain(text: str) -> str:
