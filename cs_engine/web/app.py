@@ -62,22 +62,18 @@ class _Answers:
         self._house, self._desk = house, desk
 
     async def show(self, request: Request) -> Response:
-        opened = self._opened(request)
-        if isinstance(opened, Response):
-            return opened
-        asking = await run_in_threadpool(self._desk.asking, opened.message)
-        if asking is None:
-            return self._say(request, "invalid", 404)
+        asked = await self._asked(request)
+        if isinstance(asked, Response):
+            return asked
+        opened, asking = asked
         entries = [Entry(question, _clicked(question, opened)) for question in asking.questions]
         return self._form(request, asking, entries)
 
     async def take(self, request: Request) -> Response:
-        opened = self._opened(request)
-        if isinstance(opened, Response):
-            return opened
-        asking = await run_in_threadpool(self._desk.asking, opened.message)
-        if asking is None:
-            return self._say(request, "invalid", 404)
+        asked = await self._asked(request)
+        if isinstance(asked, Response):
+            return asked
+        _, asking = asked
         try:
             sent = parse_qs((await body(request, MOST_BYTES)).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
         except (TooLarge, ValueError):
@@ -112,6 +108,14 @@ class _Answers:
         # Its name alone: its text could quote what somebody wrote.
         log.error("a page failed: %s", type(error).__name__)
         return self._say(request, "later", 500)
+
+    async def _asked(self, request: Request) -> tuple[Opened, Asking] | Response:
+        """What the link opens, and what is asked there; or the page that says why nothing is."""
+        opened = self._opened(request)
+        if isinstance(opened, Response):
+            return opened
+        asking = await run_in_threadpool(self._desk.asking, opened.message)
+        return (opened, asking) if asking is not None else self._say(request, "invalid", 404)
 
     def _opened(self, request: Request) -> Opened | Response:
         opened = self._house.links.read(request.path_params["token"])
