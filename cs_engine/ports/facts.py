@@ -250,11 +250,11 @@ class Usage(Protocol):
         """Source -> the rows that were last synced of these contacts, with all columns: of `contacts` theirs, else what they did."""
 
     def known_by(self, hashes: Collection[str]) -> list[str]:
-        """The contacts last synced whose address, or id, has one of these keyed hashes, under any key."""
+        """The contacts last synced, and not forgotten since, whose address, or id, has one of these keyed hashes, under any key."""
 
     def forget(self, contacts: Collection[str]) -> None:
         """Blanks all that was synced of these contacts themselves; their ids and accounts stay, and for facts of any `now` they are not
-        there. The next sync reads them anew.
+        there. A sync that reads contacts anew brings them back; where their sources are as they were it need not.
         """
 
     def facts(self, now: datetime, conditions: Iterable[Expression], overlay: Overlay, *, milestones: bool = True) -> Facts:

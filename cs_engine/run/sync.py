@@ -10,7 +10,9 @@ from cs_engine.run.context import Engine
 
 
 def sync(engine: Engine, on_progress: Callable[[str], None] | None = None, *, anew: bool = False) -> list[SourceReport]:
-    """Reads all sources anew, then puts accounts, contacts and touches into our tables. Raises SyncStopped, taking nothing."""
+    """Reads of all sources what is not proven to be as it was, then puts touches, and accounts and contacts if they were read, into our
+    tables. `anew`: reads all. Raises SyncStopped, taking nothing.
+    """
     reports = engine.usage.sync(on_progress, anew=anew)
     _keep_people(engine, on_progress)
     return reports
@@ -54,4 +56,5 @@ def _keep_people(engine: Engine, on_progress: Callable[[str], None] | None) -> N
     engine.store.suppress_alike(engine.usage.rehashed(engine.store.suppressed() | engine.store.preferring()))
     if gone := engine.usage.known_by(engine.store.erased()):
         engine.usage.forget(gone)  # the source has them still
-    engine.store.put_people(*engine.usage.people(), usage_set)
+    if gone or engine.store.people_from() != usage_set:
+        engine.store.put_people(*engine.usage.people(), usage_set)

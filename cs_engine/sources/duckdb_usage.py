@@ -70,9 +70,10 @@ class DuckdbUsage:
         if feed is None:
             return syncing.sync(project, config, on_progress, now=self._wall.now(), anew=anew)[1]
         # Before anything of it is read: what comes meanwhile is found to be newer.
-        grow = partial(self._grown, feed, feed.collected_mark())
+        mark = feed.collected_mark()
+        grow = partial(self._grown, feed, mark)
         return syncing.sync(
-            project, config, on_progress, now=self._wall.now(), anew=anew, grow=grow, profiles=feed.profiles
+            project, config, on_progress, now=self._wall.now(), anew=anew, grow=grow, profiles=feed.profiles, collected=mark
         )[1]  # fmt: skip
 
     def _grown(self, feed: Feed, mark: CollectedMark, made: UsageSet) -> tuple[UsageSet, list[SourceReport]]:

@@ -41,6 +41,16 @@ def few_values(db: duckdb.DuckDBPyConnection, prefix: str, relation: str, column
     return found
 
 
+def locales(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Languages of the checked accounts and contacts, where the sources have them."""
+    found: set[str] = set()
+    for table in ("accounts", "contacts"):
+        columns = {row[0] for row in db.execute(f"DESCRIBE {table}").fetchall()}
+        if "locale" in columns:
+            found |= {row[0] for row in db.execute(f"SELECT DISTINCT locale FROM {table} WHERE locale <> ''").fetchall()}
+    return tuple(sorted(found))
+
+
 def csms(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Who is CSM of how many of the checked accounts; nothing where there are more of them than a team has."""
     most = f"ORDER BY 1 LIMIT {_LARGEST_TEAM + 1}"

@@ -6,8 +6,6 @@ now and then, so that there are few. Events of accounts that are not known (yet)
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -73,12 +71,10 @@ def fold(project: Path, config: ProjectConfig, source: str, arrivals: Arrivals, 
 
 def grown(usage: UsageSet, folder: Path) -> UsageSet:
     """The same set in another folder: its files under a second name each."""
+    made = replace(usage, folder=folder)
     for file in [*usage.folder.glob("*.parquet"), *usage.folder.glob("*.numbers")]:
-        try:
-            os.link(file, folder / file.name)
-        except OSError:  # not every file system has second names
-            shutil.copy2(file, folder / file.name)
-    return replace(usage, folder=folder)
+        made.take_over(file)
+    return made
 
 
 def open_people(db: duckdb.DuckDBPyConnection, usage: UsageSet) -> None:

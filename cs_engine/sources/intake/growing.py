@@ -9,8 +9,6 @@ What was written last is most likely to be written again: of many files, the las
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -147,10 +145,7 @@ def carry(before: UsageSet, made: UsageSet, name: str, staying: Sequence[Segment
     """The set with those segments, and the tallies beside them, under second names."""
     for segment in staying:
         for file in (before.events(name, segment), *before.folder.glob(f"tally-{segment.name}-*")):
-            try:
-                os.link(file, made.folder / file.name)
-            except OSError:  # not every file system has second names
-                shutil.copy2(file, made.folder / file.name)
+            made.take_over(file)
     kinds = before.kinds.get(name, ())
     return made.with_events(name, tuple(staying), kinds, segments.physical(db, replace(made, segments={}), name, staying))
 
@@ -216,11 +211,10 @@ class Numbers:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, before: UsageSet) -> None:
         self._db = db
-        for people, file in (("accounts", before.accounts), ("contacts", before.contacts)):
-            db.execute(f'CREATE OR REPLACE TABLE {people} AS SELECT id, "#no" FROM read_parquet({text(file)})')
-        segments.open_strangers(db, before.folder)
-        db.execute(f"CREATE TABLE {_was('accounts')} AS FROM accounts")
-        db.execute(f"CREATE TABLE {_was('contacts')} AS FROM contacts UNION ALL FROM strangers")
+        strangers = segments.strangers(before.folder)
+        for people, file, beside in (("accounts", before.accounts, []), ("contacts", before.contacts, strangers)):
+            files = listed(text(one) for one in (file, *beside))
+            db.execute(f'CREATE VIEW {_was(people)} AS SELECT id, "#no" FROM read_parquet([{files}], union_by_name = true)')
 
     @property
     def worn(self) -> bool:

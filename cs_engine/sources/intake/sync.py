@@ -3,6 +3,9 @@
 Every source is staged, checked row by row, typed, renamed to the names that authors use (`reading`), and written (`making`). Rows that
 cannot be are counted and named by file and line; when they are too many, the sync stops and the set before stays in force.
 
+Of accounts, contacts and what is kept of them elsewhere all is read again when any of it has changed, and nothing when none has
+(`standing`).
+
 Events carry the numbers of their account and contact (#account, #contact), their day in the project's zone (#day), and lie in
 order of time (`segments`): facts at any `now` then read whole numbers, and of them only the days that their windows reach. Those that
 were there, and whose files are proven to be as they were, are not read again (`growing`).
@@ -12,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,7 @@ from cs_engine.clock import SystemClock
 from cs_engine.errors import SourceAway
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.sources import Named
-from cs_engine.ports import Profile, SourceReport
+from cs_engine.ports import CollectedMark, Profile, SourceReport
 from cs_engine.sources.duck import reading_room
 from cs_engine.sources.intake.making import Making
 from cs_engine.sources.intake.reading import Reading, staging_database
@@ -50,10 +52,12 @@ def sync(
     anew: bool = False,
     grow: Grow | None = None,
     profiles: Callable[[ProfileKind], Sequence[Profile]] = lambda _: (),
+    collected: CollectedMark | None = None,
 ) -> tuple[UsageSet, list[SourceReport]]:
     """Reads all sources into a new set and makes it current. Raises SyncStopped, changing nothing, when a source will not do.
 
-    `now`: by the wall, where it is not the machine's. `anew`: of databases all days are read, not only those that have changed.
+    `now`: by the wall, where it is not the machine's. `anew`: everything is read, of databases all days, not only what has changed.
+    `profiles`: what calls said of people; `collected`: where calls stood before anything was read.
     """
     tell, at = on_progress or (lambda _: None), now or SystemClock().now()
     shelf = Shelf.of(project)
@@ -66,13 +70,13 @@ def sync(
             before, kept = shelf.before(config)
             with _workshop(folder, project, config) as db:
                 reading = Reading(project, config, db, tell, at, profiles)
-                making = Making(reading, UsageSet(folder, Attributes(), signature=signature, read=read), None if anew else before)
+                fresh = UsageSet(folder, Attributes(), signature=signature, read=read, people=folder.name)
+                making = Making(reading, fresh, None if anew else before, collected)
                 reports = making.all()
                 making.compare(before, kept, at)
-                locales = _locales(db)
             for left in folder.glob("staging*"):
                 left.unlink()
-            made = replace(making.made, locales=locales, people=folder.name)
+            made = making.made
             if grow is not None:
                 made, more = grow(made)
                 reports += more
@@ -156,13 +160,3 @@ def written(project: Path, config: ProjectConfig, named: Named) -> int:
         return (project / file).stat().st_mtime_ns // 1000
     landed = Landing(project).of(named.key)
     return landed.read if landed is not None else 0
-
-
-def _locales(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Languages of accounts and contacts, where the sources have them."""
-    found: set[str] = set()
-    for table in ("accounts", "contacts"):
-        columns = {row[0] for row in db.execute(f"DESCRIBE {table}").fetchall()}
-        if "locale" in columns:
-            found |= {row[0] for row in db.execute(f"SELECT DISTINCT locale FROM {table} WHERE locale <> ''").fetchall()}
-    return tuple(sorted(found))

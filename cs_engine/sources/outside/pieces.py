@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from cs_engine.clock import SystemClock
 from cs_engine.instants import to_micros
+from cs_engine.ports import SourceReport
 from cs_engine.sources.outside.files import CsvFile, SourceFile
 
 _BLOCK = 1 << 20
@@ -94,6 +95,31 @@ class Past:
         return cls(pieces, plain["kinds"], plain["types"], plain["repeats"])
 
 
+@dataclass(frozen=True, slots=True)
+class PastPeople:
+    """How sources of which all is read at once, accounts, contacts, what is kept of them elsewhere, and touches, were read."""
+
+    pieces: Mapping[str, tuple[Piece, ...]]
+    """Key of the source -> its files, in order of name."""
+    reports: Mapping[str, SourceReport]
+    """What became of its rows."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        pieces = {key: [[p.label, p.identity, p.size, p.digest] for p in files] for key, files in self.pieces.items()}
+        return {"pieces": pieces, "reports": {key: report._asdict() for key, report in self.reports.items()}}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> PastPeople:
+        """What `plain` gave."""
+        pieces = {
+            key: tuple(Piece(label, tuple(identity), size, digest) for label, identity, size, digest in files)
+            for key, files in plain["pieces"].items()
+        }
+        told = {key: {**one, "examples": tuple(one["examples"]), "odd": tuple(one["odd"])} for key, one in plain["reports"].items()}
+        return cls(pieces, {key: SourceReport(**one) for key, one in told.items()})
+
+
 def _plain(counted: Counted) -> list[Any]:
     return [counted.read, counted.bad, counted.examples, counted.strange, counted.too_strange]
 
@@ -130,24 +156,29 @@ def still(file: SourceFile, piece: Piece) -> Piece:
     return replace(piece, identity=(), digest=piece.digest if file.path.stat().st_size == piece.size else "")
 
 
+def same(file: SourceFile, before: Piece) -> Piece | None:
+    """The piece, where the file is proven to be as it was; None where it is not."""
+    identity = _identity(file)
+    if identity and identity == before.identity:
+        return before
+    if not before.digest or not _is_plain(file) or file.path.stat().st_size != before.size:
+        return None
+    with file.path.open("rb") as opened:
+        return replace(before, identity=identity) if _Print(opened, before.size).digest == before.digest else None
+
+
 def compare(file: SourceFile, before: Piece, aside: Path) -> Piece | Grown | None:
     """The file beside what it was: the piece when it is the same, what has come since when it has grown; None for another file.
 
     `aside`: where what has come since is copied to.
     """
-    identity = _identity(file)
-    if identity and identity == before.identity:
-        return before
     size = file.path.stat().st_size
-    if not isinstance(file, CsvFile) or not _is_plain(file) or not before.digest or size < before.size:
-        return None
+    if size <= before.size or not isinstance(file, CsvFile) or not _is_plain(file) or not before.digest or not before.grows:
+        return same(file, before)
+    identity = _identity(file)
     with file.path.open("rb") as opened:
         print = _Print(opened, before.size)
         if print.digest != before.digest:
-            return None
-        if size == before.size:
-            return replace(before, identity=identity)
-        if not before.grows:
             return None
         with aside.open("wb") as tail:
             tail.write((file.delimiter.join(f"c{i}" for i in range(len(file.header))) + "\n").encode())

@@ -64,13 +64,19 @@ def compare(db: duckdb.DuckDBPyConnection, of: str, before: Path, now: datetime,
     )
 
 
-def carry(db: duckdb.DuckDBPyConnection, history: Path, since: datetime) -> None:
-    """Takes over what was seen before, of those who are there still, back to `since`."""
+def carry(db: duckdb.DuckDBPyConnection, history: Path, since: datetime, *, told: bool = False) -> None:
+    """Takes over what was seen before, of those who are there still, back to `since`. `told`: what the sources told too."""
     there = "SELECT 'accounts' AS \"of\", id FROM accounts UNION ALL SELECT 'contacts', id FROM contacts"
     db.execute(
         f"INSERT INTO {TABLE} SELECT h.* FROM read_parquet({text(history)}) AS h SEMI JOIN ({there}) AS t "
-        f'ON t."of" = h."of" AND t.id = h.id WHERE NOT told AND until >= {_instant(since)}'
+        f'ON t."of" = h."of" AND t.id = h.id WHERE {"told OR" if told else "NOT told AND"} until >= {_instant(since)}'
     )
+
+
+def stands(db: duckdb.DuckDBPyConnection, history: Path, since: datetime) -> bool:
+    """Whether nothing in it was seen longer ago than `since`."""
+    oldest = db.execute(f"SELECT min(until) >= {_instant(since)} FROM read_parquet({text(history)}) WHERE NOT told").fetchall()[0][0]
+    return oldest is not False
 
 
 def write(db: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:

@@ -32,9 +32,10 @@ def rows(usage: UsageSet, contacts: Collection[str]) -> dict[str, list[dict[str,
 
 
 def addresses(usage: UsageSet) -> list[tuple[str, str]]:
-    """(id, address or '') of all contacts."""
+    """(id, address or '') of all contacts that are not forgotten."""
+    there = f"created_at IS DISTINCT FROM {_NEVER}"
     with reading_room("UTC") as db:
-        return db.execute(f"SELECT id, coalesce(email, '') FROM read_parquet({text(usage.contacts)})").fetchall()
+        return db.execute(f"SELECT id, coalesce(email, '') FROM read_parquet({text(usage.contacts)}) WHERE {there}").fetchall()
 
 
 def forget(usage: UsageSet, contacts: Collection[str]) -> None:

@@ -27,6 +27,11 @@ _AT_ONCE = 2_000_000
 _STRANGERS = "numbers-contacts.parquet"
 
 
+def strangers(folder: Path) -> list[Path]:
+    """The file of those people who are not among the contacts; none where there are none."""
+    return [file] if (file := folder / _STRANGERS).exists() else []
+
+
 def open_strangers(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Makes the table of those people who are not among the contacts: who acted in segments that stay keeps its number."""
     db.execute('CREATE OR REPLACE TABLE strangers (id VARCHAR, "#no" INTEGER)')

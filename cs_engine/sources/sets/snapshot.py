@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from cs_engine.language.expression import Type
 from cs_engine.playbook.config import ProjectConfig
-from cs_engine.sources.outside.pieces import Past
+from cs_engine.sources.outside.pieces import Past, PastPeople
 from cs_engine.usage.attributes import Attributes
 
 _FORMAT = 13
@@ -86,6 +86,8 @@ class UsageSet:
     """Whether facts of the past believe what syncs have seen, too."""
     past: Mapping[str, Past] = field(default_factory=dict)
     """Source of events -> how its files were read."""
+    past_people: PastPeople | None = None
+    """How all other sources were; None where nothing is known of it."""
 
     @property
     def history(self) -> Path:
@@ -123,6 +125,13 @@ class UsageSet:
     def touches(self) -> Path:
         """There only where project.yaml names a source of them."""
         return self.folder / "touches.parquet"
+
+    def take_over(self, file: Path) -> None:
+        """Makes a file of another set one of this, under a second name: files of sets never change."""
+        try:
+            os.link(file, self.folder / file.name)
+        except OSError:  # not every file system has second names
+            shutil.copy2(file, self.folder / file.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,7 @@ class Shelf:
             manifest["told"],
             config.sources.history is not None,
             {source: Past.of(plain) for source, plain in manifest["past"].items()},
+            PastPeople.of(manifest["past_people"]) if manifest.get("past_people") else None,
         )
 
     @contextmanager
@@ -224,6 +234,7 @@ class Shelf:
             "changed": dict(found.changed),
             "told": dict(found.told),
             "past": {source: past.plain() for source, past in found.past.items()},
+            "past_people": found.past_people.plain() if found.past_people is not None else None,
             "attributes": _plain(found.attributes),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
