@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
 import duckdb
 
-from cs_engine.errors import CsEngineError
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.ports import Feed, SourceReport
 from cs_engine.sources.duck import reading_room
 from cs_engine.sources.intake.arriving import Arrivals
-from cs_engine.sources.intake.fold import grown, take_in
-from cs_engine.sources.sets.snapshot import Shelf, UsageSet
+from cs_engine.sources.intake.fold import growing, take_in
+from cs_engine.sources.sets.snapshot import UsageSet
 from cs_engine.sources.sql import text
 from cs_engine.usage.collected import EVENTS, Arrived
 
@@ -30,19 +30,7 @@ _MOST_EXAMPLES = 10
 
 def fold_in(project: Path, config: ProjectConfig, source: str, feed: Feed) -> list[SourceReport]:
     """Makes a set current that has all calls, too, that came since the one in force. Raises CsEngineError when nothing was synced yet."""
-    shelf = Shelf.of(project)
-    with shelf.writing():
-        current = shelf.current(config)
-        if current is None:
-            raise CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
-        made = grown(current, shelf.begin())
-        try:
-            made, reports = grow(project, config, source, feed, made)
-            shelf.publish(made, config)
-        except BaseException:
-            shelf.discard(made.folder)
-            raise
-    return reports
+    return growing(project, config, partial(grow, project, config, source, feed))[1]
 
 
 def grow(project: Path, config: ProjectConfig, source: str, feed: Feed, usage: UsageSet) -> tuple[UsageSet, list[SourceReport]]:

@@ -6,10 +6,10 @@ now and then, so that there are few. Events of accounts that are not known (yet)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import duckdb
 
@@ -33,6 +33,7 @@ MOST_PROPERTIES = 300
 """So many columns may the events of one source have; of properties beyond, the rarest are left out."""
 _FULL = 4_000_000
 """Rows of a segment that is not put together with others any more."""
+T = TypeVar("T")
 
 
 class Folded(NamedTuple):
@@ -53,6 +54,20 @@ def fold(project: Path, config: ProjectConfig, source: str, arrivals: Arrivals, 
     """Makes a set current that has these events too, and keeps `upto` for `taken`. A property that was a number, time or yes/no so far
     and now is something else becomes text, in all events. Raises CsEngineError when nothing was synced yet.
     """
+
+    def add(made: UsageSet) -> tuple[UsageSet, tuple[SourceReport, list[int]]]:
+        with reading_room(config.timezone) as db:
+            made, report, unknown = take_in(project, config, db, made, source, arrivals)
+        return replace(made, taken={**made.taken, source: upto}), (report, unknown)
+
+    made, (report, unknown) = growing(project, config, add)
+    return Folded(made, report, unknown)
+
+
+def growing(project: Path, config: ProjectConfig, add: Callable[[UsageSet], tuple[UsageSet, T]]) -> tuple[UsageSet, T]:
+    """Makes current what `add` makes of a copy of the set in force, and nothing where it raises; that set, and what `add` says of it.
+    Raises CsEngineError when nothing was synced yet.
+    """
     shelf = Shelf.of(project)
     with shelf.writing():
         current = shelf.current(config)
@@ -60,10 +75,8 @@ def fold(project: Path, config: ProjectConfig, source: str, arrivals: Arrivals, 
             raise CsEngineError("no usage has been read yet, or the sources have changed in project.yaml since", "cs-engine sync")
         made = grown(current, shelf.begin())
         try:
-            with reading_room(config.timezone) as db:
-                made, report, unknown = take_in(project, config, db, made, source, arrivals)
-            made = replace(made, taken={**made.taken, source: upto})
-            return Folded(shelf.publish(made, config), report, unknown)
+            made, said = add(made)
+            return shelf.publish(made, config), said
         except BaseException:
             shelf.discard(made.folder)
             raise
