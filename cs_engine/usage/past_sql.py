@@ -69,7 +69,7 @@ def reads_of(catalogue: Catalogue, column: str, known: Collection[str], before: 
                 return None
     untold = [name for name in kept if name not in _LASTING and not isinstance(catalogue.origin(Grain.ACCOUNT, name), Latch)]
     told = {name for name in untold if name in known and isinstance(catalogue.origin(Grain.ACCOUNT, name), Attribute)}
-    by_time = not all(map(_only_grows, windows)) or any("getvariable" in one.sql for _, one in derived)
+    by_time = not all(map(only_grows, windows)) or any("getvariable" in one.sql for _, one in derived)
     otherwise = tuple((name, before[name]) for name in kept if name in told and name in before)
     return Reads(tuple(windows), tuple(kept), otherwise, tuple(derived), not told.issuperset(untold), by_time)
 
@@ -250,7 +250,7 @@ def _then(sql: str) -> str:
     return sql.replace(_NOW, quoted("#now")).replace(_TODAY, quoted("#today"))
 
 
-def _only_grows(window: Window) -> bool:
+def only_grows(window: Window) -> bool:
     """Whether it changes with events alone."""
     running = (Kind.ACTIVE_WEEKS, Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.STREAK_DAYS, Kind.STREAK_WEEKS)
     return window.unbounded and not window.ago and (window.kind not in running or window.when is not None)

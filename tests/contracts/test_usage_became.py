@@ -115,6 +115,20 @@ def test_many_accounts_are_looked_at_in_parts_and_their_first_days_before_all(tm
     assert all(len(when) > 6 for when, _ in whole), "more than are looked at together"
 
 
+@pytest.mark.parametrize(
+    "when", ["n_1d >= 2 and n_1d < 4", "n_1d = 2", "2 <= n_1d and not n_1d >= 4", "2 + n_1d - n_1d < n_1d + 1 and n_1d <= 3"]
+)
+def test_what_more_events_make_false_again_is_seen_in_the_course_of_its_day(tmp_path: Path, when: str) -> None:
+    """As the first day ended it did not hold."""
+    at = [START + timedelta(hours=hour) for hour in (1, 2, 3, 4, 5, 49, 50)]
+    world = World([Account("a0", signed_up_at=START)], (), [Event(f"e{i}", "a0", None, "a", one) for i, one in enumerate(at)])
+    project = open_project(tmp_path, write(tmp_path, world), metrics=METRICS, milestones={"m": when})
+    facts = project.usage.facts(at[-1], [], NOTHING)
+    when_found, _ = facts.became("m", np.array([0]), None)
+    facts.close()
+    assert when_found == [to_micros(at[1])]
+
+
 def test_where_very_much_happened_each_day_is_looked_at_as_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The moment on that day is exact all the same."""
     monkeypatch.setattr(duckdb_past, "_MOST", 0)

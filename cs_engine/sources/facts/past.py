@@ -8,6 +8,7 @@ before that, where time alone can make it true), and then its first moment on th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import duckdb
@@ -16,6 +17,7 @@ import numpy as np
 from cs_engine.instants import Micros, from_micros
 from cs_engine.language.expression import Grain, Type
 from cs_engine.ports import Rows
+from cs_engine.sources.facts.rising import by_time, rises
 from cs_engine.sources.facts.tables import Tables
 from cs_engine.sources.sets.history import believed, changes
 from cs_engine.sources.sets.snapshot import UsageSet
@@ -36,7 +38,7 @@ from cs_engine.usage.past_sql import (
 )
 from cs_engine.usage.windows_sql import view
 
-_AT_ONCE = 2_000_000
+_AT_ONCE = 4_000_000
 """Events, about: so many that the accounts that are looked at together have on an average. They have to fit into memory."""
 _FIRST_DAYS = (8, 64)
 """Of more accounts than that, so many days after their first events are looked at before all: most is reached early."""
@@ -69,9 +71,12 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     if reads is None or catalogue.attributes.in_place.intersection(reads.sources) or not isinstance(origin, Derived) or not len(rows):
         return {}
     tables.need(Grain.ACCOUNT, reads.kept)
+    rising = rises(reads, column, next((name for name in origin.needs if name.startswith("latched:")), ""))
+    if rising and reads.by_time:
+        reads = replace(reads, by_time=by_time(reads))
     names = [name for name in origin.needs if not name.startswith("latched:")]
     floor = after if reads.changing else None
-    search = _Search(tables, catalogue, reads, column, names, floor)
+    search = _Search(tables, catalogue, reads, column, names, floor, rising=rising)
     found: dict[int, First] = {}
     some = _at_once(tables.usage, reads, tables.stand(Grain.ACCOUNT))
     try:
@@ -110,8 +115,12 @@ def _before(tables: Tables) -> dict[str, str]:
 class _Search:
     """The search for one column, some accounts at a time."""
 
-    def __init__(self, tables: Tables, catalogue: Catalogue, reads: Reads, column: str, names: Sequence[str], floor: Micros | None) -> None:
+    def __init__(
+        self, tables: Tables, catalogue: Catalogue, reads: Reads, column: str, names: Sequence[str], floor: Micros | None, *, rising: bool
+    ) -> None:  # fmt: skip
+        """`rising`: what does not hold as a day ends did not hold on it."""
         self._db = tables.db
+        self._rising = rising
         self._reads, self._column = reads, column
         self._changes = changes(tables.usage, "accounts") if reads.before else ""
         self._late = {source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns}
@@ -179,11 +188,12 @@ class _Search:
             self._keep_until("past_batch")
             if from_the_start:
                 quiet = 'SELECT * FROM past_batch EXCEPT SELECT "#no", "#day" FROM past_event_days'
-                self._moments([_beginnings("past_batch"), _ends(quiet)])
+                # Nothing that rises with events has risen by the end of a day without any.
+                self._moments([_beginnings("past_batch"), *([] if self._rising else [_ends(quiet)])])
             else:
                 edges = [_ends("past_batch"), _sign_ups("past_batch")]
-                self._moments([*edges, times_of_events(self._reads, "past_batch")])
-                if self._to_count() > _MOST:
+                self._moments(edges if self._rising else [*edges, times_of_events(self._reads, "past_batch")])
+                if not self._rising and self._to_count() > _MOST:
                     self._moments(edges)
             every = evaluated(self._reads, "past_moments")
             first = f'SELECT "#no", min("#today") FROM ({every}) WHERE {quoted(self._column)} GROUP BY 1'
@@ -249,11 +259,17 @@ class _Search:
         # Who has no sign-up was there from the first event on.
         firsts = 'SELECT "#no", min("#day") AS "#day" FROM past_event_days GROUP BY 1'
         floor = f", CAST({self._floor} AS DATE)" if self._floor else ""
-        begin = f'greatest(coalesce(w."#signed", e."#day", p."#day"), p."#day" - {_LONGEST}{floor})'
+        # What rises with events was before the first of them what it was at the sign-up.
+        risen, joined = "", ""
+        if self._rising:
+            of_all = " UNION ALL ".join(f'SELECT "#account", "#day" FROM {all_events(source)}' for source in self._reads.sources)
+            risen = ', f."#day"'
+            joined = f' LEFT JOIN (SELECT "#account", min("#day") AS "#day" FROM ({of_all}) GROUP BY 1) AS f ON f."#account" = w."#no"'
+        begin = f'greatest(coalesce(w."#signed", e."#day", p."#day"), p."#day" - {_LONGEST}{floor}{risen})'
         days = f'unnest(generate_series({begin}, p."#day" - 1, INTERVAL 1 DAY))'
         return (
             f'SELECT "#no", CAST(day AS DATE) AS "#day" FROM (SELECT w."#no", {days} AS day FROM past_who AS w '
-            f'JOIN past_first AS p ON p."#no" = w."#no" LEFT JOIN ({firsts}) AS e ON e."#no" = w."#no")'
+            f'JOIN past_first AS p ON p."#no" = w."#no" LEFT JOIN ({firsts}) AS e ON e."#no" = w."#no"{joined})'
         )
 
     def _leave_out_changed(self) -> None:
