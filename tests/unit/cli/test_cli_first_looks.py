@@ -1,25 +1,11 @@
-"""What one types first: a moment that has passed, an account alone."""
+"""What one types first: an account alone."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import pytest
-
-from tests.stories.world import day
 from tests.unit.cli.conftest import Call
-
-
-def test_a_run_in_the_past_is_refused_before_a_server_is_started(project: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert project == Path.cwd()
-
-    def started(_self: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr("cs_engine.prefect_server.EmbeddedServer.start", started)
-    said = call("run", "--now", day(-1).isoformat())
-    assert (said.code, "lies before the last tick" in said.err) == (2, True)
 
 
 def test_why_of_an_account_alone_tells_of_every_playbook_in_a_line(project: Path, call: Call) -> None:
