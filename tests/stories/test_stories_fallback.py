@@ -61,6 +61,17 @@ def test_an_address_that_is_refused_as_it_is_sent_to_is_replaced_in_the_same_tic
     assert world.tick(day(1)).sent == ["bob: Two for Acme", "cat: Two for Acme", "dan: Two for Acme"]
 
 
+def test_who_shares_an_address_that_is_refused_cannot_be_reached_either_and_stand_ins_who_share_one_get_one_mail(world: World) -> None:
+    same = "twins@customer.example"
+    team(world).contact("bob", role="operator", email="b@nowhere@customer.example").contact(
+        "cat", role="operator", email="B@nowhere@customer.example"
+    )
+    world.contact("ann", email=same).contact("eve", email=same).project(people={"fallback": {"operators": "everyone"}})
+    world.contact("dan", role="guest", email="").playbook("hello", to("operators"))
+    assert world.tick(day(0)).sent == ["twins: One for Acme"]
+    assert world.messages("hello") == ["one ann accepted", "one bob rejected (invalid_address)"]
+
+
 def test_what_is_refused_for_another_reason_has_no_stand_in(world: World) -> None:
     team(world).project(people=INSTEAD).mail("one", "One", "{{ account.name | nothing }}").playbook("hello", to("champion"))
     assert "bob" not in "".join(world.tick(day(0)).sent + world.messages("hello"))

@@ -26,6 +26,8 @@ class Fallbacks:
         self._named = tick.engine.project.config.people.fallback
         self._unreachable: set[int] | None = None
         """The rows of contacts without an address, or with one that is suppressed."""
+        self._addresses: list[str] = []
+        """Of all contacts, as they are compared."""
 
     def ready(self) -> None:
         """Reads who cannot be reached: before the claim, whose transaction must not wait for another."""
@@ -36,7 +38,8 @@ class Fallbacks:
         (emails,) = facts.columns(Grain.CONTACT, ["contact.email"], everyone)
         index = facts.rows(Grain.CONTACT)
         suppressed = {index[contact] for contact in self._tick.engine.store.suppressed_contacts() if contact in index}
-        self._unreachable = suppressed | {row for row, email in enumerate(emails) if not email}
+        self._addresses = [(email or "").strip().lower() for email in emails]
+        self._unreachable = suppressed | {row for row, address in enumerate(self._addresses) if not address}
 
     def instead(self, candidates: Sequence[Candidate], moves: Sequence[Move | None]) -> list[Move | None]:
         """The moves; those that skip the last of a role who could be reached name the messages that are planned in their place."""
@@ -73,14 +76,17 @@ class Fallbacks:
         role = step.to.role or ""
         if role not in self._named:
             return None
-        self._lost(candidate)
-        return tuple(self._message(candidate, plan, row) for row in self._stand_ins(role, account))
+        self._lost(candidate, account)
+        # An address gets it once, whoever it is called by.
+        once = {self._addresses[row] if self._addresses else str(row): row for row in reversed(self._stand_ins(role, account))}
+        return tuple(self._message(candidate, plan, row) for row in sorted(once.values()))
 
-    def _lost(self, candidate: Candidate | Returned) -> None:
-        """Whoever the claim has found unreachable is so for the rest of the tick."""
+    def _lost(self, candidate: Candidate | Returned, account: int) -> None:
+        """Whoever the claim has found unreachable is so for the rest of the tick, and so is who shares their address."""
         row = self._tick.facts.rows(Grain.CONTACT).get(candidate.recipient)
         if row is not None and self._unreachable is not None:
-            self._unreachable.add(row)
+            everybody = self._tick.directory.of_role("everyone", account)
+            self._unreachable |= {row, *(one for one in everybody if self._addresses[one] == self._addresses[row])}
 
     def _stand_ins(self, role: str, account: int) -> list[int]:
         """The rows of those who get it: of the first role down the line of fall-backs of which somebody can be reached; nobody when some
