@@ -151,12 +151,18 @@ def test_a_query_says_what_it_likes(warehouse: Postgres, tmp_path: Path) -> None
     plain["sources"]["accounts"]["table"] = None
     plain["sources"]["accounts"]["query"] = (
         f"SELECT *, '12:30 :x'::text AS colon, seats IS NOT NULL AS has_seats, '{{\"a\": 1}}'::jsonb AS extra "
-        f"FROM {warehouse.schema}.accounts WHERE name LIKE '%a: 5%%' OR plan = 'team';\n"
+        f"FROM {warehouse.schema}.accounts WHERE name LIKE '%a: 5%%' OR plan = 'team' -- the last line\n"
     )
     found, _ = sync(tmp_path, ProjectConfig.model_validate(plain))
     with duckdb.connect() as db:
         rows = db.execute(f"SELECT id, colon, has_seats, extra FROM '{found.accounts}' ORDER BY 1").fetchall()
     assert rows == [("a1", "12:30 :x", True, '{"a": 1}'), ("a2", "12:30 :x", False, '{"a": 1}')]
+
+
+def test_a_query_of_a_duckdb_file_may_end_with_a_comment(tmp_path: Path) -> None:
+    plain = write_duckdb(tmp_path, WORLD).model_dump(by_alias=True, exclude_unset=True)
+    plain["sources"]["accounts"] |= {"table": None, "query": "SELECT * FROM accounts -- all of them"}
+    assert sync(tmp_path, ProjectConfig.model_validate(plain))[1][0].kept == 2
 
 
 def test_a_query_cannot_write(warehouse: Postgres, tmp_path: Path) -> None:

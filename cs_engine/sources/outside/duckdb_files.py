@@ -114,7 +114,7 @@ def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _relation(source: Origin) -> str:
     if source.query is not None:
-        return "(" + source.query.rstrip(" \n;") + ")"
+        return "(" + source.query.rstrip(" \n;") + "\n)"  # it may end with a comment
     return ".".join(map(quoted, (source.table or "").split(".")))
 
 

@@ -153,9 +153,9 @@ class Visit:
         from sqlalchemy import quoted_name, table, text
 
         if self._origin.query is not None:
-            # A colon would be read as a parameter.
+            # A colon would be read as a parameter; the last line may end with a comment.
             query = self._origin.query.rstrip(" \n;").replace(":", "\\:")
-            return text(f"({query}) AS source")
+            return text(f"({query}\n) AS source")
         *schema, name = (self._origin.table or "").split(".")
         return table(name, schema=quoted_name(".".join(schema), None if len(schema) < 2 else False) if schema else None).alias("source")
 
