@@ -170,3 +170,10 @@ def test_a_language_that_no_recipe_has_is_said(tmp_path: Path) -> None:
     made = make(load_project(Settings(cs_engine_project=tmp_path)), the_recipe("expansion-seats"))
     assert made.untranslated
     assert "Hi {{" in (tmp_path / "playbooks/expansion-seats/seats_short.md").read_text(encoding="utf-8")
+
+
+def test_japanese_alerts_leave_their_priority_to_the_engine_which_says_it_in_japanese() -> None:
+    """A template would write `high`."""
+    files = [*RECIPES.glob("*/*.ja.yaml")]
+    assert files
+    assert [str(file) for file in files if "cta.priority" in file.read_text(encoding="utf-8")] == []
