@@ -80,24 +80,24 @@ def _distinct(
     seen: list[Flags] = [np.zeros(0, np.bool_) for _ in windows]
     others: list[list[Numbers]] = [[] for _ in windows]
     for page, _, masks in _marked(places, spans):
-        subjects, values = page[0].astype(np.int64), page[1].astype(np.int64)
-        dense, away = keys.dense(subjects, values)
+        dense, away = keys.dense(page[0], page[1])
+        size = int(dense.max()) + 1
         for i, mask in enumerate(masks):
             if mask:
-                there = ((page[3] & np.int32(mask & LOW)) | (page[4] & np.int32(mask >> HALF))) != 0
+                there = _any_of(page, mask)
                 if away is not None:
-                    others[i].append(packed(subjects[there & away], values[there & away]))
+                    others[i].append(packed(page[0][there & away], page[1][there & away]))
                     there &= ~away
-                found = dense[there]
-                if len(found):
-                    seen[i] = roomy(seen[i], int(found.max()) + 1)
-                    seen[i][found] = True
+                seen[i] = roomy(seen[i], size)
+                seen[i][dense if there.all() else dense[there]] = True
     counts = []
     for dense_seen, pairs in zip(seen, others, strict=True):
-        found = keys.subjects(np.flatnonzero(dense_seen))
+        found = keys.count(dense_seen)
         if pairs:
-            found = np.concatenate([found, unpacked(distinct(np.concatenate(pairs)))[0]])
-        counts.append(np.bincount(found))
+            more = np.bincount(unpacked(distinct(np.concatenate(pairs)))[0])
+            found = np.concatenate([found, np.zeros(max(0, len(more) - len(found)), np.int64)])
+            found[: len(more)] += more
+        counts.append(found)
     return _named(windows, counts)
 
 
@@ -197,6 +197,16 @@ def _marked(places: Iterable[Place], spans: Sequence[tuple[int, int]]) -> Iterat
                 masks = [_mask(block, *span) & told for span in spans]
                 if any(masks):
                     yield page, told, masks
+
+
+def _any_of(page: Page, mask: int) -> Flags:
+    """Of which rows of a page of pairs a bit is in the mask."""
+    low, high = np.int32(mask & LOW), np.int32(mask >> HALF)
+    if low and high:
+        there: Flags = ((page[3] & low) | (page[4] & high)) != 0
+    else:
+        there = (page[3] & low if low else page[4] & high) != 0
+    return there
 
 
 def _mask(block: int, first: int, end: int) -> int:

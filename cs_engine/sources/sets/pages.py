@@ -90,13 +90,21 @@ class Kinds:
         self._many = many
 
     def dense(self, subjects: Numbers, values: Numbers) -> tuple[Numbers, Flags | None]:
-        return subjects * np.int64(self._many) + values, None
+        keys = np.multiply(subjects, self._many, dtype=np.int64)
+        keys += values
+        return keys, None
 
     def pairs(self, keys: Numbers) -> tuple[Numbers, Numbers]:
         return keys // self._many, keys % self._many
 
-    def subjects(self, keys: Numbers) -> Numbers:
-        return keys // self._many
+    def count(self, seen: Flags) -> Numbers:
+        """How many numbers each subject has among those that were seen."""
+        if not seen.any():
+            return np.zeros(0, np.int64)
+        subjects = (len(seen) - int(seen[::-1].argmax()) - 1) // self._many + 1
+        size = subjects * self._many
+        found: Numbers = roomy(seen, size)[:size].reshape(subjects, self._many).sum(axis=1, dtype=np.int64)
+        return found
 
 
 class Homes:
@@ -112,20 +120,21 @@ class Homes:
         """The numbers of the pairs; and which have none, where there are such."""
         if not len(values):
             return values, None
-        self._of = roomy(self._of, int(values.max()) + 1, -1)
-        homes = self._of[values]
-        new = homes < 0
-        if new.any():
-            self._of[values[new]] = subjects[new]
-            homes = self._of[values]
+        keys = values.astype(np.int64, copy=False)
+        self._of = roomy(self._of, int(keys.max()) + 1, -1)
+        homes = self._of[keys]
+        if homes.min() < 0:
+            new = homes < 0
+            self._of[keys[new]] = subjects[new]
+            homes = self._of[keys]
         away = homes != subjects
-        return values, away if away.any() else None
+        return keys, away if away.any() else None
 
     def pairs(self, keys: Numbers) -> tuple[Numbers, Numbers]:
         return self._of[keys].astype(np.int64), keys
 
-    def subjects(self, keys: Numbers) -> Numbers:
-        return self._of[keys].astype(np.int64)
+    def count(self, seen: Flags) -> Numbers:
+        return np.bincount(self._of[np.flatnonzero(seen)])
 
 
 def keys_of(tally: Tally, kinds: int) -> Kinds | Homes:
