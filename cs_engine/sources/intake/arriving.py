@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import duckdb
 import numpy as np
@@ -116,11 +116,13 @@ def _clean(values: Sequence[str | None], *, optional: bool) -> bool:
 
     They are looked at all at once, which costs a tenth of one by one; a line break in some may make that fail, and costs time alone.
     """
-    there = [value for value in values if value is not None]
-    joined = "\n".join(["", *there, ""])
+    if None in values:
+        if not optional:
+            return False
+        values = [value for value in values if value is not None]
+    joined = "\n".join(cast("list[str]", ["", *values, ""]))
     return (
-        (optional or len(there) == len(values))
-        and "\n\n" not in joined
+        "\n\n" not in joined
         and "\0" not in joined
         and (" " not in joined or ("\n " not in joined and " \n" not in joined))
         and (joined.isascii() or not any(space in joined for space in _SPACES))

@@ -149,10 +149,9 @@ def take_in(
     made = tidied(db, made, source)
     columns = {name: kind for name, kind in {**known, **checked.columns}.items() if name in made.physical[source]}
     events = {**usage.attributes.events, source: columns}
-    unknown = db.execute(
-        f'SELECT "#line" - 1 FROM {quoted(checked.table)} WHERE "#account" IS NULL AND account IS NOT NULL ORDER BY 1'
-    ).fetchall()
-    return replace(made, attributes=replace(usage.attributes, events=events)), checked.report, [row[0] for row in unknown]
+    strange = f'SELECT "#line" - 1 FROM {quoted(checked.table)} WHERE "#account" IS NULL AND account IS NOT NULL ORDER BY 1'
+    unknown = [row[0] for row in db.execute(strange).fetchall()] if checked.report.bad else []
+    return replace(made, attributes=replace(usage.attributes, events=events)), checked.report, unknown
 
 
 def _stage(db: duckdb.DuckDBPyConnection, source: str, came: Came, known: Mapping[str, Type]) -> Staged:

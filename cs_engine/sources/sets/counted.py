@@ -49,7 +49,7 @@ def _span(reach: Reach) -> tuple[int, int]:
 
 def _sums(windows: Sequence[tuple[Window, Reach]], spans: Sequence[tuple[int, int]], places: Iterable[Place]) -> dict[str, Numbers]:
     """Days between two edges of windows are added up once, whatever windows they are in."""
-    found = [np.zeros(0, np.float64) for _ in windows]
+    found, size = [np.zeros(0, np.float64) for _ in windows], 0
     for there in places:
         cuts = {day for span in spans for day in span} | {day for closed in there.closed for day in (closed, closed + 1)}
         edges = np.array(sorted({NONE, *cuts, *(() if there.before is None else (there.before,))}), np.int64)
@@ -66,11 +66,12 @@ def _sums(windows: Sequence[tuple[Window, Reach]], spans: Sequence[tuple[int, in
                     added = np.bincount(page[0, start:end], page[2, start:end])
                     parts[i] = roomy(parts[i], len(added)) if i in parts else np.zeros(len(added))
                     parts[i][: len(added)] += added
+                    size = max(size, len(added))
         for i, part in parts.items():
             for window in within[i]:
                 found[window] = roomy(found[window], len(part))
                 found[window][: len(part)] += part
-    return _named(windows, [sums.astype(np.int64) for sums in found])
+    return _named(windows, [sums[:size].astype(np.int64) for sums in found])
 
 
 def _distinct(
@@ -104,10 +105,13 @@ def _distinct(
 def _days(windows: Sequence[tuple[Window, Reach]], spans: Sequence[tuple[int, int]], places: Iterable[Place]) -> dict[str, Numbers]:
     """Days, and weeks, with events: all marks of a block put together first."""
     blocks: dict[int, Numbers] = {}
+    size = 0
     for page, told, _ in _marked(places, spans):
         block, bits = int(page[1, 0]), (page[2] | (page[3].astype(np.int64) << HALF)) & told
-        blocks[block] = roomy(blocks.get(block, np.zeros(0, np.int64)), int(page[0].max()) + 1)
+        size = max(size, int(page[0].max()) + 1)
+        blocks[block] = roomy(blocks.get(block, np.zeros(0, np.int64)), size)
         blocks[block][page[0]] |= bits
+    blocks = {block: bits[:size] for block, bits in blocks.items()}
     order = sorted(blocks)
     columns = []
     for (window, reach), span in zip(windows, spans, strict=True):
