@@ -120,6 +120,8 @@ class _Marks:
     def __init__(self, tally: Tally | None, keys: Kinds | Homes | None = None) -> None:
         self._tally, self._keys = tally, keys
         self._block: int | None = None
+        self._first: tuple[Numbers, Numbers | np.int64] | None = None
+        """What was marked, until more is: of a single day, as today is, no room is made for all keys."""
         self._bits: Numbers = np.zeros(0, np.int64)
         self._touched: list[Numbers] | None = []
         """The keys that have bits, some of them more than once; None where they have become many."""
@@ -130,6 +132,15 @@ class _Marks:
         """`keys`: each once, in their order."""
         if not len(keys):
             return
+        if self._first is not None:
+            first, self._first = self._first, None
+            self._put(*first)
+        elif self._touched is not None and not self._touched:
+            self._first = keys, bits
+            return
+        self._put(keys, bits)
+
+    def _put(self, keys: Numbers, bits: Numbers | np.int64) -> None:
         self._bits = roomy(self._bits, int(keys[-1]) + 1)
         self._bits[keys] |= bits
         if self._touched is not None:
@@ -152,13 +163,22 @@ class _Marks:
         if block == self._block:
             return
         if self._block is not None and self._tally is not None:
-            keys = np.flatnonzero(self._bits != 0) if self._touched is None else distinct(np.concatenate([_NO_KEYS, *self._touched]))
+            keys, bits = self._taken()
             columns = (keys,) if self._keys is None else self._keys.pairs(keys)
-            self._page(emit, columns, self._bits[keys])
-            self._bits[keys] = 0
-            self._touched = []
+            self._page(emit, columns, bits)
             self.settle(emit, all_of_them=True)
         self._block = block
+
+    def _taken(self) -> tuple[Numbers, Numbers]:
+        """The keys that have bits, in their order, and these; none has any after it."""
+        if self._first is not None:
+            (keys, bits), self._first = self._first, None
+            return keys, np.broadcast_to(bits, keys.shape)
+        keys = np.flatnonzero(self._bits != 0) if self._touched is None else distinct(np.concatenate([_NO_KEYS, *self._touched]))
+        found = self._bits[keys]
+        self._bits[keys] = 0
+        self._touched = []
+        return keys, found
 
     def _page(self, emit: Emit, columns: Sequence[Numbers], bits: Numbers) -> None:
         assert self._tally is not None
