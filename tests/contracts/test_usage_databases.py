@@ -19,7 +19,9 @@ from cs_engine.run.context import Engine
 from cs_engine.run.sync import refresh
 from cs_engine.sources.describe import describe
 from cs_engine.sources.duckdb_usage import DuckdbUsage
+from cs_engine.sources.intake.staging import whole
 from cs_engine.sources.intake.sync import sync
+from cs_engine.sources.outside.files import find
 from cs_engine.sources.outside.landing import Landing, reaches
 from cs_engine.sources.sets.snapshot import UsageSet
 from cs_engine.state import open_store
@@ -319,9 +321,34 @@ def test_a_duckdb_file_that_is_written_is_away(tmp_path: Path) -> None:
 def test_a_file_that_is_half_written_stops_the_sync(tmp_path: Path) -> None:
     config = write_by_day(tmp_path, WORLD)
     sync(tmp_path, config)
-    whole = next(tmp_path.glob("data/usage/*/part-0.parquet"))
-    whole.write_bytes(whole.read_bytes()[:-20])
+    part = next(tmp_path.glob("data/usage/*/part-0.parquet"))
+    part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(SyncStopped, match="no whole Parquet file"):
         sync(tmp_path, config)
-    whole.rename(whole.with_name("_part-0.parquet.tmp"))
+    part.rename(part.with_name("_part-0.parquet.tmp"))
     assert sync(tmp_path, config)[1][2].kept < 5, "what begins with _ is being written, and is no data yet"
+
+
+def test_a_file_whose_end_is_sound_and_whose_middle_is_not_stops_the_sync(tmp_path: Path) -> None:
+    """As one that is written over while it is read; what looks at the first rows says so too."""
+    config = write(tmp_path, WORLD, "parquet")
+    file = tmp_path / "data/usage.parquet"
+    duckdb.execute(f"COPY (SELECT r.*, md5(i::VARCHAR) AS own FROM '{file}' AS r, range(5000) AS t(i)) TO '{file}.all' (FORMAT parquet)")
+    raw = Path(f"{file}.all").read_bytes()
+    file.write_bytes(raw[:4] + b"\xff" * (len(raw) * 2 // 3) + raw[4 + len(raw) * 2 // 3 :])
+    for look in (sync, describe):
+        with pytest.raises(SyncStopped, match=r"data/usage\.parquet: it is no whole Parquet file"):
+            look(tmp_path, config)
+
+
+def test_a_file_that_is_written_while_it_is_read_stops_the_sync(tmp_path: Path) -> None:
+    write(tmp_path, WORLD, "parquet")
+    file = tmp_path / "data/usage.parquet"
+
+    def read() -> None:
+        with whole(find(tmp_path, "data/usage.parquet")):
+            file.write_bytes(file.read_bytes()[:200])
+            duckdb.execute(f"FROM '{file}'")
+
+    with pytest.raises(SyncStopped, match=r"data/usage\.parquet: it was written while it was read"):
+        read()

@@ -15,7 +15,7 @@ from cs_engine.sources.duck import reading_room
 from cs_engine.sources.intake import beside
 from cs_engine.sources.intake.checking import ROOMS, in_words, mapping, typed
 from cs_engine.sources.intake.profiles import nobody
-from cs_engine.sources.intake.staging import Staged, empty, stage
+from cs_engine.sources.intake.staging import Staged, empty, stage, whole
 from cs_engine.sources.outside.files import find
 from cs_engine.sources.outside.landing import sample
 from cs_engine.usage.attributes import Attributes
@@ -28,7 +28,8 @@ def describe(project: Path, config: ProjectConfig, most: int = 20_000) -> Attrib
         for i, named in enumerate(config.sources.all()):
             source, room = named.source, ROOMS[type(named.source)]
             staged = replace(_staged(db, f"raw_{i}", named, config, project, Path(folder), most), zone=source.zone)
-            taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
+            with whole(staged.files):
+                taken = typed(db, staged, mapping(named.name, staged, source, room), room, '"#fault" IS NULL')
             taken = in_words(taken, staged) if source.stays else taken
             seen[named.key] = {key: column.type for key, column in taken.items()}
             if isinstance(source, AttributesSource):

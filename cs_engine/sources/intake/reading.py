@@ -18,7 +18,7 @@ from cs_engine.sources.intake import columns as cols
 from cs_engine.sources.intake.checking import EVENTS, AnySource, Room, account_number, faults, in_words, mapping, names_account, typed
 from cs_engine.sources.intake.oddities import odd_times, odd_values
 from cs_engine.sources.intake.profiles import laid_over, nobody
-from cs_engine.sources.intake.staging import Staged, empty, stage
+from cs_engine.sources.intake.staging import Staged, empty, stage, whole
 from cs_engine.sources.outside.files import SourceFile, find
 from cs_engine.sources.outside.landing import Landing
 from cs_engine.sources.sql import listed, quoted, text
@@ -116,11 +116,12 @@ class Reading:
         exact_lines: bool = False,
     ) -> tuple[Checked, bool]:
         """And whether lines are known."""
-        staged = self._laid_over(source, stage(self.db, f"raw_{name}", files, exact_lines=exact_lines, known=known))
-        try:
-            return self._check(name, staged, source, room, fit), staged.exact_lines
-        finally:
-            staged.drop(self.db)
+        with whole(files):
+            staged = self._laid_over(source, stage(self.db, f"raw_{name}", files, exact_lines=exact_lines, known=known))
+            try:
+                return self._check(name, staged, source, room, fit), staged.exact_lines
+            finally:
+                staged.drop(self.db)
 
     def _collected(self, name: str, source: AnySource, room: Room) -> Checked:
         """A source that lies nowhere: what calls said of people; events come later, when the rest is there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,7 +16,7 @@ import duckdb
 import numpy as np
 
 from cs_engine.errors import SyncStopped
-from cs_engine.sources.outside.files import CsvFile, ParquetFile, Record, SourceFile, records
+from cs_engine.sources.outside.files import ASIDE, CsvFile, ParquetFile, Record, SourceFile, records
 from cs_engine.sources.sql import ZONED, listed, quoted, text
 
 _CHUNK = 50_000
@@ -83,6 +84,31 @@ def stage(
     return Staged(table, columns, tuple(files), exact)
 
 
+@contextmanager
+def whole(files: Sequence[SourceFile]) -> Iterator[None]:
+    """While Parquet files are read where they lie. Raises SyncStopped where one is written meanwhile, or damaged before a sound end."""
+    parquet = [(file, _stamp(file)) for file in files if isinstance(file, ParquetFile)]
+    try:
+        yield
+    except duckdb.Error:
+        for file, stamp in parquet:
+            if _stamp(file) != stamp:
+                raise SyncStopped(f"{file.label}: it was written while it was read", ASIDE) from None
+            try:
+                duckdb.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({text(file.path)})")
+            except duckdb.Error:
+                raise SyncStopped(f"{file.label}: it is no whole Parquet file", ASIDE) from None
+        raise
+
+
+def _stamp(file: ParquetFile) -> tuple[int, ...]:
+    try:
+        stat = file.path.stat()
+    except OSError:
+        return ()
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
 def empty(db: duckdb.DuckDBPyConnection, table: str) -> Staged:
     """Events of a source that has no file: none, with the columns that arrivals have."""
     columns = {**dict.fromkeys(("id", "account", "contact", "event"), "VARCHAR"), **dict.fromkeys(("at", "learned_at"), ZONED)}
@@ -115,9 +141,7 @@ def _described(db: duckdb.DuckDBPyConnection, file: ParquetFile) -> dict[str, st
     try:
         described = db.execute(f"DESCRIBE SELECT * FROM read_parquet({text(file.path)})").fetchall()
     except duckdb.Error:
-        raise SyncStopped(
-            f"{file.label}: it is no whole Parquet file", "it may be half written: write it aside and rename it when it is whole"
-        ) from None
+        raise SyncStopped(f"{file.label}: it is no whole Parquet file", ASIDE) from None
     return {str(row[0]): str(row[1]) for row in described}
 
 

@@ -17,6 +17,8 @@ from cs_engine.errors import SyncStopped
 
 _HEAD = 1 << 16
 _DELIMITERS = ",;\t|"
+ASIDE = "it may be half written: write it aside and rename it when it is whole"
+"""The mend of a file that is not whole."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -118,9 +120,7 @@ def _blocks(path: Path, label: str, size: int) -> Iterator[bytes]:
             try:
                 block = file.read(size)
             except (EOFError, gzip.BadGzipFile, zlib.error):
-                raise SyncStopped(
-                    f"{label}: it is no whole gzip file", "it may be half written: write it aside and rename it when it is whole"
-                ) from None
+                raise SyncStopped(f"{label}: it is no whole gzip file", ASIDE) from None
             if not block:
                 return
             yield block
