@@ -17,7 +17,7 @@ import numpy as np
 from cs_engine.instants import Micros, from_micros
 from cs_engine.language.expression import Grain, Type
 from cs_engine.ports import Rows
-from cs_engine.sources.facts.rising import by_time, rises
+from cs_engine.sources.facts.rising import by_time, once_a_day, rises
 from cs_engine.sources.facts.tables import Tables
 from cs_engine.sources.sets.history import believed, changes
 from cs_engine.sources.sets.snapshot import UsageSet
@@ -38,7 +38,7 @@ from cs_engine.usage.past_sql import (
 )
 from cs_engine.usage.windows_sql import view
 
-_AT_ONCE = 4_000_000
+_AT_ONCE = 2_000_000
 """Events, about: so many that the accounts that are looked at together have on an average. They have to fit into memory."""
 _FIRST_DAYS = (8, 64)
 """Of more accounts than that, so many days after their first events are looked at before all: most is reached early."""
@@ -121,6 +121,7 @@ class _Search:
         """`rising`: what does not hold as a day ends did not hold on it."""
         self._db = tables.db
         self._rising = rising
+        self._once_a_day = rising and once_a_day(reads)
         self._reads, self._column = reads, column
         self._changes = changes(tables.usage, "accounts") if reads.before else ""
         self._late = {source for source, columns in catalogue.attributes.events.items() if "learned_at" in columns}
@@ -185,7 +186,7 @@ class _Search:
             self._db.execute(f"{_TABLE} past_batch AS {batch}")
             if not self._count("past_batch"):
                 return
-            self._keep_until("past_batch")
+            self._keep_until("past_batch", once_a_day=self._once_a_day)
             if from_the_start:
                 quiet = 'SELECT * FROM past_batch EXCEPT SELECT "#no", "#day" FROM past_event_days'
                 # Nothing that rises with events has risen by the end of a day without any.
@@ -247,11 +248,15 @@ class _Search:
             f'JOIN past_who AS w ON w."#no" = e."#no" WHERE {there}{floor}'
         )
 
-    def _keep_until(self, days: str) -> None:
-        """Has their events up to the last of these days counted, of each account, and no others."""
+    def _keep_until(self, days: str, *, once_a_day: bool = False) -> None:
+        """Has their events up to the last of these days counted, of each account, and no others. `once_a_day`: of those of a day that are
+        alike the first alone.
+        """
         last = f'SELECT "#no", max("#day") AS "#last" FROM {days} GROUP BY 1'
         for source in self._reads.sources:
-            by_then = f'SELECT e.* FROM {all_events(source)} AS e JOIN ({last}) AS d ON d."#no" = e."#account" AND e."#day" <= d."#last"'
+            shown, grouped = ('e.* EXCLUDE ("at"), min(e."at") AS "at"', " GROUP BY ALL") if once_a_day else ("e.*", "")
+            events = f'{all_events(source)} AS e JOIN ({last}) AS d ON d."#no" = e."#account" AND e."#day" <= d."#last"'
+            by_then = f"SELECT {shown} FROM {events}{grouped}"
             self._db.execute(f"{_TABLE} {kept_events(source)} AS {by_then}")
 
     def _days_before(self) -> str:

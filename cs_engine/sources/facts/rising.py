@@ -49,6 +49,11 @@ def by_time(reads: Reads) -> bool:
     return not all(window.ago == 0 and (window.kind in _NOT_BY_TIME or only_grows(window)) for window in reads.windows)
 
 
+def once_a_day(reads: Reads) -> bool:
+    """Whether of events of one day that are alike in all that is read the first says all: nothing counts how many there were."""
+    return all(window.kind not in (Kind.COUNT, Kind.FUNNEL) and "at" not in (window.column, *window.reads) for window in reads.windows)
+
+
 def _rises(window: Window) -> bool:
     sqls = (window.where, *(window.funnel.steps if window.funnel else ()))
     rate = window.funnel is not None and window.funnel.rate
