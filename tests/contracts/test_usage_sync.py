@@ -129,6 +129,7 @@ def test_a_missing_column_stops_the_sync_with_the_nearest_name(tmp_path: Path) -
         ("\ufeff\n", "empty"),
         ("\naccount_id,signed_up_at\n", "accounts.csv:1 the first line is blank"),
         ("account_id,account_id\n", "two columns"),
+        ('account_id,signed_up_at,"csm_email",""x\na1\n', "accounts.csv:1 the first line has broken quotes"),
         ("account_id,signed_up_at,#file\n", 'a column is named "#file"'),
         ('id,"x\nmore\n', "never closes|no column"),
     ],
@@ -148,6 +149,14 @@ def test_a_packed_file_that_is_cut_off_stops_the_sync(tmp_path: Path, cut: int) 
     (tmp_path / "data/usage.csv.gz").write_bytes(whole[:-cut] if cut > 0 else b"not packed at all")
     with pytest.raises(SyncStopped, match=r"data/usage\.csv\.gz: it is no whole gzip file"):
         sync(tmp_path, config)
+
+
+def test_a_first_line_may_have_commas_and_line_ends_within_quotes(tmp_path: Path, lenient: ProjectConfig) -> None:
+    """With a byte order mark before it, in a file whose bad row makes it be read record by record."""
+    head = '\ufeff"account_id";signed_up_at;"plan, tier,\nlevel, kind";csm_email\n'
+    (tmp_path / "data/accounts.csv").write_text(f"{head}a1;2026-03-01;x;\na2;2026-03-01\n", encoding="utf-8")
+    report = report_of(tmp_path, lenient, "accounts")
+    assert (report.read, report.kept, report.examples) == (2, 1, ("data/accounts.csv:4 has 2 columns, the header has 4",))
 
 
 def test_lines_may_end_as_macs_once_ended_them(tmp_path: Path, lenient: ProjectConfig) -> None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cs_engine.errors import SyncStopped
 
 _HEAD = 1 << 16
 _DELIMITERS = ",;\t|"
+_QUOTED = re.compile('"[^"]*("|$)')
 ASIDE = "it may be half written: write it aside and rename it when it is whole"
 """The mend of a file that is not whole."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -107,9 +109,14 @@ def _opened(path: Path, label: str, folders: tuple[tuple[str, str | None], ...])
     text = _decoded_head(head, label).removeprefix("\ufeff")
     if not text.strip():
         raise SyncStopped(f"{label}: the file is empty", "write it with a header line")
-    first = io.StringIO(text, newline="").readline()
+    first = _QUOTED.sub("", io.StringIO(text, newline="").readline())
     delimiter = max(_DELIMITERS, key=first.count)
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    try:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        # Readers take it each in their own way, and rows with it.
+        said = f"{label}:1 the first line has broken quotes, or one that never closes"
+        raise SyncStopped(said, "close it, or double it within quotes") from None
     return CsvFile(path, label, _checked_header(header, label), delimiter, folders)
 
 
@@ -194,6 +201,8 @@ def records(file: CsvFile) -> Iterator[Record]:
     """
     width = len(file.header)
     encoding = _encoding(file.path, file.label)
+    # A byte order mark before a quote would make the quote a letter.
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
     with io.TextIOWrapper(_bytes(file.path), encoding=encoding, errors="replace", newline="") as text:
         reader = csv.reader(text, delimiter=file.delimiter, strict=True)
         next(reader, None)
