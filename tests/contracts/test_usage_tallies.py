@@ -56,11 +56,8 @@ METRICS: dict[str, dict[str, Any]] = {
     "weeks_moved": {"active_weeks": "*", "in": "3 weeks", "ago": "2 days"},
     "way": {"funnel": ["a", "b"], "within": "2 days"},
     "way_rate": {"funnel": ["a", "b"], "within": "2 days", "in": "8 days", "ago": "3 days", "as": "rate"},
-    "way_same_day": {"funnel": ["a", "a"], "within": "0 days", "by": "contact"},
     "way_person": {"funnel": ["a", "b", "a"], "within": "1 week", "by": "contact", "in": "10 days"},
-    "way_long": {"funnel": ["a", "b", "b", "a"], "ago": "4 days"},
-    "way_rich": {"funnel": ["a", "b"], "where": "amount >= 1.5"},
-    "way_hours": {"funnel": ["a", "b"], "within": "30 hours"},
+    "way_rich": {"funnel": ["a", "a", "b", "a"], "where": "amount >= 1.5", "ago": "4 days"},
 }
 SPELT = {
     name: {**spec, **({"count_distinct": "at"} if spec.get("count_distinct") == "occurred_at" else {})} for name, spec in METRICS.items()
@@ -100,7 +97,7 @@ def test_folded_events_count_as_if_all_were_read_anew(drawn: Sequence[Any], chan
     """
     crowd = [
         (f"a{chance.randrange(3)}", chance.choice(["c0", "c1", None]), chance.choice("ab"), chance.randrange(7 * 48, 16 * 48) * 30, 2.0, 0)
-        for _ in range(chance.randrange(90))
+        for _ in range(chance.randrange(60))
     ]
     all_events = happened([*drawn, *crowd])
     of: list[list[Event]] = [[], [], []]
