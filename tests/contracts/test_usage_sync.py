@@ -159,6 +159,15 @@ def test_a_first_line_may_have_commas_and_line_ends_within_quotes(tmp_path: Path
     assert (report.read, report.kept, report.examples) == (2, 1, ("data/accounts.csv:4 has 2 columns, the header has 4",))
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("within", ["\n", "\r\n"])
+def test_no_row_is_lost_where_a_name_spans_lines(tmp_path: Path, lenient: ProjectConfig, within: str, ends: str) -> None:
+    """Spreadsheets write it so; DuckDB's reader took none of the rows, where the line ends are of two kinds."""
+    lines = ["account_id,signed_up_at,csm_email", f'"kind{within}of plan"'], ["a1,2026-03-01,", "x"], ["a2,2026-03-01,", "y"]
+    (tmp_path / "data/accounts.csv").write_bytes("".join(",".join(line) + ends for line in lines).encode())
+    assert report_of(tmp_path, lenient, "accounts").kept == 2
+
+
 def test_lines_may_end_as_macs_once_ended_them(tmp_path: Path, lenient: ProjectConfig) -> None:
     file = tmp_path / "data/usage.csv"
     file.write_bytes(file.read_bytes().replace(b"\r\n", b"\r"))

@@ -168,6 +168,8 @@ def _parquet_rows(db: duckdb.DuckDBPyConnection, number: int, file: ParquetFile,
 
 def _read_fast(db: duckdb.DuckDBPyConnection, table: str, number: int, file: CsvFile, limit: str) -> bool:
     """Whether DuckDB's reader could read it. When not, nothing of it was taken."""
+    if file.broken_head:
+        return False
     shape = listed(f"{text(f'c{i}')}: 'VARCHAR'" for i in range(len(file.header)))
     taken = _taken(file)
     try:

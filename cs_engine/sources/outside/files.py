@@ -33,6 +33,8 @@ class CsvFile:
     delimiter: str
     folders: tuple[tuple[str, str | None], ...] = ()
     """What its folders say of all its rows, below those that `file:` names outright: day=2026-01-01 is a column `day`."""
+    broken_head: bool = False
+    """There are line ends within quotes among its names. Where the others are of another kind, DuckDB takes no row, and says nothing."""
     before: int = 0
     """What `path` has is the end of a file: so many more lines than here lie before a row there."""
 
@@ -111,13 +113,14 @@ def _opened(path: Path, label: str, folders: tuple[tuple[str, str | None], ...])
         raise SyncStopped(f"{label}: the file is empty", "write it with a header line")
     first = _QUOTED.sub("", io.StringIO(text, newline="").readline())
     delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
+        header = next(reader, [])
     except csv.Error:
         # Readers take it each in their own way, and rows with it.
         said = f"{label}:1 the first line has broken quotes, or one that never closes"
         raise SyncStopped(said, "close it, or double it within quotes") from None
-    return CsvFile(path, label, _checked_header(header, label), delimiter, folders)
+    return CsvFile(path, label, _checked_header(header, label), delimiter, folders, broken_head=reader.line_num > 1)
 
 
 def _blocks(path: Path, label: str, size: int) -> Iterator[bytes]:

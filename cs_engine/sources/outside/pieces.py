@@ -186,7 +186,7 @@ def compare(file: SourceFile, before: Piece, aside: Path) -> Piece | Grown | Non
     if not print.ends:
         return None
     piece = Piece(file.label, identity, print.size, print.digest, print.lines, print.grows, before.counted, before.segments)
-    return Grown(piece, replace(file, path=aside, before=before.lines - 1))
+    return Grown(piece, replace(file, path=aside, before=before.lines - 1, broken_head=False))
 
 
 def _is_plain(file: SourceFile) -> bool:
