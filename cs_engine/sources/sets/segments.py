@@ -85,10 +85,11 @@ def write_segment(
 def write_numbered(
     db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, table: str, columns: Iterable[str], kinds: tuple[str, ...], new: str
 ) -> UsageSet:
-    """The same of rows that arrived, which have their numbers already and lie in order of time: nothing is joined to them, for whatever
-    is may change their order, and so they need not be sorted. `kinds`: all that there are by now.
+    """The same of rows that arrived, which have their numbers already and lie in order of time: only where some of them are not `new`,
+    which joins and so may change their order, are they sorted. `kinds`: all that there are by now.
     """
-    rows = f'{quoted(table)} AS t WHERE t."#fault" IS NULL AND {new}'
+    order = "" if new == "true" else ' ORDER BY t."at"'
+    rows = f'{quoted(table)} AS t WHERE t."#fault" IS NULL AND {new}{order}'
     shown = [f"t.{quoted(name)}" for name in _NUMBERS]
     return _written(db, usage, source, shown, rows, columns, kinds, arrived=True)
 
