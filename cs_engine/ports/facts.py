@@ -55,7 +55,7 @@ class Overlay(NamedTuple):
     latched: Mapping[str, tuple[list[str], list[Micros]]]
     """Milestone -> (accounts that have reached it, when)."""
     account_numbers: Mapping[str, tuple[list[str], list[float]]]
-    """Name (open_ctas, emails_30d) -> (accounts, value); 0 for the rest."""
+    """Name (open_ctas, emails_30d, nps) -> (accounts, value); 0 for the rest, and a score blank."""
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
     account_values: Mapping[str, tuple[list[str], list[Any]]] = {}
     """Attribute that playbooks set -> (accounts, value)."""

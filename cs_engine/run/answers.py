@@ -1,4 +1,6 @@
-"""Answers as facts: the columns that conditions read of what those who stand in a playbook have answered. One query, if any reads one."""
+"""Answers as facts: the columns that conditions read of what those who stand in a playbook have answered, and the latest scores. One query,
+if any reads one.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,13 @@ from collections.abc import Iterable, Mapping
 
 from cs_engine.instants import Micros
 from cs_engine.language.expression import Expression, Grain
+from cs_engine.playbook.plan import Plan
+from cs_engine.playbook.questions import Kind
 from cs_engine.ports import Store
 from cs_engine.usage.answers import AnswerColumn, answers_in
 
 Column = tuple[list[str], list[str]]
+Scores = tuple[list[str], list[float]]
 
 
 def answers_for(store: Store, expressions: Iterable[Expression], at: Micros) -> Mapping[Grain, Mapping[str, Column]]:
@@ -25,6 +30,24 @@ def answers_for(store: Store, expressions: Iterable[Expression], at: Micros) -> 
     for name, column in wanted.items():
         columns[column.grain][name] = _values(column, given.get((column.playbook, column.step), {}))
     return columns
+
+
+def scores(store: Store, plans: Iterable[Plan], at: Micros) -> tuple[Scores, Scores]:
+    """What customers answered last by then where these plans ask `nps`: (accounts, scores), and (contacts, scores)."""
+    asking = [
+        (plan.playbook, step.id, question.field)
+        for plan in plans
+        for step in plan.steps
+        for question in getattr(step, "ask", ())
+        if question.kind is Kind.NPS
+    ]
+    accounts: dict[str, float] = {}
+    contacts: dict[str, float] = {}
+    for account, contact, value in store.latest_answers(asking, at) if asking else ():
+        # What was answered while the question was of another kind is no score.
+        if value.isdecimal():
+            accounts[account] = contacts[contact] = float(value)
+    return (list(accounts), list(accounts.values())), (list(contacts), list(contacts.values()))
 
 
 def _values(column: AnswerColumn, by_field: Mapping[str, Mapping[str, str]]) -> Column:

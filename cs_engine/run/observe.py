@@ -18,7 +18,7 @@ from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState, Reached
 from cs_engine.run import health, spells
-from cs_engine.run.answers import answers_for
+from cs_engine.run.answers import answers_for, scores
 from cs_engine.run.context import Engine, TickContext, opens_the_day
 from cs_engine.run.delivery.outage import late_ones
 from cs_engine.run.delivery.rules import limits_of
@@ -29,6 +29,7 @@ from cs_engine.run.people import Directory
 from cs_engine.run.persistence import recognise_losses
 from cs_engine.run.report import TickReport
 from cs_engine.run.watching import watch
+from cs_engine.usage.names import NPS
 
 _REMEMBERED = timedelta(days=365) // timedelta(microseconds=1)
 """How long a touch counts that nothing came of."""
@@ -179,10 +180,11 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], aske
     for account, contact, sent in zip(*engine.store.emails_since(at - month, at), strict=True):
         accounts[account] += sent
         contacts[contact] += sent
+    accounts_scores, contacts_scores = scores(engine.store, engine.project.plans.values(), at)
     return Overlay(
         latched=engine.store.milestones(known_by=at if past else None),
-        account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts)},
-        contact_numbers={"emails_30d": _columns(contacts)},
+        account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts), NPS: accounts_scores},
+        contact_numbers={"emails_30d": _columns(contacts), NPS: contacts_scores},
         touched=partial(engine.store.touched, at - _REMEMBERED, at),
         account_values=engine.store.values(at if past else None) if engine.project.attributes.stored else {},
         answers=answers_for(engine.store, expressions, at),

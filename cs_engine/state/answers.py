@@ -64,6 +64,19 @@ def of_passages(tx: Tx, enrolments: Collection[str], until: Micros) -> list[Pass
     return [PassageAnswer(*row) for row in rows]
 
 
+def latest(tx: Tx, questions: Collection[tuple[str, str, str]], until: Micros) -> list[tuple[str, str, str]]:
+    # Ids have no slash.
+    question = tx.among("playbook || '/' || step || '/' || field", "questions")
+    which = f"by_kind = 'contact' AND answered_at <= :until AND {tx.among('playbook', 'playbooks')} AND {question}"
+    rows = tx.rows(
+        f"SELECT account_id, by, value FROM answers WHERE line IN (SELECT max(line) FROM answers WHERE {which} GROUP BY by) ORDER BY line",
+        playbooks=tx.ids(sorted({playbook for playbook, _, _ in questions})),
+        questions=tx.ids(sorted(map("/".join, questions))),
+        until=until,
+    )
+    return [(account, contact, value) for account, contact, value in rows]
+
+
 def asked(tx: Tx, message_id: str) -> AskedMessage | None:
     row = tx.row(
         "SELECT m.id, m.enrolment_id, m.playbook, m.digest, m.step, m.account_id, m.subject_id, m.recipient, m.recipient_kind, "

@@ -26,7 +26,6 @@ from cs_engine.usage.model import HealthSpec, JourneySpec, MetricSpec, Milestone
 from cs_engine.usage.names import (
     COUNTED,
     HEADS,
-    NOT_BUILT,
     Catalogue,
     CatalogueScope,
     EventScope,
@@ -42,7 +41,7 @@ __all__ = ["Catalogue", "CatalogueScope", "Section", "build"]
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _ID = re.compile(r"\w[\w-]*")
-_RESERVED = {*COUNTED, *NOT_BUILT, health_columns.SCORE, health_columns.BAND, *HEADS}
+_RESERVED = {*COUNTED, health_columns.SCORE, health_columns.BAND, *HEADS}
 
 
 def build(

@@ -51,7 +51,7 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What only our own tables know, laid over the facts; 0 for the rest."""
+    """What only our own tables know, laid over the facts; 0 for the rest, and a score blank."""
 
     name: str
     type: Type = Type.NUMBER

@@ -34,13 +34,13 @@ from cs_engine.usage.windows import Kind, When, Window
 
 Scalar = str | int | float | bool | None
 
-STREAK = "unanswered_streak"
+STREAK, NPS = "unanswered_streak", "nps"
 COUNTED: Mapping[str, str] = {
     "emails_30d": "mails to customers in the last 30 days: ours that were accepted, and those that people logged",
     "open_ctas": "CTAs that are open",
     STREAK: "touches since the last reaction: an opening by a person, a click, a reply, an answer, a talk, or use of the product",
+    NPS: "the latest score, 0 to 10, that a customer gave where a playbook asked `nps`; blank where nobody has",
 }
-NOT_BUILT = {"nps"}
 HEADS = frozenset({"account", "contact", "champion", "vars", "event"})
 """What stands before the dot of a name."""
 NO_EVENT = "event.* is the event that a passage began with: here none does"
@@ -261,8 +261,6 @@ class CatalogueScope:
             return Column(column, self.catalogue.types[metric])
         if metric in COUNTED:
             return Column(column, Type.NUMBER)
-        if metric in NOT_BUILT:
-            return NotHere(f"{metric} is part of the language but not built yet")
         if metric in ("health", "health_band"):
             return NotHere("no health is configured", "describe it in playbooks/health.yaml")
         return None

@@ -32,6 +32,23 @@ def test_messages_read_the_latest_answers_of_their_own_passages_by_then(store: S
     assert store.answers_in([], NOW) == []
 
 
+def test_of_several_questions_the_latest_answer_of_each_contact_by_then_is_told_and_no_staffs(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    put(
+        store,
+        given("3"),
+        given("9", answered_at=NOW + 5),
+        given("4", "enr_2", step="later", by="con_2"),
+        given("slow", field="why", answered_at=NOW + 6),
+        given("0", "enr_2", by="lead@vendor.example", by_kind="staff"),
+    )
+    asked = [(PLAYBOOK, "survey", "score"), (PLAYBOOK, "later", "score")]
+    told = store.latest_answers(asked, NOW + DAY)
+    assert sorted(value for _, _, value in told) == ["4", "9"]
+    assert "3" in [value for _, _, value in store.latest_answers(asked, NOW)], "what came later is not known yet"
+    assert store.latest_answers([("another", "survey", "score")], NOW + DAY) == []
+
+
 def asked(id: str, **other: Any) -> Approval:
     return Approval(id, PLAYBOOK, "acc_1", "acc_1", "enr_1", "welcome", "lead@vendor.example", "s", "t", "", NOW, NOW + DAY, **other)
 

@@ -14,7 +14,6 @@ from cs_engine.language.scope import Asked, Column
 from cs_engine.playbook.draw import mermaid
 from cs_engine.playbook.project import Project
 from cs_engine.settings import Settings
-from cs_engine.usage.names import NOT_BUILT
 from cs_engine.wiring import check_project, load_project
 from tests.docs.examples import Example, examples
 from tests.docs.markdown import ROOT, blocks, read, table, words
@@ -102,4 +101,4 @@ def test_keys_not_built_are_all_named() -> None:
     reference = read(ROOT / "docs/reference.md").partition("not built yet\n")[2].strip()
     listed = {word.partition(" on a")[0] for word in words(reference)}
     named = {word for row in table(read(PLAYBOOKS), "Where") for word in words(row[1])}
-    assert named == listed | NOT_BUILT | {"confirm"}
+    assert named == listed | {"confirm"}

@@ -218,3 +218,36 @@ def test_what_is_asked_is_checked(world: World) -> None:
 def test_segments_know_no_answers(world: World) -> None:
     world.write("playbooks/segments.yaml", "busy: {when: \"answer('survey.score') > 3\"}\n").customer()
     assert [line.split(" ", 2)[1] for line in codes(world)] == ["X219"]
+
+
+# --- the latest score --------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_score_is_a_name_in_other_playbooks_and_blank_where_nobody_gave_one(world: World) -> None:
+    asking(world).customer().contact("bob", role="operator").customer("beta", "eve").playbook("survey", ASK, audience="account.id = 'acme'")
+    world.playbook("unhappy", "- {id: call, email: one}", enter="nps <= 6")
+    world.playbook("unasked", "- {id: hi, email: two}", enter="nps is null")
+    assert world.tick(day(0)).sent == ["ann: A question", "ann: Two for Acme", "eve: Two for Beta"]
+    answer(world, "survey", day(0, 11), score="9")
+    assert world.tick(day(1)).sent == []
+    answer(world, "survey", day(1, 11), score="2", why="It is slow")
+    assert world.tick(day(2)).sent == ["ann: One for Acme"]
+    (subject,) = world.why("unhappy", at=day(1))["subjects"]
+    assert subject["conditions"]["enter"]["values"] == {"nps": 9}, "as it was known then"
+
+
+def test_a_contacts_score_is_their_own_the_accounts_is_the_latest_and_no_staffs_answer_is_one(world: World) -> None:
+    asking(world).customer().contact("bob", role="operator")
+    world.playbook("survey", "- {id: survey, email: asks, ask: {score: nps}}", subject="contact")
+    world.playbook("inside", "- {id: guess, cta: call, ask: {score: nps}}")
+    world.playbook("sorry", "- {id: one, email: one}", subject="contact", enter="nps < 5")
+    world.playbook("latest", "- {id: two, email: two}", subject="contact", enter="account.nps = 3")
+    world.tick(day(0))
+    desk = Desk(world.loaded, world.engine.store, FixedClock(day(0, 11)))
+    asked = {message.recipient: message.id for message in world.engine.store.messages_of("acme", "survey")}
+    for who, score in (("ann", "9"), ("bob", "3")):
+        found = desk.asking(asked[who])
+        assert found is not None
+        assert desk.keep(found, {"score": score}, who, "contact") is None
+    assert answer(world, "inside", day(0, 12), score="0") is None
+    assert world.tick(day(1)).sent == ["ann: Two for Acme", "bob: One for Acme", "bob: Two for Acme"]

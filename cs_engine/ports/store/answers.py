@@ -80,5 +80,10 @@ class Answers(Protocol):
     def answers_in(self, enrolments: Collection[str], until: Micros) -> list[PassageAnswer]:
         """The latest answers of these passages, given by then, whatever has become of them."""
 
+    def latest_answers(self, questions: Collection[tuple[str, str, str]], until: Micros) -> list[tuple[str, str, str]]:
+        """(account, contact, value): of each contact the latest answer given by then to any of these questions (playbook, step, field),
+        in the order in which they came.
+        """
+
     def asked(self, message_id: str) -> AskedMessage | None:
         """A message that asks, whatever its state; None when there is none of that id."""

@@ -14,7 +14,7 @@ from cs_engine.ports import Overlay, Rows
 from cs_engine.sources.sql import listed, quoted
 from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import answers_in
-from cs_engine.usage.names import COUNTED, STREAK, Catalogue, latch_column, stored_column
+from cs_engine.usage.names import COUNTED, NPS, STREAK, Catalogue, latch_column, stored_column
 
 SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
 """Of values that are no text."""
@@ -28,9 +28,11 @@ def put_overlay(db: duckdb.DuckDBPyConnection, catalogue: Catalogue, grain: Grai
     shown = ['"#row"']
     table: dict[str, NDArray[Any]] = {"#row": np.arange(size)}
     numbers = overlay.account_numbers if grain is Grain.ACCOUNT else overlay.contact_numbers
-    for name in COUNTED.keys() - {STREAK}:
+    for name in COUNTED.keys() - {STREAK, NPS}:
         table[name] = _scattered(np.zeros(size), rows_of, *numbers.get(name, ([], [])))
         shown.append(quoted(name))
+    table[NPS] = _scattered(np.full(size, np.nan), rows_of, *numbers.get(NPS, ([], [])))
+    shown.append(f"CASE WHEN NOT isnan({quoted(NPS)}) THEN {quoted(NPS)} END AS {quoted(NPS)}")
     times = dict(overlay.held_since.get(grain, {}))
     if grain is Grain.ACCOUNT:
         times |= {latch_column(milestone): overlay.latched.get(milestone, ([], [])) for milestone in catalogue.milestones}

@@ -30,6 +30,10 @@ class Answers(Part):
         with self.database.read() as tx:
             return _answers.of_passages(tx, enrolments, until)
 
+    def latest_answers(self, questions: Collection[tuple[str, str, str]], until: Micros) -> list[tuple[str, str, str]]:
+        with self.database.read() as tx:
+            return _answers.latest(tx, questions, until)
+
     def asked(self, message_id: str) -> AskedMessage | None:
         with self.database.read() as tx:
             return _answers.asked(tx, message_id)

@@ -226,7 +226,7 @@ def test_what_names_mean_on_each_row() -> None:
     assert account.resolve("vars.n") == Literal(3)
     assert account.resolve("vars.m") is None
     assert account.resolve("account.nothing") is None
-    for name in ("contact.role", "nps", "event.name", "health"):
+    for name in ("contact.role", "event.name", "health"):
         assert isinstance(account.resolve(name), NotHere), name
     assert isinstance(catalogue.people_scope().resolve("account.plan"), NotHere)
     assert isinstance(catalogue.origin(Grain.ACCOUNT, "changes"), Measured)
