@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -108,14 +110,22 @@ class Numbered:
     # --- events
 
     def _of(self, segment: Segment, tallies: Sequence[Tally]) -> Iterator[Events]:
-        for part in segments.parts(self._source.usage, self._source.name, segment):
-            yield self._read(part, tallies)
+        """While one part is counted the next is read."""
+        read = partial(self._read, tallies=tallies, db=self._db.cursor())
+        with ThreadPoolExecutor(1) as beside:
+            following: Future[Events] | None = None
+            for part in segments.parts(self._source.usage, self._source.name, segment):
+                here, following = following, beside.submit(read, part)
+                if here is not None:
+                    yield here.result()
+            if following is not None:
+                yield following.result()
 
     def _of_open(self, tallies: Sequence[Tally]) -> Iterator[Events]:
         for select in self._source.open():
-            yield self._read(select, tallies)
+            yield self._read(select, tallies, self._db)
 
-    def _read(self, select: str, tallies: Sequence[Tally]) -> Events:
+    def _read(self, select: str, tallies: Sequence[Tally], db: duckdb.DuckDBPyConnection) -> Events:
         columns = sorted({tally.grain.value for tally in tallies} | {tally.column for tally in tallies if tally.column})
         wheres = sorted({tally.where for tally in tallies if tally.where})
         shown = [
@@ -123,7 +133,7 @@ class Numbered:
             *(f"coalesce({quoted(f'#{column}')}, -1) AS {quoted(column)}" for column in columns),
             *(f"coalesce({where}, false) AS {quoted(f'where{i}')}" for i, where in enumerate(wheres)),
         ]
-        found = self._db.execute(f"SELECT {listed(shown)} FROM ({select})").fetchnumpy()
+        found = db.execute(f"SELECT {listed(shown)} FROM ({select})").fetchnumpy()
         return Events.sorted(
             np.asarray(found["day"]),
             {column: np.asarray(found[column]) for column in columns},
