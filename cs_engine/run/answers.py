@@ -1,5 +1,5 @@
-"""Answers as facts: the columns that conditions read of what those who stand in a playbook have answered, and the latest scores. One query,
-if any reads one.
+"""Answers as facts: the columns that conditions read of what those who stand in a playbook have answered, with one query if any reads one;
+and the latest scores, with one where a playbook asks for any.
 """
 
 from __future__ import annotations
