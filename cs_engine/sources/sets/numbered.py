@@ -111,8 +111,8 @@ class Numbered:
 
     def _of(self, segment: Segment, tallies: Sequence[Tally]) -> Iterator[Events]:
         """While one part is counted the next is read."""
-        read = partial(self._read, tallies=tallies, db=self._db.cursor())
-        with ThreadPoolExecutor(1) as beside:
+        with self._db.cursor() as db, ThreadPoolExecutor(1) as beside:
+            read = partial(self._read, tallies=tallies, db=db)
             following: Future[Events] | None = None
             for part in segments.parts(self._source.usage, self._source.name, segment):
                 here, following = following, beside.submit(read, part)
