@@ -72,6 +72,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.deliver
 	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.collect
+	$(BIN)/python -m benchmarks.warm
 	$(BIN)/python -m benchmarks.prefect_overhead
 
 clean:

@@ -17,15 +17,19 @@ from cs_engine.web.house import House
 _STARTS_WITHIN = 20.0
 _ENDS_WITHIN = 10
 
+_BACKLOG = 2_048
+"""Who may wait to be let in; uvicorn's own."""
+
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket bound to that address. Raises WrongUse when it cannot be had."""
+    """A socket that listens there: who connects before the web runs waits for it. Raises WrongUse when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Its protocol named, asyncio sends what it has at once: else an answer's second part waits 40 ms for the caller's word on the first.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         bound.close()
         why = error.strerror if isinstance(error, OSError) and error.strerror else "no such address"

@@ -84,9 +84,7 @@ def test_it_says_where_to_look_ticks_and_ends_with_all_that_it_started(project: 
         assert said(log, process, r"(\d+) playbooks, 1 moved") == "1"
         assert alive(port)
         send(web, b'{"userId": "ann", "event": "invited", "context": {"groupId": "acme"}}')
-        sent = time.monotonic()
         assert said(log, process, r"events came: 1 playbooks, 1 moved, (\d+) messages sent") == "1"
-        assert time.monotonic() - sent < 5
         process.send_signal(ends_by)
         assert process.wait(ENDS_WITHIN) == 0, log.read_text()
     finally:

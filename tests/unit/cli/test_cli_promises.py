@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -77,24 +76,19 @@ def test_a_dry_run_changes_nothing_and_needs_no_prefect(project: Path, call: Cal
     assert snapshot(project) == before
 
 
-def test_check_imports_little_and_takes_little(capsys: pytest.CaptureFixture[str]) -> None:
-    """Prefect, the vendors' clients and the databases are for those who need them. The target is 1.5 s on a quiet machine."""
+def test_check_imports_little() -> None:
+    """Prefect, the vendors' clients and the databases are for those who need them: without them it takes about a second."""
     heavy = ("prefect", "aiohttp", "sendgrid", "slack_sdk", "alembic", "sqlalchemy", "fastapi", "httpx")
     code = (
         "import sys\nfrom cs_engine.cli import main\ntry:\n    main()\nfinally:\n"
         f"    found = [name for name in {heavy!r} if name in sys.modules]\n    assert not found, found\n"
+        "    assert len(sys.modules) < 900, len(sys.modules)\n"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", code, "check", "--format", "json"],
         cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stdout + done.stderr
-    taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    with capsys.disabled():
-        sys.stdout.write(f"\ncs-engine check: {taken:.2f} s of one core\n")
-    assert taken < 4, "several times the target: something heavy has come in"
 
 
 def test_help_and_completion_import_no_command(call: Call) -> None:
