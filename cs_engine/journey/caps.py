@@ -32,7 +32,7 @@ class Scope(StrEnum):
     """Whose messages a cap counts."""
 
     CONTACT = "contact"
-    """Mail to one person at a customer's."""
+    """Mail to one person at a customer's: to one address, by whichever contacts it is known."""
     ACCOUNT = "account"
     """Mail to all people of one account."""
     STAFF = "csm"
@@ -80,6 +80,10 @@ class Capped(Protocol):
     def recipient(self) -> str: ...
     @property
     def recipient_kind(self) -> str: ...
+    @property
+    def person(self) -> str:
+        """Who the recipient is under whatever contact's name; '' for the recipient."""
+
     @property
     def reason(self) -> str:
         """Why it waits so far; '' when it does not."""
@@ -153,4 +157,4 @@ def _key(scope: Scope, message: Capped) -> str:
         return message.recipient if message.recipient_kind == "staff" else ""
     if message.recipient_kind != "contact":
         return ""
-    return {Scope.CONTACT: message.recipient, Scope.ACCOUNT: message.account}.get(scope, EVERYBODY)
+    return {Scope.CONTACT: message.person or message.recipient, Scope.ACCOUNT: message.account}.get(scope, EVERYBODY)

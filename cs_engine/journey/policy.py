@@ -25,6 +25,8 @@ HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
 DATE = "at"
 """Why a message waits whose step has a date that has moved since it was planned."""
+SAME_ADDRESS = "same_address"
+"""Why mail is skipped that its recipient has been sent as another contact."""
 UNFIT = "unfit_data"
 """Why mail waits while a guard finds the data too few or too old to tell who still ought to get it."""
 
@@ -97,6 +99,12 @@ class Request(NamedTuple):
     """Whether its playbook, or its account in it, is paused: then nothing leaves."""
     unfit: bool = False
     """Whether a guard says that nothing may be decided on the data."""
+    person: str = ""
+    """Of a recipient with an address that several contacts have: the same for all of them; '' else."""
+    same: str = ""
+    """What it shares with the same mail to the same person as another contact; '' when there is none."""
+    had: bool = False
+    """Whether that person has been sent it as another contact."""
 
 
 def judge(
@@ -119,13 +127,18 @@ def judge(
     ledger = Ledger(rules.caps, requests, history, to_micros(at) if counts_at is None else counts_at, queue or Queue())
     window = _Openings(rules, at)
     verdicts: list[message.Move | None] = []
+    gone: set[str] = set()
     for position, request in enumerate(requests):
+        if request.had or request.same in gone:
+            verdicts.append(message.skipped(request.id, request.state, SAME_ADDRESS))
+            continue
         move = _judge(request, rules, at) or _wait(request, ledger, window)
         if move is None and buckets is not None:
             move = _pace(request, buckets, window)
         move = move or unmade(position)
         if move is None:
             ledger.goes(request)
+            gone |= {request.same} - {""}
             if buckets is not None:
                 buckets.goes(request)
         verdicts.append(move)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from cs_engine.instants import Micros
@@ -11,7 +11,7 @@ from cs_engine.journey.message import State, skipped
 from cs_engine.journey.preference import ERASED
 from cs_engine.journey.touch import channel_of
 from cs_engine.ports import Candidate, Claim, Verdict
-from cs_engine.state import messages, preferences
+from cs_engine.state import messages, preferences, shared
 from cs_engine.state.database import Tx
 from cs_engine.state.holder import is_dead
 
@@ -55,7 +55,9 @@ LEFT JOIN ctas t ON t.id = m.cta_id
 WHERE m.settled_at IS NULL AND """
 _NOBODY_SPOKE = _CANDIDATE.replace(_REFUSED, "false").replace(_ASKED_FOR, "false")
 """The same where nobody ever said what they want: it asks nothing for it."""
-_LEFT = len(Candidate._fields)
+_LEFT = Candidate._fields.index("person")
+"""What follows is not asked row by row."""
+_HASH = Candidate._fields.index("email_hash")
 _STATE = Candidate._fields.index("state")
 _STATES = {state.value: state for state in State}
 _FLAGS = [Candidate._fields.index(flag) for flag in ("contact_known", "suppressed", "erased", "refused", "asked_for")]
@@ -89,8 +91,13 @@ def claim(
     )
     batch = rows[:limit]
     left = [(c, skipped(c.id, c.state, row[_LEFT])) for row in batch if row[_LEFT] is not None and (c := _candidate(row))]
+    taking_turns = _TakingTurns(tx)
+    known_as = shared.contacts_of(tx, {row[_HASH] for row in batch} - {""})
     here = [_candidate(row) for row in batch if row[_LEFT] is None]
-    judged = list(zip(here, verdict(here, _history(tx, delivery_now)), strict=True)) if here else []
+    if known_as:
+        taking_turns()
+        here = shared.told_apart(tx, here, known_as)
+    judged = list(zip(here, verdict(here, _history(tx, delivery_now, known_as, taking_turns)), strict=True)) if here else []
     moved = left + [(candidate, move) for candidate, move in judged if move is not None]
     dispatching = [candidate for candidate, move in judged if move is None]
     messages.apply(tx, [(_subject(candidate), move) for candidate, move in moved], now)
@@ -176,16 +183,26 @@ _WHOSE = {
 }
 
 
-def _history(tx: Tx, until: Micros) -> History:
-    """What was sent, as this transaction sees it, and the touches that people logged by then."""
-    locked = tx.embedded  # SQLite has one writer at a time
+class _TakingTurns:
+    """Lets no other claim run beside this one that counts, from the first call on: it would not see what this one sends."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._locked = tx.embedded  # SQLite has one writer at a time
+
+    def __call__(self) -> None:
+        if not self._locked:
+            self._tx.rows("SELECT pg_advisory_xact_lock(:lock)", lock=_LOCK)
+            self._locked = True
+
+
+def _history(tx: Tx, until: Micros, known_as: Mapping[str, Sequence[str]], taking_turns: Callable[[], None]) -> History:
+    """What was sent, as this transaction sees it, and the touches that people logged by then. `known_as`: of people who are several
+    contacts, who is asked for -> all of them.
+    """
 
     def sent(scope: Scope, keys: Collection[str], since: Micros) -> list[Sent]:
-        nonlocal locked
-        if not locked:
-            # A claim beside this one would not see what it sends.
-            tx.rows("SELECT pg_advisory_xact_lock(:lock)", lock=_LOCK)
-            locked = True
+        taking_turns()
         if scope is Scope.PROJECT:
             rows = tx.rows(
                 f"SELECT '{EVERYBODY}', channel, sent_at FROM messages WHERE sent_at > :since "
@@ -194,13 +211,15 @@ def _history(tx: Tx, until: Micros) -> History:
             )
             return [Sent(*row) for row in rows]
         column, kind = _WHOSE[scope]
+        person = {one: key for key in keys for one in known_as.get(key, (key,))} if scope is Scope.CONTACT else {key: key for key in keys}
         rows = tx.rows(
             f"SELECT {column}, channel, sent_at FROM messages WHERE sent_at > :since AND {tx.among(column, 'keys')} "
             f"AND recipient_kind = '{kind}' AND topic <> '{EXEMPT_TOPIC}' AND kind <> '{EXEMPT_KIND}'",
             since=since,
-            keys=tx.ids(keys),
+            keys=tx.ids(person),
         )
-        return [*(Sent(*row) for row in rows), *_logged(tx, scope, keys, since, until)]
+        found = [*(Sent(*row) for row in rows), *_logged(tx, scope, person, since, until)]
+        return [one._replace(key=person[one.key]) for one in found] if known_as else found
 
     return sent
 
@@ -224,7 +243,7 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     values[_STATE] = _STATES[values[_STATE]]
     for flag in _FLAGS:
         values[flag] = bool(values[flag])
-    return Candidate._make(values)
+    return Candidate(*values)
 
 
 def _subject(c: Candidate) -> messages.Subject:

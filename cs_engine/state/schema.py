@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0028"
+HEAD = "0029"
 """The newest migration."""
 
 metadata = MetaData()
@@ -98,6 +98,9 @@ contacts = Table(
     *(_text(name, "") for name in ("country", "consent", "consent_source")),
     _at("consent_at", nullable=True),
 )
+
+# Whom several contacts are: asked by every claim of mail.
+_index_where("email_hash <> ''", "contacts_of_address", contacts.c.email_hash, contacts.c.id)
 
 plans = Table("plans", metadata, _key("digest"), _text("playbook"), _text("bundle"), _at("registered_at"))
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from cs_engine.journey import enrolment, message
+from cs_engine.journey import enrolment, identity, message
 from cs_engine.journey.caps import History
+from cs_engine.journey.enrolment import NewEnrolment
 from cs_engine.journey.message import State
 from cs_engine.ports import AccountRow, Candidate, Change, ContactRow
 from cs_engine.state import SqlStore
@@ -74,6 +75,36 @@ def test_a_batch_has_a_limit_and_tells_whether_more_is_left(store: SqlStore) -> 
     assert ([c.id for c in first.dispatching], first.more) == (["msg_1", "msg_2"], True)
     assert ([c.id for c in second.dispatching], second.more) == (["msg_3"], False)
     assert claimed(store).dispatching == []
+
+
+def test_mail_to_one_person_as_two_contacts_is_known_as_the_same_and_whether_it_has_left(store: SqlStore) -> None:
+    """The same playbook, key, number of the passage, step and repeat; mail that is not to the subject itself has its person alone."""
+    ann, bob = [KEN._replace(id=f"con_{name}", email_hash=f"hash-of-{name}") for name in ("ann", "bob")]
+    store.put_people([TOKYO], [KEN, KEN._replace(id="con_2"), ann, bob])
+
+    def over(contact: str, key: str = "") -> tuple[NewEnrolment, message.NewMessage]:
+        id = identity.enrolment_id(PLAYBOOK, contact, key, 1)
+        sent = mail(identity.message_id(id, "welcome", "email", contact), id, account_id="acc_1", subject_id=contact, recipient=contact)
+        return passage(id, subject_id=contact, account_id="acc_1", key=key), sent
+
+    first, second, other, alone = over("con_1"), over("con_2"), over("con_2", "2027"), over("con_ann")
+    told = mail("msg_x", first[0].id, account_id="acc_1", subject_id="acc_1", recipient="con_2", kind="notice")
+    seen: dict[str, Candidate] = {}
+
+    def keep(candidates: Sequence[Candidate], _sent: History) -> list[message.Move | None]:
+        seen.update((c.id, c) for c in candidates)
+        return [None] * len(candidates)
+
+    store.commit(Change([first[0], other[0], alone[0]], (), [first[1], other[1], alone[1], told]), NOW)
+    claimed(store, verdict=keep)
+    store.commit(Change([second[0]], (), [second[1]]), NOW)
+    claimed(store, verdict=keep)
+    assert [(seen[id].person, seen[id].had) for id in (first[1].id, second[1].id, other[1].id, alone[1].id, "msg_x")] == [
+        ("con_1", False), ("con_1", True), ("con_1", False), ("", False), ("con_1", False)
+    ]  # fmt: skip
+    assert seen[first[1].id].same == seen[second[1].id].same != seen[other[1].id].same
+    assert "" not in (seen[first[1].id].same, seen[other[1].id].same)
+    assert (seen[alone[1].id].same, seen["msg_x"].same) == ("", "")
 
 
 def test_a_candidate_brings_what_the_policy_reads(store: SqlStore) -> None:

@@ -49,6 +49,37 @@ def test_an_address_that_several_contacts_have_gets_a_mail_once(world: World) ->
     assert world.tick(day(1)).sent == ["Ann: Two for Acme", "bob: Two for Acme"]
 
 
+def test_one_person_who_is_several_contacts_gets_a_mail_over_contacts_once(world: World) -> None:
+    """Of one account or of two, in one tick or later; who comes first gets it, and `why` says so of the others. Whose step it is to be
+    sent again, or whose passage is another, is told again.
+    """
+    same = "ann@customer.example"
+    world.customer().contact("ann2", role="operator", email=f" {same.upper()}").contact("bob", role="operator")
+    world.account("bell").contact("ann3", "bell", email=same).contact("no1", "bell", email="").contact("no2", "bell", email="")
+    world.playbook("hello", "- {id: one, email: one, repeat: {every: 1 days, times: 2}}", subject="contact", reenter="after 1 days")
+    assert world.tick(day(0)).sent == ["ann: One for Bell", "bob: One for Acme"]
+    skipped = ["one ann skipped (same_address)", "one ann2 skipped (same_address)"]
+    assert world.messages("hello") == [*skipped, "one bob accepted"]
+    assert world.messages("hello", "bell")[0] == "one ann3 accepted"
+    assert "one skipped same_address" in world.journal("hello")
+    assert sorted(m["reason"] for m in world.why("hello")["messages"]) == ["", "same_address", "same_address"]
+    world.contact("ann0", since=day(0, 20), email=same)
+    assert [line.split(":")[0] for line in world.tick(day(1)).sent] == ["ann", "bob"]
+    world.tick(day(2))
+    assert [m for m in world.messages("hello") if "ann0" in m] == ["one ann0 skipped (same_address)"] * 2
+
+
+def test_mail_over_contacts_that_has_not_left_stands_in_no_bodys_way(world: World) -> None:
+    """While it is held for the one contact, the same person gets it as the other; and then no more as the one."""
+    world.customer(timezone="Asia/Tokyo").playbook("hello", "- {id: one, email: one}", subject="contact")
+    assert world.tick(day(0, 13)).delivery == {"held": 1}
+    world.contact("ann2", email="ann@customer.example", timezone="Europe/London")
+    assert world.tick(day(0, 14)).sent == ["ann: One for Acme"]
+    assert world.messages("hello") == ["one ann held (quiet_hours)", "one ann2 accepted"]
+    assert world.tick(day(1)).sent == []
+    assert world.messages("hello") == ["one ann skipped (same_address)", "one ann2 accepted"]
+
+
 def test_to_a_condition_over_contacts(world: World) -> None:
     team(world).playbook("hello", to("contact.role = 'operator' and contact.name like 'Cat%'"))
     assert world.tick(day(0)).sent == ["cat: One for Acme"]

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cs_engine.clock import OffsetClock
+from cs_engine.instants import to_micros
+from cs_engine.journey.touch import Touch
 from cs_engine.run.tick import run_tick
 from tests.stories.world import World, day
 
@@ -33,6 +35,18 @@ def test_a_capped_mail_waits_until_the_window_frees_and_priority_decides_who_goe
     assert (shown["reason"], shown["not_before"][:16]) == ("cap: contact 2 in 7 days", "2026-03-09T10:00")
     assert world.tick(day(7) - MINUTE).sent == []
     assert world.tick(day(7) + MINUTE).sent == ["ann: One for Acme"]
+
+
+def test_a_cap_of_contacts_counts_a_person_who_is_several_of_them_once(world: World) -> None:
+    """Mail to the one contact, and a colleague's call with them, take the room of the other."""
+    world.customer().customer("bell", "bob").contact("ann2", "bell", email="Ann@customer.example")
+    world.project(caps=[{"per": "contact", "most": 1, "in": "1 days"}])
+    world.playbook("news", "- {id: one, email: one}", priority=60, audience="account.name = 'Acme'")
+    world.playbook("more", "- {id: two, email: two, to: everyone}", audience="account.name = 'Bell'")
+    assert world.tick(day(0)).sent == ["ann: One for Acme", "bob: Two for Bell"]
+    assert world.messages("more", "bell")[0] == "two ann2 held (cap: contact 1 in 1 day)"
+    world.engine.store.log_touches([Touch("tch_1", "acme", "ann", "call", "alex@vendor.example", to_micros(day(0, 12)))])
+    assert (world.tick(day(1, 11)).sent, world.tick(day(1, 13)).sent) == ([], ["Ann: Two for Bell"])
 
 
 def test_a_cap_counts_an_accounts_people_together_and_transactional_mail_goes_all_the_same(world: World) -> None:

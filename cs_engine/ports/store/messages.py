@@ -65,6 +65,12 @@ class Candidate(NamedTuple):
     """Why it is held, or planned again; '' else."""
     fence: int = 0
     """How often it has been claimed: the token without which nobody settles it whose claim was not the latest."""
+    person: str = ""
+    """Of a recipient whose address other contacts have too, at a claim: one of these contacts, the same for all of them; '' else."""
+    same: str = ""
+    """Of mail to a subject with such an address: what it shares with the same mail to the same person as another contact; '' else."""
+    had: bool = False
+    """Whether that person has been sent it as another contact."""
 
 
 Verdict = Callable[[Sequence[Candidate], History], Sequence[message.Move | None]]

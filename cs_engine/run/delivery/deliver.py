@@ -436,4 +436,5 @@ def request_of(
         kind=c.kind, account=c.account_id, recipient=c.recipient, domain=c.email.rpartition("@")[2].lower(), reason=c.reason,
         expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date, unfit=unfit,
         erased=c.erased, refused=c.refused, asked_for=c.asked_for, consent=c.consent, country=c.country,
+        person=c.person, same=c.same, had=c.had,
     )  # fmt: skip

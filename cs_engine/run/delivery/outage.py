@@ -40,7 +40,7 @@ def respaced(tick: TickContext) -> list[message.Move]:
         candidate = waiting[position]
         return to_micros(window.opens(from_micros(at), zone_or(candidate.timezone, config.timezone), candidate.locale))
 
-    mails = [Mail(c.account_id, c.recipient, f"{c.playbook}/{c.step}", (c.timezone, c.locale)) for c in waiting]
+    mails = [Mail(c.account_id, c.email.strip().lower() or c.recipient, f"{c.playbook}/{c.step}", (c.timezone, c.locale)) for c in waiting]
     found = zip(
         waiting, places(mails, tick.at, None if spread_of(config) else opens), rules.expiries(waiting, rules.dates(waiting)), strict=True
     )
