@@ -25,6 +25,8 @@ HOLD = "hold"
 """Why mail waits that a playbook or the project holds."""
 DATE = "at"
 """Why a message waits whose step has a date that has moved since it was planned."""
+HAS_LEFT = "has_left"
+"""Why mail is skipped whose recipient has left their company."""
 SAME_ADDRESS = "same_address"
 """Why mail is skipped that its recipient has been sent as another contact."""
 UNFIT = "unfit_data"
@@ -99,6 +101,8 @@ class Request(NamedTuple):
     """Whether its playbook, or its account in it, is paused: then nothing leaves."""
     unfit: bool = False
     """Whether a guard says that nothing may be decided on the data."""
+    left: bool = False
+    """Whether it goes to a contact who has left their company."""
     person: str = ""
     """Of a recipient with an address that several contacts have: the same for all of them; '' else."""
     same: str = ""
@@ -181,6 +185,8 @@ def _barred(request: Request, rules: Rules) -> str:
     """Why the customer may not be mailed at all; '' when they may."""
     if request.erased:
         return ERASED
+    if request.left:
+        return HAS_LEFT
     if not request.address:
         return "no_address"
     if request.suppressed:

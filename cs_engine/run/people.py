@@ -79,18 +79,24 @@ class Directory:
 
     def _contacts(self, member: Rows, contact: Rows) -> Recipients:
         """Who gets it: each address once a member, though the CRM may know whose it is as several contacts. The champion is who counts
-        then, else the first of them. Who has no address stands for nobody else.
+        then, else the first of them, but one who has left only where all have. Who has no address stands for nobody else.
         """
         ids = self._facts.ids(Grain.CONTACT)
         if len(np.unique(member)) < len(member):
             (emails,) = self._facts.columns(Grain.CONTACT, ["contact.email"], contact)
             champion = self._champions[self._facts.account_of_contact()[contact]] == contact
+            left = self._has_left(contact)
             first: dict[tuple[int, str], int] = {}
-            for i in sorted(range(len(contact)), key=lambda i: not champion[i]):
+            for i in sorted(range(len(contact)), key=lambda i: (left[i], not champion[i])):
                 first.setdefault((int(member[i]), (emails[i] or "").strip().lower() or ids[contact[i]]), i)
             kept = np.array(sorted(first.values()), dtype=np.int64)
             member, contact = member[kept], contact[kept]
         return Recipients(member, [ids[row] for row in contact.tolist()], "contact")
+
+    def _has_left(self, contact: Rows) -> Mask:
+        """Which of the contacts at these rows have left their company."""
+        left = self._project.catalogue.has_left
+        return np.zeros(len(contact), dtype=bool) if left is None else self._facts.mask(left)[contact]
 
     def _named(self, answer: Expression, accounts: Rows) -> Rows:
         """For each subject (`accounts`: its account's row) the contact that the answer names, -1 for none: one of that account's."""

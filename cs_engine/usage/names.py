@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cs_engine.language.expression import EVENT, Expression, Grain, Type
-from cs_engine.language.scope import Asked, Column, Literal, NotHere, kept
+from cs_engine.language.scope import Asked, Column, Literal, NotHere, kept, quoted
 from cs_engine.language.seen import EVENT_NAME
 from cs_engine.usage.answers import answers_in
 from cs_engine.usage.attributes import Attributes
@@ -43,6 +43,9 @@ COUNTED: Mapping[str, str] = {
 }
 HEADS = frozenset({"account", "contact", "champion", "vars", "event"})
 """What stands before the dot of a name."""
+LEFT_AT = "left_at"
+"""The column of contacts that says when somebody left their company."""
+
 NO_EVENT = "event.* is the event that a passage began with: here none does"
 
 
@@ -100,6 +103,15 @@ class Catalogue:
     def people_scope(self) -> CatalogueScope:
         """For the conditions in project.yaml that say who is champion and who operates: attributes of contacts alone."""
         return CatalogueScope(self, Grain.CONTACT, {}, people=True)
+
+    @property
+    def has_left(self) -> Expression | None:
+        """Whether a contact has left their company, by a column `left_at` of the contacts; None where it has no such times."""
+        if self.attributes.contact.get(LEFT_AT) is not Type.INSTANT:
+            return None
+        column = f"contact.{LEFT_AT}"
+        sql = f"coalesce({quoted(column)} <= getvariable('now'), false)"
+        return Expression(f"{column} <= now()", Grain.CONTACT, sql, Type.BOOLEAN, (column,))
 
     def names(self, grain: Grain) -> list[NameInfo]:
         """Every name that resolves to a column there, for editors, `list` and templates."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stories.test_stories_people import team, to
-from tests.stories.world import World, day, opened
+from tests.stories.world import CONTACT, World, day, opened
 
 INSTEAD = {"fallback": {"champion": "operators", "operators": "champion"}}
 
@@ -125,6 +125,48 @@ def test_a_milestones_notice_falls_back_as_mail_does(world: World) -> None:
     team(world).project(people=INSTEAD).milestone("habit", "uses > 0", notice="well_done").tick(day(0))
     world.uses("acme", day(1, 9)).suppress("ann@customer.example")
     assert [line for line in world.tick(day(1)).sent if "Well done" in line] == ["bob: Well done, Acme", "cat: Well done, Acme"]
+
+
+# --- who has left their company ------------------------------------------------------------------------------------------
+
+
+def leaving(world: World, **columns: str) -> World:
+    """A team whose champion leaves on Wednesday, the third day."""
+    world.contact_columns = (*CONTACT, "left_at")
+    return team(world).contact("ann", left_at=day(2, 8).isoformat(), **columns)
+
+
+def test_who_has_left_gets_no_more_mail_and_their_role_falls_back_though_the_crm_still_has_them_in_it(world: World) -> None:
+    leaving(world).project(people=INSTEAD).playbook("hello", "- {id: one, email: one, repeat: {every: 1 days, times: 3}}")
+    world.playbook("all", "- {id: two, email: two, to: everyone}", enter="champion.left_at <= now()")
+    assert [world.tick(day(at)).sent for at in (0, 1)] == [["ann: One for Acme"]] * 2
+    assert world.tick(day(2)).sent == [
+        "bob: One for Acme", "bob: Two for Acme", "cat: One for Acme", "cat: Two for Acme", "dan: Two for Acme"
+    ]  # fmt: skip
+    assert sorted(m for m in world.messages("hello") if "ann" in m)[-1] == "one ann skipped (has_left)"
+    assert "one skipped has_left" in world.journal("hello")
+    assert "has_left" in [m["reason"] for m in world.why("hello")["messages"]]
+
+
+def test_nobody_gets_mail_where_all_have_left_and_those_who_have_yet_to_leave_do(world: World) -> None:
+    leaving(world).playbook("hello", to("everyone"))
+    for who in ("bob", "cat"):
+        world.contact(who, left_at=day(1).isoformat())
+    assert world.tick(day(1)).sent == ["ann: One for Acme", "dan: One for Acme"]
+    world.contact("dan", left_at=day(1).isoformat()).playbook("more", to("everyone")).tick(day(4))
+    assert set(world.messages("more")) == {f"one {who} skipped (has_left)" for who in ("ann", "bob", "cat", "dan")}
+
+
+def test_an_address_of_one_who_has_left_and_one_who_has_not_is_mailed(world: World) -> None:
+    leaving(world).contact("bob", role="operator", email="ann@customer.example")
+    world.playbook("late", to("everyone"), enter="champion.left_at <= now()")
+    assert world.tick(day(2)).sent == ["ann: One for Acme", "cat: One for Acme", "dan: One for Acme"]
+    assert "one bob accepted" in world.messages("late")
+
+
+def test_a_column_left_at_that_tells_no_times_is_like_any_other(world: World) -> None:
+    leaving(world).contact("ann", left_at="no").playbook("hello", to("champion"))
+    assert world.tick(day(2)).sent == ["ann: One for Acme"]
 
 
 # --- our own people ----------------------------------------------------------------------------------------------------

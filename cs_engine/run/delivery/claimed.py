@@ -8,7 +8,7 @@ import numpy as np
 
 from cs_engine.instants import Micros
 from cs_engine.journey import identity
-from cs_engine.language.expression import Duration, Grain
+from cs_engine.language.expression import Duration, Expression, Grain
 from cs_engine.playbook.plan import Plan, SendingStep, WaitDate
 from cs_engine.ports import Candidate
 from cs_engine.run.context import TickContext
@@ -66,12 +66,19 @@ class PlanRules:
 
     def lost(self, candidates: Sequence[Candidate]) -> list[bool]:
         """For each whether it goes to a contact that our persistence has lost."""
-        rule = self._tick.engine.project.lost_when
-        if rule is None:
+        return self._of_contacts(self._tick.engine.project.lost_when, candidates)
+
+    def _of_contacts(self, rule: Expression | None, candidates: Sequence[Candidate]) -> list[bool]:
+        """For each whether it goes to a contact of whom that is so."""
+        if rule is None or all(c.recipient_kind != "contact" for c in candidates):
             return [False] * len(candidates)
         rows = self._tick.rows_of(Grain.CONTACT, [c.recipient if c.recipient_kind == "contact" else "" for c in candidates])
         mask = self._tick.facts.mask(rule)
         return [bool(row >= 0 and mask[row]) for row in rows.tolist()]
+
+    def left(self, candidates: Sequence[Candidate]) -> list[bool]:
+        """For each whether it goes to a contact who has left their company."""
+        return self._of_contacts(self._tick.engine.project.catalogue.has_left, candidates)
 
     def not_before(self, candidates: Sequence[Candidate]) -> list[Micros | None]:
         """For each until when somebody postponed its step; None: nobody did."""

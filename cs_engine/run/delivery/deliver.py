@@ -304,10 +304,10 @@ class _Lane:
         dates, holds, orders = self._plans.dates(candidates), self._plans.holds(candidates), self._tick.orders
         expiries = self._plans.expiries(candidates, dates)
         paused = [c.kind not in _NEVER_PAUSED and orders.pause(c.playbook, c.account_id) is not None for c in candidates]
-        lost, not_before = self._plans.lost(candidates), self._plans.not_before(candidates)
+        lost, left, not_before = self._plans.lost(candidates), self._plans.left(candidates), self._plans.not_before(candidates)
         unfit = [self._tick.unfit] * len(candidates)
         silent = [c.recipient_kind == "staff" and c.recipient in self._silent for c in candidates]
-        given = zip(candidates, expiries, holds, paused, lost, not_before, dates, unfit, silent, strict=True)
+        given = zip(candidates, expiries, holds, paused, lost, not_before, dates, unfit, silent, left, strict=True)
         return [request_of(*one) for one in given]
 
     def _unmakeable(self, candidate: Candidate) -> message.Move | None:
@@ -428,6 +428,7 @@ class _Lane:
 def request_of(
     c: Candidate, expires_at: Micros | None = None, hold: bool = False, paused: bool = False, lost: bool = False,
     not_before: Micros | None = None, date: Micros | None = None, unfit: bool = False, silent: bool = False,
+    left: bool = False,
 ) -> Request:  # fmt: skip
     """What the rules read of a candidate."""
     return Request(
@@ -436,5 +437,5 @@ def request_of(
         kind=c.kind, account=c.account_id, recipient=c.recipient, domain=c.email.rpartition("@")[2].lower(), reason=c.reason,
         expires_at=expires_at, hold=hold, paused=paused, lost=lost, not_before=not_before, date=date, unfit=unfit,
         erased=c.erased, refused=c.refused, asked_for=c.asked_for, consent=c.consent, country=c.country,
-        person=c.person, same=c.same, had=c.had,
+        person=c.person, same=c.same, had=c.had, left=left,
     )  # fmt: skip

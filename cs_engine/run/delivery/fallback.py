@@ -8,13 +8,14 @@ import numpy as np
 
 from cs_engine.journey import identity
 from cs_engine.journey.message import Move, NewMessage
+from cs_engine.journey.policy import HAS_LEFT
 from cs_engine.journey.preference import ERASED
 from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Email, Notice, Plan
 from cs_engine.ports import Candidate, Outcome, Returned
 from cs_engine.run.context import TickContext
 
-_UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone", ERASED})
+_UNREACHABLE = frozenset({"suppressed", "no_address", "recipient_gone", HAS_LEFT, ERASED})
 """Reasons for which a mail is skipped that are its recipient's alone."""
 
 
@@ -25,7 +26,7 @@ class Fallbacks:
         self._tick = tick
         self._named = tick.engine.project.config.people.fallback
         self._unreachable: set[int] | None = None
-        """The rows of contacts without an address, or with one that is suppressed."""
+        """The rows of contacts without an address, with one that is suppressed, or who have left."""
         self._addresses: list[str] = []
         """Of all contacts, as they are compared."""
 
@@ -39,7 +40,9 @@ class Fallbacks:
         index = facts.rows(Grain.CONTACT)
         suppressed = {index[contact] for contact in self._tick.engine.store.suppressed_contacts() if contact in index}
         self._addresses = [(email or "").strip().lower() for email in emails]
-        self._unreachable = suppressed | {row for row, address in enumerate(self._addresses) if not address}
+        left = self._tick.engine.project.catalogue.has_left
+        gone = set() if left is None else set(np.flatnonzero(facts.mask(left)).tolist())
+        self._unreachable = suppressed | gone | {row for row, address in enumerate(self._addresses) if not address}
 
     def instead(self, candidates: Sequence[Candidate], moves: Sequence[Move | None]) -> list[Move | None]:
         """The moves; those that skip the last of a role who could be reached name the messages that are planned in their place."""
@@ -82,9 +85,11 @@ class Fallbacks:
         return tuple(self._message(candidate, plan, row) for row in sorted(once.values()))
 
     def _lost(self, candidate: Candidate | Returned, account: int) -> None:
-        """Whoever the claim has found unreachable is so for the rest of the tick, and so is who shares their address."""
+        """Whoever the claim has found unreachable is so for the rest of the tick, and so is who shares their address. Of those who were known
+        to be before the address need not be to blame.
+        """
         row = self._tick.facts.rows(Grain.CONTACT).get(candidate.recipient)
-        if row is not None and self._unreachable is not None:
+        if row is not None and self._unreachable is not None and row not in self._unreachable:
             everybody = self._tick.directory.of_role("everyone", account)
             self._unreachable |= {row, *(one for one in everybody if self._addresses[one] == self._addresses[row])}
 
