@@ -85,8 +85,8 @@ class Fallbacks:
         return tuple(self._message(candidate, plan, row) for row in sorted(once.values()))
 
     def _lost(self, candidate: Candidate | Returned, account: int) -> None:
-        """Whoever the claim has found unreachable is so for the rest of the tick, and so is who shares their address. Of those who were known
-        to be before the address need not be to blame.
+        """Whoever the claim has found unreachable is so for the rest of the tick, and so is who shares their address. Of who was known
+        to be before, the address need not be to blame.
         """
         row = self._tick.facts.rows(Grain.CONTACT).get(candidate.recipient)
         if row is not None and self._unreachable is not None and row not in self._unreachable:
