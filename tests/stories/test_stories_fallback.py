@@ -143,7 +143,7 @@ def test_who_has_left_gets_no_more_mail_and_their_role_falls_back_though_the_crm
     assert world.tick(day(2)).sent == [
         "bob: One for Acme", "bob: Two for Acme", "cat: One for Acme", "cat: Two for Acme", "dan: Two for Acme"
     ]  # fmt: skip
-    assert sorted(m for m in world.messages("hello") if "ann" in m)[-1] == "one ann skipped (has_left)"
+    assert "one ann skipped (has_left)" in world.messages("hello")
     assert "one skipped has_left" in world.journal("hello")
     assert "has_left" in [m["reason"] for m in world.why("hello")["messages"]]
 
