@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import click
 
-from cs_engine.cli.show import Moment, Span, as_json, format_option
+from cs_engine.cli.show import MomentOrDay, Span, as_json, as_of, format_option
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -20,16 +20,17 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 )
 @click.argument("account", required=False)
 @click.option("--since", type=Span(), default="7d", show_default=True, help="What has moved since so long before.")
-@click.option("--at", type=Moment(), help="As it was at that time; default: at the last tick.")
+@click.option("--at", type=MomentOrDay(), help="As it was at that time, or as that day ended; default: at the last tick.")
 @format_option
-def command(account: str | None, since: timedelta, at: datetime | None, form: str) -> None:
+def command(account: str | None, since: timedelta, at: datetime | date | None, form: str) -> None:
     """ACCOUNT's health: what it is made of, and what moved it. Without ACCOUNT: how many are in which band, and who moved most."""
     from cs_engine.run.desk.health import of_account, overall
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:
         engine = assembled.engine
-        found = overall(engine, since, at) if account is None else of_account(engine, account, since, at)
+        then = as_of(at, engine.project.config.timezone, engine.wall.now())
+        found = overall(engine, since, then) if account is None else of_account(engine, account, since, then)
     if form == "json":
         click.echo(as_json(found))
     else:

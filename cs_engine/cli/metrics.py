@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
 
-from cs_engine.cli.show import Moment, as_json, format_option
+from cs_engine.cli.show import MomentOrDay, as_json, as_of, format_option
 from cs_engine.cli.show import console as open_console
 from cs_engine.cli.show import table as new_table
 
@@ -22,15 +22,18 @@ _NUMBERS = ("min", "median", "p90", "max")
     "  cs-engine metrics --format json | jq '.metrics[] | select(.errors != \"\")'",
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--at", type=Moment(), help="As of that time; default: of the last tick, or of now before the first.")
+@click.option(
+    "--at", type=MomentOrDay(), help="As of that time, or as that day ended; default: of the last tick, or of now before the first."
+)
 @format_option
-def command(names: tuple[str, ...], at: datetime | None, form: str) -> None:
+def command(names: tuple[str, ...], at: datetime | date | None, form: str) -> None:
     """What each metric means, how its values lie, how many are blank or zero, and who uses it. With NAMEs: these, with all there is."""
     from cs_engine.run.desk.metrics import metrics
     from cs_engine.wiring import assemble
 
     with assemble() as assembled:
-        found = metrics(assembled.engine, names, at)
+        engine = assembled.engine
+        found = metrics(engine, names, as_of(at, engine.project.config.timezone, engine.wall.now()))
     if form == "json":
         click.echo(as_json(found))
     elif names:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -34,6 +35,26 @@ class Moment(click.ParamType[datetime]):
                 self.fail(f"{value!r} has no zone; add Z or an offset: {value}Z", param, ctx)
             at = at.replace(tzinfo=UTC)
         return at.astimezone(UTC)
+
+
+class MomentOrDay(click.ParamType[datetime | date]):
+    """A time to look back at: an instant, or a plain date, which `as_of` makes one of."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | date:
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            return Moment().convert(value, param, ctx)
+
+
+def as_of(at: datetime | date | None, zone: str, now: datetime) -> datetime | None:
+    """When to look: of a day as it ended in that zone, of today now. None stays."""
+    if at is None or isinstance(at, datetime):
+        return at
+    ended = datetime.combine(at + timedelta(days=1), time(), ZoneInfo(zone)) - timedelta(microseconds=1)
+    return min(ended.astimezone(UTC), now)
 
 
 class Span(click.ParamType[timedelta]):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
 
-from cs_engine.cli.show import Moment, as_json, format_option
+from cs_engine.cli.show import MomentOrDay, as_json, as_of, format_option
 from cs_engine.errors import NoAccount, WrongUse
 
 _MARKS = {"left": "✓", "here": "▶", "ahead": "·", "not_reached": "·"}
@@ -25,9 +25,9 @@ _SAYS_ITSELF = ("segment:", "reached:")
 )
 @click.argument("account")
 @click.argument("playbook", required=False)
-@click.option("--at", type=Moment(), help="As it was at that time, in the past; default: at the last tick.")
+@click.option("--at", type=MomentOrDay(), help="As it was at that time, or as that day ended; default: at the last tick.")
 @format_option
-def command(account: str, playbook: str | None, at: datetime | None, form: str) -> None:
+def command(account: str, playbook: str | None, at: datetime | date | None, form: str) -> None:
     """Why PLAYBOOK did, or did not, do what it did for ACCOUNT: each part of each condition with its value, and what comes next.
 
     Without PLAYBOOK: every playbook, in a line each.
@@ -41,7 +41,7 @@ def command(account: str, playbook: str | None, at: datetime | None, form: str) 
         plans = [the_plan(assembled.project, playbook)] if playbook else sorted(assembled.project.plans.values(), key=lambda p: p.playbook)
         if not assembled.usage.synced():
             raise WrongUse("there is no usage yet", "cs-engine sync")
-        tick = look(assembled.engine, at)
+        tick = look(assembled.engine, as_of(at, assembled.project.config.timezone, assembled.engine.wall.now()))
         told = [explain(tick, plan, account) for plan in plans]
         tick.facts.close()
     if told and not any(found["exists"] or found["passages"] or found["journal"] for found in told):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from freezegun import freeze_time
 
+from cs_engine.cli.show import as_of
 from cs_engine.clock import OffsetClock, SystemClock
 from tests.unit.cli.conftest import Call
 
@@ -33,3 +35,20 @@ def test_deliverys_clock_starts_at_now_and_goes_on_though_the_machines_clock_is_
         assert clock.now() == start
         assert clock.now() == start + timedelta(minutes=5)
         assert SystemClock().now() == datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "then"),
+    [
+        (date(2026, 3, 2), "UTC", "2026-03-02T23:59:59.999999+00:00"),
+        (date(2026, 3, 2), "Asia/Tokyo", "2026-03-02T14:59:59.999999+00:00"),
+        (date(2026, 3, 29), "Europe/Berlin", "2026-03-29T21:59:59.999999+00:00"),  # a day of 23 hours
+        (date(2026, 4, 3), "Asia/Tokyo", "2026-04-02T18:00:00+00:00"),  # it is today there
+        (date(2026, 4, 9), "UTC", "2026-04-02T18:00:00+00:00"),
+        (datetime(2026, 3, 2, 9, tzinfo=UTC), "Asia/Tokyo", "2026-03-02T09:00:00+00:00"),
+    ],
+)
+def test_a_day_that_is_looked_back_at_is_seen_as_it_ended_there_and_today_as_it_is_now(at: date, zone: str, then: str) -> None:
+    found = as_of(at, zone, datetime(2026, 4, 2, 18, tzinfo=UTC))
+    assert found is not None
+    assert found.isoformat() == then

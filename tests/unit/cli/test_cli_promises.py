@@ -198,6 +198,8 @@ def test_why_shows_the_parts_of_a_condition_and_the_way_of_a_passage(project: Pa
     before = call("why", "acc0", "watch", "--at", day(0, 8).isoformat())
     assert "as it was then" in before.out
     assert "the playbook had not run yet" in before.out
+    that_day = json.loads(call("why", "acc0", "watch", "--at", str(day(0).date()), "--format", "json").out)
+    assert [step["state"] for step in that_day["passages"][0]["steps"]] == ["here"], "a day is told as it ended"
 
 
 def test_what_people_log_is_in_the_ledger_and_counts(project: Path, call: Call) -> None:
