@@ -39,6 +39,15 @@ class NoAccount(WrongUse):
         super().__init__(f"no account {account!r}{f' at {at}' if at else ''}", "look it up in the accounts source; ids are exact")
 
 
+class UnfitText(WrongUse):
+    """What somebody wrote cannot be a mail."""
+
+    def __init__(self, message: str, mend: str, lacks: str = "") -> None:
+        """`lacks`: the part that has to stand in it; '' where it has no text at all, or far too much."""
+        self.lacks = lacks
+        super().__init__(message, mend)
+
+
 class NotAProject(WrongUse):
     """This folder is no cs-engine project: it has no playbooks/project.yaml."""
 

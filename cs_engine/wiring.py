@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cs_engine.journey.orders import Orders
     from cs_engine.ports import Channel, Feed, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
-    from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks
+    from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks, ReviewLinks
     from cs_engine.state.store import SqlStore
 
 
@@ -253,6 +253,7 @@ def _engine(
             links=answer_links(settings),
             preferences=_foot_links(settings),
             steered=settings.slack_signing_secret is not None,
+            browsed=bool(settings.cs_engine_base_url),
             hashes=email_hasher(settings),
         )
     finally:
@@ -267,7 +268,10 @@ def reader(settings: Settings, project: Project, store: SqlStore, wall: Clock) -
 
     outbox = Outbox(project.root, project.config.locale, {}, {}, processes=1)
     usage, links, steered = open_usage(settings, project, store), answer_links(settings, wall), settings.slack_signing_secret is not None
-    return Engine(project, store, usage, outbox, _holder(), FixedClock, wall, links, _foot_links(settings), steered=steered)
+    return Engine(
+        project, store, usage, outbox, _holder(), FixedClock, wall, links, _foot_links(settings), steered=steered,
+        browsed=bool(settings.cs_engine_base_url),
+    )  # fmt: skip
 
 
 HOST, PORT = "127.0.0.1", 8321
@@ -279,8 +283,7 @@ def answer_links(settings: Settings, clock: Clock | None = None) -> AnswerLinks:
     from cs_engine.run.delivery.links import PURPOSE, AnswerLinks
     from cs_engine.signing import Signer
 
-    base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
-    return AnswerLinks(base, Signer(settings.secret_keys(), PURPOSE), clock or SystemClock())
+    return AnswerLinks(_reached_at(settings), Signer(settings.secret_keys(), PURPOSE), clock or SystemClock())
 
 
 def _foot_links(settings: Settings) -> PreferenceLinks | None:
@@ -293,8 +296,20 @@ def preference_links(settings: Settings, clock: Clock | None = None) -> Preferen
     from cs_engine.run.delivery.links import PREFERENCES, PreferenceLinks
     from cs_engine.signing import Signer
 
-    base = (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
-    return PreferenceLinks(base, Signer(settings.secret_keys(), PREFERENCES), clock or SystemClock())
+    return PreferenceLinks(_reached_at(settings), Signer(settings.secret_keys(), PREFERENCES), clock or SystemClock())
+
+
+def review_links(settings: Settings, clock: Clock | None = None) -> ReviewLinks:
+    """Makes and reads the links by which our own people read a mail before it goes."""
+    from cs_engine.run.delivery.links import REVIEWS, ReviewLinks
+    from cs_engine.signing import Signer
+
+    return ReviewLinks(_reached_at(settings), Signer(settings.secret_keys(), REVIEWS), clock or SystemClock())
+
+
+def _reached_at(settings: Settings) -> str:
+    """Where our pages are, without a slash at its end."""
+    return (settings.cs_engine_base_url or f"http://{HOST}:{PORT}").rstrip("/")
 
 
 def require_base_url(settings: Settings, project: Project, forced: str | None = None) -> None:

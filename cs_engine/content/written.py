@@ -8,10 +8,13 @@ from html import escape
 from pathlib import Path
 
 from cs_engine.content.mail import one_line
-from cs_engine.errors import WrongUse
+from cs_engine.errors import UnfitText, WrongUse
 
 UNSUBSCRIBE, PREFERENCES, ANSWER = "[[unsubscribe]]", "[[preferences]]", "[[answer]]"
 """Marks: where a text for several has a link that is each recipient's own."""
+
+LONGEST = 100_000
+"""Characters of a text; a mail is far shorter."""
 
 Links = Mapping[str, str]
 """Mark -> the recipient's own link."""
@@ -42,14 +45,21 @@ def edited_in(file: Path) -> tuple[str, str]:
         raise WrongUse(f"{file} is not UTF-8", "save it as UTF-8") from None
 
 
+def require_text(text: str) -> None:
+    """Raises UnfitText when nobody would send that."""
+    if not text.strip() or len(text) > LONGEST:
+        raise UnfitText("a mail has a text, of 100,000 characters at most", "cs-engine skip sends none")
+
+
 def require_kept(needed: Iterable[str], text: str) -> None:
-    """Raises WrongUse when the text lacks one of these parts."""
+    """Raises UnfitText when the text lacks one of these parts."""
     missing = next((part for part in needed if part not in text), None)
     if missing is None:
         return
     if missing == ANSWER:
-        raise WrongUse(f"the text lacks {missing!r}, the link to what the mail asks", "keep it: each recipient's own link takes its place")
-    raise WrongUse(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail")
+        said = f"the text lacks {missing!r}, the link to what the mail asks"
+        raise UnfitText(said, "keep it: each recipient's own link takes its place", missing)
+    raise UnfitText(f"the text lacks {missing!r}, which mail law asks for", "keep the foot of the mail", missing)
 
 
 def marked(text: str, links: Links) -> str:

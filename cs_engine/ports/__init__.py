@@ -22,6 +22,7 @@ from cs_engine.ports.facts import (
 )
 from cs_engine.ports.store import Store
 from cs_engine.ports.store.answers import Answer, AskedMessage, GivenAnswer, PassageAnswer
+from cs_engine.ports.store.approvals import Envelope
 from cs_engine.ports.store.collector import CollectedMark, Profile
 from cs_engine.ports.store.ctas import CtaFired, CtaView, OpenCta
 from cs_engine.ports.store.ledger import LossCount, Touched, TouchView
@@ -52,6 +53,7 @@ __all__ = [
     "EditedStep",
     "EnrolRequest",
     "EnrolmentView",
+    "Envelope",
     "Erasure",
     "Facts",
     "Failure",

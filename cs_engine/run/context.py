@@ -48,6 +48,8 @@ class Engine:
     """Makes the links in the feet of mails; None where nobody knows where our pages are reached."""
     steered: bool = False
     """Whether Slack can call us back: alerts have buttons then that skip and postpone steps."""
+    browsed: bool = False
+    """Whether people know where our pages are reached: what waits for a yes can be opened in a browser then."""
     hashes: Callable[[str], list[str]] = lambda _address: []
     """Keyed hashes of an address, as suppressions are held by."""
 

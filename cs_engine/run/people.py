@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import repeat
 
@@ -112,14 +113,8 @@ class Directory:
         return self._staff("csm", accounts)
 
     def here(self, email: str) -> str:
-        """Who of us is there for that one today: themselves, or who stands in while they are away, and for those. Where nobody does,
-        themselves: better late than to nobody.
-        """
-        found, seen = email, set[str]()
-        while found in self._away and found not in seen:
-            seen.add(found)
-            found = self._away[found]
-        return email if found in self._away or not found else found
+        """Who of us is there for that one today, as `instead_of` says."""
+        return instead_of(self._away, email)
 
     @property
     def away(self) -> list[str]:
@@ -231,13 +226,7 @@ class Directory:
     @cached_property
     def _away(self) -> Mapping[str, str]:
         """Who is away on this day, in their own zone -> the e-mail of who stands in for them; '' for nobody."""
-        known = {email.lower(): email for email in self.staff}
-        found = {}
-        for email, person in self.staff.items():
-            today = self._facts.now.astimezone(zone_or(person.timezone or "", self._project.config.timezone)).date()
-            if any(span is not None and today in span for span in map(parse_span, person.away)):
-                found[email] = known.get((person.substitute or "").lower(), "")
-        return found
+        return absent(self._project, self._facts.now)
 
     @cached_property
     def _csm(self) -> NDArray[np.object_]:
@@ -253,3 +242,26 @@ class Directory:
         for person in self._project.team.staff:
             roles.setdefault(person.role, person.email)
         return roles
+
+
+def absent(project: Project, now: datetime) -> dict[str, str]:
+    """Who of us is away on the day of `now`, in their own zone -> the e-mail of who stands in for them; '' for nobody."""
+    staff = project.team.staff
+    known = {person.email.lower(): person.email for person in staff}
+    found = {}
+    for person in staff:
+        today = now.astimezone(zone_or(person.timezone or "", project.config.timezone)).date()
+        if any(span is not None and today in span for span in map(parse_span, person.away)):
+            found[person.email] = known.get((person.substitute or "").lower(), "")
+    return found
+
+
+def instead_of(away: Mapping[str, str], email: str) -> str:
+    """Who of us is there for that one: themselves, or who stands in while they are away, and for those. Where nobody does, themselves:
+    better late than to nobody. `away`: as `absent` gives it.
+    """
+    found, seen = email, set[str]()
+    while found in away and found not in seen:
+        seen.add(found)
+        found = away[found]
+    return email if found in away or not found else found

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from cs_engine.instants import Micros
 from cs_engine.journey.approval import AWAITING, Answer, Approval
 from cs_engine.journey.message import Alarm
-from cs_engine.ports import JournalLine
+from cs_engine.ports import Envelope, JournalLine
 from cs_engine.state import journal, orders, schema
 from cs_engine.state.database import Tx
 
@@ -27,6 +27,17 @@ def of(tx: Tx, ids: Collection[str]) -> dict[str, Approval]:
     """By message."""
     rows = tx.rows(f"SELECT {_ALL} FROM approvals a WHERE {tx.among('a.message_id', 'ids')}", ids=tx.ids(ids))
     return {row[0]: _read(row) for row in rows}
+
+
+def envelope(tx: Tx, message_id: str) -> Envelope | None:
+    row = tx.row(
+        "SELECT m.digest, m.recipient, m.recipient_kind, coalesce(c.name, ''), coalesce(a.name, ''), m.state, m.reason, "
+        "m.settled_at IS NOT NULL FROM messages m "
+        "LEFT JOIN contacts c ON c.id = m.recipient AND m.recipient_kind = 'contact' LEFT JOIN accounts a ON a.id = m.account_id "
+        "WHERE m.id = :id",
+        id=message_id,
+    )
+    return None if row is None else Envelope(*row)._replace(settled=bool(row[7]))
 
 
 def of_passages(tx: Tx, enrolments: Collection[str]) -> list[Approval]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -18,11 +17,12 @@ from cs_engine.run.delivery.links import Opened
 from cs_engine.settings import EVENTS_PATH
 from cs_engine.web import pages
 from cs_engine.web.asked import Asking, Desk, Unanswered
-from cs_engine.web.body import TooLarge, body
+from cs_engine.web.body import TooLarge, form
 from cs_engine.web.collector import Collector
 from cs_engine.web.house import House
 from cs_engine.web.pages import Entry
 from cs_engine.web.preferences import Preferences
+from cs_engine.web.reviews import Reviews
 from cs_engine.web.sendgrid import SendgridEvents
 from cs_engine.web.slack import Interactivity
 from cs_engine.web.words import Words, words
@@ -36,13 +36,15 @@ MOST_BYTES = 100_000
 def application(house: House) -> Starlette:
     """The routes. Whatever goes wrong is a plain page: no trace, no data."""
     desk = Desk(house.project, house.store, house.clock)
-    answers, slack = _Answers(house, desk), Interactivity(house, desk)
+    reviews = Reviews(house)
+    answers, slack = _Answers(house, desk), Interactivity(house, desk, reviews)
     routes = [
         Route("/", answers.home, methods=["GET"]),
         Route("/a/{token}", answers.show, methods=["GET"]),
         Route("/a/{token}", answers.take, methods=["POST"]),
         Route("/a/{token}/thanks", answers.thanks, methods=["GET"]),
         *Preferences(house).routes(),
+        *reviews.routes(),
         Route("/slack/interactivity", slack.take, methods=["POST"]),
         Route(EVENTS_PATH, SendgridEvents(house).take, methods=["POST"]),
         *Collector(house).routes(),
@@ -75,8 +77,8 @@ class _Answers:
             return asked
         _, asking = asked
         try:
-            sent = parse_qs((await body(request, MOST_BYTES)).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
-        except (TooLarge, ValueError):
+            sent = await form(request, MOST_BYTES, 50)
+        except TooLarge:
             entries = [Entry(question) for question in asking.questions]
             return self._form(request, asking, entries, "too_large", 413)
         given = {name: values[-1] for name, values in sent.items()}
@@ -155,6 +157,7 @@ def _places(house: House) -> list[tuple[str, str]]:
     """(path, what is there), and of what others call whether it is on."""
     return [
         ("/a/…, /u/…, /p/…", "the pages on which customers answer, unsubscribe and choose: by the links in e-mails alone"),
+        ("/r/…", "where one of the team reads a mail before it goes: by a link of their own that ends soon"),
         ("/slack/interactivity", f"what Slack calls when somebody presses a button: {_on(house.slack, 'SLACK_SIGNING_SECRET')}"),
         (EVENTS_PATH, f"what SendGrid calls with what became of e-mails: {_on(house.events, 'SENDGRID_WEBHOOK_PUBLIC_KEY')}"),
         ("/v1/batch", f"the collector, which takes usage: {_on(house.collecting, 'CS_ENGINE_WRITE_KEYS')}"),

@@ -12,9 +12,9 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
-from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks
+from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks, ReviewLinks
 from cs_engine.settings import Settings
-from cs_engine.wiring import answer_links, email_hasher, event_reader, load_project, open_store, preference_links, reader
+from cs_engine.wiring import answer_links, email_hasher, event_reader, load_project, open_store, preference_links, reader, review_links
 
 WAITS_FOR_A_WRITER = 5.0
 """Seconds that what a provider tells waits for the database: then the provider is asked to come again."""
@@ -62,6 +62,8 @@ class House:
     clock: Clock
     engine: Engine
     """Reads facts and renders mails; it sends nothing."""
+    reviews: ReviewLinks
+    """Those by which one of us reads a mail before it goes."""
     slack: SlackKeys | None = None
     """None where SLACK_SIGNING_SECRET is not set: nobody could tell who calls."""
     events: Events | None = None
@@ -147,6 +149,7 @@ def house(
         links, preferences, hashes = answer_links(settings, clock), preference_links(settings, clock), email_hasher(settings)
         with _events(settings) as events, _collecting(settings, arrived) as collecting:
             engine = reader(settings, project, store, clock)
-            yield House(project, store, links, preferences, hashes, clock, engine, slack_keys(settings), events, collecting, pressed)
+            reviews, slack = review_links(settings, clock), slack_keys(settings)
+            yield House(project, store, links, preferences, hashes, clock, engine, reviews, slack, events, collecting, pressed)
     finally:
         store.close()

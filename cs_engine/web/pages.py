@@ -32,6 +32,11 @@ def message(words: Words, company: str, what: str, link: str = "") -> str:
     return render("page.html", words, company, words[f"{what}_title"], text=words[what], link=link)
 
 
+def note(words: Words, company: str, title: str, text: str, kept: str = "") -> str:
+    """A page that says one thing, to one of us. `kept`: what they wrote, and can copy there."""
+    return render("note.html", words, company, title, text=text, kept=kept)
+
+
 def form(words: Words, company: str, entries: Sequence[Entry], contacts: Sequence[tuple[str, str]], action: str, problem: str = "") -> str:
     """The questions, and the button that sends the answers to `action`."""
     shown = {"questions": [_shown(entry, words["lang"]) for entry in entries], "contacts": contacts, "longest": LONGEST}
@@ -75,16 +80,36 @@ def _css() -> str:
 _NOBODY = "frame-ancestors 'none'; base-uri 'none'"
 
 
-@lru_cache(maxsize=1)
-def headers() -> dict[str, str]:
-    """What every page is sent with: it runs nothing, loads nothing, is framed by nobody, kept by nobody, and tells nobody its address."""
+@lru_cache(maxsize=2)
+def headers(*, framing: bool = False) -> dict[str, str]:
+    """What every page is sent with: it runs nothing, loads nothing, is framed by nobody, kept by nobody, and tells nobody its address.
+    `framing`: one that shows another page of ours in a frame.
+    """
     style = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
+    frames = " frame-src 'self';" if framing else ""
     return {
-        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; {_NOBODY}",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{style}'; form-action 'self';{frames} {_NOBODY}",
         "X-Frame-Options": "DENY",
-        "X-Robots-Tag": "noindex, nofollow",
-        "Cache-Control": "no-store",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        **_ALWAYS,
     }
+
+
+def mail_headers() -> dict[str, str]:
+    """What a customer's mail is sent with, to be framed by a page of ours: it runs nothing, sends nothing, leads nowhere, and loads what
+    mails do, pictures.
+    """
+    loads = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:"
+    return {
+        "Content-Security-Policy": f"sandbox; {loads}; form-action 'none'; base-uri 'none'; frame-ancestors 'self'",
+        "X-Frame-Options": "SAMEORIGIN",
+        **_ALWAYS,
+    }
+
+
+_ALWAYS = {
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cache-Control": "no-store",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}

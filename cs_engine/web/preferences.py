@@ -7,9 +7,8 @@ the signed link may use it, so there is nothing to log in to, and no other site 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,14 +20,12 @@ from cs_engine.instants import to_micros
 from cs_engine.journey.caps import EXEMPT_TOPIC
 from cs_engine.journey.preference import ALL_TOPICS, Preference, again, word_on
 from cs_engine.web import pages
-from cs_engine.web.body import TooLarge, body
+from cs_engine.web.body import Form, TooLarge, form
 from cs_engine.web.house import House
 from cs_engine.web.words import Words, words
 
 MOST_BYTES = 20_000
 """Of a form that is sent to us."""
-
-Form = Mapping[str, Sequence[str]]
 
 
 class Visitor(NamedTuple):
@@ -70,10 +67,10 @@ class Preferences:
         who = await self._visitor(request)
         if isinstance(who, Response):
             return who
-        form = await self._form(request)
-        if isinstance(form, Response):
-            return form
-        pressed = form.get("stop", [""])[-1]
+        sent = await self._form(request)
+        if isinstance(sent, Response):
+            return sent
+        pressed = sent.get("stop", [""])[-1]
         topic = ALL_TOPICS if pressed == "all" else who.topic
         await run_in_threadpool(self._say, who, {topic: False}, "page" if pressed else "one_click")
         token = request.path_params["token"]
@@ -106,18 +103,18 @@ class Preferences:
         who = await self._visitor(request)
         if isinstance(who, Response):
             return who
-        form = await self._form(request)
-        if isinstance(form, Response):
-            return form
-        if form.get("again"):
+        sent = await self._form(request)
+        if isinstance(sent, Response):
+            return sent
+        if sent.get("again"):
             await run_in_threadpool(self._come_back, who)
             return self._go(f"/p/{request.path_params['token']}?again=1")
-        if form.get("all"):
+        if sent.get("all"):
             asked = {ALL_TOPICS: False}
         else:
             # A topic that came after the page was shown is neither wanted nor refused by it.
-            chosen = set(form.get("topic", ()))
-            asked = {topic: topic in chosen for topic in form.get("shown", ()) if topic in self._topics()}
+            chosen = set(sent.get("topic", ()))
+            asked = {topic: topic in chosen for topic in sent.get("shown", ()) if topic in self._topics()}
         await run_in_threadpool(self._say, who, asked, "page")
         return self._go(f"/p/{request.path_params['token']}?saved=1")
 
@@ -178,8 +175,8 @@ class Preferences:
 
     async def _form(self, request: Request) -> Form | Response:
         try:
-            return parse_qs((await body(request, MOST_BYTES)).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=500)
-        except (TooLarge, ValueError):
+            return await form(request, MOST_BYTES, 500)
+        except TooLarge:
             said = self._words(request, None)
             return HTMLResponse(pages.message(said, self._company(said), "invalid"), 413, headers=pages.headers())
 

@@ -18,7 +18,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cs_engine.content.formats import in_locale
 from cs_engine.playbook.questions import Kind, Question
-from cs_engine.run.delivery.buttons import ANSWER_ACTION, APPROVE_ACTION, EDIT_ACTION, POSTPONE_ACTION, REFUSE_ACTION, SKIP_ACTION
+from cs_engine.run.delivery.buttons import (
+    ANSWER_ACTION,
+    APPROVE_ACTION,
+    EDIT_ACTION,
+    OPEN_ACTION,
+    POSTPONE_ACTION,
+    REFUSE_ACTION,
+    SKIP_ACTION,
+)
 from cs_engine.run.desk.approving import answer
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
@@ -26,6 +34,7 @@ from cs_engine.web.ctas import ACTIONS, Ctas
 from cs_engine.web.edits import CHOSEN, EDITED, Edits
 from cs_engine.web.house import House, SlackKeys
 from cs_engine.web.in_time import in_time
+from cs_engine.web.reviews import Reviews
 from cs_engine.web.steps import ORDER, Steps
 from cs_engine.web.words import words
 
@@ -55,8 +64,9 @@ def is_from_slack(secret: str, headers: Mapping[str, str], raw: bytes, now: floa
 class Interactivity:
     """The endpoint of Slack's buttons and forms."""
 
-    def __init__(self, house: House, desk: Desk) -> None:
+    def __init__(self, house: House, desk: Desk, reviews: Reviews) -> None:
         self._house, self._desk, self._steps, self._edits = house, desk, Steps(house), Edits(house)
+        self._reviews = reviews
         self._ctas = Ctas(house)
         self._staff = {person.slack: person.email for person in house.project.team.staff if person.slack}
 
@@ -91,6 +101,8 @@ class Interactivity:
         first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
         if first.get("action_id") in (APPROVE_ACTION, REFUSE_ACTION):
             return await self._read(payload, first)
+        if first.get("action_id") == OPEN_ACTION:
+            return await self._opened(payload, first)
         if first.get("action_id") in ACTIONS:
             return await self._worked(payload, first)
         if first.get("action_id") in (SKIP_ACTION, POSTPONE_ACTION, EDIT_ACTION):
@@ -116,6 +128,12 @@ class Interactivity:
             word = ("goes" if self._house.pressed else "goes at the next run") if yes else "will not go"
             said = f"It {word}." if done else "It has been answered before, or cannot go any more."
         url = str(payload.get("response_url", ""))
+        return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
+
+    async def _opened(self, payload: Mapping[str, Any], action: Mapping[str, Any]) -> Response:
+        """Who wants to read a mail in a browser gets a link of their own, told to them alone."""
+        by, url = self._staff.get(str(_at(payload, "user", "id") or "")), str(payload.get("response_url", ""))
+        said = await run_in_threadpool(self._reviews.invite, str(action.get("value", "")), by)
         return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
 
     async def _worked(self, payload: Mapping[str, Any], action: Mapping[str, Any]) -> Response:
@@ -265,7 +283,7 @@ async def _say(url: str, text: str) -> None:
     from slack_sdk.webhook.async_client import AsyncWebhookClient
 
     try:
-        await AsyncWebhookClient(url, timeout=_OPENS_WITHIN).send(text=text, response_type="ephemeral")
+        await AsyncWebhookClient(url, timeout=_OPENS_WITHIN).send(text=text, response_type="ephemeral", unfurl_links=False)
     except Exception as error:  # noqa: BLE001 - what was done is done
         log.error("Slack was not told: %s", type(error).__name__)  # noqa: TRY400 - a trace could quote it
 

@@ -9,9 +9,9 @@ import pytest
 from cs_engine.journey import message
 from cs_engine.journey.approval import AWAITING, Answer, Approval
 from cs_engine.journey.message import State
-from cs_engine.ports import Candidate, Change, PassageAnswer
+from cs_engine.ports import AccountRow, Candidate, Change, ContactRow, Envelope, PassageAnswer
 from cs_engine.state import SqlStore
-from tests.contracts.state_rows import DAY, NOW, PLAYBOOK, alert, claimed, entered, fired, line, mail, passage, states
+from tests.contracts.state_rows import DAY, DIGEST, NOW, PLAYBOOK, alert, claimed, entered, fired, line, mail, passage, states
 from tests.contracts.test_store_answers import given, put
 
 
@@ -51,6 +51,22 @@ def test_of_several_questions_the_latest_answer_of_each_contact_by_then_is_told_
 
 def asked(id: str, **other: Any) -> Approval:
     return Approval(id, PLAYBOOK, "acc_1", "acc_1", "enr_1", "welcome", "lead@vendor.example", "s", "t", "", NOW, NOW + DAY, **other)
+
+
+def test_an_envelope_tells_to_whom_a_message_goes_and_what_has_become_of_it(store: SqlStore) -> None:
+    store.commit(Change(enrolments=[passage()], messages=[mail()]), NOW)
+    nobody_known = Envelope(DIGEST, "con_1", "contact", "", "", "planned", "", settled=False)
+    assert store.envelope("msg_1") == nobody_known
+    store.put_people(
+        [AccountRow("acc_1", "Example", "", "", "", None)], [ContactRow("con_1", "acc_1", "", "", "Ken", "", "", "", None)]
+    )
+    assert store.envelope("msg_1") == nobody_known._replace(name="Ken", account="Example")
+    (claim,) = claimed(store)
+    store.settle([message.accepted(claim, "ref", NOW)], NOW)
+    known = store.envelope("msg_1")
+    assert known is not None
+    assert (known.state, known.settled) == ("accepted", True)
+    assert store.envelope("msg_none") is None
 
 
 def with_copy(store: SqlStore) -> None:

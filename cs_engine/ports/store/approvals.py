@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cs_engine.instants import Micros
 from cs_engine.ports.store.messages import Candidate
@@ -12,6 +12,21 @@ from cs_engine.ports.store.records import JournalLine
 if TYPE_CHECKING:
     from cs_engine.journey import message
     from cs_engine.journey.approval import Approval
+
+
+class Envelope(NamedTuple):
+    """To whom a message goes, and what has become of it, for one of us who reads it first."""
+
+    digest: str
+    recipient: str
+    recipient_kind: str
+    name: str
+    """The recipient's; '' of who is no contact, or has none."""
+    account: str
+    """Its name; '' where there is none."""
+    state: str
+    reason: str
+    settled: bool
 
 
 class Approvals(Protocol):
@@ -25,6 +40,9 @@ class Approvals(Protocol):
 
     def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
         """By message, of those that were asked."""
+
+    def envelope(self, message_id: str) -> Envelope | None:
+        """Of a message, whatever its state; None when there is none of that id."""
 
     def approvals_of(self, enrolments: Collection[str]) -> list[Approval]:
         """All that these passages were asked, oldest first."""

@@ -29,7 +29,7 @@ class Alerts:
 
     def __init__(self, tick: TickContext) -> None:
         self._tick = tick
-        self._because = Because(tick)
+        self._because = Because(tick.engine.project, tick.facts.judged)
         self.previewed: dict[str, list[Decision]] = {}
         """Passage that is only looked at -> what would bring it to the CTA."""
 

@@ -1,10 +1,10 @@
-"""Why a CTA fired, for the person who gets it: the parts of the conditions that brought it about, with the values that were seen."""
+"""Why a CTA fired, or a mail waits, for the person who reads it: what parts of the conditions brought it about, with the values seen."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,9 +15,9 @@ from cs_engine.content import formats
 from cs_engine.content.sandbox import slack_escape
 from cs_engine.language.expression import EVENT, Expression
 from cs_engine.language.parts import Part, taken_apart
-from cs_engine.playbook.plan import AnyStep, Branch, Cta, Plan, WaitUntil
-from cs_engine.ports import JournalLine
-from cs_engine.run.context import TickContext
+from cs_engine.playbook.plan import AnyStep, Branch, Plan, Step, WaitUntil
+from cs_engine.playbook.project import Project
+from cs_engine.ports import JournalLine, Mask
 from cs_engine.run.own import Own
 from cs_engine.usage.answers import said
 from cs_engine.usage.model import WindowMetric
@@ -48,22 +48,43 @@ class Decision(NamedTuple):
     seen: str
 
 
+class Marks(NamedTuple):
+    """How words are written where they are read."""
+
+    escape: Callable[[str], str]
+    strong: Callable[[str], str]
+    code: Callable[[str], str]
+
+
+MRKDWN = Marks(slack_escape, lambda text: f"*{slack_escape(text)}*", lambda text: f"`{slack_escape(text.replace('`', chr(39)))}`")
+PLAIN = Marks(str, str, str)
+
+
 class Reader(NamedTuple):
     """How somebody reads it."""
 
     locale: str
     zone: ZoneInfo
+    marks: Marks = MRKDWN
+
+
+Judged = Callable[[Sequence[Expression], Sequence[str]], list[Mask] | None]
+"""`ports.Facts.judged`."""
+
+
+def nobody_can_say(_conditions: Sequence[Expression], _seen: Sequence[str]) -> None:
+    """Stands for `Facts.judged` where no facts are at hand: conditions are told whole then, not by the parts that decided."""
 
 
 class Because:
-    """Makes the lines, within one tick. Set-wise: a query for the parts of each condition, whoever it was true of."""
+    """Makes the lines. Set-wise: a query for the parts of each condition, whoever it was true of."""
 
-    def __init__(self, tick: TickContext) -> None:
-        self._tick = tick
+    def __init__(self, project: Project, judged: Judged = nobody_can_say) -> None:
+        self._project, self._judged, self._zone = project, judged, ZoneInfo(project.config.timezone)
         self._parts: dict[tuple[str, Expression], Part] = {}
 
-    def decisions(self, plan: Plan, step: Cta, lines: Iterable[JournalLine], *, closed: bool = False) -> list[Decision]:
-        """What brought a passage to the CTA, oldest first: its entry, and the last waits and branches before it. `lines`: its journal."""
+    def decisions(self, plan: Plan, step: Step, lines: Iterable[JournalLine], *, closed: bool = False) -> list[Decision]:
+        """What brought a passage to the step, oldest first: its entry, and the last waits and branches before it. `lines`: its journal."""
         order = {one.id: i for i, one in enumerate(plan.steps)}
         here, entry, since = order[step.id], list[Decision](), list[Decision]()
         for line in lines:
@@ -76,14 +97,14 @@ class Because:
                 since += [] if decided is None else [Decision(*decided, line.seen)]
         return [*entry, *since[-MOST_DECISIONS:]]
 
-    def now(self, plan: Plan, step: Cta, own: Own) -> list[Decision]:
+    def now(self, plan: Plan, step: Step, own: Own) -> list[Decision]:
         """The same for a passage that is only looked at: what would bring it there, and how that is now."""
         waits = [wait.until for id in step.watched_by if isinstance(wait := plan.step(id), WaitUntil)]
         first, every = np.zeros(1, np.int64), (plan.enter or plan.audience, *waits, step.only_if)
         return [Decision(one, bool(own.holds(one)[0]), own.seen(one, first)[0] if one.names else "{}") for one in every if one is not None]
 
     def lines(self, plan: Plan, given: Sequence[Sequence[Decision]], readers: Sequence[Reader]) -> list[list[str]]:
-        """For each its decisions as lines of Slack's mrkdwn, in its reader's language. Aligned."""
+        """For each its decisions as lines, in its reader's language. Aligned."""
         found: list[dict[int, list[str]]] = [{} for _ in given]
         every: dict[Expression | None, list[tuple[int, int]]] = {}
         for who, decisions in enumerate(given):
@@ -92,7 +113,7 @@ class Because:
         for condition, places in every.items():
             decisions = [given[who][position] for who, position in places]
             # What is a day to conditions is one in the project's zone.
-            told = self._of(plan, condition, decisions, [readers[who]._replace(zone=self._tick.zone) for who, _ in places])
+            told = self._of(plan, condition, decisions, [readers[who]._replace(zone=self._zone) for who, _ in places])
             for (who, position), lines in zip(places, told, strict=True):
                 found[who][position] = lines
         return [_cut([line for position in sorted(mine) for line in mine[position]]) for mine in found]
@@ -106,7 +127,7 @@ class Because:
             began = [[] for _ in given]
         part = self._part(plan, condition)
         pieces = list(_all(part))
-        masks = self._tick.facts.judged([piece.condition for piece in pieces], [decision.seen for decision in given])
+        masks = self._judged([piece.condition for piece in pieces], [decision.seen for decision in given])
         found = []
         for i, (decision, reader) in enumerate(zip(given, readers, strict=True)):
             true = {} if masks is None else {id(piece): bool(mask[i]) for piece, mask in zip(pieces, masks, strict=True)}
@@ -119,20 +140,20 @@ class Because:
         key = (plan.digest, condition)
         if key not in self._parts:
             event = plan.event.columns if plan.event is not None else NO_EVENT
-            scope = self._tick.engine.project.catalogue.scope(plan.subject, plan.vars, None, event, True)
+            scope = self._project.catalogue.scope(plan.subject, plan.vars, None, event, True)
             self._parts[key] = taken_apart(condition, scope)
         return self._parts[key]
 
     def _line(self, condition: Expression, true: bool, values: Mapping[str, Any], reader: Reader) -> str:
         words = _WORDS["ja" if reader.locale.partition("-")[0] == "ja" else "en"]
         told = ", ".join(f"{self._label(name, reader)} {_value(values.get(said(name)), reader)}" for name in condition.names)
-        code = f"`{slack_escape(_short(condition.text).replace('`', chr(39)))}`"
+        code = reader.marks.code(_short(condition.text))
         held = code if true else words["not"].format(code=code)
         return f"• {told} ({held})" if told else f"• {held}"
 
     def _label(self, name: str, reader: Reader) -> str:
         """The metric's, the milestone's or the segment's title, else the name that the author wrote."""
-        project = self._tick.engine.project
+        project = self._project
         kind, _, rest = name.partition(":")
         metric, milestone, segment = project.metrics.get(name), project.journey.milestones().get(rest), project.segments.get(rest)
         title: Mapping[str, str] | None = None
@@ -142,7 +163,7 @@ class Because:
             title = milestone.title
         elif kind == "segment" and segment is not None:
             title = segment.title
-        return slack_escape(formats.in_locale(title, reader.locale) if title else said(name)) + ":"
+        return reader.marks.escape(formats.in_locale(title, reader.locale) if title else said(name)) + ":"
 
 
 def _decided(step: AnyStep | None, reason: str) -> tuple[Expression, bool] | None:
@@ -177,20 +198,21 @@ def _event(plan: Plan, decision: Decision, reader: Reader) -> list[str]:
     if plan.event is None:
         return []
     at = json.loads(decision.seen or "{}").get(f"{EVENT}at")
-    return [f"• {slack_escape(_short(str(plan.event)))}{f' ({_value(at, reader)})' if at else ''}"]
+    return [f"• {reader.marks.escape(_short(str(plan.event)))}{f' ({_value(at, reader)})' if at else ''}"]
 
 
 def _value(value: Any, reader: Reader) -> str:
     words = _WORDS["ja" if reader.locale.partition("-")[0] == "ja" else "en"]
     match value:
         case None | "":
-            return f"*{words['none']}*"
+            told = words["none"]
         case bool():
-            return f"*{words['yes' if value else 'no']}*"
+            told = words["yes" if value else "no"]
         case int() | float():
-            return f"*{formats.number(value)}*"
+            told = formats.number(value)
         case _:
-            return f"*{slack_escape(_date(str(value), reader) or _short(str(value)))}*"
+            told = _date(str(value), reader) or _short(str(value))
+    return reader.marks.strong(told)
 
 
 def _date(text: str, reader: Reader) -> str:

@@ -163,7 +163,7 @@ def _day(candidate: Candidate) -> date:
 
 def _why(tick: TickContext, given: Sequence[tuple[OpenCta, Reader]]) -> dict[str, str]:
     """The first reason of each, in short, as its reader reads it. A query a playbook's version."""
-    because, found = Because(tick), dict[str, str]()
+    because, found = Because(tick.engine.project, tick.facts.judged), dict[str, str]()
     for digest in sorted({cta.digest for cta, _ in given}):
         plan = tick.plans.get(digest)
         mine = [

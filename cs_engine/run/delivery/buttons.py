@@ -15,17 +15,20 @@ def answer_button(token: str, locale: str) -> dict[str, Any]:
     return {"type": "actions", "elements": [{**button, "style": "primary"}]}
 
 
-APPROVE_ACTION, REFUSE_ACTION = "cs_approve", "cs_refuse"
+APPROVE_ACTION, REFUSE_ACTION, OPEN_ACTION = "cs_approve", "cs_refuse", "cs_open"
 """The actions of the buttons below a mail that waits for a yes."""
 
 
-def approve_buttons(message: str, locale: str) -> dict[str, Any]:
-    """The block with the buttons by which somebody lets a mail go, or not."""
-    yes, no = ("送信を承認", "送信しない") if locale.partition("-")[0] == "ja" else ("Send it", "Do not send")
-    buttons = [
+def approve_buttons(message: str, locale: str, *, browsed: bool = False) -> dict[str, Any]:
+    """The block with the buttons by which somebody lets a mail go, or not; `browsed`: or opens it in a browser first."""
+    ja = locale.partition("-")[0] == "ja"
+    yes, no, see = ("送信を承認", "送信しない", "ブラウザで開く") if ja else ("Send it", "Do not send", "Open in browser")
+    buttons: list[dict[str, Any]] = [
         {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": word}, "value": message, "style": style}
         for action, word, style in ((APPROVE_ACTION, yes, "primary"), (REFUSE_ACTION, no, "danger"))
     ]
+    if browsed:
+        buttons.append({"type": "button", "action_id": OPEN_ACTION, "text": {"type": "plain_text", "text": see}, "value": message})
     return {"type": "actions", "elements": buttons}
 
 

@@ -206,6 +206,7 @@ class Letters:
                 topic=c.topic, at=self._now, slack_channel=self._slack_channel(c), text=texts[c.id], thread=c.provider_ref,
                 blocks=digests[c.id].blocks if c.id in digests else (),
                 approve=c.step.removeprefix(f"{APPROVAL}:") if c.step.startswith(f"{APPROVAL}:") else "",
+                browsed=self._tick.engine.browsed,
             )
             for c in candidates
         ]  # fmt: skip

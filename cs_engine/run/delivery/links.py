@@ -1,8 +1,11 @@
-"""Links to our pages: what they name is signed, and is nothing of a person. One kind takes answers, the other takes no for an answer."""
+"""Links to our pages: what they name is signed, and is nothing of a person. One kind takes answers, one takes no for an answer, and one
+lets somebody of ours read a mail before it goes.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,12 +16,16 @@ from cs_engine.signing import Signer
 
 PURPOSE = "answers"
 PREFERENCES = "preferences"
+REVIEWS = "reviews"
 PREFERENCES_LIVE = timedelta(days=400)
 """How long a link to unsubscribe can be used: longer than the 30 days that the law asks for, for people find old mails."""
 PREVIEW = "preview"
 """Stands for the message in the links of a mail that is only looked at: they lead to a page that says so, and do nothing."""
 LIVES = timedelta(days=90)
 """How long a link to a question can be used. Whole days, so that a mail made again the same day is the same mail."""
+
+REVIEW_LIVES = timedelta(hours=1)
+"""How long a link to a mail that waits for a yes can be used: who opens it is taken for whom it was made for."""
 
 _EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
 
@@ -118,3 +125,55 @@ class PreferenceLinks:
 
 
 _READER = re.compile(rf"([\w-]{{43}}(?=~)|(?=~{PREVIEW}~))~([^~]+)~(\d+)", re.ASCII)
+
+
+class Invitation(NamedTuple):
+    """A link to a mail that waits for a yes, made for one of us."""
+
+    url: str
+    ends: datetime
+
+
+class Invited(NamedTuple):
+    """What a link to a mail that waits for a yes says."""
+
+    message: str
+    tag: str
+    """Of whom of ours it was made for."""
+    ends: datetime
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLinks:
+    """Makes and reads the links by which one of us reads a mail before it goes. It speaks for whom it names, so it ends soon."""
+
+    base_url: str
+    """Where `cs-engine serve` is reached, without a slash at its end."""
+    signer: Signer
+    clock: Clock
+    """Real time."""
+
+    def invite(self, message: str, email: str, deadline: datetime) -> Invitation:
+        """A link for one of us. It can be used for an hour, and not after a deadline that is still ahead."""
+        now = self.clock.now()
+        last = now + REVIEW_LIVES
+        ends = (min(last, deadline) if deadline > now else last).replace(microsecond=0)
+        token = self.signer.sign(f"{message}~{tag_of(email)}~{int((ends - _EPOCH).total_seconds())}")
+        return Invitation(f"{self.base_url}/r/{token}", ends)
+
+    def read(self, token: str) -> Invited | None:
+        """What the link says; None for what we have not signed."""
+        found = _INVITED.fullmatch(self.signer.read(token) or "")
+        if found is None:
+            return None
+        ends = _EPOCH + timedelta(seconds=int(found[3]))
+        return Invited(found[1], found[2], ends, self.clock.now() > ends)
+
+
+def tag_of(email: str) -> str:
+    """What stands for one of us in a link: no address lies in the history of a browser."""
+    return base64.urlsafe_b64encode(hashlib.sha256(email.lower().encode()).digest()[:12]).decode()
+
+
+_INVITED = re.compile(r"([^~]+)~([\w-]{16})~(\d{1,12})", re.ASCII)

@@ -57,6 +57,8 @@ class Job(NamedTuple):
     """Subject, text and HTML as somebody read them: what goes instead of the template."""
     approve: str = ""
     """Of an alarm that asks for a yes: the message that it is about."""
+    browsed: bool = False
+    """Of the same: whether that can be read in a browser."""
     answer: str = ""
     """Of a CTA that asks: what its button names."""
     speaker: str = ""
@@ -147,7 +149,7 @@ class Press:
             plain = [{"type": "section", "text": {"type": "mrkdwn", "text": shortened(job.text, MOST_TEXT)}}]
             blocks: list[dict[str, Any]] = fitted(job.text, job.blocks) if job.blocks else plain
             if job.approve:
-                blocks.append(approve_buttons(job.approve, job.locale))
+                blocks.append(approve_buttons(job.approve, job.locale, browsed=job.browsed))
             metadata = {"playbook": job.playbook}
             return Post(id=job.id, channel=job.slack_channel, text=job.text, blocks=blocks, metadata=metadata, thread=job.thread)
         template = self.library.slack(job.template, job.locale)

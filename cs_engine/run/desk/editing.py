@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cs_engine.content.mail import one_line
-from cs_engine.content.written import ANSWER, UNSUBSCRIBE, marked, require_kept
+from cs_engine.content.written import ANSWER, UNSUBSCRIBE, marked, require_kept, require_text
 from cs_engine.errors import CsEngineError, NoAccount, WrongUse
 from cs_engine.instants import Micros
 from cs_engine.journey.edits import Edit, is_mail
@@ -21,9 +21,6 @@ from cs_engine.run.delivery.letters import own_links
 from cs_engine.run.desk.approving import needed_by_law
 from cs_engine.run.desk.preview import jobs_of
 from cs_engine.run.desk.stepping import Office, has_ended, moment, plan_of, under_way
-
-LONGEST = 100_000
-"""Characters of a text; a mail is far shorter."""
 
 
 class Draft(NamedTuple):
@@ -75,8 +72,7 @@ def edit(engine: Office, draft: Draft, subject: str, text: str, reason: str, by:
     when the passage has moved on since the draft.
     """
     subject = one_line(subject) or draft.subject
-    if not text.strip() or len(text) > LONGEST:
-        raise WrongUse("a mail has a text, of 100,000 characters at most", "cs-engine skip sends none")
+    require_text(text)
     require_kept(draft.needed, text)
     at = moment(engine)
     return engine.store.edit_step(_of(draft, Edit(draft.passage, draft.step, subject, text, at, by, reason)), at)

@@ -52,7 +52,7 @@ def jobs_of(
         letters.answers.of[who.id] = of
     letters.spoken = locale or ""
     if isinstance(step, Cta):
-        letters.alerts.previewed[who.id] = Because(tick).now(plan, step, own)
+        letters.alerts.previewed[who.id] = Because(tick.engine.project).now(plan, step, own)
     jobs, without = letters.jobs([_candidate(tick, m, locale) for m in messages])
     if without:
         why = ", ".join(sorted(set(without.values())))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from cs_engine.instants import Micros
 from cs_engine.journey import message
 from cs_engine.journey.approval import Approval
-from cs_engine.ports import Candidate, JournalLine
+from cs_engine.ports import Candidate, Envelope, JournalLine
 from cs_engine.state import approvals as _approvals
 from cs_engine.state import claims
 from cs_engine.state.store.part import Part
@@ -27,6 +27,10 @@ class Approvals(Part):
     def approvals(self, ids: Collection[str]) -> Mapping[str, Approval]:
         with self.database.read() as tx:
             return _approvals.of(tx, ids)
+
+    def envelope(self, message_id: str) -> Envelope | None:
+        with self.database.read() as tx:
+            return _approvals.envelope(tx, message_id)
 
     def approvals_of(self, enrolments: Collection[str]) -> list[Approval]:
         with self.database.read() as tx:
