@@ -55,7 +55,7 @@ _INVITES = {
         "nowhere": "CS_ENGINE_BASE_URL が設定されていないため、ページを開けません。",
         "none": "承認待ちのメールはありません。",
         "decided": "すでに回答済みか、送信できなくなっています。",
-        "away": "team.yaml では本日不在です。{who} さんが代わりに回答します。",
+        "away": "team.yaml では本日不在です。{who}さんが代わりに回答します。",
         "link": "<{url}|ブラウザで開く>（{ends} まで）。あなた専用のリンクです。知っている人は誰でもあなたの名前で回答できます。",
     },
 }  # fmt: skip
@@ -295,8 +295,9 @@ def _edited(found: Reading, sent: Mapping[str, str]) -> tuple[str, str] | None:
     if not approval.html or "text" not in sent:
         return None
     subject, text = one_line(sent.get("subject", "")) or approval.subject, sent["text"]
-    as_shown = (subject, text) == (one_line(approval.subject), approval.text.replace("\r\n", "\n"))
-    return None if as_shown else (subject, text)
+    if text == approval.text.replace("\r\n", "\n"):
+        return None if subject == one_line(approval.subject) else (subject, approval.text)
+    return subject, text
 
 
 def _unfit(said: Words, unfit: UnfitText) -> str:

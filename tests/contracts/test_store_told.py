@@ -57,12 +57,10 @@ def test_an_envelope_tells_to_whom_a_message_goes_and_what_has_become_of_it(stor
     store.commit(Change(enrolments=[passage()], messages=[mail()]), NOW)
     nobody_known = Envelope(DIGEST, "con_1", "contact", "", "", "planned", "", settled=False)
     assert store.envelope("msg_1") == nobody_known
-    store.put_people(
-        [AccountRow("acc_1", "Example", "", "", "", None)], [ContactRow("con_1", "acc_1", "", "", "Ken", "", "", "", None)]
-    )
+    store.put_people([AccountRow("acc_1", "Example", "", "", "", None)], [ContactRow("con_1", "acc_1", "", "", "Ken", "", "", "", None)])
     assert store.envelope("msg_1") == nobody_known._replace(name="Ken", account="Example")
-    (claim,) = claimed(store)
-    store.settle([message.accepted(claim, "ref", NOW)], NOW)
+    claimed(store)
+    store.settle([message.accepted("msg_1", "ref")], NOW)
     known = store.envelope("msg_1")
     assert known is not None
     assert (known.state, known.settled) == ("accepted", True)

@@ -24,7 +24,18 @@ HOSTILE = [
     "a" * 5_000,
     "%f0%9f%92%a9~%ff",
 ]
-PLACES = ["/{0}", "/a/{0}", "/a/{0}/thanks", "/u/{0}", "/p/{0}", "/healthz?next={0}", "/a/x?next={0}&redirect={0}&url={0}", "/slack/{0}"]
+PLACES = [
+    "/{0}",
+    "/a/{0}",
+    "/a/{0}/thanks",
+    "/u/{0}",
+    "/p/{0}",
+    "/r/{0}",
+    "/r/{0}/mail",
+    "/healthz?next={0}",
+    "/a/x?next={0}&redirect={0}&url={0}",
+    "/slack/{0}",
+]
 
 
 @pytest.fixture

@@ -104,6 +104,13 @@ def test_what_is_written_is_previewed_and_goes_whole_however_long(world: World, 
     assert [line for line in world.journal("p") if "edited" in line] == ["hi approved alex@vendor.example (edited)"]
 
 
+def test_who_changes_the_subject_alone_keeps_the_mail_as_it_was_made(world: World, waiting: str, served: Served) -> None:
+    browser, where, made = served(day(0, 11)), path(world, waiting), world.engine.store.approvals([waiting])[waiting]
+    assert "said yes" in says(browser, where, browser.get(where), subject="Another", answer="yes").text
+    kept = world.engine.store.approvals([waiting])[waiting]
+    assert (kept.subject, kept.text, kept.html) == ("Another", made.text, made.html)
+
+
 def test_a_text_that_lacks_what_has_to_stay_comes_back_as_it_was_written(world: World, waiting: str, served: Served) -> None:
     browser, where = served(day(0, 11)), path(world, waiting)
     shown = browser.get(where)
@@ -132,9 +139,9 @@ def test_each_reads_it_in_their_language_and_zone(world: World, served: Served) 
     world.tick(day(0))
     browser, where = served(day(0, 11)), path(world, asked(world))
     page = browser.get(where)
-    assert (page.lang, "メールの承認" in page.text, "青木 さんとして" in page.text) == ("ja", True, True)
+    assert (page.lang, "メールの承認" in page.text, "青木さんとして" in page.text) == ("ja", True, True)
     assert "2026年3月4日 19:00 (Asia/Tokyo)" in page.text
-    assert "青木 さんが 2026年3月2日 20:00 (Asia/Tokyo) に承認しました。" in says(browser, where, page, answer="yes").text
+    assert "青木さんが 2026年3月2日 20:00 (Asia/Tokyo) に承認しました。" in says(browser, where, page, answer="yes").text
 
 
 def test_an_alert_is_read_and_answered_and_cannot_be_written(world: World, served: Served) -> None:
@@ -151,9 +158,7 @@ def test_an_alert_is_read_and_answered_and_cannot_be_written(world: World, serve
 # --- links that open nothing
 
 
-def test_a_link_ends_within_the_hour_or_at_the_deadline_and_gives_back_what_was_written(
-    world: World, waiting: str, served: Served
-) -> None:
+def test_a_link_ends_within_the_hour_or_at_the_deadline_and_gives_back_what_was_written(world: World, waiting: str, served: Served) -> None:
     where, short = path(world, waiting), path(world, waiting, until=day(0, 11.5))
     late = path(world, waiting, until=day(0, 9))
     soon, after = served(day(0, 11) + timedelta(minutes=45)), served(day(0, 12.1))

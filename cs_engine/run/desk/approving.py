@@ -35,15 +35,15 @@ def answer(
 
 
 def as_edited(config: ProjectConfig, approval: Approval, subject: str, text: str) -> tuple[str, str, str]:
-    """(subject, text, HTML) of the mail with that subject ('': its own) and text. Raises UnfitText for a text that is none, or lacks what
-    mail law asks for and the mail had; WrongUse for one of an alert.
+    """(subject, text, HTML) of the mail with that subject ('': its own) and text; with the text its own the HTML is, too. Raises UnfitText
+    for a text that is none, or lacks what mail law asks for and the mail had; WrongUse for one of an alert.
     """
     if not approval.html:
         raise WrongUse("an alert goes as its template says: it cannot be edited", "say yes or no to it")
     require_text(text)
     needed = [*needed_by_law(config), *_WAY_OUT.findall(approval.text)]
     require_kept([part for part in needed if part in approval.text], text)
-    return one_line(subject) or approval.subject, text, as_html(text)
+    return one_line(subject) or approval.subject, text, approval.html if text == approval.text else as_html(text)
 
 
 def needed_by_law(config: ProjectConfig) -> list[str]:
