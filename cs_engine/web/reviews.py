@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from html import unescape
 from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -234,6 +235,8 @@ class Reviews:
         late = approval.deadline <= to_micros(self._house.clock.now())
         until = self._when(visit, approval.deadline)
         values: dict[str, Any] = {
+            # An alert is written for Slack, which wants `<`, `>` and `&` escaped; and it tells itself why.
+            "alert": unescape(approval.text), "why": visit.reading.why if approval.html else (),
             "reading": visit.reading, "token": visit.token, "who": name_of(self._house.project, visit.email, said["lang"]),
             "until": said["late"].format(until=until) if late else until, "ends": self._when(visit, to_micros(visit.ends)),
             "subject": subject, "text": text, "edited": edited is not None, "reason": sent.get("reason", ""),

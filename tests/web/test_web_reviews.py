@@ -145,11 +145,12 @@ def test_each_reads_it_in_their_language_and_zone(world: World, served: Served) 
 
 
 def test_an_alert_is_read_and_answered_and_cannot_be_written(world: World, served: Served) -> None:
-    world.customer().playbook("p", "- {id: ring, cta: call, approve: csm.manager}")
+    world.customer().playbook("p", "- {id: ring, cta: call, approve: csm.manager}", enter="uses >= 0")
     world.tick(day(0))
     browser, where = served(day(0, 11)), path(world, asked(world), "lead@vendor.example")
     page = browser.get(where)
     assert ("An alert waits" in page.text, "Call Acme" in page.text, "text" in page.form) == (True, True, False)
+    assert page.text.count("uses >= 0") == 1, "why is told once, and no marks of Slack's stand for signs"
     assert browser.post(f"{where}/mail", {"text": "mine"}).status == 200
     assert "said yes" in browser.post(where, {"answer": "yes", "text": "mine"}).text
     assert world.tick(day(1)).sent == ["U-ALEX: Call Acme"]
@@ -233,9 +234,11 @@ def test_slack_offers_the_browser_where_an_address_is_set_and_nowhere_else(
     assert list(buttons(world.tick(day(0)))) == ["cs_approve", "cs_refuse"]
     monkeypatch.setenv("CS_ENGINE_BASE_URL", "https://cs.vendor.example/")
     world.customer("two", "bo").playbook("p", STEP)
-    shown = buttons(world.tick(day(0, 11)))
+    ticked = world.tick(day(0, 11))
+    shown = buttons(ticked)
     assert list(shown) == ["cs_approve", "cs_refuse", "cs_open"]
     assert [one["text"]["text"] for one in shown.values()] == ["Send it", "Do not send", "Open in browser"]
+    assert "To edit it: open it in your browser, or" in ticked.files[0].path.read_text()
     browser = served(slack_signing_secret=SECRET, cs_engine_base_url="https://cs.vendor.example")
     action = {"action_id": "cs_open", "value": shown["cs_open"]["value"]}
     for user in ("U-ALEX", "U-STRANGER"):

@@ -146,7 +146,7 @@ def _asking(tick: TickContext, approval: Approval, whom: str) -> str:
         playbook=approval.playbook, step=approval.step, account=approval.account_id, what=said["mail" if approval.html else "alert"],
         until=_when(approval.deadline, zone),
     )  # fmt: skip
-    edits = said["edits"].format(id=approval.message_id)
+    edits = said["edits_there" if tick.engine.browsed else "edits"].format(id=approval.message_id)
     return f":eyes: {asked}\n*{_plain(approval.subject)}*\n```{_plain(shown)}```" + (f"\n{edits}" if approval.html else "")
 
 
@@ -163,12 +163,14 @@ _WORDS = {
     "en": {
         "asks": "*{playbook}* / {step} for {account}: {what} waits for your yes until {until}.",
         "edits": "To edit it: `cs-engine approve {id} --edit FILE`",
+        "edits_there": "To edit it: open it in your browser, or `cs-engine approve {id} --edit FILE`",
         "late": "*{playbook}* / {step} for {account}: {what} has waited for {approver}'s yes since {since}. It stays held.",
         "mail": "a mail", "alert": "an alert",
     },
     "ja": {
         "asks": "*{playbook}* / {step}（{account}）: {what}の承認をお願いします。期限は{until}です。",
         "edits": "編集する場合: `cs-engine approve {id} --edit FILE`",
+        "edits_there": "編集する場合: ブラウザで開くか、`cs-engine approve {id} --edit FILE`",
         "late": "*{playbook}* / {step}（{account}）: {what}が{since}から {approver} の承認待ちです。承認されるまで送信されません。",
         "mail": "メール", "alert": "通知",
     },
