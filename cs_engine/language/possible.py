@@ -6,7 +6,8 @@ whatever is worked out, is a value that may be anything. So what is called impos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -14,12 +15,17 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
 from cs_engine.language.expression import Expression
+from cs_engine.language.scope import quoted
 
 EXCLUDES = "what `and` joins here excludes each other: write `or`, or take one out"
 """The mend of what is never true."""
+NO_LESS = "a count is 0 at least, and never blank: write what it should be, such as > 0"
+"""The mend of what counts are always, or never."""
 CONSTANT = "it hangs on nothing of the subject: leave it out, or say when"
 """The mend of what is as it is for all."""
 
+_NOUGHT = re.compile(r"-|\b0|NULL")
+"""Without it nothing is said that all counts are, or none."""
 _MOST_WAYS = 500
 """Ways through the `or`s of conditions that are looked at; what has more may be true."""
 _EXACT = 2**53
@@ -60,24 +66,29 @@ class _Any:
 _Formula = bool | _Atom | _All | _Any
 
 
-def possible(true: Sequence[Expression], not_true: Sequence[Expression] = ()) -> bool:
-    """Whether there may be somebody of whom all conditions of `true` are true and none of `not_true`. They are over the same subject."""
-    return _possible(tuple(e.sql for e in true), tuple(e.sql for e in not_true))
+def possible(true: Sequence[Expression], not_true: Sequence[Expression] = (), counts: Collection[str] = ()) -> bool:
+    """Whether there may be somebody of whom all conditions of `true` are true and none of `not_true`. They are over the same subject.
+
+    `counts`: columns that are never blank, and never below 0.
+    """
+    return _possible(tuple(e.sql for e in true), tuple(e.sql for e in not_true), tuple(sorted(counts)))
 
 
-def is_plain(condition: Expression) -> bool:
+def is_plain(condition: Expression, counts: Collection[str] = ()) -> bool:
     """Whether it asks one thing of one value: then it is sometimes true, and sometimes not. Tells quickly of most conditions."""
-    return bool(condition.names) and condition.sql.count('"') <= len('""') and " AND " not in condition.sql and " OR " not in condition.sql
+    if not condition.names or condition.sql.count('"') > len('""') or " AND " in condition.sql or " OR " in condition.sql:
+        return False
+    return not counts or _NOUGHT.search(condition.sql) is None
 
 
 @lru_cache(maxsize=10_000)
-def _possible(true: tuple[str, ...], not_true: tuple[str, ...]) -> bool:
+def _possible(true: tuple[str, ...], not_true: tuple[str, ...], counts: tuple[str, ...]) -> bool:
     from sqlglot import errors, parse_one
 
     wanted = [(sql, True) for sql in true] + [(sql, False) for sql in not_true]
     try:
         formulas = [_Reading().formula(parse_one(sql, read="duckdb"), truth=truth, or_blank=not truth) for sql, truth in wanted]
-        return _Search().finds(formulas, {})
+        return _Search().finds(formulas, {quoted(name): (_Atom(quoted(name), ">=", 0.0), _Atom(quoted(name), _KNOWN)) for name in counts})
     except (RecursionError, errors.SqlglotError):  # it compiles, and is too much to be thought through
         return True
 

@@ -57,7 +57,7 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
     check_waits(document, own)
     check_ends(document, own)
     if compiled is not None and not lenient:
-        check_sense(compiled.conditions, document, own)
+        check_sense(compiled.conditions, around.counts, document, own)
     problems.extend(own)
     return None if own.errors() else compiled
 

@@ -130,6 +130,7 @@ class _Loader:
             attributes.events,
             in_place=attributes.in_place,
             seen=attributes.seen,
+            counts=catalogue.counts,
         )
         for found in playbooks:
             self._compile(found, around, attributes)

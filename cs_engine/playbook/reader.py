@@ -54,6 +54,8 @@ class Surroundings:
     """Sources whose events stay in their database."""
     seen: Callable[[str], tuple[str, ...]] = lambda _source: ()
     """The names of the events that a source has had; none where that is not known."""
+    counts: Callable[[Expression], Collection[str]] = lambda _condition: ()
+    """Of what a condition over a subject reads, what is never blank, and never below 0."""
 
 
 @dataclass(slots=True)

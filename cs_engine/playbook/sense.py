@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cs_engine.language.expression import Expression
-from cs_engine.language.possible import CONSTANT, EXCLUDES, is_plain, possible
+from cs_engine.language.possible import CONSTANT, EXCLUDES, NO_LESS, is_plain, possible
 from cs_engine.language.problems import Level, Problems
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.shape import Path
 
 Conditions = Mapping[Path, Expression]
+Counts = Callable[[Expression], Collection[str]]
 
 _VAR = re.compile(r"(?<![\w.])vars\.")
 
@@ -42,37 +43,42 @@ _SWITCHES = {"hold": ("true", "false"), "close_when": ("false",)}
 """What is meant when it is said in so many words."""
 
 
-def check_sense(conditions: Conditions, document: Document, problems: Problems) -> None:
-    """P131, P132 and P112 of a playbook's conditions, by their place in the file. Only what is sure is said."""
-    strange = {path for path, condition in conditions.items() if _is_strange(path, condition, document, problems)}
-    _check_together({path: condition for path, condition in conditions.items() if path not in strange}, document, problems)
+def check_sense(conditions: Conditions, counts: Counts, document: Document, problems: Problems) -> None:
+    """P131, P132 and P112 of a playbook's conditions, by their place in the file. Only what is sure is said. `counts`: of what a condition
+    over a subject reads, what is never blank, and never below 0.
+    """
+    strange = {path for path, condition in conditions.items() if _is_strange(path, condition, counts, document, problems)}
+    _check_together({path: condition for path, condition in conditions.items() if path not in strange}, counts, document, problems)
 
 
-def _is_strange(path: Path, condition: Expression, document: Document, problems: Problems) -> bool:
+def _is_strange(path: Path, condition: Expression, counts: Counts, document: Document, problems: Problems) -> bool:
     """Whether the condition by itself is never true, or always; what is wrong with that is said."""
     key = _key(path)
-    if is_plain(condition) or condition.text.strip().lower() in _SWITCHES.get(key, ()):
+    least = () if key == "where" else counts(condition)  # an event's own columns may be named as metrics are
+    if is_plain(condition, least) or condition.text.strip().lower() in _SWITCHES.get(key, ()):
         return False
-    if not possible([condition]):
+    if not possible([condition], counts=least):
         consequence = _NEVER.get(key, "it asks nothing")
-        _say(problems, document, path, condition, "P131", f"this is never true: {consequence}")
-    elif not possible([], [condition]):
+        mend = NO_LESS if possible([condition]) else EXCLUDES if condition.names else CONSTANT
+        _say(problems, document, path, condition, "P131", f"this is never true: {consequence}", mend)
+    elif not possible([], [condition], least):
+        mend = NO_LESS if possible([], [condition]) else CONSTANT
         if key in ("goal", "exit"):
-            _say(problems, document, path, condition, "P131", "this is always true: nobody would ever enter")
+            _say(problems, document, path, condition, "P131", "this is always true: nobody would ever enter", mend)
         elif (lost := _lost_block(document, path)) is not None:
-            _say(problems, document, path, condition, "P131", f"this is always true: nobody ever comes to its `{lost}`")
+            _say(problems, document, path, condition, "P131", f"this is always true: nobody ever comes to its `{lost}`", mend)
         else:
-            _say(problems, document, path, condition, "P132", f"this is always true: {_ALWAYS.get(key, 'it asks nothing')}")
+            _say(problems, document, path, condition, "P132", f"this is always true: {_ALWAYS.get(key, 'it asks nothing')}", mend)
     else:
         return False
     return True
 
 
-def _say(problems: Problems, document: Document, path: Path, condition: Expression, code: str, message: str) -> None:
+def _say(problems: Problems, document: Document, path: Path, condition: Expression, code: str, message: str, mend: str) -> None:
     # What hangs on `vars` alone is switched on and off there.
     switched = code == "P131" and _VAR.search(condition.text) is not None
-    mend = "see `vars`" if switched else EXCLUDES if condition.names and "never" in message else CONSTANT
-    problems.add(document.place(path), "P132" if switched else code, message, mend, _level("P132" if switched else code))
+    code = "P132" if switched else code
+    problems.add(document.place(path), code, message, "see `vars`" if switched else mend, _level(code))
 
 
 def _level(code: str) -> Level:
@@ -102,29 +108,36 @@ class _Leave(NamedTuple):
         """Of whom it is true, where everybody leaves."""
         return "nobody" if self.key == "while" else "everybody"
 
-    def possible_beside(self, conditions: Sequence[Expression]) -> bool:
+    def possible_beside(self, conditions: Sequence[Expression], counts: Counts) -> bool:
         """Whether there may be somebody of whom all of these are true, and who stays."""
         if not {name for condition in conditions for name in condition.names} & {*self.condition.names}:
             return True
-        return possible([*conditions, self.condition]) if self.key == "while" else possible(conditions, [self.condition])
+        least = {name for condition in (*conditions, self.condition) for name in counts(condition)}
+        if self.key == "while":
+            return possible([*conditions, self.condition], counts=least)
+        return possible(conditions, [self.condition], least)
 
 
-def _check_together(conditions: Conditions, document: Document, problems: Problems) -> None:
+def _check_together(conditions: Conditions, counts: Counts, document: Document, problems: Problems) -> None:
     """P112: who enters, and does a step, meets all of several conditions."""
     said = {problem.place for problem in problems}
     entry = [conditions[key,] for key in ("audience", "enter") if (key,) in conditions]
     leaves = [_Leave(key, conditions[key,]) for key in ("goal", "exit", "while") if (key,) in conditions]
-    if len(entry) > 1 and {*entry[0].names} & {*entry[1].names} and not possible(entry):
+    if (
+        len(entry) > 1
+        and {*entry[0].names} & {*entry[1].names}
+        and not possible(entry, counts={name for condition in entry for name in counts(condition)})
+    ):
         message = "`enter` and `audience` are never both true: nobody would ever enter"
         problems.add(document.place(("enter",)), "P112", message, "who enters meets both: say what else is so of them")
         return
     for leave in leaves if entry else ():
-        if document.place((leave.key,)) not in said and not leave.possible_beside(entry):
+        if document.place((leave.key,)) not in said and not leave.possible_beside(entry, counts):
             message = f"`{leave.key}` is true of {leave.whom} who could enter: nobody would ever enter"
             problems.add(document.place((leave.key,)), "P112", message, "say what is true of those who are through")
     for path, condition in _ifs(conditions):
         for leave in leaves:
-            if document.place(path) not in said and not leave.possible_beside([condition]):
+            if document.place(path) not in said and not leave.possible_beside([condition], counts):
                 message = f"it is never done: `{leave.key}` is true of {leave.whom} who meets it, and they have left by then"
                 problems.add(document.place(path), "P112", message, "ask of those who have not left, or put it into a playbook of its own")
 

@@ -163,6 +163,25 @@ class Catalogue:
             return Latch(milestone)
         raise KeyError(column)
 
+    def counts(self, condition: Expression) -> frozenset[str]:
+        """Of the columns that a condition reads those that are never blank, and never below 0."""
+        return frozenset(name for name in condition.names if self._is_count(condition.grain, name))
+
+    def _is_count(self, grain: Grain, column: str) -> bool:
+        try:
+            origin = self.origin(grain, column)
+        except KeyError:  # what a passage knows, and what is defined elsewhere
+            return False
+        match origin:
+            case OfAccount(column=of_account):
+                return self._is_count(Grain.ACCOUNT, of_account)
+            case Measured(window=window):
+                return window.is_count
+            case Counted(name=name):
+                return name != NPS
+            case _:
+                return False
+
     def needs(self, grain: Grain, columns: Iterable[str]) -> set[str]:
         """These columns and all of the same row that they are made of."""
         found: set[str] = set()

@@ -59,6 +59,9 @@ DESCRIPTIONS: Mapping[Kind, str] = {
 _KNOWN = {"contact": "people who acted", "event": "kinds of events"}
 """What distinct values of these columns are."""
 COUNTED_TO_NOW = frozenset({Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST, Kind.STREAK_DAYS, Kind.STREAK_WEEKS})
+_COUNTS = frozenset(
+    {Kind.COUNT, Kind.COUNT_DISTINCT, Kind.ACTIVE_DAYS, Kind.ACTIVE_WEEKS, Kind.STREAK_DAYS, Kind.STREAK_WEEKS, Kind.FUNNEL}
+)
 _BLANK_OF_NOTHING = frozenset({Kind.MIN, Kind.MAX, Kind.AVG, Kind.FIRST_TIME, Kind.LAST_TIME, Kind.DAYS_SINCE_FIRST})
 
 
@@ -120,6 +123,11 @@ class Window:
     def blank_of_nothing(self) -> bool:
         """Whether it is blank, and not 0, for those of whom nothing was seen."""
         return self.when is not None or self.kind in _BLANK_OF_NOTHING or (self.funnel is not None and self.funnel.rate)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it is never blank, and never below 0."""
+        return not self.blank_of_nothing and self.kind in _COUNTS
 
     @property
     def movable(self) -> bool:

@@ -9,6 +9,7 @@ from tests.unit.playbook.folder import Folder
 EXCLUDES = "what `and` joins here excludes each other: write `or`, or take one out"
 CONSTANT = "it hangs on nothing of the subject: leave it out, or say when"
 BOTH = "who enters meets both: say what else is so of them"
+NO_LESS = "a count is 0 at least, and never blank: write what it should be, such as > 0"
 THROUGH = "say what is true of those who are through"
 NEVER, ALWAYS = "error P131 this is never true:", "warning P132 this is always true:"
 
@@ -20,6 +21,12 @@ NEVER, ALWAYS = "error P131 this is never true:", "warning P132 this is always t
         ("audience: account.plan = 'a' and account.plan = 'b'\n", f"2:11 {NEVER} nobody would ever enter; {EXCLUDES}"),
         ("goal: 'false'\n", f"2:7 {NEVER} nobody would ever succeed; {CONSTANT}"),
         ("exit: changes_7d between 5 and 3\n", f"2:7 {NEVER} nobody would ever leave by it; {EXCLUDES}"),
+        ("goal: changes_7d >= 0\n", f"2:7 error P131 this is always true: nobody would ever enter; {NO_LESS}"),
+        ("goal: not (changes_7d < 0)\n", f"2:7 error P131 this is always true: nobody would ever enter; {NO_LESS}"),
+        ("exit: open_ctas > -1 or account.plan = 'a'\n", f"2:7 error P131 this is always true: nobody would ever enter; {NO_LESS}"),
+        ("exit: changes_7d < 0\n", f"2:7 {NEVER} nobody would ever leave by it; {NO_LESS}"),
+        ("enter: changes_7d is not null\n", f"2:8 {ALWAYS} it leaves nobody out; {NO_LESS}"),
+        ("subject: contact\ngoal: account.changes_7d >= 0\n", f"3:7 error P131 this is always true: nobody would ever enter; {NO_LESS}"),
         ("exit: 'true'\n", f"2:7 error P131 this is always true: nobody would ever enter; {CONSTANT}"),
         ("while: changes_7d <> changes_7d\n", f"2:8 {NEVER} everybody would leave at once; {EXCLUDES}"),
         ("while: 1 < 2\n", f"2:8 {ALWAYS} nobody ever leaves by it; {CONSTANT}"),
@@ -87,6 +94,13 @@ def test_a_step_for_those_alone_who_have_left(folder: Folder) -> None:
     [
         "hold: 'true'\n",
         "hold: 'false'\n",
+        "goal: changes_7d > 0\n",
+        "goal: changes_7d <= 0\n",
+        "goal: changes_7d = 0\n",
+        "goal: quiet_days >= 0\n",
+        "goal: account.seats >= 0\n",
+        "goal: nps >= 0\n",
+        "goal: changes_7d - 5 >= 0\n",
         "enter: account.plan = 'a'\naudience: account.plan <> 'b'\n",
         "enter: changes_7d > 3\ngoal: changes_7d > 5\nexit: changes_7d = 0\nwhile: changes_7d < 9\n",
         "enter: account.plan is null or account.plan <> 'a'\n",
