@@ -65,6 +65,11 @@ def escalate(tx: Tx, ids: Collection[str], at: Micros, alarms: Sequence[Alarm], 
     journal.append(tx, lines)
 
 
+def move_deadlines(tx: Tx, moved: Sequence[tuple[str, Micros]]) -> None:
+    rows = [(deadline, id) for id, deadline in moved]
+    tx.update_each(schema.approvals, ("deadline",), "escalated_at = NULL", ("message_id",), rows)
+
+
 def answer(tx: Tx, given: Approval, line: JournalLine) -> bool:
     """Writes the answer, and wakes the mail; False when there was one, or the mail is settled."""
     there = tx.row(f"SELECT a.message_id FROM approvals a {_OPEN} WHERE a.message_id = :id AND a.answer = 'waiting'", id=given.message_id)

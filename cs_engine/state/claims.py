@@ -147,12 +147,20 @@ def late_mail(tx: Tx, playbooks: Collection[str], at: Micros) -> list[Candidate]
 
 def unread(tx: Tx, steps: Collection[str]) -> list[Candidate]:
     """Mails and alerts of steps of these names that nobody has been asked to read, that have yet to go, and where their passage stands."""
+    return _to_read(tx, steps, "NOT EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id)")
+
+
+def unanswered(tx: Tx, steps: Collection[str]) -> list[Candidate]:
+    """The same that somebody has been asked to read, and has not answered."""
+    return _to_read(tx, steps, "EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id AND p.answer = 'waiting')")
+
+
+def _to_read(tx: Tx, steps: Collection[str], asked: str) -> list[Candidate]:
     return [
         _candidate(row)
         for row in tx.rows(
             f"{_CANDIDATE} m.state IN ('planned', 'held') AND (m.channel = 'email' OR m.kind = 'cta') "
-            f"AND {tx.among('m.step', 'steps')} "
-            "AND NOT EXISTS (SELECT 1 FROM approvals p WHERE p.message_id = m.id) ORDER BY m.planned_at, m.id",
+            f"AND {tx.among('m.step', 'steps')} AND {asked} ORDER BY m.planned_at, m.id",
             steps=tx.ids(sorted(steps)),
         )
         if row[_LEFT] is None

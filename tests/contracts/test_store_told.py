@@ -89,6 +89,18 @@ def test_a_yes_to_an_alert_wakes_its_copies_too(store: SqlStore) -> None:
     assert sorted(c.id for c in claimed(store).dispatching) == ["msg_alert", "msg_copy"]
 
 
+def test_a_deadline_that_moves_is_not_over_any_more(store: SqlStore) -> None:
+    store.commit(Change(enrolments=[passage()], messages=[mail()]), NOW)
+    assert store.unanswered({"welcome"}) == []
+    store.ask_approval([asked("msg_1")], [], [])
+    assert [c.id for c in store.unanswered({"welcome", "more"})] == ["msg_1"]
+    store.escalate_approval(["msg_1"], NOW, [], [])
+    store.move_deadlines([("msg_1", NOW + 9 * DAY)])
+    assert [(a.deadline, a.escalated_at) for a in store.approvals_waiting()] == [(NOW + 9 * DAY, None)]
+    assert store.answer_approval(asked("msg_1", answer=Answer.APPROVED, by="lead"), line("approved"))
+    assert store.unanswered({"welcome"}) == []
+
+
 def test_a_no_to_an_alert_closes_its_cta_and_the_copy_with_it(store: SqlStore) -> None:
     with_copy(store)
 

@@ -10,8 +10,10 @@ from click.testing import CliRunner, Result
 from cs_engine.cli.approve import command
 from cs_engine.content.written import edited_in, read_edited
 from cs_engine.errors import WrongUse
+from cs_engine.instants import to_micros
 from cs_engine.journey.approval import Approval
 from cs_engine.run.desk.approving import answer
+from cs_engine.run.desk.stepping import postpone
 from tests.stories.world import Ticked, World, day, opened
 
 STEP = "- {id: hi, email: one, approve: csm}\n- {id: then, email: two}"
@@ -132,6 +134,27 @@ def test_after_the_deadline_the_manager_is_told_once_and_nothing_is_sent(world: 
     assert world.messages("p") == ["hi ann held (awaiting_approval)"]
     assert say(world, waiting(world)), "a late yes is a yes"
     assert world.tick(day(10)).sent == ["ann: One for Acme"]
+
+
+def test_where_the_date_of_what_waits_for_a_yes_moves_its_deadline_does_and_comes_back_with_it(world: World) -> None:
+    world.customer(renewal_at=day(0, 9).isoformat()).playbook("p", STEP.replace("hi,", "hi, at: account.renewal_at,"))
+    assert [line.partition(":")[0] for line in world.tick(day(0)).sent] == ["U-ALEX"]
+    asked_for = waiting(world).deadline
+    world.account(renewal_at=day(7, 9).isoformat())
+    assert [world.tick(day(at)).sent for at in (1, 2, 3, 7, 8)] == [[]] * 5
+    assert waiting(world).deadline == to_micros(day(9, 9)), "two business days after the date"
+    world.account(renewal_at=day(0, 9).isoformat())
+    assert [line.partition(":")[0] for line in world.tick(day(8, 12)).sent] == ["U-LEAD"]
+    assert waiting(world).deadline == asked_for
+    assert world.tick(day(10)).sent == []
+
+
+def test_a_deadline_follows_what_is_postponed(world: World) -> None:
+    world.customer().playbook("p", STEP)
+    world.tick(day(0))
+    postpone(world.engine, "acme", "p", "hi", to_micros(day(4)), "at a fair")
+    assert [world.tick(day(at)).sent for at in (1, 2.5, 3)] == [[]] * 3
+    assert [line.partition(":")[0] for line in world.tick(day(8)).sent] == ["U-LEAD"]
 
 
 def test_a_deadline_of_its_own_and_another_reader(world: World) -> None:

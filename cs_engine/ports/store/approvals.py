@@ -50,6 +50,12 @@ class Approvals(Protocol):
     def approvals_waiting(self) -> list[Approval]:
         """Those without an answer whose mail could still go, oldest first."""
 
+    def unanswered(self, steps: Collection[str]) -> list[Candidate]:
+        """Mails and alerts of steps of these names, planned or held, that somebody was asked to read and has not answered."""
+
+    def move_deadlines(self, moved: Sequence[tuple[str, Micros]]) -> None:
+        """(message, until when its answer is wanted now): who is told after that has not been told."""
+
     def escalate_approval(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
         """Notes that somebody else was told."""
 

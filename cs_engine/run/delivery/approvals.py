@@ -13,7 +13,7 @@ import numpy as np
 
 from cs_engine.content.cta import texts_in
 from cs_engine.content.names import is_japanese
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import NEVER, Micros, from_micros, to_micros
 from cs_engine.journey import identity
 from cs_engine.journey.approval import ALARM, Approval, verdict
 from cs_engine.journey.message import ALARM as KIND
@@ -24,6 +24,7 @@ from cs_engine.playbook.config import Staff
 from cs_engine.playbook.plan import TRANSACTIONAL, AddressedStep, Approve
 from cs_engine.ports import Candidate, JournalLine, Letter, Post
 from cs_engine.run.context import TickContext
+from cs_engine.run.delivery.claimed import PlanRules
 from cs_engine.run.delivery.letters import Letters
 
 MOST_SHOWN = 2_400
@@ -55,12 +56,36 @@ def review(tick: TickContext, letters: Letters) -> None:
     if asked:
         lines = [line_of(a, tick.at, "approval_asked", a.approver) for a in asked]
         store.ask_approval(asked, [_told(tick, a, a.approver, _asking(tick, a, a.approver)) for a in asked], lines)
+    _follow_dates(tick, steps)
     now = to_micros(tick.clock.now())
     late = [a for a in store.approvals_waiting() if a.deadline <= now and a.escalated_at is None]
     if late:
         managers = [_manager_of(tick, a.approver) for a in late]
         alarms = [_told(tick, a, manager, _late(tick, a, manager)) for a, manager in zip(late, managers, strict=True)]
         store.escalate_approval([a.message_id for a in late], tick.at, alarms, [line_of(a, tick.at, "escalated", a.approver) for a in late])
+
+
+def _follow_dates(tick: TickContext, steps: set[tuple[str, str]]) -> None:
+    """What waits for a date that has moved later, or was postponed, is wanted as long after that as it was after it had been asked for."""
+    rules = PlanRules(tick)
+    wanted = {(digest, step) for digest, step in steps if rules.has_date(digest, step)}
+    if not wanted and not tick.step_orders:
+        return
+    mails = [c for c in tick.engine.store.unanswered({step for _, step in steps}) if (c.digest, c.step) in steps]
+    asked = tick.engine.store.approvals([c.id for c in mails])
+    moved = []
+    for c, date, not_before in zip(mails, rules.dates(mails), rules.not_before(mails), strict=True):
+        step = tick.plans[c.digest].step(c.step)
+        if isinstance(step, AddressedStep) and step.approve is not None and date != NEVER:
+            until = _until(tick, step.approve, max(asked[c.id].asked_at, date or 0, not_before or 0))
+            moved += [(c.id, until)] if until != asked[c.id].deadline else []
+    if moved:
+        tick.engine.store.move_deadlines(moved)
+
+
+def _until(tick: TickContext, approve: Approve, since: Micros) -> Micros:
+    """Until when a yes is wanted."""
+    return int(tick.after(np.array([since]), approve.within)[0])
 
 
 def unread(tick: TickContext, steps: set[tuple[str, str]], candidates: Sequence[Candidate]) -> Callable[[Candidate], Move | None]:
@@ -100,7 +125,7 @@ def _rendered(tick: TickContext, letters: Letters, candidates: Sequence[Candidat
         if not isinstance(made, Letter | Post) or not isinstance(step, AddressedStep) or step.approve is None:
             continue
         subject, text, html = (made.subject, made.text, made.html) if isinstance(made, Letter) else (made.text, _words_of(made), "")
-        deadline = int(tick.view(plan).after(np.array([to_micros(tick.clock.now())]), step.approve.within)[0])
+        deadline = _until(tick, step.approve, tick.at)
         found.append(
             Approval(
                 candidate.id, candidate.playbook, candidate.account_id, candidate.subject_id, candidate.enrolment_id, candidate.step,

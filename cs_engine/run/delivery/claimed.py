@@ -29,6 +29,10 @@ class PlanRules:
         }
         """(digest, step that has a date) -> where it is waited for."""
 
+    def has_date(self, digest: str, step: str) -> bool:
+        """Whether that step waits for a date."""
+        return (digest, step) in self._dated
+
     def expiries(self, candidates: Sequence[Candidate], dates: Sequence[Micros | None]) -> list[Micros | None]:
         """For each from when on it is not sent any more; None: it keeps. `dates`: theirs, which they have waited for."""
         return [self._expiry(candidate, date) for candidate, date in zip(candidates, dates, strict=True)]

@@ -40,6 +40,14 @@ class Approvals(Part):
         with self.database.read() as tx:
             return _approvals.waiting(tx)
 
+    def unanswered(self, steps: Collection[str]) -> list[Candidate]:
+        with self.database.read() as tx:
+            return claims.unanswered(tx, steps)
+
+    def move_deadlines(self, moved: Sequence[tuple[str, Micros]]) -> None:
+        with self.database.write() as tx:
+            _approvals.move_deadlines(tx, moved)
+
     def escalate_approval(self, ids: Collection[str], at: Micros, alarms: Sequence[message.Alarm], lines: Sequence[JournalLine]) -> None:
         with self.database.write() as tx:
             _approvals.escalate(tx, ids, at, alarms, lines)
