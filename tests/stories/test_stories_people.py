@@ -195,6 +195,16 @@ def test_a_contact_who_is_removed_before_the_claim_is_skipped(world: World) -> N
     assert world.messages("hello") == ["one ann skipped (recipient_gone)", "one bob accepted"]
 
 
+def test_who_has_gone_over_to_another_account_before_the_claim_gets_no_mail_about_the_first(world: World) -> None:
+    """What is about an account is not for another customer's people; a contact's own passage goes along with them."""
+    world.customer().customer("beta", "ben").playbook("hello", "- {id: one, email: one}")
+    world.playbook("own", "- {id: two, email: two, to: contact.id = 'ann'}", subject="contact", audience="contact.id = 'ann'")
+    assert world.tick(day(0, 22)).delivery == {"held": 3}
+    world.contact("ann", "beta", "operator")
+    assert world.tick(day(1)).sent == ["ann: Two for Beta", "ben: One for Beta"]
+    assert world.messages("hello") == ["one ann skipped (recipient_gone)"]
+
+
 def test_goal_reached_between_planning_and_claim_skips_the_held_mail(world: World) -> None:
     world.customer().uses("acme", day(0, 23)).playbook("hello", "- {id: one, email: one}", goal="uses > 0")
     assert world.tick(day(0, 22)).delivery == {"held": 1}

@@ -41,7 +41,7 @@ class Candidate(NamedTuple):
     email: str
     """Of the recipient when it is a contact; '' else or when it has none."""
     contact_known: bool
-    """False when the recipient is a contact that no longer exists. True for staff and channels."""
+    """False when the recipient is a contact that no longer exists, or is another account's by now. True for staff and channels."""
     suppressed: bool
     erased: bool
     """Whether it is suppressed because its recipient's data were erased."""
