@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from cs_engine.instants import Micros
 from cs_engine.journey.enrolment import ARRIVE, Standing, step_of
-from cs_engine.playbook.draw import does
+from cs_engine.playbook.draw import what
 from cs_engine.playbook.plan import AnyStep, Plan, SendingStep, Wait, WaitDate, WaitUntil
 
 REMOVED = "step_removed"
@@ -118,13 +118,9 @@ class Difference(NamedTuple):
 def difference(old: Plan, new: Plan) -> Difference:
     """By the ids of steps."""
     before, after = ({step.id: step for step in plan.steps} for plan in (old, new))
-    both = {id: (_said(before[id]), _said(after[id])) for id in after if id in before}
+    both = {id: (what(before[id]), what(after[id])) for id in after if id in before}
     return Difference(
         tuple(id for id in after if id not in before),
         tuple(id for id in before if id not in after),
         {id: said for id, said in both.items() if said[0] != said[1]},
     )
-
-
-def _said(step: AnyStep) -> str:
-    return does(step) + (f", if {step.only_if.text}" if step.only_if is not None else "")

@@ -71,7 +71,8 @@ class Calls:
             return self.compiler.refuse(arguments[0], "X207", f"{name}() takes the id of a {what} in single quotes", mend)
         if token.value not in known:
             message = f"there is no {what} '{token.value}'"
-            return self.compiler.refuse(arguments[0], "X218", message, did_you_mean(str(token.value), known))
+            mend = did_you_mean(str(token.value), known) or (f"there are {', '.join(sorted(known))}" if known else "")
+            return self.compiler.refuse(arguments[0], "X218", message, mend)
         if what == "calendar":
             start, end = self.compiler.span(node)
             sql = f"coalesce(getvariable('calendar {token.value}'), false)"

@@ -47,7 +47,7 @@ class Happened:
         scope = events.scope_of(event)
         if isinstance(scope, NotHere):
             return compiler.refuse(given[0], "X218", scope.reason, scope.mend)
-        if isinstance(named := scope.resolve(EVENT_NAME), Column) and event.partition(".")[2] not in named.values:
+        if isinstance(named := scope.resolve(EVENT_NAME), Column) and events.plain(event) not in named.values:
             doubt(EVENT_NAME, [(event, token.start, token.end)], named.values, compiler.report, wanted=True)
         terms = list(_conjuncts(given[1])) if len(given) == 2 else []
         own_times = [term for term in terms if self._is_beside(term, scope)]

@@ -77,6 +77,9 @@ class Events(Protocol):
     def scope_of(self, event: str) -> Scope | NotHere:
         """What names stand for in a condition over events of that name: columns of their own."""
 
+    def plain(self, event: str) -> str:
+        """The event's own name, without the source that it may be said to be of."""
+
     def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
         """The column, called `name`, of how many of these events there were. `where`: SQL, '' for all; `reads`: its columns."""
 

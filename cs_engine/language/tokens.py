@@ -79,6 +79,7 @@ _REFUSED = {
     "->": ("`->` has no meaning here", ""),
     "**": ("powers are not supported", ""),
     "=~": ("regular expressions are not supported", "write x like '%part%'"),
+    **dict.fromkeys("\u2212\u2013\u2014", ("a dash is no minus", "write -")),
     "--": ("no comments inside an expression; a minus before a minus needs a space", ""),
     "/*": ("no comments inside an expression", ""),
     ";": ("one expression only, nothing after a `;`", "delete the rest"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cs_engine.language.expression import Duration, Type
 from cs_engine.language.scope import Reporter
-from cs_engine.language.values import FLIPPED, Value, as_type, instead, truth_mend
+from cs_engine.language.values import DAY, FLIPPED, Value, as_type, instead, truth_mend
 
 
 class Types:
@@ -24,6 +24,8 @@ class Types:
         mend = ""
         if wanted is Type.INSTANT and value.type is Type.TEXT and value.literal is not None:
             mend = "write a date that exists, as '2026-01-31'"
+        elif wanted is Type.INSTANT and DAY.fullmatch(whole := self._report.text.strip()):
+            mend = f"write \"'{whole}'\", both pairs of quotes: YAML takes the outer one away"
         elif wanted is Type.TEXT and value.literal is not None:
             mend = f"write '{value.words}'"
         asked = f"`{taker}` takes {needed}" if taker else f"{needed} is needed here"

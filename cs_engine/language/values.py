@@ -19,7 +19,7 @@ _WORDS = {
     None: "blank",
 }
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:?\d\d)?)?")
-_DAY = re.compile(r"\d{4}-\d\d?-\d\d?")
+DAY = re.compile(r"\d{4}-\d\d?-\d\d?")
 """A date without its quotes, which is a subtraction."""
 _YES = {"true", "yes", "on", "1", "y"}
 _NO = {"false", "no", "off", "0", "n"}
@@ -113,7 +113,7 @@ def instead(subject: Value, literal: Value) -> Instead | None:
             return Instead("compared", f"{_number_of(value)}")
         case Type.INSTANT, Type.DURATION if isinstance(value, Duration):
             return Instead("all", f"{_number_of(value)}")
-        case Type.INSTANT, Type.NUMBER if re.fullmatch(_DAY, literal.words):
+        case Type.INSTANT, Type.NUMBER if re.fullmatch(DAY, literal.words):
             return Instead("value", f"'{literal.words}'")
         case Type.INSTANT, Type.NUMBER:
             return Instead("all", literal.words)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from cs_engine.language import yaml
 from cs_engine.language.problems import Place, Problem, Problems
 from cs_engine.language.yaml import Document
-from cs_engine.playbook.compile import compile_playbook
-from cs_engine.playbook.definitions import Definitions, OldSegments
+from cs_engine.playbook.compile import compile_playbook, written
+from cs_engine.playbook.definitions import Definitions, OldSegments, digest
 from cs_engine.playbook.plan import Plan
 from cs_engine.playbook.project import Project
 
@@ -40,13 +41,21 @@ def compile_bundle(bundle: str, project: Project) -> tuple[Plan | None, Sequence
         definitions=today.definitions.overlaid(older),
         rewrite=OldSegments(older.changed(today.definitions), frozenset(project.catalogue.types)).rewrite,
     )
-    compiled = None if document is None else compile_playbook(document, around, problems, lenient=True)
-    if compiled is None:
+    said = None if document is None else replace(document, data=_said(document.data))
+    compiled = None if said is None else compile_playbook(said, around, problems, lenient=True)
+    if document is None or compiled is None:
         return None, list(problems)
     if broken := broken_names(compiled.plan, project.catalogue.broken):
         problems.add(Place(data["file"]), "P303", f"it uses what is broken today: {', '.join(broken)}")
         return None, list(problems)
-    return compiled.plan, list(problems)
+    return replace(compiled.plan, digest=digest(written(document.data), compiled.definitions)), list(problems)
+
+
+def _said(data: Any) -> Any:
+    """Without keys that have nothing behind them: to versions that took them, they said nothing."""
+    if isinstance(data, dict):
+        return {key: _said(value) for key, value in data.items() if value is not None or key == "stop"}
+    return [_said(value) for value in data] if isinstance(data, list) else data
 
 
 def broken_names(plan: Plan, broken: frozenset[str]) -> list[str]:

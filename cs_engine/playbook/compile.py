@@ -52,7 +52,7 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
     if spec is None:
         _read_texts(document, around, own)
     else:
-        compiled = _compile(spec, document, around, own)
+        compiled = _compile(spec, document, around, own, lenient=lenient)
         check_plan(compiled.plan, document, own)
     check_waits(document, own)
     check_ends(document, own)
@@ -62,10 +62,12 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
     return None if own.errors() else compiled
 
 
-def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, problems: Problems) -> Compiled:
+def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, problems: Problems, *, lenient: bool) -> Compiled:
     ids = name_steps(spec)
     steps = [(ids[path], step) for path, step in walk(spec.steps, ("steps",))]
-    reader = Reader(document, around, Grain(spec.subject), spec.vars, problems, asked_by(spec, steps), contacts_named(steps))
+    reader = Reader(
+        document, around, Grain(spec.subject), spec.vars, problems, asked_by(spec, steps), contacts_named(steps), lenient=lenient
+    )
 
     def optional(key: str, text: str | None) -> Expression | None:
         return None if text is None else reader.condition((key,), text)
@@ -104,10 +106,10 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
     check_answers(plan, reader.texts, ids, document, problems)
     noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
     used = around.definitions.used_by(reader.texts.values(), noticed)
-    return Compiled(replace(plan, digest=digest(_version(document.data), used)), used, reader.texts, reader.conditions)
+    return Compiled(replace(plan, digest=digest(written(document.data), used)), used, reader.texts, reader.conditions)
 
 
-def _version(data: Mapping[str, Any]) -> dict[str, Any]:
+def written(data: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a version of a playbook: all but how much of it is for real, and how people come into it."""
     return {key: value for key, value in data.items() if key not in ("mode", "redirect")}
 

@@ -16,6 +16,8 @@ _EU = frozenset({
     "AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT", "LV", "LT", "LU", "MT", "NL", "PL", "PT",
     "RO", "SK", "SI", "ES", "SE", "IS", "LI", "NO",
 })  # fmt: skip
+_MISTAKEN = {"UK": "GB", "EN": "GB", "JA": "JP", "EL": "GR"}
+"""What people write -> the country's code in ISO 3166."""
 NEEDS_CONSENT: frozenset[Law] = frozenset({"eu", "jp"})
 """Laws by which mail goes only to those who said yes, or are customers; the others ask for a way out alone."""
 
@@ -47,6 +49,9 @@ def check_law(config: ProjectConfig, document: Document, problems: Problems) -> 
         if not re.fullmatch(r"[A-Za-z]{2}", name):
             place = document.key_place(("law", "countries", name))
             problems.add(place, "P214", f"{shown(name)} is no country's code", "write two letters: JP, US, DE; EU stands for all of it")
+        elif (meant := _MISTAKEN.get(name.upper())) is not None:
+            place = document.key_place(("law", "countries", name))
+            problems.add(place, "P214", f"{shown(name)} is no country's code", f"write {meant}")
     named = ", ".join(sorted(laws(spec)))
 
     def missing(path: Path, what: str, mend: str) -> None:

@@ -19,6 +19,7 @@ SUBJECT = "subject"
 """The contact that passes through: what `to` is by default where the subject is a contact. No word of the language."""
 
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
+_ADDRESS = re.compile(r"[^\s@'\"()]+@[^\s@'\"()]+")
 _STARTS_CONDITION = re.compile(r"(contact|account|champion|vars)\.", re.IGNORECASE)
 
 Kind = Literal["email", "notice", "cta"]
@@ -59,6 +60,9 @@ class Directory:
             more = "" if kind == "cta" else ", or a condition over contact.*"
             mend = did_you_mean(word, allowed) or f"allowed: {', '.join(allowed)}{more}"
             problems.add(place, "P204", f"there is nobody called {shown(word)}", mend)
+        elif _ADDRESS.fullmatch(word):
+            mend = f"allowed: {', '.join(allowed)}" if kind != "email" else f"write contact.email = '{word}', or a role of team.yaml"
+            problems.add(place, "P204", f"`to` takes no address: {shown(word)}", mend)
         elif kind == "cta":
             problems.add(place, "P204", "a CTA goes to one of us, not to contacts that meet a condition", f"allowed: {', '.join(allowed)}")
         else:

@@ -10,7 +10,7 @@ from functools import partial
 from cs_engine.language import durations, expressions
 from cs_engine.language.expression import Duration, Expression, Grain, Type
 from cs_engine.language.problems import Problems, did_you_mean
-from cs_engine.language.scope import NOTHING_ASKED, Asked, Scope
+from cs_engine.language.scope import NOTHING_ASKED, Asked, Column, Scope
 from cs_engine.language.seen import doubt_event
 from cs_engine.language.yaml import Document
 from cs_engine.playbook.definitions import Definitions, digest
@@ -26,10 +26,13 @@ NEVER = Expression("", Grain.ACCOUNT, "false", Type.BOOLEAN, ())
 """Stands where a condition is wrong; its problem is known, and no plan comes of it."""
 
 _ANSWER = re.compile(r"answer\s*\(\s*'([^']*)'\s*\)", re.IGNORECASE)
+_NOW = re.compile(r"\bnow\s*\(", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 
 _WITH = "event.* does not go along with a webhook yet"
 _HOLD = "a hold is the subject's: it does not know with which event a passage began"
+
+_SAID: Mapping[Type, str] = {Type.NUMBER: "a number", Type.BOOLEAN: "yes/no", Type.INSTANT: "a time", Type.DURATION: "a length of time"}
 
 Event = Mapping[str, Type] | str
 """The columns of the event that a passage begins with, or why there is none."""
@@ -71,6 +74,8 @@ class Reader:
     contacts_named: frozenset[str] = frozenset()
     """`step.field` of the answers that name a contact."""
     event: Event = NO_EVENT
+    lenient: bool = False
+    """Whether what can be read and makes no sense is let be."""
     texts: dict[Path, str] = field(default_factory=dict)
     conditions: dict[Path, Expression] = field(default_factory=dict)
     """Those of the texts that are conditions, and right."""
@@ -103,7 +108,11 @@ class Reader:
 
     def instant(self, path: Path, text: str) -> Expression:
         """A time of the subject, in `at`."""
-        return self._expression(partial(expressions.compile_scalar, want=Type.INSTANT), path, text, self._scope(self.grain, begun=True))
+        found = self._expression(partial(expressions.compile_scalar, want=Type.INSTANT), path, text, self._scope(self.grain, begun=True))
+        if not found.names and _NOW.search(text) and not self.lenient:
+            message = f"{shown(text.strip())} goes on with every tick: it never comes any nearer"
+            self.problems.add(self.document.place(path), "P131", message, "for so long after the step before put a `wait` before this one")
+        return found
 
     def expect_event(self) -> None:
         """Of an event whose source is not known: what is wrong with that should not be said of every condition that names it."""
@@ -144,6 +153,8 @@ class Reader:
         if isinstance(spec, ChangedEntrySpec):
             watched = self._expression(expressions.compile_scalar, (*path, "changed"), spec.changed, self._scope(self.grain))
             of = Type.TEXT if watched.type is Type.UNKNOWN else watched.type
+            if watched.sql != NEVER.sql and not self.lenient:
+                self._values(path, spec, watched.type)
             entry = partial(ChangeEntry, f"changed {spec.changed}", was=spec.from_ or (), became=spec.to or ())
         else:
             key, segment = ("segment", spec.segment) if isinstance(spec, SegmentEntrySpec) else ("leaves", spec.leaves)
@@ -163,6 +174,24 @@ class Reader:
         # With another meaning it is another value: nobody comes into a segment by its definition's being edited.
         name = f"{self.grain} {watched.text} {digest(watched.sql, self.around.definitions.used_by([watched.text]))}"
         return entry(watched=watched, name=name, within=within, columns=self.event)
+
+    def _values(self, path: Path, spec: ChangedEntrySpec, kind: Type) -> None:
+        """What `from` and `to` name of a watched value of that type: it has to be able to be that."""
+        was, became = spec.from_ or (), spec.to or ()
+        if was and set(was) == set(became) and len(set(was)) == 1:
+            message = f"nothing changes from {shown(was[0])} to {shown(was[0])}: nobody would ever enter"
+            self.problems.add(self.document.place((*path, "to")), "P131", message, "name another value, or leave one of the two out")
+        column = self._scope(self.grain).resolve(spec.changed.strip())
+        seen = column.values if isinstance(column, Column) else ()
+        for key, values in (("from", was), ("to", became)):
+            for value in values:
+                place = self.document.place((*path, key))
+                if not _can_be(value, kind):
+                    message = f"{spec.changed.strip()} is {_SAID[kind]}: it is never {shown(value)}"
+                    self.problems.add(place, "P131", message, "name what it can be, or enter by a condition over it")
+                elif isinstance(value, str) and seen and value not in seen:
+                    near = did_you_mean(value, seen) or f"there are {', '.join(sorted(seen))}, as of the last sync"
+                    self.problems.warn(place, "X223", f"no {spec.changed.strip()} is {shown(value)}", near)
 
     def duration(self, path: Path, text: str) -> Duration:
         return durations.check(text, self.document.place(path), self.problems) or Duration(1, "days")
@@ -231,3 +260,24 @@ class Reader:
         if found is not None and compile_text is expressions.compile_condition:
             self.conditions[path] = found
         return replace(found or NEVER, text=text, meant="" if meant == text else meant)
+
+
+def _can_be(value: Scalar, kind: Type) -> bool:
+    """Whether a value of that type can be what an author named; texts that say a number, or true, do."""
+    match kind:
+        case Type.NUMBER:
+            return not isinstance(value, bool) and _is_number(str(value))
+        case Type.BOOLEAN:
+            return str(value).lower() in ("true", "false")
+        case Type.INSTANT | Type.DURATION:
+            return False
+        case _:
+            return True
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

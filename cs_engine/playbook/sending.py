@@ -10,6 +10,7 @@ from cs_engine.instants import Micros
 from cs_engine.language import durations
 from cs_engine.language.problems import Problems, did_you_mean
 from cs_engine.language.yaml import Document
+from cs_engine.playbook.alerts import wrong_language
 from cs_engine.playbook.calendars import Calendars, is_country, parse_span
 from cs_engine.playbook.config import DAYS_OF_WEEK, DEFAULT_DOMAIN, EVERYBODY, CalendarSpec, ProjectConfig, WarmUpSpec
 from cs_engine.playbook.shape import Path, shown
@@ -40,9 +41,9 @@ def check_window(config: ProjectConfig, document: Document, problems: Problems) 
     for name, spec in config.calendars.items():
         _check_calendar(name, spec, specs, document, problems)
     for locale, names in config.no_send.items():
-        if not re.fullmatch(rf"{EVERYBODY}|[A-Za-z]{{2,3}}([-_][A-Za-z0-9]+)*", locale):
+        if locale != EVERYBODY and (better := wrong_language(locale)):
             place = document.key_place(("no_send", locale))
-            problems.add(place, "P211", f"{shown(locale)} is no language", f"write one such as ja or en-US, or {EVERYBODY}")
+            problems.add(place, "P211", f"{shown(locale)} is no language", f"{better}, or {EVERYBODY}")
         for index, name in enumerate(names):
             _check_name(name, specs, document, ("no_send", locale, index), problems)
     _check_opens(config, document, problems)

@@ -16,7 +16,7 @@ from cs_engine.language.yaml import Document
 from cs_engine.playbook.config import ProjectConfig
 from cs_engine.playbook.entries import ENTRIES
 from cs_engine.playbook.steps import KINDS
-from cs_engine.playbook.words import Keyed, tag
+from cs_engine.playbook.words import SHARE_PATTERN, Keyed, tag
 
 M = TypeVar("M")
 Path = tuple[str | int, ...]
@@ -207,7 +207,8 @@ def _called(fault: _Fault, called: str) -> str:
 
 
 def _say(fault: _Fault, document: Document, problems: Problems, called: str) -> None:
-    key = fault.path[-1] if fault.path else ""
+    # An item of a list is called by the key of the list.
+    key = next((part for part in reversed(fault.path) if isinstance(part, str)), "")
     match fault.kind:
         case "worded":
             own = fault.context
@@ -285,14 +286,17 @@ def _type_mend(fault: _Fault) -> str:
         return f"write a unit: `{fault.value} days`, `{fault.value} weeks`"
     if fault.kind == "string_type" and isinstance(fault.value, bool | int | float):
         return f'put it in quotes: "{str(fault.value).lower()}"'
-    if fault.kind.startswith(("int", "float")) and isinstance(fault.value, str) and fault.value.strip().isdigit():
-        return f"write it without quotes: {fault.value.strip()}"
+    if fault.kind.startswith(("int", "float")) and isinstance(fault.value, str) and fault.value.strip(" %").isdigit():
+        bare = fault.value.strip(" %")
+        return f"write it without {'quotes' if bare == fault.value.strip() else 'the sign'}: {bare}"
     if fault.kind in ("tuple_type", "list_type"):
         return "begin each item with `- `"
     return ""
 
 
 def _pattern_mend(fault: _Fault) -> str:
+    if fault.context.get("pattern") == SHARE_PATTERN:
+        return "write a share below 100%, such as 10%"
     better = slug(str(fault.value))
     if fault.path[-1:] in (("from",), ("to",)):
         return "write a time such as 20:00"

@@ -305,6 +305,7 @@ class StopSpec(AnyStepSpec):
     """Ends the passage, done."""
 
     CALLED = "a stop step"
+    BARE: ClassVar[frozenset[str]] = frozenset({"stop"})
 
     id: Id | None = Field(None, description="Names the step.")
     stop: Annotated[None, PlainValidator(_nothing), WithJsonSchema({"enum": [None, True]})] = Field(

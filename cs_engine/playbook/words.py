@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from cs_engine.usage.model import Strict
@@ -47,7 +47,7 @@ def _duration(value: Any) -> Any:
 
 def _scalar(value: Any) -> Any:
     if not isinstance(value, Scalar):
-        raise wrong("P101", "a value of `vars` is text, a number, true or false", "give each part a name of its own")
+        raise wrong("P101", "this is text, a number, true or false", "give each part a name of its own")
     return value
 
 
@@ -86,6 +86,17 @@ class Keyed(Strict):
     SYNONYMS: ClassVar[Synonyms] = {}
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     """Keys that mean nothing here -> where they do."""
+    BARE: ClassVar[frozenset[str]] = frozenset()
+    """Keys that stand alone."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _given(cls, value: Any, info: ValidationInfo) -> Any:
+        """A key that somebody began to write is no wish for its default: `enter:` alone would let everybody in."""
+        if value is None and info.field_name not in cls.BARE:
+            key = cls.model_fields[info.field_name or ""].alias or info.field_name
+            raise wrong("P101", f"`{key}` stands there with nothing behind it", "write its value, or leave the key out")
+        return value
 
 
 def tag(kind: str) -> str:

@@ -56,7 +56,7 @@ def _typed(value: str, entry: ChangeEntry) -> str | float | bool | None:
         case Type.BOOLEAN:
             return value == "true"
         case Type.NUMBER:
-            return float(value)
+            return _number(value)
         case _:
             return value
 
@@ -70,8 +70,13 @@ def _same(value: str, wanted: Scalar) -> bool:
     if isinstance(wanted, bool):
         return value == str(wanted).lower()
     if isinstance(wanted, int | float):
-        try:
-            return float(value) == wanted
-        except ValueError:
-            return False
+        return _number(value) == wanted
     return value == wanted
+
+
+def _number(value: str) -> float | None:
+    """None where it was text, before its column had numbers alone."""
+    try:
+        return float(value)
+    except ValueError:
+        return None

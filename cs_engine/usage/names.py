@@ -311,6 +311,9 @@ class _Events:
             return NotHere(f"events of {source} have no names", f"name their column in project.yaml: `event:` of {source}")
         return EventScope(source, columns, self.grain, seen=self.catalogue.attributes.seen(source))
 
+    def plain(self, event: str) -> str:
+        return self._named(event)[1]
+
     def count(self, name: str, event: str, where: str, reads: tuple[str, ...]) -> Column:
         return self._asked(name, event, where, reads, None)
 

@@ -47,6 +47,17 @@ def test_plan_tells_what_changes_in_people_and_changes_nothing(world: World) -> 
     assert world.engine.store.playbooks() == before
 
 
+def test_plan_tells_when_a_step_repeats_otherwise_or_keeps_less_long(world: World) -> None:
+    world.customer().playbook("hello", "- {id: one, email: one, repeat: {every: 2 days, times: 5}}\n- {id: two, email: two}")
+    world.tick(day(0))
+    world.playbook("hello", "- {id: one, email: one, repeat: {every: 2 days, times: 3}}\n- {id: two, email: two, expires: 1 day}")
+    changed = plan(world)["steps"]["changed"]
+    assert {step: said["to"] for step, said in changed.items()} == {
+        "one": "mail one to champion, 3 times, every 2 days",
+        "two": "mail two to champion, within 1 day",
+    }
+
+
 def test_people_stay_on_the_plan_that_they_entered(world: World) -> None:
     """Whoever applies without --migrate, and whoever only runs, moves nobody."""
     waiting(world, "- {id: rest, wait: 2 days}\n- {id: three, email: three}")

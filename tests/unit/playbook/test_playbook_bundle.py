@@ -140,3 +140,12 @@ def test_an_old_segment_over_accounts_reads_the_account_in_a_condition_over_cont
     text = "not in_segment('t')"
     assert old.rewrite(text, Grain.ACCOUNT) == "not ((changes_7d > 1 and account.plan = 'changes_7d'))"
     assert old.rewrite(text, Grain.CONTACT) == "not ((account.changes_7d > 1 and account.plan = 'changes_7d'))"
+
+
+def test_a_version_of_when_a_key_could_stand_alone_goes_on(folder: Folder) -> None:
+    """Today that is an error, so nobody new enters; who is inside goes on to the end of a plan that says nothing there."""
+    project = folder.steps(STEPS, HEAD).load()
+    data = json.loads(project.bundles[project.plans["sample"].digest])
+    again, problems = _again(folder, json.dumps(data | {"playbook": data["playbook"] + "exit:\n"}))
+    assert again is not None
+    assert (again.exit, problems, again.digest != project.plans["sample"].digest) == (None, [], True)

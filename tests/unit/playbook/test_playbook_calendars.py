@@ -86,7 +86,8 @@ def test_the_29th_of_february_is_the_28th_where_there_is_none() -> None:
     ("keys", "said"),
     [
         ("no_send: {ja: [obbon]}", '8:16 error P211 there is no calendar "obbon"; did you mean "obon"?'),
-        ("no_send: {japanese: [jp]}", '8:11 error P211 "japanese" is no language; write one such as ja or en-US, or all'),
+        ("no_send: {jp: [jp]}", '8:11 error P211 "jp" is no language; jp is a country: write ja, or all'),
+        ("no_send: {japanese: [jp]}", '8:11 error P211 "japanese" is no language; write one such as en, ja or en-US, or all'),
         ("business_calendar: us_", '8:20 error P211 there is no calendar "us_"; did you mean "us"?'),
         (
             "calendars: {own: {holidays: XX}}",

@@ -45,6 +45,7 @@ def test_a_project_that_has_all_is_free_of_problems(folder: Folder, law: str) ->
         ("eu", WHOLE, "contacts: {file: contacts.csv}", [("contacts", "on record")]),
         ("{countries: {JP: jp}, else: us}", WHOLE, "contacts: {file: contacts.csv}", [("contacts", "on record")]),
         ("{countries: {Japan: jp}, else: us}", WHOLE, CONSENT, [("Japan", "no country's code")]),
+        ("{countries: {UK: eu}, else: us}", WHOLE, CONSENT, [("UK", "no country's code")]),
         ("jp", "company: {name: Sample}", "contacts: {file: contacts.csv}", [("contacts", ""), ("company", ""), ("company", "")]),
     ],
 )

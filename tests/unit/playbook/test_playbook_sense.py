@@ -130,3 +130,16 @@ def test_a_segment_that_nobody_is_in_and_a_milestone_that_nobody_reaches(folder:
 
 def test_waiting_for_the_goal_is_no_contradiction(folder: Folder) -> None:
     assert folder.steps("- {id: a, wait_until: changes_7d > 5, at_most: 5 days}\n- stop", "goal: changes_7d > 5\n").said() == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{changed: account.seats, to: many}", 'error P131 account.seats is a number: it is never "many"'),
+        ("{changed: account.plan, from: team, to: team}", 'error P131 nothing changes from "team" to "team"'),
+        ("{changed: account.renewal_at, from: 2026-01-01}", 'error P131 account.renewal_at is a time: it is never "2026-01-01"'),
+    ],
+)
+def test_a_change_that_there_never_is(folder: Folder, entry: str, said: str) -> None:
+    (found,) = folder.steps("- stop", f"enter: {entry}\n").said()
+    assert found.partition(" ")[2].startswith(said)

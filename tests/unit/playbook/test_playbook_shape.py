@@ -106,7 +106,9 @@ def test_a_wrong_step_says_what_to_write(folder: Folder, step: str, said: str) -
         ("priority: 500\n", '2:11 error P105 "priority" must be at most 100, not 500'),
         ("touch: teck\n", '2:8 error P105 "touch" cannot be "teck"; allowed: tech, low, high; did you mean "tech"?'),
         ("topic: 5\n", '2:8 error P101 "topic" must be text, not 5; put it in quotes: "5"'),
-        ("vars: {a: [1]}\n", "2:11 error P101 a value of `vars` is text, a number, true or false; give each part a name of its own"),
+        ("vars: {a: [1]}\n", "2:11 error P101 this is text, a number, true or false; give each part a name of its own"),
+        ("holdout: 110%\n", '2:10 error P105 "110%" cannot be "holdout"; write a share below 100%, such as 10%'),
+        ("enter:\n", "2:7 error P101 `enter` stands there with nothing behind it; write its value, or leave the key out"),
         ("vars: {a b: 1}\n", '2:8 error P105 "a b" cannot be the name of a value; use letters, digits and _'),
         ("audience: [a, b]\n", "2:11 error P101 a condition is one text, not a list; join its parts with `and` or `or`"),
         ("enter: {changes_7d: 1}\n", "2:8 error P101 a condition is plain text, not a mapping; leave the braces out: changes_7d: 1"),
@@ -198,3 +200,20 @@ def test_other_files_are_read_as_strictly(folder: Folder) -> None:
 
 def test_the_sound_sample_is_sound(folder: Folder) -> None:
     assert folder.playbook(SOUND).said() == []
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("- {id: a, email: onboarding/welcome, approve: }", "error P101 `approve` stands there"),
+        ("- {id: a, if: , wait: 1 day}", "error P101 `if` stands there"),
+        ("- {id: a, split: {x: {weight: 50%}, y: {weight: 50}}}", 'error P101 "weight" must be a number, not "50%"; write it'),
+        ("- {id: a, email: onboarding/welcome, to: ann@customer.example}", "error P204 `to` takes no address"),
+        ("- {id: a, at: 2026-05-01, wait: 1 day}", "error X213 a time is needed here, 2026-05-01 is a number; write \"'2026-05-01'\""),
+        ("- {id: a, at: now() + 3 days, wait: 1 day}", 'error P131 "now() + 3 days" goes on with every tick'),
+        ("- {id: a, at: account.renewal_at \u2212 3 days, wait: 1 day}", "error X204 a dash is no minus; write -"),
+    ],
+)  # fmt: skip
+def test_what_would_be_taken_for_something_else_in_silence_or_has_a_plain_mend_says_so(folder: Folder, step: str, said: str) -> None:
+    (found,) = folder.steps(step).said()
+    assert found.partition(" ")[2].startswith(said)
