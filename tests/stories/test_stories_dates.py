@@ -208,6 +208,12 @@ def test_days_without_ticks_make_no_date_late_where_they_are_usual(world: World)
     assert world.tick(day(10)).sent == ["ann: One for Acme"]
 
 
+def test_what_fell_on_the_weekend_of_a_first_week_goes_on_monday(world: World) -> None:
+    """Nobody has seen the engine run on a Saturday: it did not fail, it rested."""
+    renews(world, 95).playbook("hello", RENEWAL.replace("email: one", "email: one, if_late: skip"))
+    assert [world.tick(day(number)).sent for number in (0, 1, 2, 3, 4, 7)] == [[]] * 5 + [["ann: One for Acme"]]
+
+
 def test_business_days_count_back_over_the_weekend(world: World) -> None:
     # Monday, 9 March, less two business days: Thursday.
     renews(world, 7).playbook("hello", RENEWAL.replace("90 days", "2 business days"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from cs_engine.instants import Micros, from_micros, to_micros
 from cs_engine.journey import message
-from cs_engine.journey.outage import AFTER_OUTAGE, DAY, REMEMBERED, Mail, is_outage, places
+from cs_engine.journey.outage import AFTER_OUTAGE, DAY, LOOKED_AT, Mail, is_outage, places
 from cs_engine.journey.policy import zone_or
 from cs_engine.ports import PlaybookState
 from cs_engine.run.context import Engine, TickContext
@@ -21,9 +21,8 @@ def late_ones(engine: Engine, states: Mapping[str, PlaybookState], due: Collecti
     late = {playbook: span for playbook, span in late.items() if span > DAY}
     if not late:
         return {}
-    nows = engine.store.ticks_before(at, REMEMBERED + 1)
-    gaps = [later - earlier for later, earlier in pairwise(nows)]
-    return {playbook: span for playbook, span in late.items() if is_outage(span, gaps)}
+    ticks, zone, off = engine.store.ticks_before(at, LOOKED_AT), ZoneInfo(engine.project.config.timezone), engine.project.is_day_off
+    return {playbook: span for playbook, span in late.items() if is_outage(at - span, at, ticks, zone, off)}
 
 
 def respaced(tick: TickContext) -> list[message.Move]:

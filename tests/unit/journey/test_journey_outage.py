@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, date, datetime
+from itertools import accumulate
+from operator import sub
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cs_engine.instants import Micros
+from cs_engine.instants import Micros, to_micros
 from cs_engine.journey.outage import APART, DAY, Mail, is_outage, places
 
 HOUR = DAY // 24
 NOW = 1000 * DAY
+
+
+MONDAY = to_micros(datetime(2026, 3, 2, 9, tzinfo=UTC))
+
+
+def before(now: Micros, gaps: list[Micros]) -> list[Micros]:
+    return list(accumulate(gaps, sub, initial=now))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +39,35 @@ NOW = 1000 * DAY
     ],
 )
 def test_an_outage_is_longer_than_a_day_and_than_what_is_usual(late: Micros, gaps: list[Micros], out: bool) -> None:
-    assert is_outage(late, gaps) is out
+    assert is_outage(MONDAY, MONDAY + late, before(MONDAY, gaps), UTC) is out
+
+
+@pytest.mark.parametrize(
+    ("last", "late", "ticks", "out"),
+    [
+        (4, 3, [DAY] * 4, False),  # by hand each working day of a first week, and then on Monday
+        (4, 3, [DAY] * 3, False),
+        (4, 4, [DAY] * 4, False),  # and on Tuesday: one working day was left out
+        (4, 5.1, [DAY] * 4, True),
+        (4, 3, [HOUR // 4] * 20, False),  # by day, on a first Friday
+        (4, 3, [HOUR] * 8 + [16 * HOUR] + [HOUR] * 8 + [16 * HOUR] + [HOUR] * 8, False),
+        (4, 4.5, [HOUR] * 8 + [16 * HOUR] + [HOUR] * 8 + [16 * HOUR] + [HOUR] * 8, True),
+        (4, 3, [HOUR // 4] * 200, True),  # by day and night
+        (4, 3, [HOUR // 4] * 80 + [9 * HOUR] + [HOUR // 4] * 80, True),
+        (4, 3, [HOUR // 4] * 2000, True),  # and over a weekend before
+        (4, 3, [DAY] * 20, True),
+        (1, 3, [DAY], False),
+        (1, 3.1, [HOUR] * 4, True),  # no weekend lies between
+        (4, 5, [DAY] * 4, False),  # Monday and Tuesday are off too
+    ],
+)
+def test_a_weekend_is_no_outage_of_an_engine_that_nobody_has_seen_run_on_one(
+    last: int, late: float, ticks: list[Micros], out: bool
+) -> None:
+    """`last`: the day of the week of its last tick, 0 is Monday; then it runs again so many days later."""
+    since = MONDAY + last * DAY
+    holidays = {date(2026, 3, 9), date(2026, 3, 10)} if late == int(late) == 5 else set()
+    assert is_outage(since, since + int(late * DAY), before(since, ticks), UTC, holidays.__contains__) is out
 
 
 mails = st.lists(st.builds(lambda a, c, s: Mail(f"a{a}", f"a{a}c{c}", f"p/{s}", a), *(st.integers(0, 2),) * 3), max_size=40)
