@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from cs_engine.journey.orders import Orders
     from cs_engine.ports import Channel, Feed, Parcel, SourceReport, Usage
     from cs_engine.run.context import Engine
-    from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks, ReviewLinks
+    from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks, StaffLinks
+    from cs_engine.signing import Signer
     from cs_engine.state.store import SqlStore
 
 
@@ -299,12 +300,21 @@ def preference_links(settings: Settings, clock: Clock | None = None) -> Preferen
     return PreferenceLinks(_reached_at(settings), Signer(settings.secret_keys(), PREFERENCES), clock or SystemClock())
 
 
-def review_links(settings: Settings, clock: Clock | None = None) -> ReviewLinks:
+def review_links(settings: Settings, clock: Clock | None = None) -> StaffLinks:
     """Makes and reads the links by which our own people read a mail before it goes."""
-    from cs_engine.run.delivery.links import REVIEWS, ReviewLinks
+    from cs_engine.run.delivery.links import REVIEWS, StaffLinks
     from cs_engine.signing import Signer
 
-    return ReviewLinks(_reached_at(settings), Signer(settings.secret_keys(), REVIEWS), clock or SystemClock())
+    return StaffLinks(_reached_at(settings), "r", Signer(settings.secret_keys(), REVIEWS), clock or SystemClock())
+
+
+def edit_links(settings: Settings, clock: Clock | None = None) -> tuple[StaffLinks, Signer]:
+    """Makes and reads the links by which our own people write an account's next mail differently; and signs what their form bears."""
+    from cs_engine.run.delivery.links import DRAFTS, EDITS, StaffLinks
+    from cs_engine.signing import Signer
+
+    keys = settings.secret_keys()
+    return StaffLinks(_reached_at(settings), "e", Signer(keys, EDITS), clock or SystemClock()), Signer(keys, DRAFTS)
 
 
 def _reached_at(settings: Settings) -> str:

@@ -95,7 +95,7 @@ def _link(assembled: Assembled, approval: Approval, by_whom: str) -> None:
     envelope = engine.store.envelope(approval.message_id)
     if approval.answer is not Answer.WAITING or envelope is None or envelope.settled:
         raise _too_late(approval)
-    link = review_links(assembled.settings).invite(approval.message_id, person.email, from_micros(approval.deadline))
+    link = review_links(assembled.settings).invite([approval.message_id], person.email, from_micros(approval.deadline))
     click.echo(link.url)
     click.echo(f"For {person.email} alone, until {link.ends:%Y-%m-%d %H:%M} UTC: whoever has it can answer in their name.", err=True)
 

@@ -23,6 +23,7 @@ from cs_engine.web.house import House
 from cs_engine.web.pages import Entry
 from cs_engine.web.preferences import Preferences
 from cs_engine.web.reviews import Reviews
+from cs_engine.web.rewriting import Rewriting
 from cs_engine.web.sendgrid import SendgridEvents
 from cs_engine.web.slack import Interactivity
 from cs_engine.web.words import Words, words
@@ -45,6 +46,7 @@ def application(house: House) -> Starlette:
         Route("/a/{token}/thanks", answers.thanks, methods=["GET"]),
         *Preferences(house).routes(),
         *reviews.routes(),
+        *Rewriting(house).routes(),
         Route("/slack/interactivity", slack.take, methods=["POST"]),
         Route(EVENTS_PATH, SendgridEvents(house).take, methods=["POST"]),
         *Collector(house).routes(),
@@ -157,7 +159,10 @@ def _places(house: House) -> list[tuple[str, str]]:
     """(path, what is there), and of what others call whether it is on."""
     return [
         ("/a/…, /u/…, /p/…", "the pages on which customers answer, unsubscribe and choose: by the links in e-mails alone"),
-        ("/r/…", "where one of the team reads a mail before it goes: by a link of their own that ends soon"),
+        (
+            "/r/…, /e/…",
+            "where one of the team reads or writes a mail before it goes: by a link of their own that ends soon",
+        ),
         ("/slack/interactivity", f"what Slack calls when somebody presses a button: {_on(house.slack, 'SLACK_SIGNING_SECRET')}"),
         (EVENTS_PATH, f"what SendGrid calls with what became of e-mails: {_on(house.events, 'SENDGRID_WEBHOOK_PUBLIC_KEY')}"),
         ("/v1/batch", f"the collector, which takes usage: {_on(house.collecting, 'CS_ENGINE_WRITE_KEYS')}"),

@@ -12,9 +12,20 @@ from cs_engine.clock import Clock, SystemClock
 from cs_engine.playbook.project import Project
 from cs_engine.ports import Store
 from cs_engine.run.context import Engine
-from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks, ReviewLinks
+from cs_engine.run.delivery.links import AnswerLinks, PreferenceLinks, StaffLinks
 from cs_engine.settings import Settings
-from cs_engine.wiring import answer_links, email_hasher, event_reader, load_project, open_store, preference_links, reader, review_links
+from cs_engine.signing import Signer
+from cs_engine.wiring import (
+    answer_links,
+    edit_links,
+    email_hasher,
+    event_reader,
+    load_project,
+    open_store,
+    preference_links,
+    reader,
+    review_links,
+)
 
 WAITS_FOR_A_WRITER = 5.0
 """Seconds that what a provider tells waits for the database: then the provider is asked to come again."""
@@ -62,8 +73,12 @@ class House:
     clock: Clock
     engine: Engine
     """Reads facts and renders mails; it sends nothing."""
-    reviews: ReviewLinks
+    reviews: StaffLinks
     """Those by which one of us reads a mail before it goes."""
+    edits: StaffLinks
+    """Those by which one of us writes an account's next mail differently."""
+    drafts: Signer = field(repr=False)
+    """Signs what the form of such a mail bears."""
     slack: SlackKeys | None = None
     """None where SLACK_SIGNING_SECRET is not set: nobody could tell who calls."""
     events: Events | None = None
@@ -149,7 +164,10 @@ def house(
         links, preferences, hashes = answer_links(settings, clock), preference_links(settings, clock), email_hasher(settings)
         with _events(settings) as events, _collecting(settings, arrived) as collecting:
             engine = reader(settings, project, store, clock)
-            reviews, slack = review_links(settings, clock), slack_keys(settings)
-            yield House(project, store, links, preferences, hashes, clock, engine, reviews, slack, events, collecting, pressed)
+            reviews, (edits, drafts) = review_links(settings, clock), edit_links(settings, clock)
+            yield House(
+                project, store, links, preferences, hashes, clock, engine, reviews, edits, drafts, slack_keys(settings), events,
+                collecting, pressed,
+            )  # fmt: skip
     finally:
         store.close()

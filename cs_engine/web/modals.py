@@ -47,5 +47,10 @@ def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": plain(text[:LONGEST_INPUT])}
 
 
+def linked(text: str) -> dict[str, Any]:
+    """A section in Slack's mrkdwn, in which links can stand."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
 def plain(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text}

@@ -1,46 +1,34 @@
 """Where one of us reads a mail before it goes: as it will arrive, to change it, and to say yes or no to it.
 
-There is no sign-in: whoever has the link speaks for whom it names. So it is told to them alone, ends within the hour, and is a key of
-its own: no customer's link opens this page. Opening it changes nothing; what stands in the form when its button is pressed is what goes.
+Opening it changes nothing; what stands in the form when its button is pressed is what goes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from html import unescape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from cs_engine.content.formats import in_locale, write_date
 from cs_engine.content.mail import one_line
-from cs_engine.content.written import LONGEST
 from cs_engine.errors import CsEngineError, UnfitText
-from cs_engine.instants import Micros, from_micros, to_micros
+from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey.approval import Answer
-from cs_engine.run.ctas.because import Reader
 from cs_engine.run.ctas.notes import name_of, reader_of
-from cs_engine.run.delivery.links import tag_of
 from cs_engine.run.desk.approving import answer, as_edited
-from cs_engine.run.desk.reading import Barred, Reading, barred, reading
+from cs_engine.run.desk.reading import Reading, barred, reading
 from cs_engine.web import pages
-from cs_engine.web.body import TooLarge, form
+from cs_engine.web.body import TooLarge
 from cs_engine.web.house import House
-from cs_engine.web.review_words import review_words
+from cs_engine.web.staff import LONGEST_SUBJECT, Admitted, Door, Refusal, fields, unfit_for
 from cs_engine.web.steps import LONGEST_REASON
-from cs_engine.web.words import Words
 
 log = logging.getLogger(__name__)
-
-MOST_BYTES = 12 * LONGEST
-"""Of a form that is sent to us: a character of Japanese takes nine bytes in it."""
-_MOST_FIELDS = 20
-_LONGEST_SUBJECT = 500
 
 _INVITES = {
     "en": {
@@ -63,36 +51,21 @@ _INVITES = {
 
 
 class Visit(NamedTuple):
-    """One of us, who has opened a link of theirs, and what they read."""
+    """One of us, and what they read."""
 
-    token: str
-    email: str
-    reader: Reader
-    said: Words
+    who: Admitted
     reading: Reading
-    ends: datetime
 
     @property
     def decided(self) -> bool:
         return _is_decided(self.reading)
 
 
-class Refusal(NamedTuple):
-    """Why nothing is shown."""
-
-    what: str
-    """The words that say so."""
-    status: int
-    said: Words
-    values: Mapping[str, str]
-
-
 class Reviews:
     """The page, and what becomes of what is said there."""
 
     def __init__(self, house: House) -> None:
-        self._house = house
-        self._staff = {tag_of(person.email): person.email for person in house.project.team.staff}
+        self._house, self._door = house, Door(house, house.reviews)
 
     def routes(self) -> list[Route]:
         return [
@@ -118,21 +91,21 @@ class Reviews:
         why = barred(house.project, by, house.clock.now())
         if why is not None:
             return said["away"].format(who=name_of(house.project, why[1], reader.locale))
-        link = house.reviews.invite(message_id, by, from_micros(found.approval.deadline))
+        link = house.reviews.invite([message_id], by, from_micros(found.approval.deadline))
         return said["link"].format(url=link.url, ends=f"{link.ends.astimezone(reader.zone):%H:%M} {reader.zone.key}")
 
     async def show(self, request: Request) -> Response:
         """The mail, and what can be said to it; or what has been said."""
         visit = await self._visit(request)
         if isinstance(visit, Refusal):
-            return self._refuse(visit)
+            return self._door.refuse(visit)
         return self._decided(visit) if visit.decided else self._page(visit)
 
     async def mail(self, request: Request) -> Response:
         """The mail itself, for the page's frame."""
         visit = await self._visit(request)
         if isinstance(visit, Refusal):
-            return self._refuse(visit, framed=True)
+            return self._door.refuse(visit, framed=True)
         if visit.decided or not visit.reading.approval.html:
             return self._decided(visit, framed=True)
         return HTMLResponse(visit.reading.approval.html, headers=pages.mail_headers())
@@ -141,11 +114,11 @@ class Reviews:
         """The mail as it would go with what stands in the form, for the same frame. Nothing is kept."""
         visit = await self._visit(request)
         if isinstance(visit, Refusal):
-            return self._refuse(visit, framed=True)
+            return self._door.refuse(visit, framed=True)
         try:
-            sent = _last(await form(request, MOST_BYTES, _MOST_FIELDS))
+            sent = await fields(request)
         except TooLarge:
-            return self._note(visit.said, visit.said["edit"], visit.said["too_long"], 413, framed=True)
+            return self._door.note(visit.who.said, visit.who.said["edit"], visit.who.said["too_long"], 413, framed=True)
         if visit.decided or not visit.reading.approval.html:
             return self._decided(visit, framed=True)
         edited = _edited(visit.reading, sent)
@@ -154,48 +127,46 @@ class Reviews:
         try:
             _, _, html = as_edited(self._house.project.config, visit.reading.approval, *edited)
         except UnfitText as unfit:
-            return self._note(visit.said, visit.said["edit"], _unfit(visit.said, unfit), 422, framed=True)
+            return self._door.note(visit.who.said, visit.who.said["edit"], unfit_for(visit.who.said, unfit), 422, framed=True)
         return HTMLResponse(html, headers=pages.mail_headers())
 
     async def take(self, request: Request) -> Response:
         """Their yes, to what stands in the form, or their no. The first answer counts, whoever gave it."""
         visit = await self._visit(request)
         try:
-            sent = _last(await form(request, MOST_BYTES, _MOST_FIELDS))
+            sent = await fields(request)
         except TooLarge:
-            said = visit.said
-            return self._refuse(visit) if isinstance(visit, Refusal) else self._page(visit, {}, said["too_long"], 413)
+            return self._door.refuse(visit) if isinstance(visit, Refusal) else self._page(visit, {}, visit.who.said["too_long"], 413)
         if isinstance(visit, Refusal):
-            # Whoever wrote for longer than a link lives has their words back.
-            return self._refuse(visit, kept=sent.get("text", "") if visit.what == "ended" else "")
+            return self._door.refuse(visit, sent)
         if visit.decided:
             return self._decided(visit, status=409)
         problem, status = await run_in_threadpool(self._answer, visit, sent)
         if problem:
             return self._page(visit, sent, problem, status)
         # Who reloads the page that follows sends nothing again.
-        return RedirectResponse(f"/r/{visit.token}", status_code=303, headers=pages.headers())
+        return RedirectResponse(f"/r/{visit.who.token}", status_code=303, headers=pages.headers())
 
     # --- what they say
 
     def _answer(self, visit: Visit, sent: Mapping[str, str]) -> tuple[str, int]:
         """Keeps it; why it was not kept, '' where it was, or where somebody was quicker: the page that follows tells who."""
-        house, said, approval = self._house, visit.said, visit.reading.approval
+        house, said, approval = self._house, visit.who.said, visit.reading.approval
         pressed, reason = sent.get("answer", ""), one_line(sent.get("reason", ""))[:LONGEST_REASON]
         if pressed not in ("yes", "no"):
             return said["nothing_pressed"], 422
         if pressed == "no" and not reason:
             return said["no_reason"], 422
         yes, edited = pressed == "yes", _edited(visit.reading, sent)
-        if yes and edited is not None and len(edited[0]) > _LONGEST_SUBJECT:
+        if yes and edited is not None and len(edited[0]) > LONGEST_SUBJECT:
             return said["too_long"], 422
         try:
             done = answer(
-                house.store, house.project, approval, visit.email, house.clock.now(), yes=yes, reason="" if yes else reason,
+                house.store, house.project, approval, visit.who.email, house.clock.now(), yes=yes, reason="" if yes else reason,
                 edited=edited if yes else None,
             )  # fmt: skip
         except UnfitText as unfit:
-            return _unfit(said, unfit), 422
+            return unfit_for(said, unfit), 422
         except CsEngineError as error:
             log.warning("a yes or no was not kept: %s", type(error).__name__)
             return said["busy"], 503
@@ -203,58 +174,40 @@ class Reviews:
             house.go_on(approval.playbook)
         return "", 303
 
-    # --- who asks
-
     async def _visit(self, request: Request) -> Visit | Refusal:
-        return await run_in_threadpool(self._found, request.path_params["token"], request.headers.get("accept-language", ""))
+        who = await self._door.admit(request)
+        return who if isinstance(who, Refusal) else await run_in_threadpool(self._visited, who)
 
-    def _found(self, token: str, accepted: str) -> Visit | Refusal:
-        house = self._house
-        invited = house.reviews.read(token)
-        email = self._staff.get(invited.tag) if invited is not None else None
-        reader = reader_of(house.project, email or "")
-        said = review_words(reader.locale if email is not None else "", accepted)
-        if invited is None:
-            return Refusal("forged", 404, said, {})
-        if invited.ended:
-            return Refusal("ended", 410, said, {"id": invited.message})
-        why = (Barred.LEFT, "") if email is None else barred(house.project, email, house.clock.now())
-        if email is None or why is not None:
-            what, instead = why if why is not None else (Barred.LEFT, "")
-            return Refusal(what.value, 403, said, {"who": name_of(house.project, instead, reader.locale)})
-        found = reading(house.project, house.store, invited.message, email)
-        return Visit(token, email, reader, said, found, invited.ends) if found is not None else Refusal("forged", 404, said, {})
+    def _visited(self, who: Admitted) -> Visit | Refusal:
+        found = reading(self._house.project, self._house.store, who.about[0], who.email)
+        return Visit(who, found) if found is not None else self._door.forged(who.said)
 
     # --- pages
 
     def _page(self, visit: Visit, sent: Mapping[str, str] | None = None, problem: str = "", status: int = 200) -> Response:
         """The form, with what they wrote where it comes back to them."""
-        sent, approval, said = sent or {}, visit.reading.approval, visit.said
+        sent, approval, said = sent or {}, visit.reading.approval, visit.who.said
         edited = _edited(visit.reading, sent)
         subject, text = edited if edited is not None else (approval.subject, approval.text)
+        until = self._door.time(visit.who, approval.deadline)
         late = approval.deadline <= to_micros(self._house.clock.now())
-        until = self._when(visit, approval.deadline)
-        values: dict[str, Any] = {
+        return self._door.page(
+            visit.who, "review.html", said["title_mail" if approval.html else "title_alert"], status, reading=visit.reading,
             # An alert is written for Slack, which wants `<`, `>` and `&` escaped; and it tells itself why.
-            "alert": unescape(approval.text), "why": visit.reading.why if approval.html else (),
-            "reading": visit.reading, "token": visit.token, "who": name_of(self._house.project, visit.email, said["lang"]),
-            "until": said["late"].format(until=until) if late else until, "ends": self._when(visit, to_micros(visit.ends)),
-            "subject": subject, "text": text, "edited": edited is not None, "reason": sent.get("reason", ""),
-            "refusing": bool(problem) and sent.get("answer") == "no", "problem": problem,
-            "longest": LONGEST, "longest_subject": _LONGEST_SUBJECT, "longest_reason": LONGEST_REASON,
-        }  # fmt: skip
-        title = said["title_mail" if approval.html else "title_alert"]
-        html = pages.render("review.html", said, self._company(said), title, **values)
-        return HTMLResponse(html, status, headers=pages.headers(framing=True))
+            alert=unescape(approval.text), why=visit.reading.why if approval.html else (),
+            until=said["late"].format(until=until) if late else until, subject=subject, text=text, edited=edited is not None,
+            reason=sent.get("reason", ""), refusing=bool(problem) and sent.get("answer") == "no", problem=problem,
+            longest_reason=LONGEST_REASON,
+        )  # fmt: skip
 
     def _decided(self, visit: Visit, status: int = 200, *, framed: bool = False) -> Response:
         """Who said what, and what has become of it."""
-        approval, envelope, said = visit.reading.approval, visit.reading.envelope, visit.said
+        approval, envelope, said = visit.reading.approval, visit.reading.envelope, visit.who.said
         told = []
         if approval.answer is not Answer.WAITING and approval.answered_at is not None:
-            who = name_of(self._house.project, approval.by, said["lang"])
             word = "said_yes" if approval.answer is Answer.APPROVED else "said_no"
-            told.append(said[word].format(who=who, at=self._when(visit, approval.answered_at)))
+            who, at = self._door.name(visit.who, approval.by), self._door.time(visit.who, approval.answered_at)
+            told.append(said[word].format(who=who, at=at))
             told += [said["because"].format(reason=approval.reason)] if approval.reason else []
         if envelope.state == "accepted":
             told.append(said["gone"])
@@ -263,33 +216,12 @@ class Reviews:
         elif approval.answer is Answer.APPROVED:
             told.append(said["soon" if self._house.pressed else "next"])
         told.append(said["nothing_done"])
-        return self._note(said, said["decided_title"], ("" if said["lang"] == "ja" else " ").join(told), status, framed=framed)
-
-    def _refuse(self, refusal: Refusal, kept: str = "", *, framed: bool = False) -> Response:
-        said, what = refusal.said, refusal.what
-        return self._note(said, said[f"{what}_title"], said[what].format(**refusal.values), refusal.status, kept, framed=framed)
-
-    def _note(self, said: Words, title: str, text: str, status: int, kept: str = "", *, framed: bool = False) -> Response:
-        html = pages.note(said, self._company(said), title, text, kept)
-        return HTMLResponse(html, status, headers=pages.mail_headers() if framed else pages.headers())
-
-    def _when(self, visit: Visit, at: Micros) -> str:
-        zone = visit.reader.zone
-        moment = from_micros(at).astimezone(zone)
-        return f"{write_date(moment, visit.said['lang'])} {moment:%H:%M} ({zone.key})"
-
-    def _company(self, said: Words) -> str:
-        return in_locale(self._house.project.config.company.name, said["lang"])
+        return self._door.note(said, said["decided_title"], ("" if said["lang"] == "ja" else " ").join(told), status, framed=framed)
 
 
 def _is_decided(found: Reading) -> bool:
     """Whether nothing that is said to it now would change anything."""
     return found.approval.answer is not Answer.WAITING or found.envelope.settled
-
-
-def _last(sent: Mapping[str, Any]) -> dict[str, str]:
-    """Each field's value; browsers send lines as mail does, files and templates have them as we do."""
-    return {field: values[-1].replace("\r\n", "\n") for field, values in sent.items()}
 
 
 def _edited(found: Reading, sent: Mapping[str, str]) -> tuple[str, str] | None:
@@ -301,7 +233,3 @@ def _edited(found: Reading, sent: Mapping[str, str]) -> tuple[str, str] | None:
     if text == approval.text.replace("\r\n", "\n"):
         return None if subject == one_line(approval.subject) else (subject, approval.text)
     return subject, text
-
-
-def _unfit(said: Words, unfit: UnfitText) -> str:
-    return said["lacks"].format(part=unfit.lacks) if unfit.lacks else said["no_text"]

@@ -186,7 +186,7 @@ class Interactivity:
             return JSONResponse(answer) if answer else Response()
 
         async def show() -> None:
-            await _replace(keys, view_id, await run_in_threadpool(self._edits.write, meant, given.get("step", "")))
+            await _replace(keys, view_id, await run_in_threadpool(self._edits.write, meant, given.get("step", ""), by))
 
         return JSONResponse(self._edits.wait(), background=BackgroundTask(show))
 

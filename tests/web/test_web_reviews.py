@@ -44,7 +44,7 @@ def asked(world: World) -> str:
 def path(world: World, message: str, who: str = "alex@vendor.example", at: datetime | None = None, until: datetime | None = None) -> str:
     """Where the link leads that is made at that time."""
     links = review_links(Settings(cs_engine_project=world.root), FixedClock(at or day(0, 11)))
-    return urlsplit(links.invite(message, who, until or day(2)).url).path
+    return urlsplit(links.invite([message], who, until or day(2)).url).path
 
 
 def says(browser: Browser, path: str, shown: Page, **fields: str) -> Page:

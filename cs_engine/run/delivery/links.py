@@ -1,5 +1,5 @@
 """Links to our pages: what they name is signed, and is nothing of a person. One kind takes answers, one takes no for an answer, and one
-lets somebody of ours read a mail before it goes.
+lets our own people read and write a mail before it goes.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from cs_engine.signing import Signer
 
 PURPOSE = "answers"
 PREFERENCES = "preferences"
-REVIEWS = "reviews"
+REVIEWS, EDITS, DRAFTS = "reviews", "edits", "drafts"
 PREFERENCES_LIVE = timedelta(days=400)
 """How long a link to unsubscribe can be used: longer than the 30 days that the law asks for, for people find old mails."""
 PREVIEW = "preview"
@@ -24,8 +25,8 @@ PREVIEW = "preview"
 LIVES = timedelta(days=90)
 """How long a link to a question can be used. Whole days, so that a mail made again the same day is the same mail."""
 
-REVIEW_LIVES = timedelta(hours=1)
-"""How long a link to a mail that waits for a yes can be used: who opens it is taken for whom it was made for."""
+STAFF_LIVES = timedelta(hours=1)
+"""How long a link for one of us can be used: who opens it is taken for whom it was made for."""
 
 _EPOCH = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
 
@@ -128,52 +129,53 @@ _READER = re.compile(rf"([\w-]{{43}}(?=~)|(?=~{PREVIEW}~))~([^~]+)~(\d+)", re.AS
 
 
 class Invitation(NamedTuple):
-    """A link to a mail that waits for a yes, made for one of us."""
+    """A link for one of us."""
 
     url: str
     ends: datetime
 
 
 class Invited(NamedTuple):
-    """What a link to a mail that waits for a yes says."""
+    """What a link for one of us says."""
 
-    message: str
+    about: tuple[str, ...]
+    """Ids of what it opens."""
     tag: str
-    """Of whom of ours it was made for."""
+    """Of whom it was made for."""
     ends: datetime
     ended: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewLinks:
-    """Makes and reads the links by which one of us reads a mail before it goes. It speaks for whom it names, so it ends soon."""
+class StaffLinks:
+    """Makes and reads the links to one of the pages of our own people. A link speaks for whom it names, so it ends soon."""
 
     base_url: str
     """Where `cs-engine serve` is reached, without a slash at its end."""
+    place: str
+    """The page's."""
     signer: Signer
     clock: Clock
     """Real time."""
 
-    def invite(self, message: str, email: str, deadline: datetime) -> Invitation:
+    def invite(self, about: Sequence[str], email: str, deadline: datetime | None = None) -> Invitation:
         """A link for one of us. It can be used for an hour, and not after a deadline that is still ahead."""
         now = self.clock.now()
-        last = now + REVIEW_LIVES
-        ends = (min(last, deadline) if deadline > now else last).replace(microsecond=0)
-        token = self.signer.sign(f"{message}~{tag_of(email)}~{int((ends - _EPOCH).total_seconds())}")
-        return Invitation(f"{self.base_url}/r/{token}", ends)
+        last = now + STAFF_LIVES
+        ends = (min(last, deadline) if deadline is not None and deadline > now else last).replace(microsecond=0)
+        token = self.signer.sign("~".join([*about, tag_of(email), str(int((ends - _EPOCH).total_seconds()))]))
+        return Invitation(f"{self.base_url}/{self.place}/{token}", ends)
 
     def read(self, token: str) -> Invited | None:
         """What the link says; None for what we have not signed."""
-        found = _INVITED.fullmatch(self.signer.read(token) or "")
-        if found is None:
+        text = self.signer.read(token)
+        if text is None:
             return None
-        ends = _EPOCH + timedelta(seconds=int(found[3]))
-        return Invited(found[1], found[2], ends, self.clock.now() > ends)
+        *about, tag, last = text.split("~")
+        ends = _EPOCH + timedelta(seconds=int(last))
+        return Invited(tuple(about), tag, ends, self.clock.now() > ends)
 
 
 def tag_of(email: str) -> str:
     """What stands for one of us in a link: no address lies in the history of a browser."""
     return base64.urlsafe_b64encode(hashlib.sha256(email.lower().encode()).digest()[:12]).decode()
-
-
-_INVITED = re.compile(r"([^~]+)~([\w-]{16})~(\d{1,12})", re.ASCII)

@@ -1,4 +1,4 @@
-"""What the page says on which one of us reads a mail before it goes, in the languages that they speak."""
+"""What the pages of our own people say, on which they read and write a mail before it goes, in the languages that they speak."""
 
 from __future__ import annotations
 
@@ -45,9 +45,22 @@ _EN = {
     "nothing_done": "Nothing that you do here changes it now.",
     "forged_title": "This link is not valid",
     "forged": "It may have been cut off. Press “Open in browser” in Slack again, or ask for a new one: cs-engine approve MESSAGE --link",
+    "forged_edit": "It may have been cut off. Press “Edit the next mail” below the alert in Slack again.",
+    "ended_edit": "It could be used for an hour. Press “Edit the next mail” below the alert in Slack again.",
     "ended_title": "This link has ended",
     "ended": "It could be used for an hour. Press “Open in browser” in Slack again, or ask for a new one: cs-engine approve {id} --link",
     "kept": "Nothing was sent. This is what you wrote: copy it before you close the page.",
+    "title_edit": "Write a mail differently",
+    "writes": "You write it as {who}. What you leave here goes in the place of the step’s own mail, once to each recipient.",
+    "marks": "What stands in double square brackets is put in as it goes: a link that is each recipient’s own.",
+    "look_tab": "Show it in a new tab",
+    "why_edit": "Why",
+    "send_edit": "Send this instead",
+    "no_why": "Nothing has been kept. Please say why: the journal tells it.",
+    "kept_title": "It is kept",
+    "edited": "{step} goes as you wrote it.",
+    "cannot_title": "It cannot be written differently",
+    "moved": "A run has moved it on meanwhile. Press “Edit the next mail” below the alert in Slack again.",
     "left_title": "This link is nobody’s any more",
     "left": "It was made for somebody who is not in team.yaml now. Whoever is can open the mail with a link of their own.",
     "away_title": "You are away today",
@@ -95,10 +108,23 @@ _JA = {
     "forged_title": "このリンクは無効です",
     "forged": "リンクが途中で切れている可能性があります。Slack の「ブラウザで開く」をもう一度押すか、"
     "新しいリンクを発行してください: cs-engine approve MESSAGE --link",
+    "forged_edit": "リンクが途中で切れている可能性があります。Slack のアラートの「次のメールを編集」をもう一度押してください。",
+    "ended_edit": "リンクの有効期間は1時間です。Slack のアラートの「次のメールを編集」をもう一度押してください。",
     "ended_title": "このリンクは有効期限が切れています",
     "ended": "リンクの有効期間は1時間です。Slack の「ブラウザで開く」をもう一度押すか、"
     "新しいリンクを発行してください: cs-engine approve {id} --link",
     "kept": "送信されていません。入力された内容は次のとおりです。ページを閉じる前にコピーしてください。",
+    "title_edit": "メールの編集",
+    "writes": "{who}さんとして編集しています。このステップのメールの代わりに、ここに書かれた内容が宛先ごとに一度だけ送られます。",
+    "marks": "二重の角括弧の部分は、送信時に宛先ごとのリンクに置き換わります。",
+    "look_tab": "新しいタブで確認する",
+    "why_edit": "理由",
+    "send_edit": "この内容で送る",
+    "no_why": "まだ保存されていません。理由をご記入ください。履歴に残ります。",
+    "kept_title": "保存しました",
+    "edited": "{step} はこの内容で送られます。",
+    "cannot_title": "このメールは編集できません",
+    "moved": "その間に処理が進みました。Slack のアラートの「次のメールを編集」をもう一度押してください。",
     "left_title": "このリンクは使えません",
     "left": "team.yaml に登録されていない人のリンクです。登録されている人は、自分のリンクで開けます。",
     "away_title": "本日は不在の設定です",
@@ -106,7 +132,7 @@ _JA = {
 }  # fmt: skip
 
 
-def review_words(locale: str, accepted: str = "") -> Words:
-    """As `words`, with those of this page beside them."""
+def staff_words(locale: str, accepted: str = "") -> Words:
+    """As `words`, with those of these pages beside them."""
     said = words(locale, accepted)
     return {**said, **(_JA if is_japanese(said["lang"]) else _EN)}
