@@ -21,6 +21,7 @@ from cs_engine.playbook.plan import ChangeEntry, Edge, EventEntry, Notice, Plan
 from cs_engine.playbook.questions import asked_by, contacts_named
 from cs_engine.playbook.reader import Reader, Surroundings
 from cs_engine.playbook.sense import check_sense
+from cs_engine.playbook.setting import check_set
 from cs_engine.playbook.shape import Path, read
 from cs_engine.playbook.words import MANUAL, share_of
 
@@ -104,6 +105,7 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
         steps=tuple(Flattener(reader, ids).block(spec.steps, ("steps",), Edge(None))),
     )
     check_answers(plan, reader.texts, ids, document, problems)
+    check_set(plan, ids, document, problems)
     noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
     used = around.definitions.used_by(reader.texts.values(), noticed)
     return Compiled(replace(plan, digest=digest(written(document.data), used)), used, reader.texts, reader.conditions)
