@@ -16,9 +16,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from cs_engine.content.mail import one_line
+from cs_engine.content.names import is_japanese
+from cs_engine.content.sandbox import slack_escape
 from cs_engine.errors import CsEngineError, UnfitText
 from cs_engine.instants import from_micros, to_micros
 from cs_engine.journey.approval import Answer
+from cs_engine.run.ctas.because import Reader
 from cs_engine.run.ctas.notes import name_of, reader_of
 from cs_engine.run.desk.approving import answer, as_edited
 from cs_engine.run.desk.reading import Reading, barred, reading
@@ -27,27 +30,37 @@ from cs_engine.web.body import TooLarge
 from cs_engine.web.house import House
 from cs_engine.web.staff import LONGEST_SUBJECT, Admitted, Door, Refusal, fields, unfit_for
 from cs_engine.web.steps import LONGEST_REASON
+from cs_engine.web.words import Words
 
 log = logging.getLogger(__name__)
 
-_INVITES = {
+_TOLD = {
     "en": {
         "stranger": "Only people of team.yaml say yes or no.",
         "nowhere": "CS_ENGINE_BASE_URL is not set: nobody knows where the page would be.",
-        "none": "No mail waits there.",
-        "decided": "It has been answered before, or cannot go any more.",
+        "gone": "No mail waits there any more.",
+        "was_yes": "{who} has said yes to it before you.",
+        "was_no": "{who} has said no to it before you.",
+        "soon": "It goes.",
+        "next": "It goes at the next run.",
+        "no": "It will not go.",
         "away": "By team.yaml you are away today, and {who} answers for you.",
         "link": "<{url}|Open it in your browser> until {ends}. The link is yours alone: whoever has it can answer in your name.",
     },
     "ja": {
         "stranger": "team.yaml に登録された人だけが回答できます。",
         "nowhere": "CS_ENGINE_BASE_URL が設定されていないため、ページを開けません。",
-        "none": "承認待ちのメールはありません。",
-        "decided": "すでに回答済みか、送信できなくなっています。",
+        "gone": "承認待ちのメールはありません。",
+        "was_yes": "{who}さんがすでに承認しています。",
+        "was_no": "{who}さんがすでに「送信しない」を選んでいます。",
+        "soon": "送信します。",
+        "next": "次の実行時に送信します。",
+        "no": "送信しません。",
         "away": "team.yaml では本日不在です。{who}さんが代わりに回答します。",
         "link": "<{url}|ブラウザで開く>（{ends} まで）。あなた専用のリンクです。知っている人は誰でもあなたの名前で回答できます。",
     },
 }  # fmt: skip
+"""What Slack says to whoever pressed a button."""
 
 
 class Visit(NamedTuple):
@@ -77,22 +90,44 @@ class Reviews:
 
     def invite(self, message_id: str, by: str | None) -> str:
         """What Slack says to who wants to open that message, to them alone. `by`: the e-mail of one of us, None for anybody else."""
-        house, reader = self._house, reader_of(self._house.project, by or "")
-        said = _INVITES["ja" if reader.locale.partition("-")[0] == "ja" else "en"]
+        house, (reader, said) = self._house, self._slack(by)
         if by is None:
             return said["stranger"]
         if not house.engine.browsed:
             return said["nowhere"]
         found = reading(house.project, house.store, message_id, by)
-        if found is None:
-            return said["none"]
-        if _is_decided(found):
-            return said["decided"]
+        if found is None or _is_decided(found):
+            return self._was(message_id, by)
         why = barred(house.project, by, house.clock.now())
         if why is not None:
-            return said["away"].format(who=name_of(house.project, why[1], reader.locale))
+            return said["away"].format(who=slack_escape(name_of(house.project, why[1], reader.locale)))
         link = house.reviews.invite([message_id], by, from_micros(found.approval.deadline))
         return said["link"].format(url=link.url, ends=f"{link.ends.astimezone(reader.zone):%H:%M} {reader.zone.key}")
+
+    def press(self, message_id: str, by: str | None, *, yes: bool) -> str:
+        """A yes or a no by a button in Slack, and what Slack says to whoever pressed it. The first answer counts."""
+        house, (_, said) = self._house, self._slack(by)
+        if by is None:
+            return said["stranger"]
+        approval = house.store.approvals([message_id]).get(message_id)
+        if approval is None or not answer(house.store, house.project, approval, by, house.clock.now(), yes=yes):
+            return self._was(message_id, by)
+        house.go_on(approval.playbook)
+        return said[("soon" if house.pressed else "next") if yes else "no"]
+
+    def _was(self, message_id: str, by: str) -> str:
+        """Why nothing can be said to that message any more: who was quicker, or that it is gone."""
+        reader, said = self._slack(by)
+        approval = self._house.store.approvals([message_id]).get(message_id)
+        if approval is None or approval.answer is Answer.WAITING:
+            return said["gone"]
+        word = "was_yes" if approval.answer is Answer.APPROVED else "was_no"
+        return said[word].format(who=slack_escape(name_of(self._house.project, approval.by, reader.locale)))
+
+    def _slack(self, by: str | None) -> tuple[Reader, Words]:
+        """How that one reads what Slack says to them, and its words."""
+        reader = reader_of(self._house.project, by or "")
+        return reader, _TOLD["ja" if is_japanese(reader.locale) else "en"]
 
     async def show(self, request: Request) -> Response:
         """The mail, and what can be said to it; or what has been said."""

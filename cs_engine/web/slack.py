@@ -27,7 +27,6 @@ from cs_engine.run.delivery.buttons import (
     REFUSE_ACTION,
     SKIP_ACTION,
 )
-from cs_engine.run.desk.approving import answer
 from cs_engine.web.asked import Asking, Desk
 from cs_engine.web.body import TooLarge, body
 from cs_engine.web.ctas import ACTIONS, Ctas
@@ -117,17 +116,10 @@ class Interactivity:
         return Response(background=BackgroundTask(_open, keys, trigger, view))
 
     async def _read(self, payload: Mapping[str, Any], action: Mapping[str, Any]) -> Response:
-        """A yes or a no to a mail, by somebody of the team; what became of it is said where the button was."""
-        user, id = str(_at(payload, "user", "id") or ""), str(action.get("value", ""))
-        by = self._staff.get(user)
-        if by is None:
-            said = "Only people of team.yaml say yes or no."
-        else:
-            yes = action.get("action_id") == APPROVE_ACTION
-            done = await run_in_threadpool(self._answer, id, by, yes)
-            word = ("goes" if self._house.pressed else "goes at the next run") if yes else "will not go"
-            said = f"It {word}." if done else "It has been answered before, or cannot go any more."
-        url = str(payload.get("response_url", ""))
+        """A yes or a no to a mail, by somebody of the team; what became of it is said to them alone."""
+        by, url = self._staff.get(str(_at(payload, "user", "id") or "")), str(payload.get("response_url", ""))
+        yes = action.get("action_id") == APPROVE_ACTION
+        said = await run_in_threadpool(partial(self._reviews.press, str(action.get("value", "")), by, yes=yes))
         return Response(background=BackgroundTask(_say, url, said) if url.startswith(_HOOKS) else None)
 
     async def _opened(self, payload: Mapping[str, Any], action: Mapping[str, Any]) -> Response:
@@ -141,14 +133,6 @@ class Interactivity:
         by, url = self._staff.get(str(_at(payload, "user", "id") or "")), str(payload.get("response_url", ""))
         said = await run_in_threadpool(self._ctas.press, action, by)
         return Response(background=BackgroundTask(_say, url, said) if said and url.startswith(_HOOKS) else None)
-
-    def _answer(self, id: str, by: str, yes: bool) -> bool:
-        store = self._house.store
-        approval = store.approvals([id]).get(id)
-        if approval is None or not answer(store, self._house.project, approval, by, self._house.clock.now(), yes=yes):
-            return False
-        self._house.go_on(approval.playbook)
-        return True
 
     async def _ask_which(self, payload: Mapping[str, Any], action: Mapping[str, Any], keys: SlackKeys) -> Response:
         """Opens the form in which somebody of the team says which step, and why."""

@@ -124,9 +124,11 @@ class Door:
 
 
 async def fields(request: Request) -> dict[str, str]:
-    """Each field's value; browsers send lines as mail does, files and templates have them as we do. Raises TooLarge."""
+    """Each field's value; browsers send lines as mail does, files and templates have them as we do. NUL is no text to PostgreSQL. Raises
+    TooLarge.
+    """
     sent = await form(request, MOST_BYTES, _MOST_FIELDS)
-    return {field: values[-1].replace("\r\n", "\n") for field, values in sent.items()}
+    return {field: values[-1].replace("\r\n", "\n").replace("\0", "") for field, values in sent.items()}
 
 
 def unfit_for(said: Words, unfit: UnfitText) -> str:

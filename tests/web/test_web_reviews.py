@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from cs_engine.clock import FixedClock
-from cs_engine.run.desk.approving import answer
 from cs_engine.settings import Settings
 from cs_engine.web.house import house
 from cs_engine.web.reviews import Reviews
@@ -135,10 +134,11 @@ def test_a_no_wants_its_reason_and_skips_the_mail(world: World, waiting: str, se
 
 def test_each_reads_it_in_their_language_and_zone(world: World, served: Served) -> None:
     world.write("playbooks/team.yaml", TEAM.format(more=", locale: ja, timezone: Asia/Tokyo"))
-    world.customer().playbook("p", STEP)
+    world.customer(name="<b>Acme</b>").playbook("p", STEP)
     world.tick(day(0))
     browser, where = served(day(0, 11)), path(world, asked(world))
     page = browser.get(where)
+    assert ("<b>Acme</b>" in page.text, "<b>Acme" in page.html) == (True, False)
     assert (page.lang, "メールの承認" in page.text, "青木さんとして" in page.text) == ("ja", True, True)
     assert "2026年3月4日 19:00 (Asia/Tokyo)" in page.text
     assert "青木さんが 2026年3月2日 20:00 (Asia/Tokyo) に承認しました。" in says(browser, where, page, answer="yes").text
@@ -247,21 +247,21 @@ def test_slack_offers_the_browser_where_an_address_is_set_and_nowhere_else(
     assert world.messages("p") == ["hi ann held (awaiting_approval)"]
 
 
-def test_who_presses_it_is_told_a_link_of_their_own_or_why_there_is_none(world: World, waiting: str) -> None:
+def test_who_presses_a_button_is_told_alone_what_became_of_it_or_gets_a_link_of_their_own(world: World, waiting: str) -> None:
     world.write("playbooks/team.yaml", TEAM.format(more=", away: [2026-03-03], substitute: kim@vendor.example"))
 
-    def told(by: str | None, message: str = waiting, *, at: datetime | None = None, url: str = "https://cs.vendor.example/") -> str:
-        with house(Settings(cs_engine_project=world.root, cs_engine_base_url=url), FixedClock(at or day(0, 11))) as found:
-            return Reviews(found).invite(message, by)
+    def told(by: str | None, message: str = waiting, *, yes: bool | None = None, at: float = 0, url: str = "https://cs.example/") -> str:
+        with house(Settings(cs_engine_project=world.root, cs_engine_base_url=url), FixedClock(day(at, 11))) as found:
+            return Reviews(found).invite(message, by) if yes is None else Reviews(found).press(message, by, yes=yes)
 
-    kims = told("kim@vendor.example")
-    assert re.match(r"<https://cs\.vendor\.example/r/[\w~-]+\|Open it in your browser> until 12:00 UTC\.", kims)
-    alexs = told("alex@vendor.example")
+    kims, alexs = told("kim@vendor.example"), told("alex@vendor.example")
+    assert re.match(r"<https://cs\.example/r/[\w~-]+\|Open it in your browser> until 12:00 UTC\.", kims)
     assert ("@" in alexs, alexs == kims) == (False, False)
-    assert told(None) == "Only people of team.yaml say yes or no."
     assert told("kim@vendor.example", url="").startswith("CS_ENGINE_BASE_URL is not set")
-    assert told("kim@vendor.example", "msg_nobody_was_asked") == "No mail waits there."
-    assert told("alex@vendor.example", at=day(1)) == "By team.yaml you are away today, and Kim Sales answers for you."
-    store, project = world.engine.store, world.engine.project
-    assert answer(store, project, store.approvals([waiting])[waiting], "kim@vendor.example", day(0, 11), yes=True)
-    assert told("kim@vendor.example") == "It has been answered before, or cannot go any more."
+    assert told("alex@vendor.example", at=1) == "By team.yaml you are away today, and Kim Sales answers for you."
+    for yes in (None, True, False):
+        assert told(None, yes=yes) == "Only people of team.yaml say yes or no."
+        assert told("kim@vendor.example", "msg_nobody_was_asked", yes=yes) == "No mail waits there any more."
+    assert told("kim@vendor.example", yes=True) == "It goes at the next run."
+    assert {told("alex@vendor.example", yes=yes) for yes in (None, True, False)} == {"Kim Sales has said yes to it before you."}
+    assert [line for line in world.journal("p") if line.split()[1] in ("approved", "refused")] == ["hi approved kim@vendor.example"]
