@@ -11,7 +11,13 @@ from cs_engine.playbook.schema import write_schemas
 from cs_engine.settings import Settings
 
 _PARTS = ("playbooks", "templates", "flows", "data/contributions")
-_SHARED = ("templates/email/layout.mjml", "templates/email/layout.txt", "flows")
+_ASKING = (
+    *(f"templates/email/milestones/confirm{end}" for end in (".md", ".ja.md")),
+    "templates/slack/not_yet.yaml",
+    "templates/slack/not_yet.ja.yaml",
+)
+"""What a milestone with `confirm` asks by."""
+_SHARED = ("templates/email/layout.mjml", "templates/email/layout.txt", *_ASKING, "flows")
 """What a project without the sample has of the shipped one."""
 
 _IGNORE = """\

@@ -30,6 +30,7 @@ COMMANDS = {
     "ledger": "What went to an account and what came back; whom persistence has lost.",
     "health": "How healthy accounts are, what an account's health is made of, and what moved it.",
     "milestones": "What was reached when and on which evidence, what is expected when, and how long customers take.",
+    "confirm": "Say yes to a milestone for the customer, who told you.",
     "predict": "Learn from history what goes with an outcome, judge it on what came later, propose a playbook's enter.",
     "skip": "Skip one account's next step in a playbook.",
     "postpone": "Let one account's next step in a playbook wait.",

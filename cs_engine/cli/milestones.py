@@ -39,7 +39,7 @@ def _one(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['account']}{alike} signed up {found['signed_up_at'] or 'nobody knows when'}; at {found['now']}"
     width = max(len(row["milestone"]) for row in found["milestones"])
     for row in found["milestones"]:
-        mark = "✓" if row["reached_at"] else "·"
+        mark = "✓" if row["reached_at"] else "?" if row["waiting"] else "·"
         yield f"  {mark} {row['milestone']:<{width}}  {_reached(row) if row['reached_at'] else _ahead(row)}"
     value = found["time_to_value"]
     yield f"time-to-value ({value['milestone']}): {'not yet' if value['days'] is None else _length(value['days'])}"
@@ -53,7 +53,12 @@ def _reached(row: Mapping[str, Any]) -> str:
     return ", ".join(said) + (f"   [{evidence}]" if evidence else "")
 
 
+_WORDS = {"asked": ", asked for it", "not_yet": ': they said "not yet"', "nobody": ": nobody could be asked", "": ""}
+
+
 def _ahead(row: Mapping[str, Any]) -> str:
+    if row["waiting"]:
+        return f"waiting for the customer's word since {row['waiting']['since']}{_WORDS[row['waiting']['word']]}"
     overdue = f"; overdue since {row['due'][:10]}" if row["in_time"] is False else f"; due {row['due'][:10]}" if row["due"] else ""
     eta = row["expected"]
     if eta is None:
@@ -69,12 +74,15 @@ def _all(found: Mapping[str, Any]) -> None:
     console = open_console()
     console.print(f"{found['accounts']:,} accounts at {found['now']}")
     table = new_table("milestones")
-    for name in ("milestone", "reached", "share", "median days", "a quarter below", "a quarter above", "expected", "in time"):
+    waits = any(row["waiting"] for row in found["milestones"])
+    days = ("median days", "a quarter below", "a quarter above")
+    for name in ("milestone", "reached", *(["waiting"] if waits else []), "share", *days, "expected", "in time"):
         table.add_column(name, no_wrap=True)
     for row in found["milestones"]:
         table.add_row(
             row["milestone"],
             f"{row['reached']:,}",
+            *([f"{row['waiting']:,}"] if waits else []),
             _share(row["share"]),
             *_spread(row["days"]),
             row["expected"] or "-",

@@ -13,7 +13,7 @@ from cs_engine.cli.show import MomentOrDay, as_json, as_of, format_option
 from cs_engine.errors import NoAccount, WrongUse
 
 _MARKS = {"left": "✓", "here": "▶", "ahead": "·", "not_reached": "·"}
-_SAYS_ITSELF = ("segment:", "reached:")
+_SAYS_ITSELF = ("segment:", "reached:", "claimed:", "doubted:")
 """Columns whose value is that of the very words that read them."""
 
 
@@ -78,6 +78,8 @@ def _text(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"\n{subject['subject']}: {subject['verdict']}"
         for name, condition in subject["conditions"].items():
             yield from _condition(f"  {name:<9}", condition)
+        for milestone, since in subject["waiting_for_word"].items():
+            yield f"  {milestone}: waiting for the customer's word since {since}"
     for passage in found["passages"]:
         yield from _passage(passage)
     if found["messages"]:

@@ -43,7 +43,9 @@ class TemplateUse(NamedTuple):
     """What the playbook is about."""
     place: Place
     milestone: bool = False
-    """Whether it is sent about a milestone, whose id and title it may name."""
+    """Whether it is sent about a milestone, of which it may say what it is."""
+    word: bool = False
+    """Whether it is the CTA about a milestone that a customer does not confirm."""
     vars: Collection[str] | None = None
     """Names of the playbook's `vars`; None: not checked."""
     asks: bool = False
@@ -204,16 +206,17 @@ class _Checking:
         ours = set(variables.ENGINE) | (variables.ENGINE_MAIL if kind == "email" else set())
         seen: dict[tuple[object, ...], tuple[set[str], TemplateUse | None]] = {}
         for use in uses:
-            key = (use.grain, use.milestone, use.asks, None if use.vars is None else tuple(sorted(use.vars)), tuple(use.event))
+            key = (use.grain, use.milestone, use.word, use.asks, None if use.vars is None else tuple(sorted(use.vars)), tuple(use.event))
             if key in seen:
                 continue
             about = variables.ENGINE_MILESTONE if use.milestone else variables.ENGINE_CTA if kind == "slack" else frozenset()
+            about |= variables.ENGINE_MILESTONE | variables.ENGINE_WORD if use.word else frozenset()
             mine = {f"vars.{name}" for name in use.vars or ()} | {f"{EVENT}{name}" for name in use.event}
             mine |= variables.ENGINE_ASKING if use.asks and kind == "email" else set()
             seen[key] = (ours | about | mine | self._facts(use.grain, kind), use)
         if not seen:
             everything = set().union(*(self._facts(grain, kind) for grain in Grain))
-            seen[()] = (ours | variables.ENGINE_MILESTONE | variables.ENGINE_CTA | everything, None)
+            seen[()] = (ours | variables.ENGINE_MILESTONE | variables.ENGINE_WORD | variables.ENGINE_CTA | everything, None)
         return seen.values()
 
     def _facts(self, grain: Grain, kind: Kind) -> set[str]:
@@ -244,7 +247,7 @@ _MENDS: Mapping[str, str] = {
     "cta": "only a CTA has one",
     "questions": "the step that sends it asks nothing: give it `ask: {…}`",
     "event": "only passages that begin with an event have one: `enter: {event: …}`",
-    "milestone": "only a milestone notice has one",
+    "milestone": 'only a milestone notice has one, and the CTA of a "not yet"',
     "vars": "name it in the playbook: `vars: {…}`",
     "contact": "a Slack message about an account has no contact; its champion is `champion.name`",
 }

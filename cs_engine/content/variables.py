@@ -24,7 +24,9 @@ ENGINE = frozenset({
 ENGINE_MAIL = frozenset({"unsubscribe_url", "preferences_url"})
 ENGINE_ASKING = frozenset({questions.NAME})
 """What a mail of a step that asks may read, and must: else nobody could answer."""
-ENGINE_MILESTONE = frozenset({"milestone.id", "milestone.title"})
+ENGINE_MILESTONE = frozenset({f"milestone.{name}" for name in ("id", "title", "guide", "video", "confirm")})
+ENGINE_WORD = frozenset({"milestone.word", "milestone.said"})
+"""What a CTA about a milestone that a customer does not confirm may read beside that: why it fired, and what they wrote."""
 ENGINE_CTA = frozenset({"cta.priority", "cta.due", "cta.title"})
 
 ASKED = ("answer", "done")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cs_engine.language import durations
 from cs_engine.language.expression import AT_ENTRY as KEPT
 from cs_engine.language.expression import OF_PASSAGE, Duration, Expression, Spell, Type
-from cs_engine.language.functions import ASKED, AT_ENTRY, FUNCTIONS, HAPPENED, HELD, MENDS, SAME, SUBJECTS, Function
+from cs_engine.language.functions import ASKED, AT_ENTRY, CONFIRMED, FUNCTIONS, HAPPENED, HELD, MENDS, SAME, SUBJECTS, Function
 from cs_engine.language.happened import Happened
 from cs_engine.language.problems import did_you_mean
 from cs_engine.language.scope import kept
@@ -77,8 +77,22 @@ class Calls:
             start, end = self.compiler.span(node)
             sql = f"coalesce(getvariable('calendar {token.value}'), false)"
             return Value(sql, Type.BOOLEAN, start, end, self.compiler.report.text[start:end])
-        prefix = "reached" if what == "milestone" else "segment"
+        if name in CONFIRMED and token.value not in scope.confirmed:
+            return self._unasked(node, name, str(token.value))
+        prefix = name if what == "milestone" else "segment"
         return self.compiler.column(node, f"{prefix}:{token.value}", Type.BOOLEAN)
+
+    def _unasked(self, node: exp.Expr, name: str, milestone: str) -> Value:
+        """claimed('…') or doubted('…') of a milestone that nobody confirms: it is reached as soon as it is so, and never in doubt.
+
+        No error: versions that people are inside may be from when customers were asked.
+        """
+        if name == "claimed":
+            return self.compiler.column(node, f"reached:{milestone}", Type.BOOLEAN)
+        start, end = self.compiler.span(node)
+        message = f"customers are not asked about the milestone '{milestone}': this is never true"
+        self.compiler.report.doubt(start, end, "X218", message, "give it `confirm: yes` in journey.yaml")
+        return Value("false", Type.BOOLEAN, start, end, self.compiler.report.text[start:end])
 
     def _asked(self, node: exp.Expr, name: str) -> Value:
         """`answer('kickoff.date')`, `done('kickoff')`."""

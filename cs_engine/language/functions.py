@@ -61,8 +61,11 @@ FUNCTIONS: dict[str, Function] = {
     "hour": Function("hour({0})", (_TIME,), _NUMBER),
     "isodow": Function("isodow({0})", (_TIME,), _NUMBER),
 }
-SUBJECTS = {"reached": "milestone", "in_segment": "segment", "in_calendar": "calendar"}
+SUBJECTS = {"reached": "milestone", "claimed": "milestone", "doubted": "milestone", "in_segment": "segment", "in_calendar": "calendar"}
 """Functions of one name in quotes: a column of the facts (`reached:habit`, `segment:enterprise`), or a variable (`calendar jp`)."""
+
+CONFIRMED = frozenset({"claimed", "doubted"})
+"""Functions of milestones with `confirm`: what of them is so before, or instead of, the customer's yes."""
 
 ASKED = frozenset({"answer", "done"})
 """Functions of what a step of the same playbook has asked: `answer('kickoff.date')`, `done('kickoff')`."""

@@ -117,6 +117,10 @@ class Scope(Protocol):
         """For reached('…'): the column is `reached:<milestone>`."""
 
     @property
+    def confirmed(self) -> Collection[str]:
+        """The milestones that customers confirm: for claimed('…') and doubted('…'), the columns `claimed:<milestone>` and so on."""
+
+    @property
     def segments(self) -> Collection[str]:
         """For in_segment('…'): the column is `segment:<segment>`."""
 

@@ -98,7 +98,7 @@ def _check_notice(place: Place, milestone: str, known: Mapping[str, MilestoneSpe
     if spec is None:
         mend = did_you_mean(milestone, known) or "milestones of journey.yaml: " + (", ".join(known) or "none")
         problems.add(place, "P205", f"there is no milestone {shown(milestone)}", mend)
-    elif spec.notice is None:
+    elif spec.told_by is None:
         problems.add(place, "P205", f'the milestone "{milestone}" has no notice', "name its template in journey.yaml: `notice: …`")
 
 

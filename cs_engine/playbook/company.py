@@ -12,11 +12,12 @@ from cs_engine.language.yaml import Document
 from cs_engine.playbook.calendars import parse_span
 from cs_engine.playbook.config import ProjectConfig, Team
 from cs_engine.playbook.endpoints import Allowed, is_entry, wrong_url
+from cs_engine.playbook.implied import NOT_YET
 from cs_engine.playbook.people import CUSTOMERS, Directory
 from cs_engine.playbook.shape import Path, shown, slug
 from cs_engine.playbook.templates import Templates
 from cs_engine.playbook.words import ID_PATTERN
-from cs_engine.usage.model import JourneySpec
+from cs_engine.usage.model import ASKING, JourneySpec, MilestoneSpec
 
 
 def is_zone(name: str) -> bool:
@@ -165,8 +166,17 @@ def check_journey(journey: JourneySpec, templates: Templates, document: Document
                 mend = did_you_mean(str(milestone.role), CUSTOMERS) or f"allowed: {', '.join(CUSTOMERS)}"
                 problems.add(document.place((*here, "role")), "P204", f"there is no role {shown(milestone.role)} among customers", mend)
             if milestone.confirm:
-                message = "`confirm` is part of the language but not built yet"
-                problems.add(document.key_place((*here, "confirm")), "P104", message, "leave it out for now")
+                _check_confirm(milestone, templates, document, here, problems)
             if milestone.notice is not None and (missing := templates.find("email", milestone.notice, document.file)) is not None:
                 message = f"there is no e-mail template {shown(milestone.notice)}"
                 problems.add(document.place((*here, "notice")), "P203", message, missing)
+
+
+def _check_confirm(milestone: MilestoneSpec, templates: Templates, document: Document, here: Path, problems: Problems) -> None:
+    """What asks the customer, and what tells the CSM of a "not yet", has to be written."""
+    place, mend = document.key_place((*here, "confirm")), "copy it from a new project (cs-engine init)"
+    if milestone.notice is None and templates.find("email", ASKING, document.file) is not None:
+        message = f"nothing asks the customer: there is no `notice`, and no e-mail template {shown(ASKING)}"
+        problems.add(place, "P203", message, f"name yours: `notice: …`; or {mend}")
+    if templates.find("slack", NOT_YET, document.file) is not None:
+        problems.add(place, "P203", f'there is no Slack template {shown(NOT_YET)}, for a customer\'s "not yet"', mend)

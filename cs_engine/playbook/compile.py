@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from cs_engine.language import expressions
 from cs_engine.language.expression import Expression, Grain
-from cs_engine.language.problems import Problems
+from cs_engine.language.problems import Place, Problems
+from cs_engine.language.scope import NOTHING_ASKED
 from cs_engine.language.yaml import Document
 from cs_engine.playbook import mode, schedule
 from cs_engine.playbook.answers import check_answers
 from cs_engine.playbook.checks import check_ends, check_plan, check_waits, raw_steps
+from cs_engine.playbook.confirming import check_asked_in_time
 from cs_engine.playbook.definitions import Definitions, digest
 from cs_engine.playbook.entries import ChangedEntrySpec, EventEntrySpec, LeavesEntrySpec, SegmentEntrySpec
 from cs_engine.playbook.flatten import Flattener, name_steps, walk
@@ -24,6 +27,7 @@ from cs_engine.playbook.sense import check_sense
 from cs_engine.playbook.setting import check_set
 from cs_engine.playbook.shape import Path, read
 from cs_engine.playbook.words import MANUAL, share_of
+from cs_engine.usage.names import NO_EVENT
 
 _SENDING: tuple[Kind, ...] = ("email", "notice", "cta")
 _CONDITIONS: Mapping[str, Callable[[Reader, Path, str], Expression]] = {
@@ -59,6 +63,7 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
     check_ends(document, own)
     if compiled is not None and not lenient:
         check_sense(compiled.conditions, around.counts, document, own)
+        check_asked_in_time(compiled.plan, lambda milestone: _reached(milestone, compiled.plan, around), document, own)
     problems.extend(own)
     return None if own.errors() else compiled
 
@@ -66,9 +71,8 @@ def compile_playbook(document: Document, around: Surroundings, problems: Problem
 def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, problems: Problems, *, lenient: bool) -> Compiled:
     ids = name_steps(spec)
     steps = [(ids[path], step) for path, step in walk(spec.steps, ("steps",))]
-    reader = Reader(
-        document, around, Grain(spec.subject), spec.vars, problems, asked_by(spec, steps), contacts_named(steps), lenient=lenient
-    )
+    asked = asked_by(spec, steps, around.definitions.confirmed)
+    reader = Reader(document, around, Grain(spec.subject), spec.vars, problems, asked, contacts_named(steps), lenient=lenient)
 
     def optional(key: str, text: str | None) -> Expression | None:
         return None if text is None else reader.condition((key,), text)
@@ -109,6 +113,11 @@ def _compile(spec: PlaybookSpec, document: Document, around: Surroundings, probl
     noticed = [step.milestone for step in plan.steps if isinstance(step, Notice)]
     used = around.definitions.used_by(reader.texts.values(), noticed)
     return Compiled(replace(plan, digest=digest(written(document.data), used)), used, reader.texts, reader.conditions)
+
+
+def _reached(milestone: str, plan: Plan, around: Surroundings) -> Expression | None:
+    scope = around.scope_of(plan.subject, plan.vars, NOTHING_ASKED, NO_EVENT, False)
+    return expressions.compile_condition(f"reached('{milestone}')", Place("").at, scope, Problems())
 
 
 def written(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cs_engine.language.expression import Grain
 
-_USE = re.compile(r"\b(in_segment|reached)\s*\(\s*'([^']*)'", re.IGNORECASE)
+_USE = re.compile(r"\b(in_segment|reached|claimed|doubted)\s*\(\s*'([^']*)'", re.IGNORECASE)
 _DEEPEST = 20
 """Segments within segments; a cycle is reported elsewhere."""
 
@@ -21,6 +21,12 @@ class Milestone(NamedTuple):
 
     when: str
     notice: str | None
+    """The template that tells of it, or asks."""
+    confirm: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As versions name it: those from before there was `confirm` keep their names."""
+        return {"when": self.when, "notice": self.notice} | ({"confirm": True} if self.confirm else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,11 @@ class Definitions:
 
     segments: Mapping[str, str] = field(default_factory=dict)
     milestones: Mapping[str, Milestone] = field(default_factory=dict)
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """Milestones that count once the customer has said yes."""
+        return frozenset(name for name, milestone in self.milestones.items() if milestone.confirm)
 
     def used_by(self, texts: Iterable[str], milestones: Iterable[str] = ()) -> Definitions:
         """Those that the texts name, and those that these name in turn."""
@@ -40,7 +51,7 @@ class Definitions:
                 if function.lower() == "in_segment" and name in self.segments and name not in segments:
                     segments[name] = self.segments[name]
                     waiting.append(segments[name])
-                elif function.lower() == "reached" and name in self.milestones and name not in found:
+                elif function.lower() != "in_segment" and name in self.milestones and name not in found:
                     found[name] = self.milestones[name]
                     waiting.append(found[name].when)
         return Definitions(segments, found)
@@ -57,7 +68,7 @@ class Definitions:
         return {name: self.segments[name] for name in found}
 
     def as_json(self) -> dict[str, Any]:
-        return {"segments": dict(self.segments), "milestones": {name: m._asdict() for name, m in self.milestones.items()}}
+        return {"segments": dict(self.segments), "milestones": {name: m.as_json() for name, m in self.milestones.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Definitions:

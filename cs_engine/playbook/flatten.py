@@ -178,7 +178,7 @@ class Flattener:
             to=to,
             sender=reader.sender((*path, "from"), step.from_, "an alert cannot speak as" if isinstance(step, written.CtaSpec) else ""),
             cc=reader.copies((*path, "cc"), step.cc),
-            ask=questions_of(step.ask),
+            ask=self._ask(step, path),
             approve=None if step.approve is None else self._approve(step.approve, (*path, "approve")),
         )
         match step:
@@ -201,6 +201,15 @@ class Flattener:
                 )
             case _:
                 assert_never(step)
+
+    def _ask(self, step: written.EmailSpec | written.NoticeSpec | written.CtaSpec, path: Path) -> tuple[Question, ...]:
+        found = questions_of(step, self.reader.around.definitions.confirmed)
+        own = [question.field for question in found[len(found) - len(step.ask) :]]
+        for name in {question.field for question in found[: len(found) - len(step.ask)]}.intersection(own):
+            place = self.reader.document.key_place((*path, "ask", name))
+            message = f'"{name}" is what a milestone with `confirm` asks already'
+            self.reader.problems.add(place, "P105", message, "choose another name for the answer")
+        return found
 
     def _webhook(self, step: written.WebhookSpec, path: Path, common: Common) -> plan.Webhook:
         return plan.Webhook(

@@ -1,10 +1,14 @@
-"""The built-in playbooks: one for each milestone of journey.yaml with a notice that no playbook sends, and that of `persistence`."""
+"""The built-in playbooks: one for each milestone of journey.yaml with a notice that no playbook sends, one for each with `confirm`, and
+those of project.yaml.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from cs_engine.language import yaml
 from cs_engine.language.problems import Place, Problems
@@ -15,6 +19,10 @@ from cs_engine.playbook.reader import Surroundings
 from cs_engine.usage.model import MilestoneSpec
 
 PREFIX = "milestone-"
+UNCONFIRMED = "unconfirmed-"
+"""Begins the id of the playbook that tells the CSM of a milestone that the customer does not confirm."""
+NOT_YET = "not_yet"
+"""The Slack template of those: templates/slack/not_yet.yaml."""
 LOST_PLAYBOOK = "lost-by-persistence"
 ONE_PERSON_PLAYBOOK = "one-person-two-roles"
 OF_PROJECT = {LOST_PLAYBOOK: "persistence", ONE_PERSON_PLAYBOOK: "people.distinct"}
@@ -26,27 +34,56 @@ PRIORITY = 90
 
 
 def source(milestone: MilestoneSpec, phase: str) -> str:
-    """The playbook of a milestone's notice, as an author would write it. History never sends: `existing: skip`."""
+    """The playbook of a milestone's notice, as an author would write it. History never sends: `existing: skip`.
+
+    Where the customer confirms it, the notice asks: as soon as it is claimed, also in the tick in which the playbook runs first.
+    """
+    enter = f"claimed('{milestone.id}') and not reached('{milestone.id}')" if milestone.confirm else f"reached('{milestone.id}')"
     values = {
         "playbook": PREFIX + milestone.id,
         "title": milestone.title,
         "phase": phase,
         "topic": "milestones",
-        "enter": f"reached('{milestone.id}')",
-        "existing": "skip",
+        "enter": enter,
+        "existing": "include" if milestone.confirm else "skip",
         "priority": PRIORITY,
         "steps": [{"id": "notice", "notice": milestone.id}],
     }
+    return _written(values)
+
+
+def unconfirmed_source(milestone: MilestoneSpec, phase: str) -> str:
+    """The playbook that tells the CSM, once, of a customer who says "not yet", or whom nobody could ask; its CTA closes with a yes."""
+    reached = f"reached('{milestone.id}')"
+    values = {
+        "playbook": UNCONFIRMED + milestone.id,
+        "title": milestone.title,
+        "phase": phase,
+        "topic": "milestones",
+        "enter": f"doubted('{milestone.id}')",
+        "existing": "include",
+        "goal": reached,
+        "priority": PRIORITY,
+        "steps": [{"id": "not-yet", "cta": NOT_YET, "due": "5 business days"}, {"id": "their-yes", "wait_until": reached}],
+    }
+    return _written(values)
+
+
+def unconfirmed(playbook: str, milestones: Mapping[str, MilestoneSpec]) -> MilestoneSpec | None:
+    """The milestone that the playbook of that id tells of, not being confirmed; None for all other playbooks."""
+    spec = milestones.get(playbook.removeprefix(UNCONFIRMED)) if playbook.startswith(UNCONFIRMED) else None
+    return spec if spec is not None and spec.confirm else None
+
+
+def _written(values: Mapping[str, Any]) -> str:
     # JSON is YAML.
     return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
 
 
-def compile_implied(
-    milestone: MilestoneSpec, phase: str, file: str, place: Place, around: Surroundings, problems: Problems
-) -> tuple[Document, Compiled] | None:
-    """The milestone's own playbook. What is wrong with it stands at `place`, where journey.yaml names it."""
+def compile_implied(text: str, file: str, place: Place, around: Surroundings, problems: Problems) -> tuple[Document, Compiled] | None:
+    """A milestone's own playbook, from its source. What is wrong with it stands at `place`, where journey.yaml names it."""
     own = Problems()
-    document = yaml.parse(source(milestone, phase), file, own)
+    document = yaml.parse(text, file, own)
     compiled = None if document is None else compile_playbook(document, around, own)
     for problem in own:
         problems.extend([replace(problem, place=place)])
@@ -73,7 +110,7 @@ def one_person_source(people: PeopleConfig) -> str:
             {"id": "two-people", "wait_until": f"not ({same})"},
         ],
     }
-    return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    return _written(values)
 
 
 def lost_source(rule: Persistence) -> str:
@@ -93,7 +130,7 @@ def lost_source(rule: Persistence) -> str:
             {"id": "reaction", "wait_until": f"not ({rule.lost_when})"},
         ],
     }
-    return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    return _written(values)
 
 
 def compile_own(text: str, file: str, place: Place, around: Surroundings) -> tuple[Document, Compiled] | None:

@@ -25,10 +25,13 @@ from cs_engine.playbook.implied import (
     ONE_PERSON,
     ONE_PERSON_PLAYBOOK,
     PREFIX,
+    UNCONFIRMED,
     compile_implied,
     compile_own,
     lost_source,
     one_person_source,
+    source,
+    unconfirmed_source,
 )
 from cs_engine.playbook.law import check_law
 from cs_engine.playbook.people import Directory
@@ -44,7 +47,7 @@ from cs_engine.usage.catalogue import Catalogue, build
 from cs_engine.usage.health import BAND, SCORE
 from cs_engine.usage.likely import FOLDER as MODELS
 from cs_engine.usage.likely import Model
-from cs_engine.usage.model import HealthSpec, JourneySpec, SegmentSpec
+from cs_engine.usage.model import HealthSpec, JourneySpec, MilestoneSpec, SegmentSpec
 from cs_engine.usage.section import Section
 
 
@@ -348,19 +351,39 @@ class _Loader:
             found.compiled = compiled
 
     def _implied(self, playbooks: list[Found], journey: JourneySpec, around: Surroundings, catalogue: Catalogue) -> list[Found]:
-        """The notices of journey.yaml that no playbook sends, not even a broken one: mended, it would send a second."""
+        """The notices of journey.yaml that no playbook sends, not even a broken one: mended, it would send a second; and what tells of
+        those that customers do not confirm.
+        """
         file = f"{FOLDER}/journey.yaml"
         told = {step.get("notice") for found in playbooks for _, step in raw_steps(found.document.data)}
         implied = []
         for number, phase in enumerate(journey.phases):
             for index, milestone in enumerate(phase.milestones):
-                if milestone.notice is None or milestone.id in told or f"reached:{milestone.id}" in catalogue.broken:
+                if milestone.told_by is None or f"reached:{milestone.id}" in catalogue.broken:
                     continue
-                place = self.files.documents[file].place(("phases", number, "milestones", index, "notice"))
-                made = compile_implied(milestone, phase.phase, file, place, around, self.problems)
-                if made is not None and not any(p.place == place for p in self.problems.errors()):
-                    implied.append(Found(made[0], PREFIX + milestone.id, made[1]))
+                here = ("phases", number, "milestones", index)
+                for id, text, place in self._written(milestone, phase.phase, here, told=milestone.id in told):
+                    made = compile_implied(text, file, place, around, self.problems)
+                    if made is not None and not any(p.place == place for p in self.problems.errors()):
+                        implied.append(Found(made[0], id, made[1]))
+        taken = {found.id for found in implied}
+        for found in playbooks:
+            if found.id in taken:
+                message = f'"{found.id}" is the playbook of a milestone of journey.yaml that customers confirm'
+                self.problems.add(found.document.place(("playbook",)), "P108", message, "choose another id")
+                found.compiled = None
         return implied
+
+    def _written(
+        self, milestone: MilestoneSpec, phase: str, here: tuple[str | int, ...], *, told: bool
+    ) -> Iterator[tuple[str, str, Place]]:
+        """The milestone's own playbooks: id, source, and where what is wrong with it stands. `told`: a playbook has its notice."""
+        document = self.files.documents[f"{FOLDER}/journey.yaml"]
+        if not told:
+            place = document.place((*here, "notice")) if milestone.notice is not None else document.key_place((*here, "confirm"))
+            yield PREFIX + milestone.id, source(milestone, phase), place
+        if milestone.confirm:
+            yield UNCONFIRMED + milestone.id, unconfirmed_source(milestone, phase), document.key_place((*here, "confirm"))
 
     def _sorted(
         self, playbooks: list[Found], catalogue: Catalogue

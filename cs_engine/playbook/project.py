@@ -80,5 +80,5 @@ def definitions_of(segments: Mapping[str, SegmentSpec], journey: JourneySpec) ->
     """Segments and milestones as plans mean them."""
     return Definitions(
         {name: segment.when for name, segment in segments.items()},
-        {name: Milestone(milestone.when, milestone.notice) for name, milestone in journey.milestones().items()},
+        {name: Milestone(milestone.when, milestone.told_by, milestone.confirm) for name, milestone in journey.milestones().items()},
     )

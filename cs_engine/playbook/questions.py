@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -84,6 +84,8 @@ class Question:
     title: Localised
     choices: tuple[Choice, ...] = ()
     """What can be answered with one click; none for text, dates and contacts."""
+    optional: bool = False
+    """It stands on the page alone, and whoever leaves it blank has answered all the same."""
 
     @property
     def type(self) -> Type:
@@ -95,9 +97,23 @@ class Question:
         return _ENDS.get(self.kind)
 
 
-def questions_of(asked: Mapping[str, QuestionSpec]) -> tuple[Question, ...]:
-    """The questions of a step, in the order of its file."""
-    return tuple(_question(name, spec) for name, spec in asked.items())
+CONFIRMED, MISSING = "confirmed", "missing"
+"""The fields of what a customer is asked about a milestone with `confirm`: whether they are glad, and what they lack."""
+CONFIRMING = (
+    Question(
+        CONFIRMED,
+        Kind.YES_NO,
+        {"en": "Are you glad that you bought it?", "ja": "導入してよかったと感じていただけていますか。"},
+        (Choice("true", {"en": "Yes", "ja": "はい"}), Choice("false", {"en": "Not yet", "ja": "まだです"})),
+    ),
+    Question(MISSING, Kind.TEXT, {"en": "What is missing?", "ja": "足りない点があれば、お聞かせください。"}, optional=True),
+)
+
+
+def questions_of(step: EmailSpec | NoticeSpec | CtaSpec, confirmed: Collection[str]) -> tuple[Question, ...]:
+    """The questions of a step, in the order of its file. `confirmed`: the milestones whose notices ask for the customer's word first."""
+    own = tuple(_question(name, spec) for name, spec in step.ask.items())
+    return (*CONFIRMING, *own) if isinstance(step, NoticeSpec) and step.notice in confirmed else own
 
 
 def _question(name: str, spec: QuestionSpec) -> Question:
@@ -148,14 +164,14 @@ def contacts_named(steps: Iterable[tuple[str, AnyStepSpec]]) -> frozenset[str]:
     )
 
 
-def asked_by(spec: PlaybookSpec, steps: Iterable[tuple[str, AnyStepSpec]]) -> Asked:
-    """What the steps of a playbook ask, as columns; `steps`: each with its id."""
+def asked_by(spec: PlaybookSpec, steps: Iterable[tuple[str, AnyStepSpec]], confirmed: Collection[str] = ()) -> Asked:
+    """What the steps of a playbook ask, as columns; `steps`: each with its id. `confirmed`: as in questions_of."""
     grain = Grain(spec.subject)
     answers: dict[str, Column] = {}
     done: dict[str, Column] = {}
     silent = []
     for id, step in steps:
-        questions = questions_of(step.ask) if isinstance(step, EmailSpec | NoticeSpec | CtaSpec) else ()
+        questions = questions_of(step, confirmed) if isinstance(step, EmailSpec | NoticeSpec | CtaSpec) else ()
         if not questions:
             silent.append(id)
             continue
@@ -163,5 +179,5 @@ def asked_by(spec: PlaybookSpec, steps: Iterable[tuple[str, AnyStepSpec]]) -> As
             answers[f"{id}.{question.field}"] = Column(
                 answer_column(grain, spec.playbook, id, question.field, question.type), question.type
             )
-        done[id] = Column(done_column(grain, spec.playbook, id, [q.field for q in questions]), Type.BOOLEAN)
+        done[id] = Column(done_column(grain, spec.playbook, id, [q.field for q in questions if not q.optional]), Type.BOOLEAN)
     return Asked(answers, done, silent)

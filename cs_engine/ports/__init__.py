@@ -27,7 +27,7 @@ from cs_engine.ports.store.collector import CollectedMark, Profile
 from cs_engine.ports.store.ctas import CtaFired, CtaView, OpenCta
 from cs_engine.ports.store.ledger import LossCount, Touched, TouchView
 from cs_engine.ports.store.messages import Candidate, Claim, Counts, Verdict
-from cs_engine.ports.store.milestones import MilestoneView, Reached
+from cs_engine.ports.store.milestones import MilestoneView, Reached, Word
 from cs_engine.ports.store.passages import Change, EditedStep, EnrolRequest, Kept, OrderedStep, ValueChange, ValueSet
 from cs_engine.ports.store.people import AccountRow, ContactRow, Erasure, Mailed, Whom
 from cs_engine.ports.store.playbooks import PlaybookState
@@ -97,5 +97,6 @@ __all__ = [
     "ValueSet",
     "Verdict",
     "Whom",
+    "Word",
     "always",
 ]

@@ -53,7 +53,7 @@ class Overlay(NamedTuple):
     """What only our tables know, laid over the facts: aligned lists."""
 
     latched: Mapping[str, tuple[list[str], list[Micros]]]
-    """Milestone -> (accounts that have reached it, when)."""
+    """Milestone -> (accounts of whom it counts, when they reached it)."""
     account_numbers: Mapping[str, tuple[list[str], list[float]]]
     """Name (open_ctas, emails_30d, nps) -> (accounts, value); 0 for the rest, and a score blank."""
     contact_numbers: Mapping[str, tuple[list[str], list[float]]]
@@ -63,6 +63,12 @@ class Overlay(NamedTuple):
     """Column of an answer (cs_engine.usage.answers) -> (subjects, what they answered, as text)."""
     held_since: Mapping[Grain, Mapping[str, tuple[list[str], list[Micros]]]] = {}
     """Column of held(…) (cs_engine.usage.spells) -> (subjects, since when its condition has been true of them)."""
+    claimed: Mapping[str, tuple[list[str], list[Micros]]] = {}
+    """Milestone that customers confirm -> (accounts of whom it came true, when), whether they have said yes or not."""
+    doubted: Mapping[str, tuple[list[str], list[Micros]]] = {}
+    """Of those -> (accounts who have said that it is not so yet, or whom nobody could ask, since when)."""
+    first_looks: frozenset[str] = frozenset()
+    """Of those the ones that are looked at for the first time: what is true of them now is history, and counts."""
     touched: Callable[[], Touched] | None = None
     """Asked only when something reads `unanswered_streak`; None: nobody was ever touched."""
 
@@ -178,7 +184,7 @@ class Facts(Protocol):
         """For each row a JSON object of the expressions' values, by name: what a passage keeps."""
 
     def milestones(self) -> Mapping[str, Mask]:
-        """Milestone -> accounts that have reached it by now (latched or newly)."""
+        """Milestone -> accounts of whom its condition has come true by now (before, or newly), whether it counts or not."""
 
     def became(self, milestone: str, rows: Rows, after: Micros | None) -> tuple[list[Micros], list[str]]:
         """For accounts at these rows, which have reached it by now: when it became true, and JSON of what its condition named then.

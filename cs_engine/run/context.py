@@ -85,6 +85,8 @@ class TickContext:
     """It looks at the playbooks that are due alone, and completes nothing: the next whole tick sees to the rest."""
     latched: Mapping[str, tuple[Sequence[str], Sequence[Micros]]] = field(default_factory=dict)
     """Milestone -> (accounts, when) of what had been reached when the tick began."""
+    claimed: Mapping[str, tuple[Sequence[str], Sequence[Micros]]] = field(default_factory=dict)
+    """The same of those that customers confirm, whether they have or not."""
     next_due: dict[str, Micros] = field(default_factory=dict)
     spells: tuple[Spell, ...] = ()
     """What anything asks held(…) of."""

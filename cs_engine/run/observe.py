@@ -17,7 +17,7 @@ from cs_engine.language.expression import Expression, Grain, Spell
 from cs_engine.playbook.bundle import compile_bundle
 from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan, shadow_of
 from cs_engine.ports import Facts, JournalLine, Overlay, PlaybookState, Reached
-from cs_engine.run import health, spells
+from cs_engine.run import health, spells, words
 from cs_engine.run.answers import answers_for, scores
 from cs_engine.run.context import Engine, TickContext, opens_the_day
 from cs_engine.run.delivery.outage import late_ones
@@ -55,6 +55,8 @@ def observe(engine: Engine, now: datetime, only: Collection[str], horizon: datet
         if plan.playbook not in states or states[plan.playbook].digest != plan.digest:
             store.register_plan(plan.playbook, plan.digest, project.bundles[plan.digest], at)
     narrow = narrow and _may_be_narrow(engine, states, due, at)
+    if not narrow:
+        words.see_to_asked(engine, at)
     tick = _context(engine, now, report, due, occupied, also=() if narrow else health.asked_of(project), narrow=narrow)
     for playbook in due:
         if (pause := tick.orders.pause(playbook)) is not None:
@@ -113,7 +115,7 @@ def _context(
         engine=engine, now=now, facts=facts, directory=Directory(engine.project, facts), plans=plans, due=due,
         clock=engine.delivery_clock(now), report=report, orders=Orders(orders),
         guards=Guards(limits, at, engine.store.tallies() if limits else (), orders), spells=asked, narrow=narrow,
-        latched=overlay.latched,
+        latched=overlay.latched, claimed=overlay.claimed,
     )  # fmt: skip
 
 
@@ -181,8 +183,10 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], aske
         accounts[account] += sent
         contacts[contact] += sent
     accounts_scores, contacts_scores = scores(engine.store, engine.project.plans.values(), at)
-    return Overlay(
-        latched=engine.store.milestones(known_by=at if past else None),
+    confirmed = engine.project.journey.confirmed()
+    overlay = Overlay(
+        # What a customer says counts from the moment on at which they say it.
+        latched=engine.store.milestones(known_by=at if past or confirmed else None),
         account_numbers={"open_ctas": _columns(open_ctas), "emails_30d": _columns(accounts), NPS: accounts_scores},
         contact_numbers={"emails_30d": _columns(contacts), NPS: contacts_scores},
         touched=partial(engine.store.touched, at - _REMEMBERED, at),
@@ -190,6 +194,7 @@ def _overlay(engine: Engine, at: Micros, expressions: Sequence[Expression], aske
         answers=answers_for(engine.store, expressions, at),
         held_since=spells.held_since(engine.store, asked, at),
     )
+    return overlay._replace(**words.known(engine, confirmed, at)._asdict()) if confirmed else overlay
 
 
 def _columns(counter: Counter[str]) -> tuple[list[str], list[float]]:
@@ -197,21 +202,27 @@ def _columns(counter: Counter[str]) -> tuple[list[str], list[float]]:
 
 
 def _recognise_milestones(tick: TickContext, facts: Facts) -> None:
-    """Latches what is newly reached, as of when it became true. True at a milestone's first evaluation is history, and sends nothing."""
-    store = tick.engine.store
-    latched, known = tick.latched, store.known_milestones()
+    """Latches what is newly reached, as of when it became true. True at a milestone's first evaluation is history, and sends nothing.
+
+    What customers confirm is claimed so, and counts once they have.
+    """
+    store, confirmed = tick.engine.store, tick.engine.project.journey.confirmed()
+    known = store.known_milestones()
     ids = facts.ids(Grain.ACCOUNT)
     last = store.ticks_before(tick.at, 1)
     for milestone, mask in facts.milestones().items():
-        before = set(latched.get(milestone, ([], []))[0])
+        asks = milestone in confirmed
+        before = set((tick.claimed if asks else tick.latched).get(milestone, ([], []))[0])
         rows = np.array([row for row in np.flatnonzero(mask).tolist() if ids[row] not in before], np.int64)
         history = milestone not in known
         if not len(rows) and not history:
             continue
-        reason = "history" if history else milestone
+        reason = "history" if history else "asks the customer" if asks else milestone
         when, seen = facts.became(milestone, rows, last[0] if last and not history else None) if len(rows) else ([], [])
         new = [Reached(ids[row], at, values) for row, at, values in zip(rows.tolist(), when, seen, strict=True)]
         lines = [JournalLine(tick.at, "", r.account_id, r.account_id, "", milestone, "milestone", reason, r.seen) for r in new]
-        store.latch(milestone, new, tick.at, history, lines)
-        if not history:
+        store.latch(milestone, new, tick.at, history, lines, asks=asks)
+        if not history and not asks:
             tick.report.milestones[milestone] += len(new)
+    if confirmed and not tick.report.repeat:
+        tick.report.milestones.update(store.confirmed_in(confirmed, last[0] if last else tick.at, tick.at))

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0029"
+HEAD = "0030"
 """The newest migration."""
 
 metadata = MetaData()
@@ -414,10 +414,15 @@ milestones = Table(
     _flag("history"),
     _at("known_at"),
     _text("seen"),
+    _at("counts_at", nullable=True),
+    _text("word", ""),
+    _at("word_at", nullable=True),
+    _text("word_in", ""),
     PrimaryKeyConstraint("milestone", "account_id"),
 )
+_index_where("counts_at IS NULL", "milestones_waiting", milestones.c.milestone, milestones.c.word)
 
-milestone_definitions = Table("milestone_definitions", metadata, _key("milestone"), _at("known_at"))
+milestone_definitions = Table("milestone_definitions", metadata, _key("milestone"), _at("known_at"), _flag("asks", "false"))
 
 health = Table(
     "health",

@@ -29,6 +29,11 @@ from cs_engine.usage.names import (
     Catalogue,
     CatalogueScope,
     EventScope,
+    claim_column,
+    claimed_column,
+    doubt_column,
+    doubted_column,
+    first_look_column,
     latch_column,
     milestone_column,
     reached_at_column,
@@ -89,6 +94,10 @@ class _MetricScope:
     @property
     def milestones(self) -> tuple[str, ...]:
         return tuple(self.builder.known_milestones())
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        return self.builder.journey.confirmed()
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -351,12 +360,25 @@ class _Builder:
         reached = milestone_column(spec.id)
         self._condition(reached, spec.when, section, (*path, "when"))
         if reached not in self.account:
+            self.broken |= {claimed_column(spec.id), doubted_column(spec.id)} if spec.confirm else set()
             return
         latch, now_true = latch_column(spec.id), self.account[reached]
-        self.account[reached] = Derived(f"({quoted(latch)} IS NOT NULL OR {now_true.sql})", Type.BOOLEAN, (latch, *now_true.needs))
+        if spec.confirm:
+            self._confirmed(spec.id, now_true)
+        else:
+            self.account[reached] = Derived(f"({quoted(latch)} IS NOT NULL OR {now_true.sql})", Type.BOOLEAN, (latch, *now_true.needs))
         self.account[reached_at_column(spec.id)] = Derived(
             f"coalesce({quoted(latch)}, CASE WHEN {quoted(reached)} THEN getvariable('now') END)", Type.INSTANT, (latch, reached)
         )
+
+    def _confirmed(self, milestone: str, now_true: Derived) -> None:
+        """Its condition claims it, and the customer's word, or that it was so before we came, makes it reached."""
+        claim, claimed, latch = claim_column(milestone), claimed_column(milestone), latch_column(milestone)
+        first, doubt = first_look_column(milestone), doubt_column(milestone)
+        self.account[claimed] = Derived(f"({quoted(claim)} IS NOT NULL OR {now_true.sql})", Type.BOOLEAN, (claim, *now_true.needs))
+        counts = f"({quoted(latch)} IS NOT NULL OR ({quoted(first)} IS NOT NULL AND {quoted(claimed)}))"
+        self.account[milestone_column(milestone)] = Derived(counts, Type.BOOLEAN, (latch, first, claimed))
+        self.account[doubted_column(milestone)] = Derived(f"({quoted(doubt)} IS NOT NULL)", Type.BOOLEAN, (doubt,))
 
     def _condition(self, column: str, text: str, section: Section, keys: tuple[str | int, ...]) -> None:
         if column in self.unread:
@@ -407,7 +429,7 @@ class _Builder:
         self.described[health_columns.SCORE] = "weighted mean of its components, 0 to 100"
         self.described[health_columns.BAND] = "the band of health"
         for milestone, spec in self.known_milestones().items():
-            self.described[milestone_column(milestone)] = spec.when
+            self.described[milestone_column(milestone)] = self.described[claimed_column(milestone)] = spec.when
         account = {name: self.account[name] for name in order if name in self.account and name not in broken}
         contact = {name: self.contact[name] for name in order if name in self.contact and name not in broken}
         whole = Catalogue(
@@ -421,6 +443,7 @@ class _Builder:
             described={name: words for name, words in self.described.items() if words},
             calendars=self.calendars,
             happened=self.happened,
+            confirmed=self.journey.confirmed(),
         )
         prefixed = {f"account.{name}" for name in broken if ":" not in name}
         return replace(whole, broken=broken | prefixed)
@@ -459,7 +482,7 @@ class _Builder:
         kind, _, name = column.partition(":")
         if kind == "segment":
             return self.sections["segments"].place(name, "when")
-        if kind == "reached":
+        if kind in ("reached", "claimed"):
             for i, phase in enumerate(self.journey.phases):
                 for j, spec in enumerate(phase.milestones):
                     if spec.id == name:
@@ -472,5 +495,9 @@ class _Builder:
 def _said(column: str) -> str:
     """A column as authors call it."""
     kind, _, name = column.partition(":")
-    words = {"segment": f"in_segment('{name}')", "reached": f"reached('{name}')", "health": f"health component {name}"}
+    words = {
+        "segment": f"in_segment('{name}')",
+        **{kind: f"{kind}('{name}')" for kind in ("reached", "claimed")},
+        "health": f"health component {name}",
+    }
     return words.get(kind, column) if name else column

@@ -59,9 +59,9 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Latch:
-    """When the account reached a milestone, as our tables have it; blank when they do not."""
+    """A time that our tables know of an account and a milestone, such as when it was reached; blank when they do not."""
 
-    milestone: str
+    column: str
     type: Type = Type.INSTANT
 
 

@@ -84,6 +84,10 @@ class SegmentSpec(Strict):
     title: LocalisedText | None = Field(None, description="What they are, for people.")
 
 
+ASKING = "milestones/confirm"
+"""The mail template that asks about a milestone with `confirm` where it names none: templates/email/milestones/confirm.md."""
+
+
 class MilestoneSpec(Strict):
     id: str = Field(description="Names the milestone: reached('id').")
     title: LocalisedText = Field(description="What it is, for customers.")
@@ -94,7 +98,14 @@ class MilestoneSpec(Strict):
     expected: str | None = Field(None, description="How long it should take from sign-up: `3 days`.")
     notice: str | None = Field(None, description="Template of the milestone notice.")
     share: bool = Field(True, description="Whether customers see it on their map.")
-    confirm: bool = Field(False, description="Asks the customer before a success counts.")
+    confirm: bool = Field(
+        False, description="Asks the customer before it counts: their yes makes it reached. Without a `notice` the shipped template asks."
+    )
+
+    @property
+    def told_by(self) -> str | None:
+        """The template of its mail; None where nobody is told."""
+        return self.notice or (ASKING if self.confirm else None)
 
 
 class PhaseSpec(Strict):
@@ -117,6 +128,10 @@ class JourneySpec(Strict):
 
     def milestones(self) -> dict[str, MilestoneSpec]:
         return {m.id: m for phase in self.phases for m in phase.milestones}
+
+    def confirmed(self) -> frozenset[str]:
+        """Those that count once the customer has said yes."""
+        return frozenset(name for name, milestone in self.milestones().items() if milestone.confirm)
 
     def of_value(self) -> str | None:
         """The milestone at which a customer has had value; None where there is none at all."""

@@ -58,7 +58,40 @@ def reached_at_column(milestone: str) -> str:
 
 
 def latch_column(milestone: str) -> str:
+    """When it was reached, as our tables have it; of one that customers confirm once they have."""
     return f"latched:{milestone}"
+
+
+def claim_column(milestone: str) -> str:
+    """When its condition came true, whether it counts by now or waits for the customer's word."""
+    return f"claimed_at:{milestone}"
+
+
+def claimed_column(milestone: str) -> str:
+    return f"claimed:{milestone}"
+
+
+def doubt_column(milestone: str) -> str:
+    """Since when it is known that it does not count: the customer said so, or nobody could be asked."""
+    return f"doubted_at:{milestone}"
+
+
+def doubted_column(milestone: str) -> str:
+    return f"doubted:{milestone}"
+
+
+def first_look_column(milestone: str) -> str:
+    """Not blank where it is looked at for the first time: what is true then is history, of which nobody is asked."""
+    return f"first_look:{milestone}"
+
+
+_LATCHES = frozenset({"latched", "claimed_at"})
+_OURS = _LATCHES | {"doubted_at", "first_look"}
+
+
+def is_latch(column: str) -> bool:
+    """Whether it is the time at which a condition came true, which was blank before."""
+    return column.partition(":")[0] in _LATCHES
 
 
 def stored_column(attribute: str) -> str:
@@ -90,6 +123,8 @@ class Catalogue:
     """What happened('…') counts, by its words: metrics that conditions define where they stand. Filled as they are compiled."""
     calendars: tuple[str, ...] = ()
     """Names that `in_calendar` may be given."""
+    confirmed: frozenset[str] = frozenset()
+    """Milestones that count once the customer has said yes."""
 
     def scope(
         self, grain: Grain, vars: Mapping[str, Scalar] | None = None, asked: Asked | None = None,
@@ -158,9 +193,9 @@ class Catalogue:
     def _of_account_alone(self, column: str, head: str, rest: str) -> Origin:
         if head == "champion" and rest in self.attributes.contact:
             return Champion(rest, self.attributes.contact[rest])
-        latch, _, milestone = column.partition(":")
-        if latch == "latched" and milestone in self.milestones:
-            return Latch(milestone)
+        kind, _, milestone = column.partition(":")
+        if (kind == "latched" and milestone in self.milestones) or (kind in _OURS and milestone in self.confirmed):
+            return Latch(column)
         raise KeyError(column)
 
     def counts(self, condition: Expression) -> frozenset[str]:
@@ -232,6 +267,10 @@ class CatalogueScope:
     @property
     def milestones(self) -> Collection[str]:
         return () if self.people else self.catalogue.milestones
+
+    @property
+    def confirmed(self) -> Collection[str]:
+        return () if self.people else self.catalogue.confirmed
 
     @property
     def segments(self) -> Collection[str]:
@@ -353,6 +392,7 @@ class EventScope:
     columns: Mapping[str, Type]
     grain: Grain = Grain.ACCOUNT
     milestones: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     calendars: tuple[str, ...] = ()
     begun: bool = False

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from cs_engine.language.expression import Grain
 from cs_engine.language.scope import quoted
 from cs_engine.usage.columns import Attribute, Champion, Derived, Latch, Measured, Stored
-from cs_engine.usage.names import Catalogue
+from cs_engine.usage.names import Catalogue, is_latch
 from cs_engine.usage.sequences_sql import in_order
 from cs_engine.usage.windows import Kind, Window
 from cs_engine.usage.windows_sql import measured, view
@@ -233,7 +233,7 @@ def _before(number: int) -> str:
 
 def _kept(name: str, before: str, kind: str) -> str:
     """A column of the facts. `before`: the alias of what it was, '' where it never was otherwise; `kind`: its type."""
-    if name.startswith("latched:"):
+    if is_latch(name):
         return _latch(name)
     if not before:
         return f"f.{quoted(name)}"

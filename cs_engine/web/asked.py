@@ -10,10 +10,10 @@ from cs_engine.clock import Clock
 from cs_engine.instants import Micros, to_micros
 from cs_engine.journey.message import Alarm
 from cs_engine.playbook.bundle import compile_bundle
-from cs_engine.playbook.plan import AddressedStep
+from cs_engine.playbook.plan import AddressedStep, Notice
 from cs_engine.playbook.project import Project
-from cs_engine.playbook.questions import Kind, Question, parse
-from cs_engine.ports import Answer, AskedMessage, JournalLine, Store
+from cs_engine.playbook.questions import CONFIRMED, Kind, Question, parse
+from cs_engine.ports import Answer, AskedMessage, JournalLine, Store, Word
 from cs_engine.run.ctas.notes import note, said
 
 
@@ -24,6 +24,8 @@ class Asking(NamedTuple):
     questions: tuple[Question, ...]
     contacts: Sequence[tuple[str, str]]
     """(id, name), when a question is about one of them."""
+    milestone: str = ""
+    """The one that the customer is asked to confirm."""
 
 
 class Unanswered(NamedTuple):
@@ -38,16 +40,19 @@ class Desk:
 
     def __init__(self, project: Project, store: Store, clock: Clock) -> None:
         self._project, self._store, self._clock = project, store, clock
-        self._known: dict[tuple[str, str], tuple[Question, ...]] = {}
+        self._known: dict[tuple[str, str], AddressedStep | None] = {}
 
     def asking(self, message_id: str) -> Asking | None:
         """None when there is no such message, or it asks nothing."""
         message = self._store.asked(message_id)
-        questions = () if message is None else self._questions(message.digest, message.step)
-        if message is None or not questions:
+        step = None if message is None else self._step(message.digest, message.step)
+        if message is None or step is None or not step.ask:
             return None
+        questions = step.ask
         names = any(question.kind is Kind.CONTACT for question in questions)
-        return Asking(message, questions, self._store.contacts_of(message.account_id) if names else ())
+        confirms = isinstance(step, Notice) and any(question.field == CONFIRMED for question in questions)
+        milestone = step.milestone if isinstance(step, Notice) and confirms else ""
+        return Asking(message, questions, self._store.contacts_of(message.account_id) if names else (), milestone)
 
     def keep(self, asking: Asking, given: Mapping[str, str], by: str, by_kind: str) -> Unanswered | None:
         """Keeps the answers; blank ones are left out. All of them or, when one is none, nothing: then it says which.
@@ -78,7 +83,8 @@ class Desk:
                     question.field, seen,
                 )
             )  # fmt: skip
-        self._store.put_answers(answers, lines, self._notes(message.id, [answer.field for answer in answers], by, at))
+        notes = self._notes(message.id, [answer.field for answer in answers], by, at)
+        self._store.put_answers(answers, lines, notes, _word(asking, answers, at))
         return None
 
     def _notes(self, message_id: str, fields: Sequence[str], by: str, at: Micros) -> list[Alarm]:
@@ -88,10 +94,18 @@ class Desk:
             return []
         return [note(self._project, cta, "answered", at, said(self._project, cta, "answered", who=by, reason=", ".join(fields)))]
 
-    def _questions(self, digest: str, step_id: str) -> tuple[Question, ...]:
+    def _step(self, digest: str, step_id: str) -> AddressedStep | None:
         key = (digest, step_id)
         if key not in self._known:
             plan, _ = compile_bundle(self._store.bundle(digest), self._project)
             step = plan.step(step_id) if plan is not None else None
-            self._known[key] = step.ask if isinstance(step, AddressedStep) else ()
+            self._known[key] = step if isinstance(step, AddressedStep) else None
         return self._known[key]
+
+
+def _word(asking: Asking, answers: Sequence[Answer], at: Micros) -> Word | None:
+    """What the answers say of a milestone that the customer is asked to confirm."""
+    given = next((answer.value for answer in answers if answer.field == CONFIRMED), None)
+    if not asking.milestone or given is None:
+        return None
+    return Word(asking.message.account_id, asking.milestone, given == "true", at, "by the customer", asking.message.id)

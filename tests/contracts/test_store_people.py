@@ -85,7 +85,7 @@ def test_a_milestone_is_latched_once(store: SqlStore) -> None:
     store.latch("habit", reached(LATER - 5, "acc_1", "acc_3"), LATER, False, [line("milestone", f"acc_{n}", "", at=LATER) for n in (1, 3)])
     assert store.milestones() == {"habit": (["acc_1", "acc_2", "acc_3"], [NOW, NOW, LATER - 5])}
     assert store.milestones(known_by=LATER - 1) == {"habit": (["acc_1", "acc_2"], [NOW, NOW])}, "reached, and nobody knew"
-    assert store.milestones_of("acc_3") == [MilestoneView("habit", LATER - 5, LATER, False, '{"uses": 3}')]
+    assert store.milestones_of("acc_3") == [MilestoneView("habit", LATER - 5, LATER, False, '{"uses": 3}', LATER)]
     assert events(store, "acc_1") == [("milestone", "")]
     assert events(store, "acc_3") == [("milestone", "")]
 

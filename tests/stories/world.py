@@ -213,9 +213,9 @@ class World:
     def mail(self, name: str, subject: str, body: str = "Hello", locale: str = "") -> World:
         return self.write(f"templates/email/{name}{'.' if locale else ''}{locale}.md", f"---\nsubject: {subject}\n---\n{body}\n")
 
-    def milestone(self, id: str, when: str, *, notice: str | None = None) -> World:
+    def milestone(self, id: str, when: str, *, notice: str | None = None, **keys: object) -> World:
         """The journey's only milestone."""
-        spec = {"id": id, "title": id.capitalize(), "when": when, **({"notice": notice} if notice else {})}
+        spec = {"id": id, "title": id.capitalize(), "when": when, **({"notice": notice} if notice else {}), **keys}
         journey = {"phases": [{"phase": "start", "milestones": [spec]}]}
         return self.write("playbooks/journey.yaml", json.dumps(journey) + "\n")
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cs_engine.instants import Micros
+from cs_engine.ports.store.milestones import Word
 from cs_engine.ports.store.records import JournalLine
 
 if TYPE_CHECKING:
@@ -71,8 +72,12 @@ class AskedMessage(NamedTuple):
 class Answers(Protocol):
     """What people were asked and answered."""
 
-    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = ()) -> int:
-        """Keeps those that say something new, each with its line of the journal (aligned); how many. `notes`: planned where any does."""
+    def put_answers(
+        self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = (), word: Word | None = None
+    ) -> int:
+        """Keeps those that say something new, each with its line of the journal (aligned); how many. `notes`: planned where any does.
+        `word`: what they say of a milestone, which counts from then on, or is in doubt; once it counts it does for good.
+        """
 
     def answers(self, playbooks: Collection[str], until: Micros) -> list[GivenAnswer]:
         """The latest answers, given by then, of those who stand in these playbooks."""

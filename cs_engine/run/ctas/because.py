@@ -159,7 +159,7 @@ class Because:
         title: Mapping[str, str] | None = None
         if isinstance(metric, WindowMetric):
             title = metric.title
-        elif kind in ("reached", "latched") and milestone is not None:
+        elif kind in ("reached", "claimed", "doubted", "latched") and milestone is not None:
             title = milestone.title
         elif kind == "segment" and segment is not None:
             title = segment.title

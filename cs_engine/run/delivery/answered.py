@@ -48,7 +48,7 @@ class Answers:
                 kind, _, said = name.partition(":")
                 step, field = _step(name), _field(name)
                 if kind == "done":
-                    context[kind][said] = all((step, each) in own for each in asked[step])
+                    context[kind][said] = all((step, each) in own for each, question in asked[step].items() if not question.optional)
                 else:
                     context[kind][said] = _value(asked[step][field], own.get((step, field)), locale, people)
 

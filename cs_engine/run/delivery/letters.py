@@ -29,6 +29,7 @@ from cs_engine.journey.message import ALARM, COPY
 from cs_engine.journey.policy import Rules, zone_or
 from cs_engine.language.expression import EVENT, Grain, Type
 from cs_engine.playbook.config import ProjectConfig, Staff
+from cs_engine.playbook.implied import unconfirmed
 from cs_engine.playbook.plan import WEBHOOK, AddressedStep, Cta, Email, Notice, Plan
 from cs_engine.ports import Candidate, Person
 from cs_engine.run.context import TickContext
@@ -39,6 +40,7 @@ from cs_engine.run.delivery.calls import Calls
 from cs_engine.run.delivery.links import PREVIEW
 from cs_engine.run.delivery.press import Job
 from cs_engine.run.delivery.rules import rules_of
+from cs_engine.usage.model import MilestoneSpec
 
 ONE_CLICK = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 """RFC 8058: a mail program may post to the link of List-Unsubscribe, and then it is done."""
@@ -233,6 +235,8 @@ class Letters:
             self._alerts = {candidate.id: alert for candidate, alert in zip(candidates, made, strict=True)}
         if _of_event(group.template):
             self._put_events(group.plan, candidates, contexts)
+        if isinstance(group.step, Cta) and (doubted := unconfirmed(plan.playbook, tick.engine.project.journey.milestones())) is not None:
+            self._put_words(_told_of(doubted.id, doubted, group.locale), candidates, contexts)
         if any(map(is_asked, group.template.needs)):
             self.answers.put(group.plan, group.template.needs, group.locale, candidates, contexts)
         shared = self._shared(group)
@@ -267,6 +271,13 @@ class Letters:
                         context[name] = value
         return contexts
 
+    def _put_words(self, about: Mapping[str, Any], candidates: Sequence[Candidate], contexts: Sequence[dict[str, Any]]) -> None:
+        """What is known of the word of each customer who does not confirm a milestone; `about`: what there is to say of that."""
+        given = self._tick.engine.store.missing(about["id"], {c.account_id for c in candidates})
+        for candidate, context in zip(candidates, contexts, strict=True):
+            word, said = given.get(candidate.account_id, ("", ""))
+            context["milestone"] = {**about, "word": word, "said": said}
+
     def _put_events(self, plan: Plan, candidates: Sequence[Candidate], contexts: Sequence[dict[str, Any]]) -> None:
         """What was so of the event that each passage began with; blank for those that began with none."""
         assert plan.event is not None
@@ -298,7 +309,6 @@ class Letters:
     def _shared(self, group: _Group) -> dict[str, Any]:
         plan, locale, config = group.plan, group.locale, self._config
         milestone = group.step.milestone if isinstance(group.step, Notice) else ""
-        spec = self._tick.engine.project.journey.milestones().get(milestone)
         return {
             "vars": dict(plan.vars),
             "playbook": {"id": plan.playbook, "title": in_locale(plan.title, locale)},
@@ -307,7 +317,7 @@ class Letters:
                 "postal_address": in_locale(config.company.postal_address or {}, locale),
                 "contact": config.company.contact or "",
             },
-            "milestone": {"id": milestone, "title": in_locale(spec.title, locale) if spec else ""},
+            "milestone": _told_of(milestone, self._tick.engine.project.journey.milestones().get(milestone), locale),
             "locale": locale,
             **({} if self._tick.engine.preferences is not None else self._foot(plan)),
         }
@@ -415,6 +425,7 @@ class Letters:
                 (in_locale(question.ends[0], locale), in_locale(question.ends[1], locale)) if question.ends else None,
             )
             for question in step.ask
+            if not question.optional
         ]
         return Questions(asked, links.url(message), locale)
 
@@ -470,6 +481,14 @@ def _typed(value: Any, kind: Type) -> Any:
 
 def _person(person: Staff | None, locale: str) -> Person:
     return Person("") if person is None else Person(person.email, in_locale(person.name, locale))
+
+
+def _told_of(milestone: str, spec: MilestoneSpec | None, locale: str) -> dict[str, Any]:
+    """What its messages may say of a milestone; of one that journey.yaml no longer has, hardly anything."""
+    if spec is None:
+        return {"id": milestone, "title": "", "guide": "", "video": "", "confirm": False}
+    title = in_locale(spec.title, locale)
+    return {"id": milestone, "title": title, "guide": spec.guide or "", "video": spec.video or "", "confirm": spec.confirm}
 
 
 def _staff(person: Staff | None, locale: str) -> dict[str, str]:

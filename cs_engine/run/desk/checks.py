@@ -9,9 +9,10 @@ from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Level, Place, Problem, Problems
 from cs_engine.playbook.answers import Answerable
 from cs_engine.playbook.folder import FOLDER
-from cs_engine.playbook.implied import ONE_PERSON
+from cs_engine.playbook.implied import NOT_YET, ONE_PERSON, unconfirmed
 from cs_engine.playbook.plan import MILESTONE_LINE, AddressedStep, AnyStep, Cta, Notice, Plan
 from cs_engine.playbook.project import Project
+from cs_engine.usage.model import ASKING
 
 STRANGER = "P217"
 """The code of CSMs who are nobody of team.yaml."""
@@ -23,12 +24,12 @@ def template_problems(project: Project, locales: list[str]) -> list[Problem]:
     for plan in project.plans.values():
         answerable = Answerable(plan)
         for step in plan.steps:
-            uses += _uses(plan, step, answerable)
+            uses += _uses(project, plan, step, answerable)
     library = Library(project.root, project.config.locale)
     problems = check(library, uses, lambda grain: known_names(project, grain), locales, all_used=not project.broken)
-    # What a broken playbook uses is not known: its templates are not called unused beside its errors. And one that waits for a key of
-    # project.yaml to be turned on does no harm.
-    waiting = f"templates/slack/{ONE_PERSON}."
+    # What a broken playbook uses is not known: its templates are not called unused beside its errors. And those that wait for a key of
+    # project.yaml or journey.yaml to be turned on do no harm.
+    waiting = (f"templates/slack/{ONE_PERSON}.", f"templates/slack/{NOT_YET}.", f"templates/email/{ASKING}.")
     return [p for p in problems if p.code != UNUSED or not p.place.file.startswith(waiting)]
 
 
@@ -68,13 +69,14 @@ def team_problems(project: Project) -> list[Problem]:
     return [Problem(document.key_place(("staff",)) if document is not None else Place(file), STRANGER, whose, mend, Level.WARNING)]
 
 
-def _uses(plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:
+def _uses(project: Project, plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:
     """The templates of a step's messages."""
     if not isinstance(step, AddressedStep):
         return []
     mail, noticed = not isinstance(step, Cta), isinstance(step, Notice)
+    word = unconfirmed(plan.playbook, project.journey.milestones()) is not None
     use = TemplateUse(
-        step.template, "email" if mail else "slack", plan.subject, step.place, noticed, plan.vars, mail and bool(step.ask),
+        step.template, "email" if mail else "slack", plan.subject, step.place, noticed, word, plan.vars, mail and bool(step.ask),
         plan.event.columns if plan.event is not None else (), _unanswered(answerable, step.id),
     )  # fmt: skip
     return [use, use._replace(name=MILESTONE_LINE, kind="slack", asks=False)] if noticed else [use]

@@ -32,6 +32,8 @@ from cs_engine.usage.names import NO_EVENT
 _Edits = Mapping[tuple[str, str], Edit]
 """(passage, step) -> what somebody wrote in its mail's place."""
 
+MILESTONES = ("reached:", "claimed:", "doubted:")
+"""How columns begin that are so of a milestone."""
 ENTERS = "matches: enters at the playbook's next tick"
 
 
@@ -106,7 +108,18 @@ def _subject(
     verdict = _verdict(tick, plan, (subject, key), conditions, mine, past=past)
     if verdict == ENTERS and not past:
         verdict = _waits(tick, plan, account) or verdict
-    return {"subject": subject, "conditions": conditions, "verdict": verdict}
+    words = _waiting_for_word(tick, plan, account)
+    return {"subject": subject, "conditions": conditions, "verdict": verdict, "waiting_for_word": words}
+
+
+def _waiting_for_word(tick: TickContext, plan: Plan, account: str) -> dict[str, str | None]:
+    """Milestones that the plan asks for and the account does not have before its customer has said yes: since when."""
+    named = {name.partition(":")[2] for condition in plan.conditions() for name in condition.names if name.startswith(MILESTONES)}
+    if not named & tick.engine.project.journey.confirmed():
+        return {}
+    views = tick.engine.store.milestones_of(account)
+    waiting = [view for view in views if view.known_at <= tick.at and (view.counts_at is None or view.counts_at > tick.at)]
+    return {view.milestone: _time(view.known_at) for view in waiting if view.milestone in named}
 
 
 def _event_now(tick: TickContext, plan: Plan, row: int) -> str:

@@ -28,7 +28,13 @@ def inventory(project: Project, orders: Orders) -> dict[str, list[dict[str, Any]
             for name, spec in project.metrics.items()
         ],
         "milestones": [
-            {"milestone": name, "when": spec.when, "notice": spec.notice or "", "used by": users.get(f"reached:{name}", [])}
+            {
+                "milestone": name,
+                "when": spec.when,
+                "notice": spec.told_by or "",
+                "confirm": "yes" if spec.confirm else "",
+                "used by": sorted({user for kind in ("reached", "claimed", "doubted") for user in users.get(f"{kind}:{name}", [])}),
+            }
             for name, spec in project.journey.milestones().items()
         ],
     }

@@ -42,6 +42,8 @@ class _Company:
     accounts: Mapping[str, _Account]
     reached: Mapping[str, Mapping[str, Micros]]
     """Milestone -> account -> when."""
+    claimed: Mapping[str, Mapping[str, Micros]]
+    """The same of those that customers confirm, whether they have or not."""
 
     @property
     def milestones(self) -> dict[str, MilestoneSpec]:
@@ -85,13 +87,16 @@ def of_account(engine: Engine, account: str) -> dict[str, Any]:
     for (_, spec), (previous, _this) in zip(company.milestones.items(), pairwise(before), strict=True):
         view, due = views.get(spec.id), company.due(account, spec)
         row: dict[str, Any] = {"milestone": spec.id, "title": _title(engine, spec), "reached_at": None, "due": _iso(due), "in_time": None}
-        if view is not None:
+        row["waiting"] = None
+        if view is not None and view.counts_at is None:
+            row["waiting"] = {"since": _iso(view.known_at), "came_true_at": _iso(view.reached_at), "word": view.word}
+        elif view is not None:
             row |= {"reached_at": _iso(view.reached_at), "known_at": _iso(view.known_at), "history": view.history}
             row |= {"evidence": json.loads(view.seen) if view.seen else {}, "days": _days(about.signed_up_at, view.reached_at)}
             row["in_time"] = None if due is None else view.reached_at <= due
-        else:
+        if view is None or view.counts_at is None:
             row["in_time"] = False if due is not None and due < company.at else None
-            row["expected"] = _expected(company, account, spec.id, previous)
+            row["expected"] = None if row["waiting"] else _expected(company, account, spec.id, previous)
         rows.append(row)
     value = engine.project.journey.of_value()
     found = views.get(value) if value is not None else None
@@ -101,7 +106,10 @@ def of_account(engine: Engine, account: str) -> dict[str, Any]:
         "signed_up_at": _iso(about.signed_up_at),
         "alike": about.alike,
         "milestones": rows,
-        "time_to_value": {"milestone": value, "days": None if found is None else _days(about.signed_up_at, found.reached_at)},
+        "time_to_value": {
+            "milestone": value,
+            "days": None if found is None or found.counts_at is None else _days(about.signed_up_at, found.reached_at),
+        },
     }
 
 
@@ -134,7 +142,10 @@ def _company(engine: Engine) -> _Company:
     accounts = {id: _Account(None if at is None else to_micros(at), same) for id, at, same in zip(ids, since, alike, strict=True)}
     latched = {milestone: dict(zip(*found, strict=True)) for milestone, found in store.milestones().items()}
     reached = {milestone: latched.get(milestone, {}) for milestone in project.journey.milestones()}
-    return _Company(engine, from_micros(last), accounts, reached)
+    confirmed = project.journey.confirmed()
+    claims = store.claims(confirmed, last) if confirmed else {}
+    claimed = {milestone: dict(zip(*found, strict=True)) for milestone, found in claims.items()}
+    return _Company(engine, from_micros(last), accounts, reached, claimed)
 
 
 def _expected(company: _Company, account: str, milestone: str, previous: str) -> dict[str, Any] | None:
@@ -174,6 +185,7 @@ def _milestone(company: _Company, spec: MilestoneSpec) -> dict[str, Any]:
         "milestone": spec.id,
         "title": _title(company.engine, spec),
         "reached": len(there),
+        "waiting": len(company.claimed.get(spec.id, {}).keys() & company.accounts.keys() - there.keys()),
         "share": _share(len(there), len(company.accounts)),
         "days": _spread(spread_of(company.lengths(spec.id, SIGN_UP))),
         "expected": spec.expected,

@@ -10,7 +10,7 @@ from cs_engine.errors import WrongUse
 from cs_engine.instants import NEVER, Micros, from_micros
 from cs_engine.journey.identity import person_key
 from cs_engine.language.expression import Grain
-from cs_engine.playbook.plan import Cta, Email
+from cs_engine.playbook.plan import Cta, Email, Notice
 from cs_engine.playbook.project import Project
 from cs_engine.playbook.questions import Kind
 from cs_engine.ports import Erasure, Store, Usage, Whom
@@ -81,7 +81,7 @@ def _fixed_answers(project: Project) -> frozenset[tuple[str, str, str]]:
         (plan.playbook, step.id, question.field)
         for plan in project.plans.values()
         for step in plan.steps
-        if isinstance(step, Email | Cta)
+        if isinstance(step, Email | Notice | Cta)
         for question in step.ask
         if question.kind is not Kind.TEXT
     )

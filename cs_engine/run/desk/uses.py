@@ -31,7 +31,7 @@ class Users:
         return {kind: sorted(found) for kind in kinds if (found := getattr(self, kind))}
 
 
-_KINDS = {"segment": "segments", "reached": "milestones", "health": "health", "health_value": "health"}
+_KINDS = {"segment": "segments", **dict.fromkeys(("reached", "claimed"), "milestones"), "health": "health", "health_value": "health"}
 
 
 def users(project: Project) -> dict[tuple[str, Grain], Users]:

@@ -14,7 +14,17 @@ from cs_engine.ports import Overlay, Rows
 from cs_engine.sources.sql import listed, quoted
 from cs_engine.usage import facts_sql
 from cs_engine.usage.answers import answers_in
-from cs_engine.usage.names import COUNTED, NPS, STREAK, Catalogue, latch_column, stored_column
+from cs_engine.usage.names import (
+    COUNTED,
+    NPS,
+    STREAK,
+    Catalogue,
+    claim_column,
+    doubt_column,
+    first_look_column,
+    latch_column,
+    stored_column,
+)
 
 SQL_TYPES = {Type.NUMBER: "DOUBLE", Type.BOOLEAN: "BOOLEAN", Type.INSTANT: "TIMESTAMPTZ"}
 """Of values that are no text."""
@@ -36,6 +46,12 @@ def put_overlay(db: duckdb.DuckDBPyConnection, catalogue: Catalogue, grain: Grai
     times = dict(overlay.held_since.get(grain, {}))
     if grain is Grain.ACCOUNT:
         times |= {latch_column(milestone): overlay.latched.get(milestone, ([], [])) for milestone in catalogue.milestones}
+        for milestone in catalogue.confirmed:
+            times[claim_column(milestone)] = overlay.claimed.get(milestone, ([], []))
+            times[doubt_column(milestone)] = overlay.doubted.get(milestone, ([], []))
+            look = first_look_column(milestone)
+            table[look] = np.full(size, np.datetime64(0 if milestone in overlay.first_looks else "NaT", "us"))
+            shown.append(f"timezone('UTC', {quoted(look)}) AS {quoted(look)}")
         for attribute in catalogue.attributes.stored:
             column = stored_column(attribute)
             table[column] = _scattered(np.full(size, None, dtype=object), rows_of, *overlay.account_values.get(attribute, ([], [])))

@@ -24,7 +24,7 @@ from cs_engine.sources.sets.snapshot import UsageSet
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.usage.answers import said
 from cs_engine.usage.columns import Derived
-from cs_engine.usage.names import Catalogue
+from cs_engine.usage.names import Catalogue, is_latch
 from cs_engine.usage.past_sql import (
     CHANGES,
     Reads,
@@ -71,10 +71,10 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
     if reads is None or catalogue.attributes.in_place.intersection(reads.sources) or not isinstance(origin, Derived) or not len(rows):
         return {}
     tables.need(Grain.ACCOUNT, reads.kept)
-    rising = rises(reads, column, next((name for name in origin.needs if name.startswith("latched:")), ""))
+    rising = rises(reads, column, next(filter(is_latch, origin.needs), ""))
     if rising and reads.by_time:
         reads = replace(reads, by_time=by_time(reads))
-    names = [name for name in origin.needs if not name.startswith("latched:")]
+    names = [name for name in origin.needs if not is_latch(name)]
     floor = after if reads.changing else None
     search = _Search(tables, catalogue, reads, column, names, floor, rising=rising)
     found: dict[int, First] = {}
@@ -86,7 +86,7 @@ def became(tables: Tables, catalogue: Catalogue, column: str, rows: Rows, after:
             for start in range(0, len(left), many):
                 found |= search.among(left[start : start + many], days)
     except duckdb.Error as error:
-        tables.fail(f"when {said(column).replace('reached:', 'milestone ')} was reached", error)
+        tables.fail(f"when {said(column).replace('reached:', 'milestone ').replace('claimed:', 'milestone ')} was reached", error)
     finally:
         search.close()
     return found

@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from cs_engine.usage.columns import Derived
+from cs_engine.usage.names import is_latch
 from cs_engine.usage.past_sql import Reads, only_grows
 from cs_engine.usage.windows import Kind, Window
 
@@ -35,7 +36,7 @@ def rises(reads: Reads, column: str, latch: str) -> bool:
     """Whether that column of conditions, once true, stays so to the end of its day. `latch`: the column of when it was reached before,
     which is blank of all who are looked at.
     """
-    if reads.before or any(name.startswith("latched:") and name != latch for name in reads.kept):
+    if reads.before or any(is_latch(name) and name != latch for name in reads.kept):
         return False
     rising = {window.name for window in reads.windows if _rises(window)}
     derived = dict(reads.derived)

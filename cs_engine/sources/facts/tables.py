@@ -203,7 +203,7 @@ class Tables:
             try:
                 self._extend(grain, [name])
             except duckdb.Error as error:
-                said = name.replace("reached:", "milestone ").replace("segment:", "segment ")
+                said = name.replace("reached:", "milestone ").replace("claimed:", "milestone ").replace("segment:", "segment ")
                 self.fail(said, error)
                 self._extend_blank(grain, name)
 

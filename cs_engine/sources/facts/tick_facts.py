@@ -26,7 +26,7 @@ from cs_engine.sources.facts.tables import Tables, by_row
 from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.usage.answers import said
 from cs_engine.usage.events_sql import happened
-from cs_engine.usage.names import latch_column, milestone_column
+from cs_engine.usage.names import claim_column, claimed_column, is_latch, latch_column, milestone_column
 
 
 class DuckdbFacts:
@@ -86,24 +86,28 @@ class DuckdbFacts:
         return {milestone: self.mask(reached) for milestone, reached in self._milestones().items()}
 
     def became(self, milestone: str, rows: Rows, after: Micros | None) -> tuple[list[Micros], list[str]]:
-        column = milestone_column(milestone)
+        column = self._of(milestone)
         found = became(self.tables, self.tables.catalogue, column, rows, after)
         untold = [row for row in rows.tolist() if row not in found]
         if untold:
             needs = getattr(self.tables.catalogue.origin(Grain.ACCOUNT, column), "needs", ())
-            names = tuple(name for name in needs if name != latch_column(milestone))
+            names = tuple(name for name in needs if not is_latch(name))
             seen = self.seen(Expression(column, Grain.ACCOUNT, quoted(column), Type.BOOLEAN, names), np.array(untold, np.int64))
             found |= {row: First(to_micros(self.now), one) for row, one in zip(untold, seen, strict=True)}
         return [found[row].at for row in rows.tolist()], [found[row].seen for row in rows.tolist()]
 
+    def _of(self, milestone: str) -> str:
+        """The column of what its condition says."""
+        return (claimed_column if milestone in self.tables.catalogue.confirmed else milestone_column)(milestone)
+
     def _milestones(self) -> dict[str, Expression]:
         found = {}
         for milestone in self.tables.catalogue.milestones:
-            column = milestone_column(milestone)
+            column = self._of(milestone)
             sql = quoted(column)
             if column in self.tables.catalogue.broken:
                 # What was reached stays reached, even while the definition is broken.
-                column = latch_column(milestone)
+                column = (claim_column if milestone in self.tables.catalogue.confirmed else latch_column)(milestone)
                 sql = f"{quoted(column)} IS NOT NULL"
             found[milestone] = Expression(f"reached('{milestone}')", Grain.ACCOUNT, f"coalesce({sql}, false)", Type.BOOLEAN, (column,))
         return found

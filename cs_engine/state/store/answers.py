@@ -6,18 +6,22 @@ from collections.abc import Collection, Sequence
 
 from cs_engine.instants import Micros
 from cs_engine.journey import message
-from cs_engine.ports import Answer, AskedMessage, GivenAnswer, JournalLine, PassageAnswer
+from cs_engine.ports import Answer, AskedMessage, GivenAnswer, JournalLine, PassageAnswer, Word
 from cs_engine.state import answers as _answers
-from cs_engine.state import orders
+from cs_engine.state import milestones, orders
 from cs_engine.state.store.part import Part
 
 
 class Answers(Part):
     """Each method is one transaction."""
 
-    def put_answers(self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = ()) -> int:
+    def put_answers(
+        self, answers: Sequence[Answer], lines: Sequence[JournalLine], notes: Sequence[message.Alarm] = (), word: Word | None = None
+    ) -> int:
         with self.database.write() as tx:
             kept = _answers.put(tx, answers, lines)
+            if word is not None:
+                milestones.say(tx, word)
             if kept:
                 orders.sound(tx, notes)
             return kept

@@ -18,7 +18,8 @@ def test_an_empty_project_passes_check_and_takes_data_and_a_recipe(call: Call, t
     )  # fmt: skip
     made = {str(file.relative_to(Path())) for file in Path().rglob("*") if file.is_file()}
     assert {"playbooks/project.yaml", "playbooks/team.yaml", "templates/email/layout.mjml", "flows/tick.py", "prefect.yaml"} < made
-    assert not any("contributions" in file or file.startswith("templates/slack") for file in made)
+    assert {file for file in made if file.startswith("templates/slack")} == {f"templates/slack/not_yet{ja}.yaml" for ja in ("", ".ja")}
+    assert not any("contributions" in file for file in made)
     assert "2012" not in Path("README.md").read_text(encoding="utf-8")
     with Path("data/accounts.csv").open("a", encoding="utf-8") as file:
         file.write("a1,Acme,starter,2026-03-01,lead@vendor.example,en,UTC\n")

@@ -37,6 +37,7 @@ class Since:
 class FactsScope:
     grain = Grain.ACCOUNT
     milestones = ("first_change", "habit")
+    confirmed = ("habit",)
     segments = ("enterprise",)
     calendars = ("jp",)
     asked = Asked(
