@@ -16,7 +16,7 @@ from cs_engine.language import durations
 from cs_engine.language.calls import Calls
 from cs_engine.language.expression import Duration, Expression, Spell, Type
 from cs_engine.language.problems import did_you_mean
-from cs_engine.language.scope import Column, Literal, NotHere, Reporter, Scope
+from cs_engine.language.scope import Column, Literal, NotHere, Reporter, Scope, written
 from cs_engine.language.seen import doubt
 from cs_engine.language.tokens import Kind, Token
 from cs_engine.language.typed import Types, operation, short
@@ -180,7 +180,9 @@ class Compiler:
         tails = sorted(n for n in names if n.rpartition(".")[2].lower() == name.rpartition(".")[2].lower())
         if tails:
             return f'did you mean "{tails[0]}"?'
-        return _NAME_MENDS.get(name.lower()) or did_you_mean(name, names) or _which_there_are(name, names)
+        quoted = {f'did you mean "{n}"?': f"write {written(n)}" for n in names if written(n) != n}
+        near = did_you_mean(name, names)
+        return _NAME_MENDS.get(name.lower()) or quoted.get(near, near) or _which_there_are(name, names)
 
     def column(self, node: exp.Expr, name: str, of: Type) -> Value:
         """A column of the facts that a function stands for."""

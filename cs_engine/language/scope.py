@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from cs_engine.language.expression import Expression, Grain, Type
 from cs_engine.language.problems import Edit, Place, Problems
+
+_WORDS = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 PlaceOf = Callable[[int, int], Place]
 """(offset, length) in the text -> its place: `Document.within` for one path."""
@@ -168,3 +171,9 @@ class Reporter:
 def quoted(name: str) -> str:
     """A name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def written(name: str) -> str:
+    """A name as conditions write it: a column whose name is no word stands in double quotes."""
+    head, dot, column = name.partition(".")
+    return name if not dot or _WORDS.fullmatch(column) else f"{head}.{quoted(column)}"

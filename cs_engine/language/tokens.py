@@ -63,13 +63,14 @@ _TOKEN = re.compile(
     |(?P<quoted>"[^"]*"|`[^`]*`)
     |(?P<unclosed>['"])
     |(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
-    |(?P<name>[^\W\d]\w*(?:\.(?:[^\W\d]\w*|"[^"]+"))*)
+    |(?P<name>[^\W\d]\w*(?:\.(?:[^\W\d]\w*|"(?:[^"]|"")+"))*)
     |(?P<operator>===|!==|==|=>|=<|<=|>=|<>|!=|&&|\|\||::|\*\*|->|=~|--|/\*|[=<>+\-*/%!≥≤≧≦≠])
     |(?P<bracket>[()\[\]])
     |(?P<comma>,)
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _SQL_OPERATORS = frozenset(["=", "<", ">", "<=", ">=", "<>", "!=", "+", "-", "*", "/", "%"])
 _MEANT = {"===": "=", "==": "=", "!==": "<>", "=>": ">=", "=<": "<=", "&&": "and", "||": "or", "!": "not"} | {
     "≥": ">=", "≤": "<=", "≧": ">=", "≦": "<=", "≠": "<>"
@@ -203,9 +204,10 @@ class _Lexer:
         return self._put(Kind.TEXT, text, match.start(), match.end(), inside)
 
     def _unclosed(self, match: re.Match[str]) -> bool:
-        self.report.add(
-            match.start(), len(self.text), "X203", f"this {match[0]} is never closed", "a quote inside text is written twice: 'it''s'"
-        )
+        mend = "a quote inside text is written twice: 'it''s'"
+        if match[0] == '"':
+            mend = 'text goes in single quotes; a name with " in it is written account."the ""new"" plan"'
+        self.report.add(match.start(), len(self.text), "X203", f"this {match[0]} is never closed", mend)
         return False
 
     def _number(self, match: re.Match[str]) -> bool:
@@ -266,7 +268,7 @@ class _Lexer:
             )
             return False
         is_call = re.compile(r"\s*\(").match(self.text, end) is not None
-        return self._put(Kind.FUNCTION if is_call else Kind.NAME, text.replace('"', ""), start, end)
+        return self._put(Kind.FUNCTION if is_call else Kind.NAME, _QUOTED.sub(_plain, text), start, end)
 
     def _operator(self, match: re.Match[str]) -> bool:
         text, start, end = match[0], match.start(), match.end()
@@ -295,3 +297,8 @@ class _Lexer:
         message, mend = _REFUSED.get(text, (f"`{text}` has no meaning here" if text.isprintable() else "an invisible character", ""))
         self.report.add(start, end, "X203" if text == ";" else "X204", message, mend)
         return False
+
+
+def _plain(quoted: re.Match[str]) -> str:
+    """The name that stands in double quotes."""
+    return quoted[1].replace('""', '"')

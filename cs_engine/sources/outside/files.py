@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from cs_engine.errors import SyncStopped
 
 _HEAD = 1 << 16
+_BEGINNING = 400
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile('"[^"]*("|$)')
 ASIDE = "it may be half written: write it aside and rename it when it is whole"
@@ -158,6 +159,8 @@ def _bytes(path: Path) -> BinaryIO:
 def _decoded_head(head: bytes, label: str) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return codecs.getincrementaldecoder("utf-16")().decode(head)
+    if _is_unmarked_utf16(head[:_BEGINNING]):
+        raise SyncStopped(f"{label}: the text is UTF-16 without a byte order mark", "save the file as UTF-8")
     for encoding in ("utf-8", "cp932"):
         try:
             # The incremental decoder forgives a character cut in two at the end.
@@ -168,6 +171,12 @@ def _decoded_head(head: bytes, label: str) -> str:
         # The header is sound: rows that are not will be named one by one.
         return head.decode("utf-8", errors="replace")
     raise SyncStopped(f"{label}: the text is neither UTF-8 nor Shift_JIS", "save the file as UTF-8")
+
+
+def _is_unmarked_utf16(data: bytes) -> bool:
+    """Whether every other byte, of many, is none: so are letters of ASCII in two bytes, with the larger one first or last."""
+    first, second = data[0::2].count(0), data[1::2].count(0)
+    return min(first, second) == 0 and max(first, second) > len(data) // 8
 
 
 def _is_utf8(data: bytes) -> bool:
