@@ -16,6 +16,9 @@ from cs_engine.ports import JournalLine, MilestoneView, Reached, Word
 from cs_engine.state import journal, schema
 from cs_engine.state.database import Tx
 
+BY_THEMSELVES = "by the customer"
+"""Whose word it is where it comes as an answer."""
+
 Columns = dict[str, tuple[list[str], list[Micros]]]
 """Milestone -> (accounts, when), aligned."""
 
@@ -50,6 +53,15 @@ def _columns(rows: Iterable[tuple[Any, ...]]) -> Columns:
         _, accounts, instants = zip(*some, strict=True)
         found[milestone] = list(accounts), list(instants)
     return found
+
+
+def counted(tx: Tx, milestones: Collection[str]) -> Columns:
+    """Of these milestones since when it was so that they count: when they were reached, or when the customer said yes to it."""
+    sql = (
+        "SELECT milestone, account_id, CASE WHEN counts_at = known_at THEN reached_at ELSE counts_at END FROM milestones "
+        f"WHERE {tx.among('milestone', 'milestones')} AND counts_at IS NOT NULL ORDER BY milestone, account_id"
+    )
+    return _columns(tx.rows(sql, milestones=tx.ids(sorted(milestones))))
 
 
 def confirmed_in(tx: Tx, milestones: Collection[str], after: Micros, until: Micros) -> dict[str, int]:
@@ -153,11 +165,20 @@ def seen_of_asked(tx: Tx, milestone: str, playbook: str, step: str, now: Micros)
 
 
 def note_asked(tx: Tx, milestone: str, told: Sequence[tuple[str, str, str]], now: Micros) -> None:
-    """Keeps what `seen_of_asked` saw, of whom nothing else has become known."""
+    """Keeps what `seen_of_asked` saw, of whom nothing else has become known; and what those asked had said before it was latched."""
     rows = [(word, now, message, milestone, account, "") for account, word, message in told]
     tx.update_each(schema.milestones, ("word", "word_at", "word_in"), "", ("milestone", "account_id", "word"), rows)
     nobody = [account for account, word, _ in told if word == "nobody"]
     journal.append(tx, [JournalLine(now, "", account, account, "", milestone, "milestone", "nobody to ask", "") for account in nobody])
+    # A tick that an event starts may ask before the next whole one latches, and whoever is quick answers in between.
+    said = tx.rows(
+        "SELECT a.account_id, a.value, a.answered_at, a.message_id FROM messages m "
+        "JOIN answers a ON a.enrolment_id = m.enrolment_id AND a.step = m.step AND a.field = 'confirmed' "
+        f"WHERE {tx.among('m.id', 'asked')} ORDER BY a.line",
+        asked=tx.ids(message for _, word, message in told if word == "asked"),
+    )
+    for account, value, at, message in said:
+        say(tx, Word(account, milestone, value == "true", at, BY_THEMSELVES, message))
 
 
 def say(tx: Tx, word: Word) -> bool:

@@ -87,6 +87,20 @@ def test_who_was_asked_and_who_cannot_be_is_noted_once_their_passages_have_ended
     assert [(entry.event, entry.reason) for entry in store.journal("acc_2", "")] == [("milestone", "nobody to ask")]
 
 
+def test_a_word_that_came_before_the_claim_was_latched_is_not_lost(store: SqlStore) -> None:
+    store.commit(entered("1", "2"), NOW)
+    claimed(store)
+    store.settle([message.accepted("msg_1", "x"), message.accepted("msg_2", "x")], NOW)
+    for n, said in (("1", "true"), ("2", "false")):
+        given = Answer(f"enr_{n}", PLAYBOOK, f"acc_{n}", f"acc_{n}", "welcome", "confirmed", said, "con_1", "contact", f"msg_{n}", NOW + 1)
+        store.put_answers([given], [line("answered")], word=word(f"acc_{n}", NOW + 1, yes=said == "true", asked_in=f"msg_{n}"))
+    claim(store, "acc_1", "acc_2", now=NOW + MINUTE)
+    assert counting(store) == []
+    store.see_to_asked("habit", PLAYBOOK, "welcome", LATER)
+    assert store.counted({"habit"}) == {"habit": (["acc_1"], [NOW + 1])}
+    assert words(store, "acc_1", "acc_2") == ["asked", "not_yet"]
+
+
 def test_what_they_wrote_is_found_by_the_message_that_asked(store: SqlStore) -> None:
     claim(store, "acc_1", "acc_2")
     store.commit(entered("1"), NOW)

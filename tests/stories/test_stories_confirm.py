@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
@@ -115,7 +116,8 @@ def test_one_of_us_confirms_for_the_customer(world: World) -> None:
     assert reached(world) == ["acme", "beta"]
     (line,) = [line for line in world.engine.store.journal("acme", "") if line.event == "confirmed"]
     assert (line.step, line.reason) == ("start", "alex@vendor.example: on the phone")
-    assert world.tick(day(2)).sent == []
+    tick = world.tick(day(2))
+    assert (tick.sent, tick.json["milestones"]) == ([], {"start": 1})
 
 
 def test_an_authors_notice_asks_and_waits_for_what_is_claimed(world: World) -> None:
@@ -154,3 +156,18 @@ def test_confirm_that_is_taken_out_counts_what_waits_and_put_in_asks_of_what_com
     asking(world, confirm=False).playbook("more", "- {id: one, email: one}", enter="reached('start')").tick(day(2))
     assert reached(world) == ["acme", "beta"]
     assert world.stands("more") == ["one"]
+
+
+def test_another_milestone_may_ask_for_what_is_claimed_and_for_what_counts(world: World) -> None:
+    asking(world).playbook("p", "- {id: one, email: one}", enter="reached('after')", existing="skip")
+    first = {"id": "start", "title": "Start", "when": "uses > 0", "notice": "asks", "confirm": True}
+    others = [{"id": "after", "title": "After", "when": "reached('start')"}, {"id": "with", "title": "With", "when": "claimed('start')"}]
+    world.write("playbooks/journey.yaml", json.dumps({"phases": [{"phase": "start", "milestones": [first, *others]}]}))
+    world.tick(day(0))
+    assert world.tick(day(1)).json["milestones"] == {"with": 1}
+    says(world, day(1, 12), confirmed="true")
+    assert world.tick(day(2)).json["milestones"] == {"after": 1, "start": 1}
+    assert world.stands("p") == ["one"]
+    assert {view.milestone: view.reached_at for view in world.engine.store.milestones_of("acme")} == dict.fromkeys(
+        ("start", "after", "with"), int(day(0, 12).timestamp() * 1e6)
+    )

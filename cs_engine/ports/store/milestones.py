@@ -63,6 +63,9 @@ class Milestones(Protocol):
     def doubts(self, milestones: Collection[str], known_by: Micros) -> dict[str, tuple[list[str], list[Micros]]]:
         """Milestone -> (accounts, since when): who had said "not yet" by then, or could not be asked, and has not said yes since."""
 
+    def counted(self, milestones: Collection[str]) -> dict[str, tuple[list[str], list[Micros]]]:
+        """Milestone -> (accounts, when it was reached; where the customer had to say yes, when they did), of those that count."""
+
     def confirmed_in(self, milestones: Collection[str], after: Micros, until: Micros) -> dict[str, int]:
         """Milestone -> how many customers said yes in that time."""
 
@@ -92,7 +95,10 @@ class Milestones(Protocol):
         """From now on it counts of all who wait: nobody is asked any more."""
 
     def see_to_asked(self, milestone: str, playbook: str, step: str, now: Micros) -> None:
-        """Of those who wait, notes who was asked by that step, and of whom nobody could be: all their passages have ended without it."""
+        """Of those who wait, notes who was asked by that step, and of whom nobody could be: all their passages have ended without it.
+
+        What those asked had answered before it was latched, is their word.
+        """
 
     def confirm(self, word: Word) -> bool:
         """Somebody of us says yes for the customer; False where nothing waits for it."""

@@ -14,7 +14,8 @@ def confirm(engine: Office, account: str, milestone: str, reason: str, by: str =
     if milestone not in milestones:
         raise WrongUse(f"there is no milestone {milestone!r}", did_you_mean(milestone, milestones) or "cs-engine milestones names them")
     because = f"{by}: {reason}" if by else reason
-    if engine.store.confirm(Word(account, milestone, True, moment(engine), because)):
+    # After the last tick, which did not know of it.
+    if engine.store.confirm(Word(account, milestone, True, moment(engine) + 1, because)):
         return
     known = any(view.milestone == milestone for view in engine.store.milestones_of(account))
     said = "counts already" if known else "has not come true by what they use, as far as ticks have seen"

@@ -92,7 +92,8 @@ def gather(engine: Engine, question: Question, since: datetime | None, until: da
         )
     chosen = _chosen(ids, len(moments))
     number = {id: n for n, id in enumerate(chosen)}
-    latched = engine.store.milestones()
+    confirmed = engine.project.journey.confirmed()
+    latched = engine.store.milestones() | (engine.store.counted(confirmed) if confirmed else {})
     outcome = np.zeros((len(moments), len(chosen)), np.bool_)
     asked = np.zeros_like(outcome)
     facts = np.full((len(moments), len(chosen), len(question.facts)), np.nan, np.float64)

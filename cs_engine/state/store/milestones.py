@@ -29,6 +29,10 @@ class Milestones(Part):
         with self.database.read() as tx:
             return _milestones.doubts(tx, milestones, known_by)
 
+    def counted(self, milestones: Collection[str]) -> dict[str, tuple[list[str], list[Micros]]]:
+        with self.database.read() as tx:
+            return _milestones.counted(tx, milestones)
+
     def confirmed_in(self, milestones: Collection[str], after: Micros, until: Micros) -> dict[str, int]:
         with self.database.read() as tx:
             return _milestones.confirmed_in(tx, milestones, after, until)
