@@ -61,9 +61,9 @@ def clean_text(name: str, kind: str) -> str:
     """The column as trimmed text, NULL where blank. NUL bytes are left out: no database takes them, and nobody sees them."""
     if kind == "VARCHAR":
         raw = f"replace({quoted(name)}, chr(0), '')"
-        # Few values have anything to trim, and `trim` alone knows no tabs.
-        trimmed = f"regexp_replace({raw}, '^\\s+|\\s+$', '', 'g')"
-        return f"nullif(CASE WHEN {raw}[1] <= ' ' OR {raw}[-1] <= ' ' THEN {trimmed} ELSE {raw} END, '')"
+        # `trim` knows the spaces of all scripts, and no tabs: few values have any.
+        without = f"regexp_replace({raw}, '^\\s+|\\s+$', '', 'g')"
+        return f"nullif(trim(CASE WHEN {raw}[1] < ' ' OR {raw}[-1] < ' ' THEN {without} ELSE {raw} END), '')"
     raw = f"CAST({quoted(name)} AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
         # An id that somebody's tool has made a float of, because some are missing, is still that id.
