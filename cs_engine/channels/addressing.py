@@ -46,12 +46,17 @@ def ascii_domain(address: str) -> str:
         return address
 
 
+def _travels(address: str) -> bool:
+    """Whether every mail system can be told of it: 用户@例子.example would need SMTPUTF8 all the way, and headers have no word for it."""
+    return is_address(address) and ascii_domain(address).isascii()
+
+
 def copies(letter: Letter) -> list[Person]:
     """Who gets a copy: each address once, none that is the recipient's own, none that is no address."""
     seen = {letter.to.email.lower()}
     kept = []
     for person in letter.cc:
-        if person.email.lower() not in seen and is_address(person.email):
+        if person.email.lower() not in seen and _travels(person.email):
             seen.add(person.email.lower())
             kept.append(person)
     return kept
@@ -59,9 +64,9 @@ def copies(letter: Letter) -> list[Person]:
 
 def unaddressable(letter: Letter) -> Parcel | None:
     """For a letter that no mail system could take, a parcel that `refused` knows; None for all others."""
-    if not is_address(letter.to.email):
+    if not _travels(letter.to.email):
         return Parcel(letter.id, b"", {"refused": INVALID_ADDRESS})
-    if not is_address(letter.sender.email):
+    if not _travels(letter.sender.email):
         return Parcel(letter.id, b"", {"refused": "invalid_sender"})
     return None
 

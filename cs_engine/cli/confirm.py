@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from cs_engine.cli.show import Words
+
 
 @click.command(
     "confirm",
@@ -12,7 +14,7 @@ import click
 )
 @click.argument("account")
 @click.argument("milestone")
-@click.option("--reason", required=True, help="How you know: the journal says it.")
+@click.option("--reason", type=Words(), required=True, help="How you know: the journal says it.")
 @click.option("--by-whom", default="", metavar="EMAIL", help="Who of us says so; in team.yaml.")
 def command(account: str, milestone: str, reason: str, by_whom: str) -> None:
     """Say yes to a MILESTONE with `confirm` for the customer: it counts from the next run on, as of when it came true.

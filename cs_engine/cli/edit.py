@@ -42,7 +42,7 @@ def command(
 
     if sum((show, file is not None, undo)) != 1:
         raise click.UsageError("one of --show, --file and --undo")
-    if not show and not reason:
+    if not show and not reason.strip():
         raise click.UsageError("say why: --reason")
     with assemble() as assembled:
         the_plan(assembled.project, playbook)

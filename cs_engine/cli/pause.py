@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from cs_engine.cli.show import Words
+
 
 @click.command(
     "pause",
@@ -12,7 +14,7 @@ import click
 )
 @click.argument("playbook")
 @click.option("--account", metavar="ID", help="This account alone, with all its contacts.")
-@click.option("--reason", required=True, help="Why: `why`, the run's table and the journal say it.")
+@click.option("--reason", type=Words(), required=True, help="Why: `why`, the run's table and the journal say it.")
 def command(playbook: str, account: str | None, reason: str) -> None:
     """Stop PLAYBOOK: nobody enters, nothing is sent, timers stand still; who succeeds or leaves does so.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cs_engine.cli.show import Moment
+from cs_engine.cli.show import Moment, Words
 from cs_engine.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("step", required=False)
 @click.option("--until", type=Moment(), help="Not before this time, as 2026-09-01T09:00+09:00.")
 @click.option("--by", "span", metavar="SPAN", help="So long from now: '3 days', '2 business days', '4 hours'.")
-@click.option("--reason", required=True, help="Why: the journal and `why` say it.")
+@click.option("--reason", type=Words(), required=True, help="Why: the journal and `why` say it.")
 @click.option("--by-whom", default="", metavar="EMAIL", help="Who of us says so; in team.yaml.")
 def command(account: str, playbook: str, step: str | None, until: datetime | None, span: str | None, reason: str, by_whom: str) -> None:
     """Let a STEP of PLAYBOOK wait for ACCOUNT: its messages do not go, a wait does not end, before that time. Goal and exit go on.

@@ -31,7 +31,7 @@ def command(message: str | None, fate: str | None, reason: str, by_whom: str) ->
     from cs_engine.run.desk.resolving import resolve
     from cs_engine.wiring import assemble
 
-    if message is not None and (fate is None or not reason):
+    if message is not None and (fate is None or not reason.strip()):
         raise click.UsageError("say what became of it, and how you know: MESSAGE sent|not-sent --reason '…'")
     with assemble() as assembled:
         one_of_us(assembled.project, by_whom)

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from cs_engine.ports import SourceReport
 
 
+class Words(click.ParamType[str]):
+    """What somebody says in their own words: something."""
+
+    name = "TEXT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("it says nothing; whoever asks why reads these words", param, ctx)
+        return str(value).strip()
+
+
 class Moment(click.ParamType[datetime]):
     """An instant: ISO 8601 with an offset; a plain date is midnight UTC."""
 

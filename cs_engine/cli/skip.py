@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from cs_engine.cli.show import Words
+
 
 @click.command(
     "skip",
@@ -13,7 +15,7 @@ import click
 @click.argument("account")
 @click.argument("playbook")
 @click.argument("step", required=False)
-@click.option("--reason", required=True, help="Why: the journal and `why` say it.")
+@click.option("--reason", type=Words(), required=True, help="Why: the journal and `why` say it.")
 @click.option("--by-whom", default="", metavar="EMAIL", help="Who of us says so; in team.yaml.")
 def command(account: str, playbook: str, step: str | None, reason: str, by_whom: str) -> None:
     """Skip a STEP of PLAYBOOK for ACCOUNT: what is planned of it and has not left is not sent, a wait ends, and the passage goes on.

@@ -42,7 +42,8 @@ def test_what_is_no_address_or_would_be_two_is_not(address: str) -> None:
 
 @pytest.mark.parametrize("build", [MailboxEmail.build, SendgridChannel.build, SmtpChannel.build])
 def test_every_email_channel_refuses_the_same_addresses(build: Any) -> None:
-    assert build(replace(LETTER, to=Person("a@b.example, c@d.example"))).meta == {"refused": "invalid_address"}
+    for address in ("a@b.example, c@d.example", "用户@例子.example", "ünï@b.example"):
+        assert build(replace(LETTER, to=Person(address))).meta == {"refused": "invalid_address"}
     assert build(replace(LETTER, sender=Person("nobody"))).meta == {"refused": "invalid_sender"}
 
 

@@ -46,6 +46,8 @@ WRONG = {
     "pause wach --reason x": 'mend: did you mean "watch"?',
     "pause watch": "Missing option '--reason'",
     "pause watch --account nope --reason x": "mend: look it up in the accounts source",
+    "pause watch --reason=": "it says nothing",
+    "skip acc0 welcome-all --reason=": "it says nothing",
     "resume watch": "watch is not paused",
     "resume watch --account acc0": "watch is not paused for acc0",
 }
@@ -88,6 +90,7 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "erase": "someone@customer.example",
         "edit": "a p --show",
         "predict": "likely_churn",
+        "confirm": "a m --reason r",
     }.get(command, "")
     said = call(command, *arguments.split())
     assert said.code == (1 if command == "doctor" else 2)
