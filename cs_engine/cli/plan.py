@@ -61,6 +61,8 @@ def _told(change: Change) -> Iterator[str]:
     if change.match_already:
         said = {"skip": "they are left out", "include": "they enter", "": "say --existing skip or include; without it they are left out"}
         yield f"  {change.match_already:,} match already: {said[change.existing]}"
+    if change.for_real:
+        yield f"  {change.for_real:,} entered before it was in shadow and go on for real; to stop them: cs-engine pause {change.playbook}"
     for inside in change.elsewhere:
         yield from _inside(inside, moves=bool(change.version))
 

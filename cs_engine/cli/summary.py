@@ -56,7 +56,9 @@ def _in_mode(playbook: str, parts: Sequence[PlaybookReport]) -> str:
     if parts[-1].mode != "shadow":
         return f"{playbook} is in {parts[-1].mode}: {parts[-1].left_out} more would enter"
     total: Counter[str] = sum((part.shadow for part in parts), Counter())
-    return f"{playbook} is in shadow: {total['entered']} would have entered, {total['mails']} mails and {total['ctas']} alerts been planned"
+    said = f"{playbook} is in shadow: {total['entered']} would have entered, {total['mails']} mails and {total['ctas']} alerts been planned"
+    moved = max(part.advanced for part in parts)
+    return f"{said}; {moved} who entered before go on for real (cs-engine pause {playbook} stops them)" if moved else said
 
 
 def _row(parts: Sequence[PlaybookReport]) -> list[str]:

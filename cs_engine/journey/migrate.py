@@ -6,13 +6,13 @@ who is past it, one that is longer keeps them. Who stands at a step that is gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from cs_engine.instants import Micros
 from cs_engine.journey.enrolment import ARRIVE, Standing, step_of
 from cs_engine.playbook.draw import what
-from cs_engine.playbook.plan import AnyStep, Plan, SendingStep, Wait, WaitDate, WaitUntil
+from cs_engine.playbook.plan import AddressedStep, AnyStep, Plan, SendingStep, Wait, WaitDate, WaitUntil
 
 REMOVED = "step_removed"
 PLAYBOOK_REMOVED = "playbook_removed"
@@ -88,6 +88,24 @@ def unsafe(old: Plan, new: Plan, standing: Iterable[str]) -> Iterator[tuple[str,
         before, after = old.step(id), new.step(id)
         if before is not None and after is not None and (said := _changed_kind(before, after)):
             yield f'the step "{id}" {said}', "give the new step another id, and redirect the old one to it"
+    for id in _asked_before(old, set(standing)):
+        asks, asked = _questions(new.step(id)), _questions(old.step(id))
+        if more := sorted(field for field, question in asks.items() if asked.get(field) != question):
+            said = ", ".join(more)
+            yield f'the step "{id}" has asked already, and asks otherwise now: {said}', "ask it in a step of its own, with another id"
+
+
+def _asked_before(old: Plan, standing: Collection[str]) -> list[str]:
+    """The steps that may have asked somebody who stands at one of these: theirs are the questions that they were sent."""
+    order = [step.id for step in old.steps]
+    last = max((order.index(id) for pointer in standing if (id := step_of(pointer)) in order), default=-1)
+    return [step.id for step in old.steps[: last + 1] if _questions(step)]
+
+
+def _questions(step: AnyStep | None) -> dict[str, tuple[str, ...]]:
+    """Field -> what can be answered; {} of a step that asks nothing."""
+    asks = step.ask if isinstance(step, AddressedStep) else ()
+    return {question.field: (question.kind, *(str(choice.value) for choice in question.choices)) for question in asks}
 
 
 def _kept(plan: Plan) -> set[str]:

@@ -58,6 +58,20 @@ def test_plan_tells_when_a_step_repeats_otherwise_or_keeps_less_long(world: Worl
     }
 
 
+def test_who_has_been_asked_is_not_moved_to_questions_that_they_cannot_answer(world: World) -> None:
+    """Their links lead to what they were asked: `done` of more than that would never come."""
+    world.mail("asks", "A question", "Please.\n\n{{ questions }}").customer()
+    steps = "- {id: kickoff, email: asks, ask: %s}\n- {id: answered, wait_until: done('kickoff')}"
+    world.playbook("hello", steps % "{size: [small, large], why: text}")
+    world.tick(day(0))
+    world.tick(day(1))
+    world.playbook("hello", steps % "{size: [small, huge], who: contact}")
+    with pytest.raises(Unsafe, match="has asked already, and asks otherwise now: size, who"):
+        applied(world, migrate=True)
+    world.playbook("hello", steps % "{size: {choices: {small: S, large: L}, title: How large?}}")
+    assert applied(world, migrate=True) == {"hello": Counter(stays=1)}
+
+
 def test_people_stay_on_the_plan_that_they_entered(world: World) -> None:
     """Whoever applies without --migrate, and whoever only runs, moves nobody."""
     waiting(world, "- {id: rest, wait: 2 days}\n- {id: three, email: three}")

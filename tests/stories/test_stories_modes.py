@@ -6,9 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from cs_engine.cli.plan import told
+from cs_engine.cli.summary import _in_mode
 from cs_engine.instants import to_micros
 from cs_engine.journey.mode import is_open
+from cs_engine.run.desk.changes import changes
 from cs_engine.run.desk.pausing import resume
+from cs_engine.run.tick import run_tick
 from tests.stories.world import World, day
 
 STEPS = "- {id: hello, email: one}\n- {id: rest, wait: 1 days}\n- {id: ring, cta: call}\n- {id: mark, set: {stage: told}}"
@@ -48,6 +52,18 @@ def test_why_tells_what_a_shadow_would_have_done(world: World) -> None:
         "hello entered shadow", "hello would_send mail one to 1", "hello advanced shadow", "rest advanced waited",
         "ring would_send alert call to 1", "ring advanced shadow", "mark finished done: shadow",
     ]  # fmt: skip
+
+
+def test_who_entered_before_a_shadow_goes_on_for_real_and_plan_and_run_say_so(world: World) -> None:
+    """A pause is what stops them."""
+    world.customer().playbook("hello", STEPS)
+    world.tick(day(0))
+    world.playbook("hello", STEPS, mode="shadow")
+    said = "1 entered before it was in shadow and go on for real; to stop them: cs-engine pause hello"
+    with world._looking(None) as tick:
+        assert said in "\n".join(told(changes(tick)))
+    ticks = [run_tick(world.engine, day(number)) for number in (1, 2)]
+    assert "1 who entered before go on for real" in _in_mode("hello", [tick.playbooks["hello"] for tick in ticks])
 
 
 def test_a_shadow_counts_those_whom_a_passages_own_event_names(world: World) -> None:

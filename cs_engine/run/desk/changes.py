@@ -15,7 +15,7 @@ from cs_engine.journey.columns import from_columns
 from cs_engine.journey.enrolment import Standing
 from cs_engine.journey.migrate import PLAYBOOK_REMOVED, REMOVED, Difference, behind, difference, moved, unsafe, way
 from cs_engine.journey.orders import EXISTING, PERSON, Order
-from cs_engine.playbook.plan import SHADOW, Plan
+from cs_engine.playbook.plan import SHADOW, SHADOW_MODE, Plan
 from cs_engine.ports import JournalLine, PlaybookState
 from cs_engine.run.advance import MOST_AT_ONCE
 from cs_engine.run.context import TickContext
@@ -79,8 +79,13 @@ class Change:
         return sum(inside.people for inside in self.elsewhere) if self.state == "removed" else 0
 
     @property
+    def for_real(self) -> int:
+        """How many are inside a playbook in shadow since before it was, and go on to get what it sends."""
+        return self.inside + sum(inside.people for inside in self.elsewhere) if self.mode == SHADOW_MODE.kind else 0
+
+    @property
     def differs(self) -> bool:
-        return self.state != "same" or bool(self.elsewhere) or bool(self.match_already)
+        return self.state != "same" or bool(self.elsewhere) or bool(self.match_already) or bool(self.for_real)
 
     def as_json(self) -> dict[str, Any]:
         steps = self.steps
