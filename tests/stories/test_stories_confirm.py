@@ -171,3 +171,17 @@ def test_another_milestone_may_ask_for_what_is_claimed_and_for_what_counts(world
     assert {view.milestone: view.reached_at for view in world.engine.store.milestones_of("acme")} == dict.fromkeys(
         ("start", "after", "with"), int(day(0, 12).timestamp() * 1e6)
     )
+
+
+def test_passages_without_effect_ask_nobody_and_nobody_is_told_of_that(world: World) -> None:
+    asks = "- {id: ask, notice: start}"
+    asking(world).playbook("cheer", asks, enter="claimed('start') and not reached('start')", mode="shadow").tick(day(0))
+    assert [world.tick(day(n)).sent for n in (1, 2, 3)] == [[], [], []]
+    (row,) = of_account(world.engine, "acme")["milestones"]
+    assert row["waiting"]["word"] == ""
+
+
+def test_claims_are_the_accounts_in_playbooks_over_contacts_too(world: World) -> None:
+    asking(world).playbook("more", "- {id: one, email: one}", subject="contact", enter="claimed('start') and not reached('start')")
+    world.tick(day(0))
+    assert "ann: One for Acme" in world.tick(day(1)).sent

@@ -81,6 +81,7 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "enrol": "p a",
         "pause": "p --reason r",
         "resume": "p",
+        "confirm": "a m --reason r",
         "skip": "a p --reason r",
         "postpone": "a p --by 1d --reason r",
         "approve": "run_1",
