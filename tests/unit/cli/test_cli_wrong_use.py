@@ -91,7 +91,6 @@ def test_outside_a_project_each_command_says_where_to_go(command: str, call: Cal
         "erase": "someone@customer.example",
         "edit": "a p --show",
         "predict": "likely_churn",
-        "confirm": "a m --reason r",
     }.get(command, "")
     said = call(command, *arguments.split())
     assert said.code == (1 if command == "doctor" else 2)
