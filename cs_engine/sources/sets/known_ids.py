@@ -9,9 +9,9 @@ Numbers are digests, spread evenly: to be put in order they are shared out by th
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -45,16 +45,33 @@ def numbers(db: duckdb.DuckDBPyConnection, table: str) -> Ids:
     return np.sort(np.asarray(found["#id"], np.uint64))
 
 
-def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> str:
-    """SQL over `t`, rows with these numbers, of whether their id is not in the set already."""
-    if "id" not in usage.physical.get(source, ()):
-        return "true"
-    there = usage.segments[source]
+@contextmanager
+def looked_for(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> Iterator[Callable[[], str]]:
+    """Begins to look for these ids, beside what the caller does meanwhile; gives what `unseen` says of them, once it is asked."""
+    there = usage.segments[source] if "id" in usage.physical.get(source, ()) else ()
     large = [segment for segment in there if segment.rows >= _ORDERED_FROM]
     small = [segment for segment in there if segment.rows < _ORDERED_FROM]
     ordered = [_ordered(db, usage, source, segment) for segment in large]
     with ThreadPoolExecutor(_TOGETHER) as threads:  # numpy lets go of the interpreter while it searches
-        shared = list(threads.map(partial(_shared, ids), ordered))
+        looking = [threads.submit(_shared, ids, file) for file in ordered]
+        yield lambda: _unseen(db, usage, source, ids, large, [one.result() for one in looking], small)
+
+
+def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> str:
+    """SQL over `t`, rows with these numbers, of whether their id is not in the set already."""
+    with looked_for(db, usage, source, ids) as found:
+        return found()
+
+
+def _unseen(
+    db: duckdb.DuckDBPyConnection,
+    usage: UsageSet,
+    source: str,
+    ids: Ids,
+    large: Sequence[Segment],
+    shared: list[Ids],
+    small: Sequence[Segment],
+) -> str:  # fmt: skip
     where = [segment for segment, some in zip(large, shared, strict=True) if len(some)]
     if small:
         db.register("asked", {"#id": ids})

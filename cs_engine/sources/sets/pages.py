@@ -12,6 +12,7 @@ A key may stand in several pages, and in the pages of several places: whoever re
 from __future__ import annotations
 
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,11 +51,13 @@ def read(file: Path) -> Iterator[NDArray[Any]]:
     """The pages of a file. Of a page that nobody looks at nothing is read."""
     with file.open("rb") as opened:
         end = file.stat().st_size
+        if not end:
+            return
+        mapped = mmap(opened.fileno(), end, access=ACCESS_READ)  # closed with the last page that somebody has
         while opened.tell() < end:
             npy.read_magic(opened)
             shape, _, kind = npy.read_array_header_1_0(opened)
-            found: NDArray[Any] = np.memmap(file, kind, "r", opened.tell(), shape) if shape[1] else np.empty(shape, kind)
-            yield found
+            yield np.ndarray(shape, kind, mapped, opened.tell())
             opened.seek(shape[0] * shape[1] * kind.itemsize, 1)
 
 
