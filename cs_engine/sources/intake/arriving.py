@@ -93,6 +93,10 @@ class Came:
         ]
         self.look_up("#account", given, "accounts")
 
+    def all_found(self, name: str) -> bool:
+        """Whether each has that number by now."""
+        return bool((self._columns[name] != _NONE).all())
+
     def look_up(self, name: str, texts: str, known: str, number: str = "#no") -> None:
         """Puts down numbers: of those of `texts` ("#line" and text) that are an id of the relation `known`."""
         found = self._db.execute(
@@ -116,14 +120,16 @@ def _clean(values: Sequence[str | None], *, optional: bool) -> bool:
 
     They are looked at all at once, which costs a tenth of one by one; a line break in some may make that fail, and costs time alone.
     """
-    if None in values:
+    try:
+        joined = "\n".join(cast("Sequence[str]", values))
+    except TypeError:  # looking for None before would take as long as all the rest
         if not optional:
             return False
         values = [value for value in values if value is not None]
-    joined = "\n".join(cast("list[str]", ["", *values, ""]))
+        joined = "\n".join(values)
     return (
-        "\n\n" not in joined
+        "" not in values
         and "\0" not in joined
-        and (" " not in joined or ("\n " not in joined and " \n" not in joined))
+        and (" " not in joined or (joined == joined.strip(" ") and "\n " not in joined and " \n" not in joined))
         and (joined.isascii() or not any(space in joined for space in _SPACES))
     )

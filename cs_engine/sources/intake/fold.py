@@ -25,7 +25,7 @@ from cs_engine.sources.intake.reading import Reading
 from cs_engine.sources.intake.staging import Staged
 from cs_engine.sources.outside.files import ParquetFile
 from cs_engine.sources.sets import segments
-from cs_engine.sources.sets.known_ids import looked_for
+from cs_engine.sources.sets.known_ids import unseen
 from cs_engine.sources.sets.snapshot import Segment, Shelf, UsageSet
 from cs_engine.sources.sql import ZONED, listed, quoted, text
 
@@ -135,14 +135,13 @@ def take_in(
     known = usage.attributes.events.get(source, {})
     came = Came(db, arrivals)
     came.number()
+    staged = _stage(db, source, came, known)
+    mapped = {name: name for name in Arrivals._fields if name in staged.columns}
+    taken = fitted(typed(db, staged, mapped, EVENTS), staged.columns, known)
+    checked = Reading(project, config, db).checked_rows(source, staged, mapped, taken, EVENTS)
+    kinds = _number(db, came, checked.table, usage.kinds.get(source, ()))
     ids = came.ids
-    with looked_for(db, usage, source, ids) as unseen:
-        staged = _stage(db, source, came, known)
-        mapped = {name: name for name in Arrivals._fields if name in staged.columns}
-        taken = fitted(typed(db, staged, mapped, EVENTS), staged.columns, known)
-        checked = Reading(project, config, db).checked_rows(source, staged, mapped, taken, EVENTS)
-        kinds = _number(db, came, checked.table, usage.kinds.get(source, ()))
-        new = unseen()
+    new = unseen(db, usage, source, ids)
     if (ids[1:] == ids[:-1]).any():
         new = f"{new} AND {segments.first_of_id(db, checked.table)}"
     made = segments.write_numbered(db, usage, source, checked.table, checked.columns, kinds, new)
@@ -176,9 +175,10 @@ def _number(db: duckdb.DuckDBPyConnection, came: Came, table: str, kinds: tuple[
     good = f'(SELECT "#line", {{}} AS text FROM {quoted(table)} WHERE "#fault" IS NULL)'
     contacts = good.format("contact")
     came.look_up("#contact", contacts, "contacts")
-    strange = f'SELECT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL AND "#contact" IS NULL AND contact IS NOT NULL'
-    segments.add_strangers(db, strange)
-    came.look_up("#contact", contacts, "strangers")
+    if not came.all_found("#contact"):
+        strange = f'SELECT contact AS id FROM {quoted(table)} WHERE "#fault" IS NULL AND "#contact" IS NULL AND contact IS NOT NULL'
+        segments.add_strangers(db, strange)
+        came.look_up("#contact", contacts, "strangers")
     kinds = segments.with_kinds(db, table, kinds)
     came.look_up("#event", good.format("event"), "kinds")
     return kinds

@@ -1,7 +1,8 @@
 """Which ids of events are there already: looked for among all without reading these.
 
-The numbers of a large segment's ids lie beside it in their order, made when they are first asked for, so that looking for some reads
-what is near them. Two texts may share a number: the texts themselves are compared of those alone whose numbers are there.
+The numbers of a large segment's ids lie beside it in their order, made when they are first asked for, and before them a bit for each of
+many cells that tells whether a number falls into it (a Bloom filter): so most that are new are told at once, and looking for the others
+reads what is near them. Two texts may share a number: the texts themselves are compared of those alone whose numbers are there.
 
 Numbers are digests, spread evenly: to be put in order they are shared out by their first bits, so that few are in memory at once.
 """
@@ -9,9 +10,7 @@ Numbers are digests, spread evenly: to be put in order they are shared out by th
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,12 +27,10 @@ _ORDERED_FROM = 200_000
 """In a segment with fewer events than this, ids are looked for by reading them."""
 _AT_ONCE = 4_000_000
 """Ids that are put in order together: 8 bytes each. Where there are more, they lie in several pages, one after the other."""
-_BLOCK = 16_384
-"""Ids that are looked through together: they stay near the processor meanwhile."""
-_TOGETHER = 2
-"""Segments that are looked through at once."""
+_CELLS = 16
+"""For each id, at least. One in a hundred is looked for in vain, then; with half as many, one in twenty-five."""
 _BITS = 64
-_DIGEST = "ids"
+_DIGEST = "ids-marked"
 
 Ids = NDArray[np.uint64]
 
@@ -45,33 +42,14 @@ def numbers(db: duckdb.DuckDBPyConnection, table: str) -> Ids:
     return np.sort(np.asarray(found["#id"], np.uint64))
 
 
-@contextmanager
-def looked_for(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> Iterator[Callable[[], str]]:
-    """Begins to look for these ids, beside what the caller does meanwhile; gives what `unseen` says of them, once it is asked."""
-    there = usage.segments[source] if "id" in usage.physical.get(source, ()) else ()
-    large = [segment for segment in there if segment.rows >= _ORDERED_FROM]
-    small = [segment for segment in there if segment.rows < _ORDERED_FROM]
-    ordered = [_ordered(db, usage, source, segment) for segment in large]
-    with ThreadPoolExecutor(_TOGETHER) as threads:  # numpy lets go of the interpreter while it searches
-        looking = [threads.submit(_shared, ids, file) for file in ordered]
-        yield lambda: _unseen(db, usage, source, ids, large, [one.result() for one in looking], small)
-
-
 def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> str:
     """SQL over `t`, rows with these numbers, of whether their id is not in the set already."""
-    with looked_for(db, usage, source, ids) as found:
-        return found()
-
-
-def _unseen(
-    db: duckdb.DuckDBPyConnection,
-    usage: UsageSet,
-    source: str,
-    ids: Ids,
-    large: Sequence[Segment],
-    shared: list[Ids],
-    small: Sequence[Segment],
-) -> str:  # fmt: skip
+    if "id" not in usage.physical.get(source, ()):
+        return "true"
+    there = usage.segments[source]
+    large = [segment for segment in there if segment.rows >= _ORDERED_FROM]
+    small = [segment for segment in there if segment.rows < _ORDERED_FROM]
+    shared = [_shared(ids, _ordered(db, usage, source, segment)) for segment in large]
     where = [segment for segment, some in zip(large, shared, strict=True) if len(some)]
     if small:
         db.register("asked", {"#id": ids})
@@ -90,14 +68,30 @@ def _unseen(
 
 def _shared(ids: Ids, ordered: Path) -> Ids:
     """Those of the sorted ids that are among the ordered."""
+    kept = list(pages.read(ordered))
+    shares = len(kept) // 2
+    bits = shares.bit_length() - 1
+    starts = np.arange(1, shares, dtype=np.uint64) << np.uint64(_BITS - bits)
+    edges = [0, *ids.searchsorted(starts).tolist(), len(ids)]
     found = [ids[:0]]
-    for (page,) in pages.read(ordered):
-        there: Ids = np.asarray(page)
-        edges = np.concatenate([ids.searchsorted(there[::_BLOCK]), ids.searchsorted(there[-1:], "right")]).tolist()
-        for i, (first, end) in enumerate(pairwise(edges)):
-            block, some = there[i * _BLOCK : (i + 1) * _BLOCK], ids[first:end]
-            found.append(some[block.take(block.searchsorted(some), mode="clip") == some])
+    for (marks,), (there,), (first, end) in zip(kept[::2], kept[1::2], pairwise(edges), strict=True):
+        some = ids[first:end]
+        for low in _lows(8 * len(marks), bits):
+            cells = _cells(some, low, 8 * len(marks))
+            some = some[marks[cells >> 3] >> (cells & 7).astype(np.uint8) & 1 == 1]
+        found.append(some[there.take(there.searchsorted(some), mode="clip") == some])
     return np.concatenate(found)
+
+
+def _lows(cells: int, bits: int) -> tuple[int, int]:
+    """The lowest bits of an id's two cells among so many: of one that follows the order of the ids, so that looking into most is quick,
+    and of one that hangs on it no more. `bits`: how many are the same in the whole share.
+    """
+    return _BITS - bits - cells.bit_length() + 1, 0
+
+
+def _cells(ids: Ids, low: int, many: int) -> NDArray[np.int64]:
+    return (ids >> np.uint64(low)).view(np.int64) & (many - 1)
 
 
 def _ordered(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segment: Segment) -> Path:
@@ -107,6 +101,7 @@ def _ordered(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segmen
         return file
     aside = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
     bits = max(0, -(-segment.rows // _AT_ONCE) - 1).bit_length()
+    cells = 1 << (_CELLS * segment.rows >> bits).bit_length()
     try:
         with aside.open("wb") as opened, ExitStack() as stack:
             shares = [stack.enter_context(TemporaryFile(dir=usage.folder)) for _ in range(1 << bits)]
@@ -118,6 +113,10 @@ def _ordered(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segmen
             for share in shares:
                 share.seek(0)
                 ids = np.frombuffer(share.read(), np.uint64)
+                marked = np.zeros(cells, np.bool_)
+                for low in _lows(cells, bits):
+                    marked[_cells(ids, low, cells)] = True
+                pages.write(opened, np.packbits(marked, bitorder="little")[np.newaxis])
                 pages.write(opened, np.sort(ids)[np.newaxis])
         aside.replace(file)
     finally:
