@@ -37,12 +37,18 @@ class Room:
     """A database of its own in an engine that others share, with its own tables, variables and zone. Closing it gives back its memory."""
 
     def __init__(self, engine: duckdb.DuckDBPyConnection) -> None:
-        name = f"room_{next(_numbers)}"
+        self._engine, self._name = engine, f"room_{next(_numbers)}"
         self.db = engine.cursor()
-        self.db.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
+        self.db.execute(f"ATTACH ':memory:' AS {self._name}; USE {self._name}")
         # Whoever fails while it is being furnished need not think of closing it.
-        self._leave = weakref.finalize(self, _left, engine, self.db, name)
+        self._leave = weakref.finalize(self, _left, engine, self.db, self._name)
         self._leave.atexit = False
+
+    def beside(self) -> duckdb.DuckDBPyConnection:
+        """Another connection to it, for what is asked at the same time; it has no variables yet. Closed before the room is."""
+        db = self._engine.cursor()
+        db.execute(f"USE {self._name}")
+        return db
 
     def close(self) -> None:
         """Closed again it does nothing."""

@@ -93,7 +93,7 @@ def test_an_id_is_found_in_a_large_segment_by_what_lies_in_order_beside_it(
         fold(project.folder, project.config, "usage", arrivals(*came, *came[:2]), 1)
     current = Shelf.of(project.folder).current(project.config)
     assert current is not None
-    assert len([*current.folder.glob("tally-*-ids.numbers")]) == 2
+    assert len([*current.folder.glob("tally-*-ids-marked.numbers")]) == 2
     assert reopened(project).values(NOW, "changes") == {"a0": 6, "a1": 2, "a2": 2}
 
 

@@ -23,7 +23,7 @@ class Days:
 
     def __init__(self, calendars: Calendars, business: str | None, today: date) -> None:
         self._calendars, self._business, self._today = calendars, business, today
-        self._known: set[str] = set()
+        self._known: dict[str, str] = {}
 
     def tell(self, db: duckdb.DuckDBPyConnection, sql: str) -> None:
         """Sets the variables that this SQL reads."""
@@ -42,9 +42,14 @@ class Days:
             up_to = f"CAST(count(*) FILTER (WHERE {worked}) OVER (ORDER BY n) AS INTEGER)"
             self._set(db, BUSINESS_DAYS_UP_TO, f"(SELECT list(c ORDER BY n) FROM (SELECT n, {up_to} AS c FROM {every}))")
 
+    def repeat(self, db: duckdb.DuckDBPyConnection) -> None:
+        """Sets for another connection what was set for the first."""
+        for statement in self._known.values():
+            db.execute(statement)
+
     def _set(self, db: duckdb.DuckDBPyConnection, variable: str, value: str) -> None:
-        db.execute(f"SET VARIABLE {quoted(variable)} = {value}")
-        self._known.add(variable)
+        self._known[variable] = f"SET VARIABLE {quoted(variable)} = {value}"
+        db.execute(self._known[variable])
 
 
 def _list(days: Iterable[date]) -> str:

@@ -8,7 +8,8 @@ cannot reach out.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import partial
 from itertools import repeat
@@ -153,6 +154,14 @@ class Tables:
         """Makes the days known that this SQL asks for."""
         self._days.tell(self.db, sql)
 
+    @contextmanager
+    def beside(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Another connection that knows what `db` does, for what is asked at the same time."""
+        with closing(self._room.beside()) as db:
+            _set_clock(db, self.moment)
+            self._days.repeat(db)
+            yield db
+
     def fail(self, what: str, error: duckdb.Error | None, where: str = "") -> None:
         """Notes that something an author wrote fails. None: it reads what is not there. `where`: in how much of it."""
         failure = Failure(what, _NOT_THERE if error is None else _REASONS.get(type(error), "it cannot be computed") + where)
@@ -257,9 +266,13 @@ def by_row(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
 def _opened(usage: UsageSet, catalogue: Catalogue, moment: Moment, zone: str) -> Room:
     room = facts_room(usage.folder.parent, zone)
     db = room.db
-    db.execute(f"SET VARIABLE now = {moment.now_sql}; SET VARIABLE today = {moment.today_sql}")
+    _set_clock(db, moment)
     db.execute(f"CREATE VIEW src_accounts AS {people_then(db, usage, 'accounts', moment.now)}")
     db.execute(f"CREATE VIEW src_contacts AS {people_then(db, usage, 'contacts', moment.now)}")
     for source in catalogue.attributes.events:
         db.execute(f"CREATE VIEW {view(source)} AS {relation(usage, source)}")
     return room
+
+
+def _set_clock(db: duckdb.DuckDBPyConnection, moment: Moment) -> None:
+    db.execute(f"SET VARIABLE now = {moment.now_sql}; SET VARIABLE today = {moment.today_sql}")

@@ -6,6 +6,7 @@ Expressions that fail on some value (an overflow, a cast) fail alone: they are b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import repeat
@@ -27,6 +28,9 @@ from cs_engine.sources.sql import iso, listed, quoted, text
 from cs_engine.usage.answers import said
 from cs_engine.usage.events_sql import happened
 from cs_engine.usage.names import claim_column, claimed_column, is_latch, latch_column, milestone_column
+
+_MANY = 20
+"""Conditions, from which on they are asked in two halves at once."""
 
 
 class DuckdbFacts:
@@ -134,10 +138,9 @@ class DuckdbFacts:
         if not conditions:
             return
         table, asked = self._with_days(grain, conditions)
-        shown = listed(f"{sql} AS m{i}" for i, sql in enumerate(asked))
-        self.tables.tell(shown)
+        self.tables.tell(listed(asked))
         try:
-            found = self.tables.db.execute(f'SELECT "#row", {shown} FROM {table}').fetchnumpy()
+            masks = self._masks_of(table, asked)
         except duckdb.Error as error:
             if len(conditions) > 1:
                 middle = len(conditions) // 2
@@ -146,8 +149,16 @@ class DuckdbFacts:
                 return
             self._masks[grain, conditions[0].sql] = self._row_by_row(grain, conditions[0], error)
             return
-        for i, condition in enumerate(conditions):
-            self._masks[grain, condition.sql] = by_row(found["#row"], np.ma.filled(found[f"m{i}"], False))
+        self._masks |= {(grain, condition.sql): mask for condition, mask in zip(conditions, masks, strict=True)}
+
+    def _masks_of(self, table: str, asked: Sequence[str]) -> list[Mask]:
+        """Many go in two halves beside each other: planning a statement is work of one thread, and so is a table of a hundred thousand."""
+        if len(asked) < _MANY:
+            return _asked(self.tables.db, table, asked)
+        middle = len(asked) // 2
+        with self.tables.beside() as db, ThreadPoolExecutor(1) as thread:
+            others = thread.submit(_asked, db, table, asked[middle:])
+            return _asked(self.tables.db, table, asked[:middle]) + others.result()
 
     def _with_days(self, grain: Grain, conditions: Sequence[Expression]) -> tuple[str, list[str]]:
         """The table with the days of its times beside it, and the conditions reading those.
@@ -296,3 +307,10 @@ class DuckdbFacts:
 
     def passages(self, grain: Grain, rows: Rows, kept: Sequence[str], likely: Sequence[Expression] = ()) -> DuckdbPassages:
         return DuckdbPassages(self.tables, grain, rows, kept, likely)
+
+
+def _asked(db: duckdb.DuckDBPyConnection, table: str, conditions: Sequence[str]) -> list[Mask]:
+    """The masks of these conditions over the rows of the table, in order of "#row"."""
+    shown = listed(f"{sql} AS m{i}" for i, sql in enumerate(conditions))
+    found = db.execute(f'SELECT "#row", {shown} FROM {table}').fetchnumpy()
+    return [by_row(found["#row"], np.ma.filled(found[f"m{i}"], False)) for i in range(len(conditions))]

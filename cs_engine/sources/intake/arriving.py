@@ -125,8 +125,8 @@ def _clean(values: Sequence[str | None], *, optional: bool) -> bool:
     except TypeError:  # looking for None before would take as long as all the rest
         if not optional:
             return False
-        values = [value for value in values if value is not None]
-        joined = "\n".join(values)
+        some = [value for value in values if value is not None]
+        values, joined = some, "\n".join(some)
     return (
         "" not in values
         and "\0" not in joined

@@ -18,6 +18,7 @@ from cs_engine.usage.windows import Kind, Window
 NONE = -(1 << 31) + 1
 """Stands for no day, and lies before all days."""
 _LATER = 1 << 31
+"""Lies after them."""
 TOLD_AS_DAYS = (Kind.DAYS_SINCE_FIRST, Kind.DAYS_SINCE_LAST)
 
 
@@ -25,8 +26,10 @@ class Place(NamedTuple):
     """Pages, and of which days they may be read."""
 
     pages: Iterable[Page]
-    before: int | None = None
-    """The first day, since 1970, of which and after which they tell nothing; None: they tell of all that they have."""
+    first: int = NONE
+    """The first day, since 1970, that they have."""
+    before: int = _LATER
+    """The first of which and after which they tell nothing."""
     closed: Collection[int] = ()
     """Further days of which they do not."""
 
@@ -52,9 +55,9 @@ def _sums(windows: Sequence[tuple[Window, Reach]], spans: Sequence[tuple[int, in
     found, size = [np.zeros(0, np.float64) for _ in windows], 0
     for there in places:
         cuts = {day for span in spans for day in span} | {day for closed in there.closed for day in (closed, closed + 1)}
-        edges = np.array(sorted({NONE, *cuts, *(() if there.before is None else (there.before,))}), np.int64)
+        edges = np.array(sorted({NONE, *cuts, there.before}), np.int64)
         within = [
-            [] if edge in there.closed or (there.before is not None and edge >= there.before)
+            [] if edge in there.closed or edge >= there.before
             else [i for i, (first, end) in enumerate(spans) if first <= edge < end]
             for edge in edges.tolist()
         ]  # fmt: skip
@@ -90,7 +93,10 @@ def _distinct(
                     others[i].append(packed(page[0][there & away], page[1][there & away]))
                     there &= ~away
                 seen[i] = roomy(seen[i], size)
-                seen[i][dense if there.all() else dense[there]] = True
+                if there.all():
+                    seen[i][dense] = True
+                else:
+                    seen[i][dense] |= there  # a third of the time of dense[there]; of a page each key is another
     counts = []
     for dense_seen, pairs in zip(seen, others, strict=True):
         found = keys.count(dense_seen)
@@ -195,7 +201,7 @@ def _marked(places: Iterable[Place], spans: Sequence[tuple[int, int]]) -> Iterat
         for page in there.pages:
             if page.shape[1]:
                 block = int(page[-3, 0])
-                told = _mask(block, NONE, _LATER if there.before is None else there.before)
+                told = _mask(block, there.first, there.before)
                 for day in there.closed:
                     told &= ~_mask(block, day, day + 1)
                 masks = [_mask(block, *span) & told for span in spans]

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import BinaryIO
 
 import duckdb
 import numpy as np
@@ -75,12 +76,17 @@ def _shared(ids: Ids, ordered: Path) -> Ids:
     edges = [0, *ids.searchsorted(starts).tolist(), len(ids)]
     found = [ids[:0]]
     for (marks,), (there,), (first, end) in zip(kept[::2], kept[1::2], pairwise(edges), strict=True):
-        some = ids[first:end]
-        for low in _lows(8 * len(marks), bits):
-            cells = _cells(some, low, 8 * len(marks))
-            some = some[marks[cells >> 3] >> (cells & 7).astype(np.uint8) & 1 == 1]
+        some = _marked(ids[first:end], marks, bits)
         found.append(some[there.take(there.searchsorted(some), mode="clip") == some])
     return np.concatenate(found)
+
+
+def _marked(ids: Ids, marks: NDArray[np.uint8], bits: int) -> Ids:
+    """Those of a share that may be there: both their cells are marked."""
+    for low in _lows(8 * len(marks), bits):
+        cells = _cells(ids, low, 8 * len(marks))
+        ids = ids[marks[cells >> 3] >> (cells & 7).astype(np.uint8) & 1 == 1]
+    return ids
 
 
 def _lows(cells: int, bits: int) -> tuple[int, int]:
@@ -92,6 +98,15 @@ def _lows(cells: int, bits: int) -> tuple[int, int]:
 
 def _cells(ids: Ids, low: int, many: int) -> NDArray[np.int64]:
     return (ids >> np.uint64(low)).view(np.int64) & (many - 1)
+
+
+def _put(file: BinaryIO, ids: Ids, bits: int, cells: int) -> None:
+    """Appends a share: its marks, and its ids in their order."""
+    marked = np.zeros(cells, np.bool_)
+    for low in _lows(cells, bits):
+        marked[_cells(ids, low, cells)] = True
+    pages.write(file, np.packbits(marked, bitorder="little")[np.newaxis])
+    pages.write(file, np.sort(ids)[np.newaxis])
 
 
 def _ordered(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segment: Segment) -> Path:
@@ -112,12 +127,7 @@ def _ordered(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, segmen
                     share.write(some[of == i].tobytes())
             for share in shares:
                 share.seek(0)
-                ids = np.frombuffer(share.read(), np.uint64)
-                marked = np.zeros(cells, np.bool_)
-                for low in _lows(cells, bits):
-                    marked[_cells(ids, low, cells)] = True
-                pages.write(opened, np.packbits(marked, bitorder="little")[np.newaxis])
-                pages.write(opened, np.sort(ids)[np.newaxis])
+                _put(opened, np.frombuffer(share.read(), np.uint64), bits, cells)
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)

@@ -62,11 +62,12 @@ class Numbered:
     def tell(self, tally: Tally, aggregate: Aggregate) -> None:
         """Makes the table that the aggregate reads."""
         moment = self._source.moment
-        kept = [page for there in self._kept[tally] for page in (pages.read(there) if isinstance(there, Path) else there)]
-        places = [
-            Place(kept, day_number(moment.today), {*map(day_number, self._source.late)}),
-            Place(self._open[tally]),
-        ]
+        closed = {*map(day_number, self._source.late)}
+        places = [Place(self._open[tally])]
+        for segment, there in zip(self._source.tallied, self._kept[tally], strict=True):
+            days = self._source.days_of[segment]
+            span = day_number(min(days)), min(day_number(moment.today), day_number(max(days)) + 1)
+            places.append(Place(pages.read(there) if isinstance(there, Path) else there, *span, closed))
         columns = count_windows(tally, [(window, moment.days(window)) for window in aggregate.metrics], places, self._kinds[tally.grain])
         shown = [f"{_told(quoted(w.name)) if w.kind in TOLD_AS_DAYS else quoted(w.name)} AS {quoted(w.name)}" for w in aggregate.metrics]
         size = max(map(len, columns.values()), default=0)

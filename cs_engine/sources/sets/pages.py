@@ -93,7 +93,7 @@ class Kinds:
         self._many = many
 
     def dense(self, subjects: Numbers, values: Numbers) -> tuple[Numbers, Flags | None]:
-        keys = np.multiply(subjects, self._many, dtype=np.int64)
+        keys = np.multiply(subjects, self._many, dtype=np.int32)
         keys += values
         return keys, None
 

@@ -34,14 +34,7 @@ class Source:
     @cached_property
     def tallied(self) -> list[Segment]:
         """The segments of which anything kept may be read: all but those that hold no day that is over."""
-        return [segment for segment in self.large if self._first_day(segment) < self.moment.today]
-
-    def _first_day(self, segment: Segment) -> date:
-        """They lie in order of time."""
-        first = self._db.execute(f'SELECT "#day" FROM read_parquet({text(self.usage.events(self.name, segment))}) LIMIT 1').fetchall()
-        day = first[0][0]
-        assert isinstance(day, date)
-        return day
+        return [segment for segment in self.large if min(self.days_of[segment]) < self.moment.today]
 
     def _made(self, tally: Tally, segment: Segment) -> Path:
         """The file that has the tally of the segment, made where it is not there."""

@@ -124,9 +124,10 @@ def test_pages_tell_every_window_as_its_events_do(kinds: int, sparse: int, most:
             assert tally.numbered
             asked.setdefault(tally, []).append(window)
         there, open_now = pages(kept, asked, kinds, parts), pages(late, asked, kinds, 1)
+        first = day_number(TODAY - timedelta(days=max((one.back for one in kept), default=0)))
         for tally, of in asked.items():
             places = [
-                Place(there[tally], day_number(TODAY), {day_number(TODAY - timedelta(days=back)) for back in shut}),
+                Place(there[tally], first, day_number(TODAY), {day_number(TODAY - timedelta(days=back)) for back in shut}),
                 Place(open_now[tally]),
             ]
             reaches = [
