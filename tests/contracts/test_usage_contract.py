@@ -138,6 +138,30 @@ def test_conditions_are_asked_of_all_rows_whenever_they_come(project: Project) -
     facts.close()
 
 
+def test_many_conditions_asked_together_are_what_each_of_them_is_alone(csv_project: Project) -> None:
+    """They go in two halves, on two connections: both know the clock, and one that fails leaves the others alone."""
+    project = csv_project
+    texts = [
+        text.format(n=n)
+        for n in range(12)
+        for text in (
+            "changes_7d >= {n}",
+            "changes > 1 and days_since(account.signed_up_at) > {n}",
+            "account.signed_up_at < now() - {n} days and account.seats is null",
+        )
+    ]
+    conditions = [project.condition(text) for text in texts]
+    failing = Expression("failing", Grain.ACCOUNT, "CAST(\"account.name\" || '7' AS INTEGER) > 0", Type.BOOLEAN, ("account.name",))
+    for place in (0, len(conditions)):
+        asked = [*conditions[:place], failing, *conditions[place:]]
+        facts = project.facts(NOW, *asked)
+        together = [facts.mask(condition).tolist() for condition in conditions]
+        assert [failure.text for failure in facts.failed] == ["failing"]
+        facts.close()
+        assert together == [[id in project.holds_for(NOW, text) for id in ("a1", "a2")] for text in texts]
+    assert len({tuple(mask) for mask in together}) == 4, "they differ"
+
+
 def test_what_only_our_tables_know_is_laid_over(project: Project) -> None:
     overlay = Overlay({}, {"open_ctas": (["a2", "gone"], [2.0, 9.0]), "emails_30d": (["a1"], [3.0])}, {"emails_30d": (["c2"], [1.0])})
     assert project.holds_for(NOW, "open_ctas = 2 or emails_30d = 3", overlay=overlay) == {"a1", "a2"}

@@ -132,8 +132,10 @@ def test_sql_moves_an_instant_over_the_calendars_days_as_python_does() -> None:
     """Weekends and Japan's holidays with the turn of the year and Obon; before the first year and after the last weekends alone."""
     calendars = Calendars({**SHIPPED, "office": CalendarSpec.model_validate({"with": ["jp", "obon"], "bridge_days": True})})
     zone = ZoneInfo("Asia/Tokyo")
-    with facts("Asia/Tokyo") as connection:
-        Days(calendars, "office", date(2026, 3, 2)).tell(connection, f"'{durations.BUSINESS_DAYS}'")
+    days = Days(calendars, "office", date(2026, 3, 2))
+    with facts("Asia/Tokyo") as told, facts("Asia/Tokyo") as connection:
+        days.tell(told, f"'{durations.BUSINESS_DAYS}'")
+        days.repeat(connection)
 
         @settings(max_examples=300, deadline=None)
         @given(st.integers(0, 24 * 800), st.integers(0, 30), st.sampled_from([1, -1]))
