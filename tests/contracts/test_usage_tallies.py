@@ -161,14 +161,14 @@ def test_a_tally_is_made_once_and_taken_over_by_folds(tallied: Project) -> None:
     assert tallies(tallied) == []
     assert tallied.values(now, "n_a") == {"a0": 6, "a1": 0, "a2": 0}
     made = tallies(tallied)
-    assert len(made) == 1
+    assert len(made) == 2, "it, and which days are there"
     fold(tallied.folder, tallied.config, "usage", arrivals(Event("n1", "a1", "c1", "a", now)), 1)
     assert tallies(tallied) == made
     again = open_project(
         tallied.folder, tallied.config, metrics={"n_a": {"count": "*", "where": "event = 'a'"}}, sync=False, tallied_from=3
     )
     assert again.values(now, "n_a") == {"a0": 6, "a1": 1, "a2": 0}
-    assert [name for name in tallies(again) if not name.split("-", 2)[2].startswith("days")] == made, "few events are read themselves"
+    assert tallies(again) == made, "few events are read themselves"
 
 
 def test_a_way_leads_from_segment_to_segment_whatever_their_sizes(tallied: Project) -> None:

@@ -95,8 +95,10 @@ def _distinct(
                 seen[i] = roomy(seen[i], size)
                 if there.all():
                     seen[i][dense] = True
+                elif away is None:
+                    seen[i][dense] |= there  # each key of a page is another: a third of the time of dense[there]
                 else:
-                    seen[i][dense] |= there  # a third of the time of dense[there]; of a page each key is another
+                    seen[i][dense[there]] = True
     counts = []
     for dense_seen, pairs in zip(seen, others, strict=True):
         found = keys.count(dense_seen)
