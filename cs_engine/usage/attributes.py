@@ -26,6 +26,8 @@ class Attributes:
     """`account.plan`, `usage.event` -> all its values as of the last sync; of text that has few and names nobody, all else is not here."""
     csms: Mapping[str, int] = field(default_factory=dict)
     """What the accounts' CSM column says -> of how many accounts, as of the last sync; empty where it says too many things to be a team."""
+    no_zones: Mapping[str, int] = field(default_factory=dict)
+    """What accounts and contacts have for a time zone and is none -> how many of them, as of the last sync."""
 
     in_place: frozenset[str] = frozenset()
     """Sources whose events stay in their database."""

@@ -50,6 +50,7 @@ def law_problems(project: Project, has_pages: bool) -> list[Problem]:
     return list(problems)
 
 
+_LONGEST_ZONE = 40
 _NAMED = 3
 """More strangers than these are counted and not named."""
 
@@ -67,6 +68,21 @@ def team_problems(project: Project) -> list[Problem]:
     more = ", …" if len(strange) > _NAMED else ""
     mend = f"add to `staff`, or correct at their source: {', '.join(named)}{more}; until then sender.fallback of project.yaml stands in"
     return [Problem(document.key_place(("staff",)) if document is not None else Place(file), STRANGER, whose, mend, Level.WARNING)]
+
+
+def zone_problems(project: Project) -> list[Problem]:
+    """P218: time zones of accounts and contacts that are none: for them the next one in the order counts, at the wrong hour perhaps."""
+    strange = project.attributes.no_zones
+    if not strange:
+        return []
+    file = f"{FOLDER}/project.yaml"
+    document = yaml.parse(project.sources.get(file, ""), file, Problems())
+    rows, named = sum(strange.values()), sorted(strange, key=lambda zone: (-strange[zone], zone))[:_NAMED]
+    said = f"{rows:,} account{'s' if rows > 1 else ''} or contact{'s have' if rows > 1 else ' has'} a time zone that there is not"
+    shown = ", ".join(zone[:_LONGEST_ZONE] for zone in named) + (", …" if len(strange) > _NAMED else "")
+    mend = f"write one such as Asia/Tokyo at their source instead of {shown}; until then the account's zone counts, or the project's"
+    place = document.key_place(("timezone",)) if document is not None else Place(file)
+    return [Problem(place, "P218", said, mend, Level.WARNING)]
 
 
 def _uses(project: Project, plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:

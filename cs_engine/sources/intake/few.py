@@ -6,7 +6,9 @@ Of nobody's name, address or number anything is kept: not of columns that are ca
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -49,6 +51,25 @@ def locales(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         if "locale" in columns:
             found |= {row[0] for row in db.execute(f"SELECT DISTINCT locale FROM {table} WHERE locale <> ''").fetchall()}
     return tuple(sorted(found))
+
+
+def no_zones(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """What the checked accounts and contacts have for a time zone and is none -> how many of them."""
+    found: Counter[str] = Counter()
+    for table in ("accounts", "contacts"):
+        columns = {row[0] for row in db.execute(f"DESCRIBE {table}").fetchall()}
+        if "timezone" in columns:
+            grouped = f"SELECT timezone, count(*) FROM {table} WHERE timezone <> '' GROUP BY 1 ORDER BY 1 LIMIT {_FIRST}"
+            found.update(dict(db.execute(grouped).fetchall()))
+    return {zone: n for zone, n in found.items() if not _is_zone(zone)}
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def csms(db: duckdb.DuckDBPyConnection) -> dict[str, int]:

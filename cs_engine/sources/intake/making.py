@@ -15,7 +15,7 @@ from cs_engine.sources.intake import columns as cols
 from cs_engine.sources.intake.checking import ACCOUNTS, ATTRIBUTES, CONTACTS, YES
 from cs_engine.sources.intake.checking import TOUCHES as TOUCHES_ROOM
 from cs_engine.sources.intake.events import Events
-from cs_engine.sources.intake.few import csms, few_values, locales
+from cs_engine.sources.intake.few import csms, few_values, locales, no_zones
 from cs_engine.sources.intake.growing import Numbers
 from cs_engine.sources.intake.reading import Checked, Reading
 from cs_engine.sources.intake.standing import TOUCHES, standing
@@ -78,7 +78,7 @@ class Making:
         blanks = cols.blanks(db, "account", "accounts", accounts.columns)
         blanks |= cols.blanks(db, "contact", "contacts", contacts.columns)
         few = few_values(db, "account", "accounts", accounts.columns) | few_values(db, "contact", "contacts", contacts.columns)
-        attributes = Attributes(accounts.columns, contacts.columns, blanks=blanks, values=few, csms=csms(db))
+        attributes = Attributes(accounts.columns, contacts.columns, blanks=blanks, values=few, csms=csms(db), no_zones=no_zones(db))
         self.made = replace(self.made, attributes=attributes, locales=locales(db))
         return {"accounts": accounts.report, "contacts": contacts.report, **beside_accounts, **beside_contacts}
 
@@ -98,7 +98,7 @@ class Making:
         told = [f"attributes-{name}" for name, source in sources.attributes.items() if source.learned_at is not None]
         self.made = replace(
             self.made,
-            attributes=Attributes(known.account, known.contact, blanks=known.blanks, values=few, csms=known.csms),
+            attributes=Attributes(known.account, known.contact, blanks=known.blanks, values=few, csms=known.csms, no_zones=known.no_zones),
             locales=before.locales,
             people=before.people,
             rows=before.rows,

@@ -297,6 +297,7 @@ def _plain(attributes: Attributes) -> dict[str, object]:
         "blanks": {name: list(count) for name, count in attributes.blanks.items()},
         "odd": dict(attributes.odd),
         "csms": dict(attributes.csms),
+        "no_zones": dict(attributes.no_zones),
         "values": {name: list(values) for name, values in attributes.values.items() if not name.endswith(_EVENT)},
     }
 
@@ -318,6 +319,7 @@ def _attributes(plain: Mapping[str, Mapping[str, object]], kinds: Mapping[str, S
         blanks={name: (count[0], count[1]) for name, count in plain["blanks"].items() if isinstance(count, list)},
         odd={name: str(said) for name, said in plain.get("odd", {}).items()},
         csms={csm: n for csm, n in plain.get("csms", {}).items() if isinstance(n, int)},
+        no_zones={zone: n for zone, n in plain.get("no_zones", {}).items() if isinstance(n, int)},
         values={
             **{name: tuple(values) for name, values in plain.get("values", {}).items() if isinstance(values, list)},
             **{f"{source}{_EVENT}": tuple(names) for source, names in kinds.items() if len(names) <= _MOST_KINDS},
