@@ -25,7 +25,7 @@ from cs_engine.sources.intake.reading import Reading
 from cs_engine.sources.intake.staging import Staged
 from cs_engine.sources.outside.files import ParquetFile
 from cs_engine.sources.sets import segments
-from cs_engine.sources.sets.known_ids import unseen
+from cs_engine.sources.sets.known_ids import looked_for
 from cs_engine.sources.sets.snapshot import Segment, Shelf, UsageSet
 from cs_engine.sources.sql import ZONED, listed, quoted, text
 
@@ -135,13 +135,14 @@ def take_in(
     known = usage.attributes.events.get(source, {})
     came = Came(db, arrivals)
     came.number()
-    staged = _stage(db, source, came, known)
-    mapped = {name: name for name in Arrivals._fields if name in staged.columns}
-    taken = fitted(typed(db, staged, mapped, EVENTS), staged.columns, known)
-    checked = Reading(project, config, db).checked_rows(source, staged, mapped, taken, EVENTS)
-    kinds = _number(db, came, checked.table, usage.kinds.get(source, ()))
     ids = came.ids
-    new = unseen(db, usage, source, ids)
+    with looked_for(db, usage, source, ids) as unseen:
+        staged = _stage(db, source, came, known)
+        mapped = {name: name for name in Arrivals._fields if name in staged.columns}
+        taken = fitted(typed(db, staged, mapped, EVENTS), staged.columns, known)
+        checked = Reading(project, config, db).checked_rows(source, staged, mapped, taken, EVENTS)
+        kinds = _number(db, came, checked.table, usage.kinds.get(source, ()))
+        new = unseen()
     if (ids[1:] == ids[:-1]).any():
         new = f"{new} AND {segments.first_of_id(db, checked.table)}"
     made = segments.write_numbered(db, usage, source, checked.table, checked.columns, kinds, new)

@@ -10,7 +10,9 @@ Numbers are digests, spread evenly: to be put in order they are shared out by th
 from __future__ import annotations
 
 import uuid
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -43,15 +45,29 @@ def numbers(db: duckdb.DuckDBPyConnection, table: str) -> Ids:
     return np.sort(np.asarray(found["#id"], np.uint64))
 
 
+@contextmanager
+def looked_for(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> Iterator[Callable[[], str]]:
+    """Begins to look for these ids, beside what the caller does meanwhile; gives what says in the end what `unseen` does."""
+    if "id" not in usage.physical.get(source, ()):
+        yield lambda: "true"
+        return
+    large = [segment for segment in usage.segments[source] if segment.rows >= _ORDERED_FROM]
+    ordered = [_ordered(db, usage, source, segment) for segment in large]
+    with ThreadPoolExecutor(1) as beside:  # numpy lets go of the interpreter while it looks
+        shared = beside.submit(lambda: [_shared(ids, file) for file in ordered])
+        yield lambda: _unseen(db, usage, source, ids, dict(zip(large, shared.result(), strict=True)))
+
+
 def unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids) -> str:
     """SQL over `t`, rows with these numbers, of whether their id is not in the set already."""
-    if "id" not in usage.physical.get(source, ()):
-        return "true"
-    there = usage.segments[source]
-    large = [segment for segment in there if segment.rows >= _ORDERED_FROM]
-    small = [segment for segment in there if segment.rows < _ORDERED_FROM]
-    shared = [_shared(ids, _ordered(db, usage, source, segment)) for segment in large]
-    where = [segment for segment, some in zip(large, shared, strict=True) if len(some)]
+    with looked_for(db, usage, source, ids) as found:
+        return found()
+
+
+def _unseen(db: duckdb.DuckDBPyConnection, usage: UsageSet, source: str, ids: Ids, found: Mapping[Segment, Ids]) -> str:
+    """The same. `found`: those of them that each large segment has."""
+    where, shared = [segment for segment, some in found.items() if len(some)], [*found.values()]
+    small = [segment for segment in usage.segments[source] if segment not in found]
     if small:
         db.register("asked", {"#id": ids})
         of_small = f'({segments.relation(usage, source, small)}) AS e SEMI JOIN asked USING ("#id")'

@@ -60,7 +60,7 @@ class Numbered:
         self._open |= open_now
 
     def tell(self, tally: Tally, aggregate: Aggregate) -> None:
-        """Makes the table that the aggregate reads."""
+        """Makes the view that the aggregate reads, until it is forgotten."""
         moment = self._source.moment
         closed = {*map(day_number, self._source.late)}
         places = [Place(self._open[tally])]
@@ -71,9 +71,12 @@ class Numbered:
         columns = count_windows(tally, [(window, moment.days(window)) for window in aggregate.metrics], places, self._kinds[tally.grain])
         shown = [f"{_told(quoted(w.name)) if w.kind in TOLD_AS_DAYS else quoted(w.name)} AS {quoted(w.name)}" for w in aggregate.metrics]
         size = max(map(len, columns.values()), default=0)
-        self._db.register("counted", {"#no": np.arange(size, dtype=np.int32), **columns})
-        self._db.execute(f'CREATE TABLE {aggregate.told} AS SELECT "#no", {listed(shown)} FROM counted')
-        self._db.unregister("counted")
+        self._db.register(_counted(aggregate), {"#no": np.arange(size, dtype=np.int32), **columns})
+        self._db.execute(f'CREATE VIEW {aggregate.told} AS SELECT "#no", {listed(shown)} FROM {quoted(_counted(aggregate))}')
+
+    def forget(self, aggregate: Aggregate) -> None:
+        self._db.execute(f"DROP VIEW IF EXISTS {aggregate.told}")
+        self._db.unregister(_counted(aggregate))
 
     # --- counting
 
@@ -140,6 +143,11 @@ class Numbered:
             {column: np.asarray(found[column]) for column in columns},
             {where: np.asarray(found[f"where{i}"]) for i, where in enumerate(wheres)},
         )
+
+
+def _counted(aggregate: Aggregate) -> str:
+    """Names the columns that its view shows."""
+    return "counted_" + aggregate.told.strip('"')
 
 
 def _told(number: str) -> str:

@@ -51,7 +51,7 @@ class Tallies:
     def told(self, aggregates: Iterable[Aggregate]) -> Iterator[None]:
         """Meanwhile what they read is there. Raises duckdb.Error where a `where` fails on some event."""
         reading = [(aggregate, aggregate.tally) for aggregate in aggregates if aggregate.tally is not None]
-        tables: list[str] = []
+        told: list[tuple[Aggregate, Tally]] = []
         try:
             for source in {tally.source for _, tally in reading}:
                 numbered = {tally for _, tally in reading if tally.numbered and tally.source == source}
@@ -59,7 +59,7 @@ class Tallies:
                     self._of(source).count(numbered)
             for aggregate, tally in reading:
                 if tally.told_apart:
-                    tables.append(aggregate.told)
+                    told.append((aggregate, tally))
                 if tally.numbered:
                     self._of(tally.source).tell(tally, aggregate)
                 else:
@@ -68,8 +68,11 @@ class Tallies:
                     followed.tell(self._db, tally, aggregate, self._moment)
             yield
         finally:
-            for table in tables:
-                self._db.execute(f"DROP TABLE IF EXISTS {table}")
+            for aggregate, tally in told:
+                if tally.numbered:
+                    self._of(tally.source).forget(aggregate)
+                else:
+                    self._db.execute(f"DROP TABLE IF EXISTS {aggregate.told}")
 
     def _of(self, source: str) -> Numbered:
         if source not in self._numbered:
