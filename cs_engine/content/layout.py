@@ -42,12 +42,13 @@ class Layout:
 
 def load(mjml: Span, text: Span, problems: Problems) -> Layout | None:
     """A layout, checked (T320–T323); None when it cannot be used."""
-    before = len(problems.errors())
+    inside = Problems()  # of what has been said before, for another mail, `problems` takes no second word
     found = variables.NOTHING
     for span in (mjml, text):
-        found = found.joined(_checked(span, problems))
-    _check_tags(mjml, problems)
-    if len(problems.errors()) > before:
+        found = found.joined(_checked(span, inside))
+    _check_tags(mjml, inside)
+    problems.extend(inside)
+    if inside.errors():
         return None
     return Layout(mjml, text, found._replace(needs=found.needs - FILLED))
 

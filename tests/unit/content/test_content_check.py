@@ -275,6 +275,13 @@ def test_mistakes_in_the_layout(tmp_path: Path, change: tuple[str, str], code: s
     assert all(p.place.file == name and message in p.message for p in problems)
 
 
+def test_a_layout_that_sets_many_mails_is_told_of_once_when_it_is_broken(tmp_path: Path) -> None:
+    name = "templates/email/layout.txt"
+    files = {"templates/email/m.md": MAIL + "x", "templates/email/n.md": MAIL + "y", name: LAYOUT[name] + "{{ company.name }"}
+    uses = [TemplateUse(mail, "email", Grain.ACCOUNT, USED_AT) for mail in ("m", "n")]
+    assert [(p.place.file, p.code) for p in checked(tmp_path, files, uses)] == [(name, "T303")]
+
+
 def test_no_layout(tmp_path: Path) -> None:
     library = project(tmp_path, {"templates/email/m.md": MAIL + "x"}, layout={})
     problems = check(library, [TemplateUse("m", "email", Grain.ACCOUNT, USED_AT)], known, ["en"])
