@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cs_engine.instants import NO_TIME, Micros
-from cs_engine.journey.enrolment import ARRIVE
+from cs_engine.journey.enrolment import ARRIVE, MOVED
 from cs_engine.language.expression import Duration, Expression
 from cs_engine.playbook.plan import (
     AnyStep,
@@ -61,6 +61,8 @@ class Cohort:
     """Who takes the same way without effect."""
     repeats: Ints
     """How often each has done its step again."""
+    moved: Mask | None = None
+    """Who is a contact of another account now; None: nobody."""
     arriving: bool = False
     leaving: bool = False
     """Nothing is done but to leave: the playbook, or an `otherwise` block whose wait is met. Who leaves a block comes to the step behind
@@ -117,12 +119,13 @@ class Passed:
     step: str
     members: Ints
     reason: str
-    """goal | exit | while | subject_gone | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until
+    """goal | exit | while | subject_gone | moved
+    | met | waited | due | late | no_date | otherwise | at_most | sent | control | repeat | until
     | set | enrolled | if | nobody | history | then | else | stop | end, or the arm of a split"""
     because: Expression | None = None
     """The condition that decided."""
     finished: str = ""
-    """goal | exit | done when this ended the passage."""
+    """goal | exit | moved | done when this ended the passage."""
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ class Walk:
     since: Ints
     otherwise_done: Mask
     finished: NDArray[np.object_]
-    """'' while active, else goal | done | exit."""
+    """'' while active, else goal | done | exit | moved."""
     moved: Mask
     repeats: Ints
     sends: list[tuple[Sending, Ints]] = field(default_factory=list)
@@ -173,6 +176,10 @@ class _Walker:
         gone = self.cohort.row < 0
         self._finish(members[gone], self.cohort.step, "exit", "subject_gone")
         members = members[~gone]
+        if self.cohort.moved is not None:
+            moved = self.cohort.moved[members]
+            self._finish(members[moved], self.cohort.step, MOVED, MOVED)
+            members = members[~moved]
         for leave in self.plan.leaves():
             if len(members):
                 met = self._holds(leave.condition, members) == leave.when

@@ -1,6 +1,6 @@
 """The states of an enrolment (one passage of one subject through one playbook), and the moves between them.
 
-    entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | step_removed | playbook_removed | failed)
+    entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | moved | step_removed | playbook_removed | failed)
 
 The pointer is (step, otherwise done?). A passage that stands at a sending step waits for its messages: `step_ended_at` is
 written by the state when the last of them settles.
@@ -17,6 +17,8 @@ from cs_engine.journey.columns import from_columns
 
 ACTIVE = "active"
 FINISHED = "finished"
+MOVED = "moved"
+"""How the passage of a contact ends who belongs to another account now."""
 
 ARRIVE = ".arrive"
 """Ends the pointer of who comes to a step at the next tick of its playbook, as if from the step before it. No step has such an id."""
@@ -56,6 +58,8 @@ class Passage(NamedTuple):
     """Its last move; of one that has ended, its end."""
     rearmed: bool
     """Whether since its end a tick has seen its subject not match: without that there is no next one."""
+    moved: bool = False
+    """Whether it ended because its contact went to another account: there another one may begin."""
 
 
 class Standing(NamedTuple):
@@ -132,5 +136,5 @@ def all_parked(
 
 
 def finished(who: Standing, reason: str, at: Micros) -> Move:
-    """The passage ends: goal | done | exit | step_removed | playbook_removed | failed."""
+    """The passage ends: goal | done | exit | moved | step_removed | playbook_removed | failed."""
     return Move(who.id, who.revision, FINISHED, who.step, who.otherwise_done, at, reason)

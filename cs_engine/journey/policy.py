@@ -64,7 +64,7 @@ class Request(NamedTuple):
     recipient_kind: str
     """contact | staff | channel"""
     known: bool
-    """Whether the recipient still exists."""
+    """Whether the recipient is still there: a contact, in the account."""
     address: bool
     suppressed: bool
     zone: str

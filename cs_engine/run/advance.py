@@ -16,6 +16,7 @@ from cs_engine.journey import enrolment
 from cs_engine.journey.columns import from_columns
 from cs_engine.journey.decide import Cohort, Walk, walk
 from cs_engine.journey.enrolment import Standing, step_of
+from cs_engine.language.expression import Grain
 from cs_engine.playbook.plan import Plan
 from cs_engine.ports import Change, JournalLine, Mask, Rows
 from cs_engine.run.context import TickContext
@@ -138,11 +139,13 @@ def _end(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing], 
 def cohort_of(tick: TickContext, plan: Plan, step: str, members: Sequence[Standing]) -> Cohort:
     """Those who stand at that step, as the walk wants them: column by column."""
     skips, waits = _ordered(tick, members)
+    rows = tick.rows_of(plan.subject, [who.subject_id for who in members])
     return Cohort(
         skips=skips,
         waits=waits,
         step=step,
-        row=tick.rows_of(plan.subject, [who.subject_id for who in members]),
+        row=rows,
+        moved=_elsewhere(tick, rows, members) if plan.subject is Grain.CONTACT else None,
         since=np.array([who.since for who in members], np.int64),
         ended=np.array([NO_TIME if who.step_ended_at is None else who.step_ended_at for who in members], np.int64),
         otherwise_done=np.array([who.otherwise_done for who in members], np.bool_),
@@ -151,6 +154,12 @@ def cohort_of(tick: TickContext, plan: Plan, step: str, members: Sequence[Standi
         control=np.array([who.control for who in members], np.bool_),
         repeats=np.array([who.repeats for who in members], np.int64),
     )
+
+
+def _elsewhere(tick: TickContext, rows: Rows, members: Sequence[Standing]) -> Mask:
+    """Which of these contacts, at those rows, belong to another account than their passage."""
+    accounts = tick.rows_of(Grain.ACCOUNT, [who.account_id for who in members])
+    return np.asarray((rows >= 0) & (tick.facts.account_of_contact()[rows] != accounts), dtype=bool)
 
 
 def _ordered(tick: TickContext, members: Sequence[Standing]) -> tuple[dict[str, Mask], dict[str, Mask]]:

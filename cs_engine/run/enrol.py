@@ -38,6 +38,8 @@ def enrol(tick: TickContext, plan: Plan) -> None:
     requested = _requested(tick, plan, requests)
     shadow = plan.shadow
     passages = [p for p in tick.engine.store.passages(plan.playbook) if p.key.startswith(SHADOW_KEY) == shadow]
+    if plan.subject is Grain.CONTACT and (moved := tick.engine.store.moved(plan.playbook)):
+        passages = [p._replace(moved=(p.subject_id, p.key, p.number) in moved) for p in passages]
     paused = tick.paused(plan)
     if plan.event is not None:
         matching, entrants = _with_events(tick, plan, plan.event, requested, passages, paused)
@@ -211,7 +213,7 @@ def _rearm(tick: TickContext, plan: Plan, passages: list[Passage], matching: Mas
 
 def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, keys: list[str]) -> tuple[Ints, list[int]]:
     """Those of `rows` who may enter, and the number of the passage that each begins: one active passage a playbook and subject;
-    one ever under a key, but for `reenter`.
+    one ever under a key, but for `reenter`, and for contacts who have gone to another account on their way.
     """
     busy = {p.subject_id for p in passages if p.active}
     last = {(p.subject_id, p.key): p.number for p in passages}
@@ -222,6 +224,7 @@ def _free(tick: TickContext, plan: Plan, passages: list[Passage], rows: Ints, ke
         again = set()
     if not passages:
         return rows, [1] * len(rows)
+    again |= {(p.subject_id, p.key) for p in passages if p.moved}
     ids = tick.facts.ids(plan.subject)
     free, numbers = [], []
     for row in rows.tolist():

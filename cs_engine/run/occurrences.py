@@ -109,7 +109,8 @@ def entering(tick: TickContext, plan: Plan, passages: Sequence[Passage], given: 
 def _again(tick: TickContext, plan: Plan, passages: Sequence[Passage]) -> dict[tuple[str, str], Micros]:
     """Subject and key -> from when on an event begins another passage."""
     ended = [p for p in passages if not p.active]
+    moved = {(p.subject_id, p.key): p.changed_at for p in ended if p.moved}
     if plan.reenter is None or not ended:
-        return {}
+        return moved
     opens = tick.view(plan).after(np.array([p.changed_at for p in ended], dtype=np.int64), plan.reenter).tolist()
-    return {(p.subject_id, p.key): at for p, at in zip(ended, opens, strict=True)}
+    return {(p.subject_id, p.key): at for p, at in zip(ended, opens, strict=True)} | moved

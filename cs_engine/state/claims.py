@@ -24,8 +24,8 @@ LEASE: Micros = 5 * 60 * 1_000_000
 _REFUSED = preferences.REFUSED.format(hash="c.email_hash", topic="m.topic")
 _ASKED_FOR = preferences.ASKED_FOR.format(hash="c.email_hash", topic="m.topic", since="coalesce(c.consent_at, 0)")
 
-_KNOWN = "m.recipient_kind <> 'contact' OR c.id IS NOT NULL AND (c.account_id = m.account_id OR m.subject_id <> m.account_id)"
-"""Whoever has gone over to another customer is gone: what is about an account is not for them. A contact's own passage goes along."""
+_KNOWN = "m.recipient_kind <> 'contact' OR c.id IS NOT NULL AND c.account_id = m.account_id"
+"""Whoever has gone over to another customer is gone: what is about an account is not for them. There a passage of their own may begin."""
 
 _CANDIDATE = f"""
 SELECT m.id, m.state, m.enrolment_id, m.playbook, m.digest, m.step, m.kind, m.channel, m.template, m.topic, m.account_id, m.subject_id,

@@ -9,7 +9,7 @@ from typing import Any
 from cs_engine.errors import LostRace
 from cs_engine.instants import Micros
 from cs_engine.journey.columns import from_columns
-from cs_engine.journey.enrolment import FINISHED, Move, NewEnrolment, Passage, Standing, Timer
+from cs_engine.journey.enrolment import FINISHED, MOVED, Move, NewEnrolment, Passage, Standing, Timer
 from cs_engine.journey.migrate import Migration
 from cs_engine.ports import EnrolmentView
 from cs_engine.state import schema
@@ -129,7 +129,14 @@ def passages(tx: Tx, playbook: str) -> list[Passage]:
     if rows and rows[-1][2] > 1:
         rows = list({(row[0], row[1]): row for row in rows}.values())
     subjects, keys, numbers, active, at, rearmed = zip(*rows, strict=True) if rows else ((),) * 6
-    return from_columns(Passage, subjects, keys, numbers, map(bool, active), at, map(bool, rearmed))
+    return from_columns(Passage, subjects, keys, numbers, map(bool, active), at, map(bool, rearmed), repeat(False))
+
+
+def moved(tx: Tx, playbook: str) -> set[tuple[str, str, int]]:
+    """(subject, key, number) of the passages that ended because their contact went to another account."""
+    found = "playbook = :playbook AND state = 'finished' AND finished_reason = :moved"
+    rows = tx.rows(f"SELECT subject_id, key, passage FROM enrolments WHERE {found}", playbook=playbook, moved=MOVED)
+    return {(subject, key, number) for subject, key, number in rows}
 
 
 def rearm(tx: Tx, ids: Iterable[str]) -> None:

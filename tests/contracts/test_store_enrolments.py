@@ -239,3 +239,11 @@ def test_what_is_held_for_a_reason_can_be_woken(store: SqlStore) -> None:
     assert [c.id for c in store.held_for("hold")] == ["msg_1"]
     store.wake(["msg_1"], NOW + 1)
     assert [c.id for c in claimed(store, now=NOW + 1).dispatching] == ["msg_1"]
+
+
+def test_who_went_to_another_account_is_told_from_all_others_who_have_ended(store: SqlStore) -> None:
+    ids = {reason: f"enr_{reason}" for reason in ("moved", "exit", "stays")}
+    store.commit(Change([passage(id, key="k") for id in ids.values()]), NOW)
+    store.commit(Change(moves=[enrolment.finished(standing(store, ids[reason]), reason, LATER) for reason in ("moved", "exit")]), LATER)
+    assert store.moved(PLAYBOOK) == {("acc_moved", "k", 1)}
+    assert store.moved("another") == set()

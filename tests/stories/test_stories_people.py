@@ -196,13 +196,45 @@ def test_a_contact_who_is_removed_before_the_claim_is_skipped(world: World) -> N
 
 
 def test_who_has_gone_over_to_another_account_before_the_claim_gets_no_mail_about_the_first(world: World) -> None:
-    """What is about an account is not for another customer's people; a contact's own passage goes along with them."""
+    """What is about an account is not for another customer's people; there a passage of their own begins anew."""
     world.customer().customer("beta", "ben").playbook("hello", "- {id: one, email: one}")
     world.playbook("own", "- {id: two, email: two, to: contact.id = 'ann'}", subject="contact", audience="contact.id = 'ann'")
     assert world.tick(day(0, 22)).delivery == {"held": 3}
     world.contact("ann", "beta", "operator")
     assert world.tick(day(1)).sent == ["ann: Two for Beta", "ben: One for Beta"]
     assert world.messages("hello") == ["one ann skipped (recipient_gone)"]
+
+
+def test_a_contact_who_goes_to_another_account_ends_as_moved_and_may_begin_anew_there_once(world: World) -> None:
+    """Whatever `reenter` says. Who was through before goes through no more."""
+    world.customer().customer("beta", "ben").contact("cat", "acme", "operator")
+    world.playbook(
+        "hello", "- {id: one, email: one}\n- {id: call, cta: call}\n- {id: rest, wait: 9 days}\n- {id: two, email: two}", subject="contact"
+    )
+    world.playbook("short", "- {id: three, email: three}", subject="contact", audience="contact.id = 'ann'")
+    for at in (0, 1, 1.2):
+        world.tick(day(at))
+    assert world.stands("hello") == ["rest", "rest"]
+    world.contact("ann", "beta", "operator")
+    ticked = world.tick(day(2))
+    assert [line for line in ticked.sent if "ann" in line] == ["ann: One for Beta"]
+    assert ticked.of("hello")["finished"] == {"moved": 1}
+    assert sorted(world.stands("hello")) == ["moved", "rest"]
+    assert world.journal("hello")[-1] == "rest finished moved"
+    assert world.why("hello")["passages"][0]["finished"] in ("", "moved")
+    assert sorted(world.stands("hello", "beta")) == ["one", "rest"]
+    assert [line for at in range(3, 20) for line in world.tick(day(at)).sent if "ann" in line] == ["ann: Two for Beta"]
+    assert (sorted(world.stands("hello", "beta")), world.stands("short", "beta")) == (["done", "done"], [])
+
+
+def test_an_event_that_a_passage_began_with_begins_none_in_another_account(world: World) -> None:
+    world.customer().customer("beta", "ben").uses("acme", day(0, 9), contact="ann", event="invited")
+    world.playbook("hello", "- {id: one, email: one}\n- {id: rest, wait: 9 days}", subject="contact", enter={"event": "invited"})
+    assert world.tick(day(0)).sent == ["ann: One for Acme"]
+    assert world.contact("ann", "beta").tick(day(1)).sent == []
+    assert (world.stands("hello"), world.stands("hello", "beta")) == (["moved"], [])
+    world.uses("beta", day(1, 12), contact="ann", event="invited")
+    assert world.tick(day(2)).sent == ["ann: One for Beta"]
 
 
 def test_goal_reached_between_planning_and_claim_skips_the_held_mail(world: World) -> None:

@@ -114,6 +114,9 @@ class Passages(Protocol):
     def passages(self, playbook: str) -> list[enrolment.Passage]:
         """The last passage of every subject and key that ever entered."""
 
+    def moved(self, playbook: str) -> set[tuple[str, str, int]]:
+        """(subject, key, number) of the passages that ended because their contact went to another account."""
+
     def rearm(self, ids: Iterable[str]) -> None:
         """Notes that the subjects of these ended passages did not match once since."""
 

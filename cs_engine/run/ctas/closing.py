@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from cs_engine.journey import identity
+from cs_engine.journey.enrolment import MOVED
 from cs_engine.journey.message import NewMessage
 from cs_engine.journey.migrate import PLAYBOOK_REMOVED
 from cs_engine.language.expression import Expression
@@ -88,7 +89,7 @@ def _closing(tick: TickContext, plan: Plan, ctas: list[OpenCta]) -> list[tuple[s
         if row < 0:
             found.append((cta.id, "subject_gone"))
             continue
-        if cta.finished == PLAYBOOK_REMOVED:
+        if cta.finished in (PLAYBOOK_REMOVED, MOVED):
             found.append((cta.id, cta.finished))
             continue
         if cta.finished in ("goal", "exit"):  # latched; it need not hold any more, if the tick that saw it died

@@ -130,6 +130,7 @@ def _clean(values: Sequence[str | None], *, optional: bool) -> bool:
     return (
         "" not in values
         and "\0" not in joined
+        and "\t" not in joined
         and (" " not in joined or (joined == joined.strip(" ") and "\n " not in joined and " \n" not in joined))
         and (joined.isascii() or not any(space in joined for space in _SPACES))
     )

@@ -47,6 +47,10 @@ class Passages(Part):
         with self.database.read() as tx:
             return enrolments.passages(tx, playbook)
 
+    def moved(self, playbook: str) -> set[tuple[str, str, int]]:
+        with self.database.read() as tx:
+            return enrolments.moved(tx, playbook)
+
     def rearm(self, ids: Iterable[str]) -> None:
         with self.database.write() as tx:
             enrolments.rearm(tx, ids)
