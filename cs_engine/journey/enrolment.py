@@ -1,6 +1,6 @@
 """The states of an enrolment (one passage of one subject through one playbook), and the moves between them.
 
-    entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | moved | step_removed | playbook_removed | failed)
+   entered ──▶ active at a step ──parked / advanced──▶ … ──▶ finished(goal | done | exit | moved | step_removed | playbook_removed | failed)
 
 The pointer is (step, otherwise done?). A passage that stands at a sending step waits for its messages: `step_ended_at` is
 written by the state when the last of them settles.
