@@ -17,7 +17,7 @@ from cs_engine.language.expressions import compile_condition, compile_scalar
 from cs_engine.language.possible import CONSTANT, EXCLUDES, is_plain, possible
 from cs_engine.language.problems import Place, Problems
 from cs_engine.language.scope import Column, Events, Literal, NotHere, quoted
-from cs_engine.usage import comparisons, likely, window_checks
+from cs_engine.usage import comparisons, confirmed, likely, window_checks
 from cs_engine.usage import health as health_columns
 from cs_engine.usage.attributes import Attributes
 from cs_engine.usage.columns import Derived
@@ -29,11 +29,8 @@ from cs_engine.usage.names import (
     Catalogue,
     CatalogueScope,
     EventScope,
-    claim_column,
     claimed_column,
-    doubt_column,
     doubted_column,
-    first_look_column,
     latch_column,
     milestone_column,
     reached_at_column,
@@ -364,21 +361,12 @@ class _Builder:
             return
         latch, now_true = latch_column(spec.id), self.account[reached]
         if spec.confirm:
-            self._confirmed(spec.id, now_true)
+            self.account |= confirmed.columns(spec.id, now_true)
         else:
             self.account[reached] = Derived(f"({quoted(latch)} IS NOT NULL OR {now_true.sql})", Type.BOOLEAN, (latch, *now_true.needs))
         self.account[reached_at_column(spec.id)] = Derived(
             f"coalesce({quoted(latch)}, CASE WHEN {quoted(reached)} THEN getvariable('now') END)", Type.INSTANT, (latch, reached)
         )
-
-    def _confirmed(self, milestone: str, now_true: Derived) -> None:
-        """Its condition claims it, and the customer's word, or that it was so before we came, makes it reached."""
-        claim, claimed, latch = claim_column(milestone), claimed_column(milestone), latch_column(milestone)
-        first, doubt = first_look_column(milestone), doubt_column(milestone)
-        self.account[claimed] = Derived(f"({quoted(claim)} IS NOT NULL OR {now_true.sql})", Type.BOOLEAN, (claim, *now_true.needs))
-        counts = f"({quoted(latch)} IS NOT NULL OR ({quoted(first)} IS NOT NULL AND {quoted(claimed)}))"
-        self.account[milestone_column(milestone)] = Derived(counts, Type.BOOLEAN, (latch, first, claimed))
-        self.account[doubted_column(milestone)] = Derived(f"({quoted(doubt)} IS NOT NULL)", Type.BOOLEAN, (doubt,))
 
     def _condition(self, column: str, text: str, section: Section, keys: tuple[str | int, ...]) -> None:
         if column in self.unread:
