@@ -223,7 +223,7 @@ def test_a_contact_who_goes_to_another_account_ends_as_moved_and_may_begin_anew_
     assert world.journal("hello")[-1] == "rest finished moved"
     assert world.why("hello")["passages"][0]["finished"] in ("", "moved")
     assert sorted(world.stands("hello", "beta")) == ["one", "rest"]
-    assert [line for at in (3, 4, 13, 14) for line in world.tick(day(at)).sent if "ann" in line] == ["ann: Two for Beta"]
+    assert [line for at in (3, 4, 13, 14, 15) for line in world.tick(day(at)).sent if "ann" in line] == ["ann: Two for Beta"]
     assert (sorted(world.stands("hello", "beta")), world.stands("short", "beta")) == (["done", "done"], [])
 
 
