@@ -27,9 +27,9 @@ PAGE = ROOT / "docs/recipes.md"
 
 
 @pytest.fixture
-def fresh(starter: Path, tmp_path: Path) -> Path:
+def fresh(starter: Path, here: Path) -> Path:
     """A project that `init` has just made."""
-    return copy_of(starter, tmp_path / "project")
+    return copy_of(starter, here)
 
 
 @pytest.mark.parametrize("recipe", ALL)

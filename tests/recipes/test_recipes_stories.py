@@ -15,9 +15,9 @@ WEEK = 7
 US = "【株式会社エグザンプル・ワークス】"
 
 
-def test_expansion_seats(starter: Path, tmp_path: Path) -> None:
+def test_expansion_seats(starter: Path, here: Path) -> None:
     """Above 80 % the CSM hears at once, the champion two business days later, and again when all seats are taken."""
-    shelf = stock(starter, tmp_path, "expansion-seats").columns(seats=10).colleagues(9).all_use(day(-1), but=3)
+    shelf = stock(starter, here, "expansion-seats").columns(seats=10).colleagues(9).all_use(day(-1), but=3)
     first = shelf.run(day(0))
     assert (first.of("expansion-seats")["matched"], first.sent) == (0, [])
 
@@ -39,9 +39,9 @@ def test_expansion_seats(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_feature_adoption(starter: Path, tmp_path: Path) -> None:
+def test_feature_adoption(starter: Path, here: Path) -> None:
     """Managed accounts get one mail, and their CSM an alert when nothing follows; self-guided ones get two mails."""
-    shelf = stock(starter, tmp_path, "feature-adoption").columns(plan="team")
+    shelf = stock(starter, here, "feature-adoption").columns(plan="team")
     shelf.account("acme", plan="self_serve")
     shelf.run(day(0))
     shelf.all_use(day(1, 8)).all_use(day(1 - WEEK, 8))
@@ -57,8 +57,8 @@ def test_feature_adoption(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_feature_adoption_ends_when_the_feature_is_used(starter: Path, tmp_path: Path) -> None:
-    shelf = stock(starter, tmp_path, "feature-adoption").columns(plan="self_serve")
+def test_feature_adoption_ends_when_the_feature_is_used(starter: Path, here: Path) -> None:
+    shelf = stock(starter, here, "feature-adoption").columns(plan="self_serve")
     shelf.run(day(0))
     shelf.all_use(day(1, 8)).all_use(day(1 - WEEK, 8))
     shelf.run(day(2))
@@ -70,9 +70,9 @@ def test_feature_adoption_ends_when_the_feature_is_used(starter: Path, tmp_path:
     shelf.close()
 
 
-def test_self_serve_onboarding(starter: Path, tmp_path: Path) -> None:
+def test_self_serve_onboarding(starter: Path, here: Path) -> None:
     """Who does not come back is asked why, who comes back hears of a routine, and who does not keep it gets one last question."""
-    shelf = stock(starter, tmp_path, "self-serve-onboarding").columns(since=day(0, 8), plan="starter")
+    shelf = stock(starter, here, "self-serve-onboarding").columns(since=day(0, 8), plan="starter")
     ticks = [shelf.run(day(0, 7)), shelf.run(day(0, 9))]
     shelf.all_use(day(0, 10))
     ticks += shelf.on(1, 3, 4)
@@ -96,8 +96,8 @@ def test_self_serve_onboarding(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_self_serve_onboarding_ends_with_a_habit(starter: Path, tmp_path: Path) -> None:
-    shelf = stock(starter, tmp_path, "self-serve-onboarding").columns(since=day(0, 8), plan="starter")
+def test_self_serve_onboarding_ends_with_a_habit(starter: Path, here: Path) -> None:
+    shelf = stock(starter, here, "self-serve-onboarding").columns(since=day(0, 8), plan="starter")
     shelf.run(day(0, 7))
     for number in range(20):
         shelf.all_use(day(number, 8.5))
@@ -107,9 +107,9 @@ def test_self_serve_onboarding_ends_with_a_habit(starter: Path, tmp_path: Path) 
     shelf.close()
 
 
-def test_champion_left(starter: Path, tmp_path: Path) -> None:
+def test_champion_left(starter: Path, here: Path) -> None:
     """The CSM first, then those who work there; nobody follows, so the manager hears; the successor gets to know where things stand."""
-    shelf = stock(starter, tmp_path, "champion-left").columns(since=day(-400), plan="team")
+    shelf = stock(starter, here, "champion-left").columns(since=day(-400), plan="team")
     shelf.contact("lee", "acme", since=day(-401), name="Lee Park").contact("rin", "yamada", since=day(-401), name="佐藤 凛")
     shelf.contact("emi", "acme", "operator").contact("jun", "yamada", "operator")
     shelf.all_use(day(-1))
@@ -136,9 +136,9 @@ def test_champion_left(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_usage_drop_season(starter: Path, tmp_path: Path) -> None:
+def test_usage_drop_season(starter: Path, here: Path) -> None:
     """Much less than in the same weeks last year: the CSM, three business days later the champion, four weeks later the CSM again."""
-    shelf = stock(starter, tmp_path, "usage-drop-season").columns(since=day(-800), plan="team")
+    shelf = stock(starter, here, "usage-drop-season").columns(since=day(-800), plan="team")
     for number in range(-40, 60):
         shelf.all_use(day(number - 364))
         if number < 0 or number % 7 == 0:
@@ -158,9 +158,9 @@ def test_usage_drop_season(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_usage_drop_season_knows_the_season(starter: Path, tmp_path: Path) -> None:
+def test_usage_drop_season_knows_the_season(starter: Path, here: Path) -> None:
     """Little in the same weeks as last year is no drop, however much there was the month before."""
-    shelf = stock(starter, tmp_path, "usage-drop-season").columns(since=day(-800), plan="team")
+    shelf = stock(starter, here, "usage-drop-season").columns(since=day(-800), plan="team")
     for year in (-364, 0):
         for number in range(-40, 0):
             shelf.all_use(day(year + number))
@@ -170,9 +170,9 @@ def test_usage_drop_season_knows_the_season(starter: Path, tmp_path: Path) -> No
     shelf.close()
 
 
-def test_invite_operators(starter: Path, tmp_path: Path) -> None:
+def test_invite_operators(starter: Path, here: Path) -> None:
     """One colleague is asked for, a week later comes a text to forward, then the CSM's offer, which closes with the second person."""
-    shelf = stock(starter, tmp_path, "invite-operators").columns(since=day(-1), plan="team").colleagues(1)
+    shelf = stock(starter, here, "invite-operators").columns(since=day(-1), plan="team").colleagues(1)
     for number in range(0, 30, 3):
         shelf.all_use(day(number, 8), but=1)
     ticks = shelf.on(0, 9, 10, 16, 17, 23, 24, 28)
@@ -193,9 +193,9 @@ def test_invite_operators(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_webinar_invitation(starter: Path, tmp_path: Path) -> None:
+def test_webinar_invitation(starter: Path, here: Path) -> None:
     """Everybody without a CSM is invited once; who registers is not reminded; nobody is written to before the date is set."""
-    shelf = stock(starter, tmp_path, "webinar-invitation").columns(plan="starter").colleagues(1).all_use(day(-5))
+    shelf = stock(starter, here, "webinar-invitation").columns(plan="starter").colleagues(1).all_use(day(-5))
     assert shelf.run(day(0)).sent == []
     file = "playbooks/webinar-invitation/webinar-invitation.yaml"
     playbook = (shelf.root / file).read_text(encoding="utf-8")
@@ -214,9 +214,9 @@ def test_webinar_invitation(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_payment_failed(starter: Path, tmp_path: Path) -> None:
+def test_payment_failed(starter: Path, here: Path) -> None:
     """At once, again after three days, then the CSM calls; nothing is held at night, and all of it ends when it is paid."""
-    shelf = stock(starter, tmp_path, "payment-failed").columns(plan="team")
+    shelf = stock(starter, here, "payment-failed").columns(plan="team")
     shelf.account("bell", since=day(-90))
     told = ["account_id,contact_id,event,occurred_at\n"]
 
@@ -256,9 +256,9 @@ def approved(shelf: Shelf, asked: int, said: int) -> list[Ticked]:
     return [*ticks, *shelf.on(said)]
 
 
-def test_renewal(starter: Path, tmp_path: Path) -> None:
+def test_renewal(starter: Path, here: Path) -> None:
     """The CSM prepares it 120 days before; mails go 90, 60 and 30 days before, once the CSM has said yes; a signature ends it."""
-    shelf = stock(starter, tmp_path, "renewal").columns(plan="team", renewal_at="2026-07-20").all_use(day(-3))
+    shelf = stock(starter, here, "renewal").columns(plan="team", renewal_at="2026-07-20").all_use(day(-3))
     assert shelf.run(day(0)).sent == []
     ticks = shelf.on(20, 50)
     assert languages(ticks) == {"emi": [], "jun": []}, "nobody has said yes yet"
@@ -292,9 +292,9 @@ def test_renewal(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_enterprise_onboarding(starter: Path, tmp_path: Path) -> None:
+def test_enterprise_onboarding(starter: Path, here: Path) -> None:
     """Sales is asked for the brief; the champion says when and who, after a call; the driver gets the agenda two business days before."""
-    shelf = stock(starter, tmp_path, "enterprise-onboarding").columns(since=day(0), plan="enterprise").colleagues(1)
+    shelf = stock(starter, here, "enterprise-onboarding").columns(since=day(0), plan="enterprise").colleagues(1)
     shelf.contact("acme0", locale="en").contact("yamada0", "yamada", "operator", locale="ja", name="佐藤 凛")
     ticks = [shelf.run(day(0, 9)), *shelf.on(0)]
     assert answer(shelf, shelf.recipe, day(1), "acme", "brief", goal="All in one place", promised="Nothing", risk="Time") is None
@@ -325,9 +325,9 @@ def test_enterprise_onboarding(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_low_nps(starter: Path, tmp_path: Path) -> None:
+def test_low_nps(starter: Path, here: Path) -> None:
     """Who gives 6 or less is called, thanked, and told a month later what has become of it; nobody else hears of it again."""
-    shelf = stock(starter, tmp_path, "low-nps").columns(plan="team")
+    shelf = stock(starter, here, "low-nps").columns(plan="team")
     shelf.account("bell", since=day(-90), plan="team").contact("bea", "bell", since=day(-90))
     for number in range(-8, 0):
         for account, contact in (("acme", "emi"), ("yamada", "jun"), ("bell", "bea")):
@@ -350,9 +350,9 @@ def test_low_nps(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_quarterly_review(starter: Path, tmp_path: Path) -> None:
+def test_quarterly_review(starter: Path, here: Path) -> None:
     """Below expectation the CSM calls, a wish to talk is planned, and no answer costs a line in the next talk."""
-    shelf = stock(starter, tmp_path, "quarterly-review").columns(plan="team")
+    shelf = stock(starter, here, "quarterly-review").columns(plan="team")
     for number in range(-80, 200, 20):
         shelf.all_use(day(number))
     ticks = shelf.on(0, 1)
@@ -376,9 +376,9 @@ def test_quarterly_review(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_re_approach(starter: Path, tmp_path: Path) -> None:
+def test_re_approach(starter: Path, here: Path) -> None:
     """Four mails unanswered, a month's peace, then the CSM, one question, and what the answer asks for; silence means somebody else."""
-    shelf = stock(starter, tmp_path, "re-approach").columns(plan="team")
+    shelf = stock(starter, here, "re-approach").columns(plan="team")
     shelf.account("bell", since=BEFORE, plan="team", csm=CSM).contact("bea", "bell", since=BEFORE, name="Bea Roe", locale="en")
     for contact, account in (("emi", "acme"), ("jun", "yamada"), ("bea", "bell")):
         for number in range(4):
@@ -402,8 +402,8 @@ def test_re_approach(starter: Path, tmp_path: Path) -> None:
     shelf.close()
 
 
-def test_re_approach_ends_with_any_other_reaction(starter: Path, tmp_path: Path) -> None:
-    shelf = stock(starter, tmp_path, "re-approach").columns(plan="team")
+def test_re_approach_ends_with_any_other_reaction(starter: Path, here: Path) -> None:
+    shelf = stock(starter, here, "re-approach").columns(plan="team")
     for number in range(4):
         touched(shelf, day(number), "emi", "mail")
     shelf.on(4, 34)

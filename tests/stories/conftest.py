@@ -20,8 +20,8 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def world(base: Path, synced: Path, tmp_path: Path) -> Iterator[World]:
+def world(base: Path, synced: Path, here: Path) -> Iterator[World]:
     """A project that has nobody and no playbook yet."""
-    made = World(copy_of(base, tmp_path / "project"), synced)
+    made = World(copy_of(base, here), synced)
     yield made
     made.close()

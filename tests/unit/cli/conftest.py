@@ -34,9 +34,9 @@ def one_tick_old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(one_tick_old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(one_tick_old: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it to work in: the current folder."""
-    folder = copy_of(one_tick_old, tmp_path / "project")
+    folder = copy_of(one_tick_old, here)
     monkeypatch.chdir(folder)
     return folder
 
