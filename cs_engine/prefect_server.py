@@ -6,6 +6,7 @@ has been imported. This one ends when its parent does, and says which port it to
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -135,6 +136,7 @@ def _serve() -> None:
     import uvicorn
     from uvicorn.importer import import_from_string
 
+    gc.set_threshold(20_000)  # what Prefect imports stays
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)  # noqa: T201 - this is how the parent learns of it
