@@ -30,9 +30,11 @@ _PERSONAL = re.compile(
 def few_values(db: duckdb.DuckDBPyConnection, prefix: str, relation: str, columns: Mapping[str, Type]) -> dict[str, tuple[str, ...]]:
     """`<prefix>.<column>` -> all its values, of text with few of them. `relation`: the checked rows, under the names that authors use."""
     names = [name for name, kind in columns.items() if kind is Type.TEXT and not _PERSONAL.search(_words(name))]
+    looked = _FIRST
     for read in (f"(FROM {quoted(relation)} LIMIT {_FIRST})", quoted(relation)):
-        if names:
-            counts = db.execute(f"SELECT {listed(f'count(DISTINCT {quoted(name)})' for name in names)} FROM {read}").fetchall()[0]
+        if names and looked >= _FIRST:  # fewer are all that there are
+            counted = listed(f"count(DISTINCT {quoted(name)})" for name in names)
+            looked, *counts = db.execute(f"SELECT count(*), {counted} FROM {read}").fetchall()[0]
             names = [name for name, n in zip(names, counts, strict=True) if n <= _MOST]
     found = {}
     for name in names:
