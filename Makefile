@@ -44,8 +44,9 @@ format: setup
 # In the order of folders: what takes longest begins first, and no process ends long after the others.
 # Their files lie in memory where there are four gigabytes of room for them: hundreds of databases do not wait for a disk.
 IN_MEMORY = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')
+# Tests start hundreds of processes: where no byte code may be written each would compile all of ours anew.
 tests: setup
-	$(IN_MEMORY) $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(IN_MEMORY) $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 # What takes seconds says first what is wrong; types are checked while the tests wait for servers.
 test: lint
