@@ -13,6 +13,7 @@ import pytest
 
 from cs_engine.state import SqlStore, open_store
 from cs_engine.state.schema import metadata
+from tests.doubles.http import HANG
 
 
 class Wall:
@@ -85,6 +86,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(request.getfixturevalue("empty_postgres"))
     shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "state.db")
     return f"sqlite:///{tmp_path}/state.db"
+
+
+@pytest.fixture
+def patience(request: pytest.FixtureRequest) -> float:
+    """Seconds for an answer: two where the double is told to be silent; elsewhere so many that no machine is too slow."""
+    told = getattr(request.node, "callspec", None)
+    return 2 if told is not None and any(value in (HANG, "hang") for value in told.params.values()) else 30
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def double() -> Iterator[SlackDouble]:
 
 
 @pytest.fixture
-def channel(double: SlackDouble) -> Iterator[SlackChannel]:
-    made = SlackChannel(TOKEN, double.base_url, pace=0, answer_within=0.5)
+def channel(double: SlackDouble, patience: float) -> Iterator[SlackChannel]:
+    made = SlackChannel(TOKEN, double.base_url, pace=0, answer_within=patience)
     yield made
     made.close()
 

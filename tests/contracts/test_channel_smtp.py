@@ -24,8 +24,8 @@ def double() -> Iterator[SmtpDouble]:
 
 
 @pytest.fixture
-def channel(double: SmtpDouble) -> Iterator[SmtpChannel]:
-    made = SmtpChannel(double.url, answer_within=0.5)
+def channel(double: SmtpDouble, patience: float) -> Iterator[SmtpChannel]:
+    made = SmtpChannel(double.url, answer_within=patience)
     yield made
     made.close()
 

@@ -27,8 +27,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def channel() -> Iterator[WebhookChannel]:
-    made = WebhookChannel([KEY], allow=["127.0.0.1"], answer_within=0.5)
+def channel(patience: float) -> Iterator[WebhookChannel]:
+    made = WebhookChannel([KEY], allow=["127.0.0.1"], answer_within=patience)
     yield made
     made.close()
 

@@ -8,6 +8,7 @@ statement, commit and system call before and after it. Processes are forked, so 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -22,7 +23,7 @@ from importlib import import_module
 from inspect import CO_OPTIMIZED
 from itertools import count
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from sqlalchemy import event
@@ -60,6 +61,7 @@ class Fate:
     def __init__(self, dies_at: int | None) -> None:
         self._dies_at = dies_at
         self._numbers = count()
+        self._ours: dict[CodeType, bool] = {}
         self.labels: list[str] = []
 
     def happens(self, label: str) -> None:
@@ -89,12 +91,15 @@ class Fate:
 
     def _call(self, frame: FrameType, _what: str, _value: Any) -> Callable[[FrameType, str, Any], Any] | None:
         # Functions alone: what a module does is done when it is imported.
-        ours = frame.f_code.co_flags & CO_OPTIMIZED and frame.f_code.co_filename.startswith(WATCHED)
+        code = frame.f_code
+        if (ours := self._ours.get(code)) is None:
+            ours = self._ours[code] = bool(code.co_flags & CO_OPTIMIZED) and code.co_filename.startswith(WATCHED)
         return self._line if ours else None
 
     def _line(self, frame: FrameType, what: str, _value: Any) -> Callable[[FrameType, str, Any], Any]:
         if what == "line":
-            self.happens(f"{frame.f_code.co_filename.rpartition('cs_engine/')[2]}:{frame.f_lineno}")
+            # Who dies is not asked what it was that happened.
+            self.happens(f"{frame.f_code.co_filename.rpartition('cs_engine/')[2]}:{frame.f_lineno}" if self._dies_at is None else "")
         return self._line
 
 
@@ -108,6 +113,7 @@ def _verb(sql: str) -> str:
 
 def child(work: Callable[[], None]) -> int:
     """Runs `work` in a process of its own; the signal that ended it, 0 for none. Raises when it failed."""
+    gc.freeze()  # what it has of its parent no child need look through, and copy
     pid = os.fork()
     if pid == 0:
         status = 1

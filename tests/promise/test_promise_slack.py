@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -133,6 +134,7 @@ def test_killed_while_posting_the_alert_is_looked_for_by_the_next_process(alarm:
     process = tick_elsewhere(alarm, day(3))
     while not slack.requests:
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait(60)
     alarm.tick(day(3))

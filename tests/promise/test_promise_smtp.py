@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -78,6 +79,7 @@ def test_killed_while_sending_nobody_is_sent_to_twice(world: World, smtp: SmtpDo
     process = tick_elsewhere(world, day(0))
     while not taken(smtp):
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait(60)
     before = taken(smtp)
