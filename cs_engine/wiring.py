@@ -67,7 +67,7 @@ def _attributes(root: Path) -> Attributes | None:
 
 def check_project() -> tuple[Project, list[Problem]]:
     """The project and every problem of its playbooks and templates, sorted by place."""
-    from cs_engine.run.desk.checks import law_problems, team_problems, template_problems, zone_problems
+    from cs_engine.run.desk.checks import language_problems, law_problems, team_problems, template_problems, zone_problems
     from cs_engine.sources.describe import locales
 
     settings = settings_module.load()
@@ -75,7 +75,8 @@ def check_project() -> tuple[Project, list[Problem]]:
     # By the languages of the people last synced `check` knows which translations are needed; before that by the project's own.
     spoken = sorted({project.config.locale, *locales(project.root, project.config)})
     lawful = law_problems(project, has_pages=bool(settings.cs_engine_base_url))
-    problems = {*project.problems, *template_problems(project, spoken), *lawful, *team_problems(project), *zone_problems(project)}
+    of_people = [*team_problems(project), *zone_problems(project), *language_problems(project, spoken)]
+    problems = {*project.problems, *template_problems(project, spoken), *lawful, *of_people}
     return project, sorted(problems, key=lambda p: (p.level is not Level.ERROR, p.place, p.code))
 
 

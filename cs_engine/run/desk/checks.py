@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cs_engine.content.check import UNUSED, NoAnswer, TemplateUse, Unanswered, check
 from cs_engine.content.library import Library
 from cs_engine.language import yaml
 from cs_engine.language.expression import Grain
 from cs_engine.language.problems import Level, Place, Problem, Problems
+from cs_engine.playbook.alerts import wrong_language
 from cs_engine.playbook.answers import Answerable
 from cs_engine.playbook.folder import FOLDER
 from cs_engine.playbook.implied import NOT_YET, ONE_PERSON, unconfirmed
@@ -50,7 +53,7 @@ def law_problems(project: Project, has_pages: bool) -> list[Problem]:
     return list(problems)
 
 
-_LONGEST_ZONE = 40
+_LONGEST = 40
 _NAMED = 3
 """More strangers than these are counted and not named."""
 
@@ -79,10 +82,23 @@ def zone_problems(project: Project) -> list[Problem]:
     document = yaml.parse(project.sources.get(file, ""), file, Problems())
     rows, named = sum(strange.values()), sorted(strange, key=lambda zone: (-strange[zone], zone))[:_NAMED]
     said = f"{rows:,} account{'s' if rows > 1 else ''} or contact{'s have' if rows > 1 else ' has'} a time zone that there is not"
-    shown = ", ".join(zone[:_LONGEST_ZONE] for zone in named) + (", …" if len(strange) > _NAMED else "")
+    shown = ", ".join(zone[:_LONGEST] for zone in named) + (", …" if len(strange) > _NAMED else "")
     mend = f"write one such as Asia/Tokyo at their source instead of {shown}; until then the account's zone counts, or the project's"
     place = document.key_place(("timezone",)) if document is not None else Place(file)
     return [Problem(place, "P218", said, mend, Level.WARNING)]
+
+
+def language_problems(project: Project, spoken: Sequence[str]) -> list[Problem]:
+    """P213: languages that accounts or contacts have, as of the last sync, and that are none: no mail will ever be written in them."""
+    file = f"{FOLDER}/project.yaml"
+    document = yaml.parse(project.sources.get(file, ""), file, Problems())
+    place = document.key_place(("locale",)) if document is not None else Place(file)
+    problems = Problems()
+    strange = [(locale, mend) for locale in spoken if locale != project.config.locale and (mend := wrong_language(locale))]
+    for locale, mend in strange[:_NAMED]:
+        said = f'accounts or contacts have the language "{locale[:_LONGEST]}": there is none'
+        problems.warn(place, "P213", said, f"{mend}, at their source")
+    return list(problems)
 
 
 def _uses(project: Project, plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:

@@ -25,7 +25,7 @@ def test_a_csm_who_is_not_in_the_team_is_counted_and_named_by_check_alone(projec
     assert "gone@" not in doctor.out
 
 
-def test_a_time_zone_that_is_none_is_counted_and_named_by_check(project: Path, call: Call) -> None:
+def test_a_time_zone_and_a_language_that_are_none_are_named_by_check(project: Path, call: Call) -> None:
     """By it mail would go at night, and nobody would know why."""
     assert "P218" not in call("check").out
     contacts = project / "data/contacts.csv"
@@ -33,12 +33,15 @@ def test_a_time_zone_that_is_none_is_counted_and_named_by_check(project: Path, c
         rows = list(csv.DictReader(file))
     for row, zone in zip(rows, ("JST", "JST", "Asia/Tokyo"), strict=False):
         row["timezone"] = zone
+    rows[0]["locale"] = "jp"
     with contacts.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     assert call("sync").code == 0
-    (said,) = [p for p in json.loads(call("check", "--format", "json").out) if p["code"] == "P218"]
+    found = json.loads(call("check", "--format", "json").out)
+    assert [p["mend"] for p in found if p["code"] == "P213"] == ["jp is a country: write ja, at their source"]
+    (said,) = [p for p in found if p["code"] == "P218"]
     assert (said["file"], said["level"]) == ("playbooks/project.yaml", "warning")
     assert said["message"] == "2 accounts or contacts have a time zone that there is not"
     assert "instead of JST;" in said["mend"]
