@@ -22,7 +22,9 @@ from cs_engine.sources.sql import listed, quoted
 TEXTS = ("id", "account", "contact", "event")
 TIMES = ("at", "learned_at")
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-"""What is trimmed, beside the plain space."""
+"""What is trimmed, beside the plain space and line breaks."""
+_RARE = "\0\t\r\f"
+"""What is left out, or trimmed, and hardly ever there."""
 _FIRST, _LAST = to_micros(datetime(1, 1, 1, tzinfo=UTC)), to_micros(datetime.max.replace(tzinfo=UTC))
 """What a calendar can say."""
 _NUMBERS = ("#account", "#contact", "#event")
@@ -125,12 +127,11 @@ def _clean(values: Sequence[str | None], *, optional: bool) -> bool:
     except TypeError:  # looking for None before would take as long as all the rest
         if not optional:
             return False
-        some = [value for value in values if value is not None]
-        values, joined = some, "\n".join(some)
+        joined = "\n".join(value for value in values if value is not None)
+    joined = f"\n{joined}\n"
     return (
-        "" not in values
-        and "\0" not in joined
-        and "\t" not in joined
-        and (" " not in joined or (joined == joined.strip(" ") and "\n " not in joined and " \n" not in joined))
+        "\n\n" not in joined
+        and not any(rare in joined for rare in _RARE)
+        and (" " not in joined or ("\n " not in joined and " \n" not in joined))
         and (joined.isascii() or not any(space in joined for space in _SPACES))
     )
