@@ -216,7 +216,8 @@ class _Checking:
             seen[key] = (ours | about | mine | self._facts(use.grain, kind), use)
         if not seen:
             everything = set().union(*(self._facts(grain, kind) for grain in Grain))
-            seen[()] = (ours | variables.ENGINE_MILESTONE | variables.ENGINE_WORD | variables.ENGINE_CTA | everything, None)
+            asking = variables.ENGINE_ASKING if kind == "email" else frozenset()
+            seen[()] = (ours | variables.ENGINE_MILESTONE | variables.ENGINE_WORD | variables.ENGINE_CTA | asking | everything, None)
         return seen.values()
 
     def _facts(self, grain: Grain, kind: Kind) -> set[str]:
