@@ -226,9 +226,8 @@ class Tables:
             self._present[grain].add(name)
 
     def _replace(self, grain: Grain, select: str) -> None:
-        self.db.execute(f"CREATE TABLE next_facts AS {select}")
-        self.db.execute(f"DROP TABLE {grain.table}")
-        self.db.execute(f"ALTER TABLE next_facts RENAME TO {grain.table}")
+        """All or nothing: where the new one fails the old one stands."""
+        self.db.execute(f"CREATE OR REPLACE TABLE {grain.table} AS {select}")
 
     def _find_streaks(self) -> None:
         self._has_streaks = True
