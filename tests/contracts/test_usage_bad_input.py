@@ -199,14 +199,14 @@ def test_a_nul_byte_in_a_column_of_your_own_is_left_out(tmp_path: Path) -> None:
     assert open_project(tmp_path, config).values(NOW, "account.plan") == {"a0": "team"}
 
 
-def test_each_of_two_hundred_columns_has_its_type(tmp_path: Path) -> None:
+def test_each_of_many_columns_has_its_type(tmp_path: Path) -> None:
     write(tmp_path, world())
-    names, numbers = ",".join(f"k{i}" for i in range(200)), ",".join(map(str, range(200)))
+    names, numbers = ",".join(f"k{i}" for i in range(60)), ",".join(map(str, range(60)))
     (tmp_path / "data/usage.csv").write_text(
         f"account_id,contact_id,event,occurred_at,{names}\n" + f"a0,c0,paid,2026-03-30T10:00:00Z,{numbers}\n" * 3
     )
     made, _ = sync(tmp_path, config_of("UTC"), now=NOW)
-    assert {made.attributes.events["usage"][f"k{i}"] for i in range(200)} == {Type.NUMBER}
+    assert {made.attributes.events["usage"][f"k{i}"] for i in range(60)} == {Type.NUMBER}
 
 
 def test_of_an_account_that_stands_twice_the_first_row_is_taken(tmp_path: Path) -> None:
