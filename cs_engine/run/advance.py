@@ -159,7 +159,9 @@ def cohort_of(tick: TickContext, plan: Plan, step: str, members: Sequence[Standi
 def _elsewhere(tick: TickContext, rows: Rows, members: Sequence[Standing]) -> Mask:
     """Which of these contacts, at those rows, belong to another account than their passage."""
     accounts = tick.rows_of(Grain.ACCOUNT, [who.account_id for who in members])
-    return np.asarray((rows >= 0) & (tick.facts.account_of_contact()[rows] != accounts), dtype=bool)
+    elsewhere, there = np.zeros(len(rows), np.bool_), np.flatnonzero(rows >= 0)
+    elsewhere[there] = tick.facts.account_of_contact()[rows[there]] != accounts[there]
+    return elsewhere
 
 
 def _ordered(tick: TickContext, members: Sequence[Standing]) -> tuple[dict[str, Mask], dict[str, Mask]]:

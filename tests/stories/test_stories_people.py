@@ -274,3 +274,10 @@ def test_who_of_us_is_suppressed_gets_no_mail_and_is_told_in_slack_all_the_same(
     assert world.tick(day(0)).sent == []
     assert world.messages("hello") == ["hello alex skipped (suppressed)"]
     assert world.tick(day(1)).sent == ["U-ALEX: Call Acme"]
+
+
+def test_when_the_crm_has_no_contact_any_more_their_passages_end_and_nothing_fails(world: World) -> None:
+    world.customer().playbook("hello", "- {id: one, email: one}\n- {id: rest, wait: 3 days}\n- {id: two, email: two}", subject="contact")
+    world.tick(day(0))
+    ticked = world.gone("ann").tick(day(1))
+    assert (ticked.json["failures"], ticked.of("hello")["finished"], ticked.sent) == ([], {"exit": 1}, [])

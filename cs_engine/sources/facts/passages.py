@@ -60,7 +60,9 @@ class DuckdbPassages:
             return nobody, nobody
         accounts = self._rows
         if self._grain is Grain.CONTACT:
-            accounts = np.where(self._rows >= 0, self._tables.account_of_contact()[self._rows], -1)
+            there = self._rows >= 0
+            accounts = np.full(len(self._rows), -1)
+            accounts[there] = self._tables.account_of_contact()[self._rows[there]]
         with self._given(accounts):
             sql = (
                 f'SELECT "#i", "#row" FROM (SELECT p."#i", p."#kept", f.* FROM passages AS p JOIN contact_facts AS f '

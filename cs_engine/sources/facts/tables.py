@@ -79,6 +79,7 @@ class Tables:
         self._sizes: dict[Grain, int] = {}
         self._ids: dict[Grain, list[str]] = {}
         self._rows: dict[Grain, dict[str, int]] = {}
+        self._accounts: Rows | None = None
         self.stand(Grain.ACCOUNT)
 
     def stand(self, grain: Grain) -> int:
@@ -114,9 +115,12 @@ class Tables:
         return np.fromiter(map(self.rows(grain).get, ids, repeat(-1)), np.int64, len(ids))
 
     def account_of_contact(self) -> Rows:
-        self.stand(Grain.CONTACT)
-        found = self.db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
-        return by_row(found["#row"], found["#account_row"].astype(np.int64))
+        if self._accounts is None:
+            self.stand(Grain.CONTACT)
+            found = self.db.execute('SELECT "#row", "#account_row" FROM contact_facts').fetchnumpy()
+            self._accounts = by_row(found["#row"], found["#account_row"].astype(np.int64))
+            self._accounts.setflags(write=False)  # many read it
+        return self._accounts
 
     def stock(self) -> Stock:
         accounts = self._sizes[Grain.ACCOUNT]
