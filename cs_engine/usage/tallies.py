@@ -114,7 +114,7 @@ class Tally:
         return quoted(f"tally_{self._digest('')}")
 
     def told(self, windows: Iterable[Window]) -> str:
-        """The name of the table that has what it says of these windows at `now`, where it is `told_apart`."""
+        """The name of the table or view that has what it says of these windows at `now`, where it is `told_apart`."""
         names = blake2b("\0".join(window.name for window in windows).encode(), digest_size=6).hexdigest()
         return quoted(f"told_{self._digest('')}_{names}")
 
@@ -128,7 +128,7 @@ class Tally:
 
     @property
     def told_apart(self) -> bool:
-        """Whether what it says of windows is a table (`told`), made beforehand."""
+        """Whether what it says of windows is counted beforehand, and read by that name (`told`)."""
         return self.numbered or self.measure is Measure.WAYS
 
     @property

@@ -68,7 +68,7 @@ class Aggregate:
     tally: Tally | None = None
     """What it reads, where it reads no events."""
     told: str = ""
-    """The table that it reads, where what that tally says is told apart: "#no" and the columns of its metrics."""
+    """The table or view that it reads, where what that tally says is told apart: "#no" and the columns of its metrics."""
 
 
 def aggregates(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from alembic import command
+from alembic.config import Config
 
 from cs_engine.journey import message
 from cs_engine.journey.caps import History
 from cs_engine.journey.enrolment import NewEnrolment, Standing
 from cs_engine.journey.message import NewMessage
 from cs_engine.ports import Candidate, Change, Claim, CtaFired, JournalLine, Verdict
-from cs_engine.state import SqlStore
+from cs_engine.state import SqlStore, migrations
+from cs_engine.state.database import Tx
 
 NOW = 1_345_000_000_000_000
 """A tick's now, in microseconds: needs 64 bits."""
@@ -111,3 +116,12 @@ def events(store: SqlStore, account: str = "acc_1") -> list[tuple[str, str]]:
 
 def states(store: SqlStore, account: str = "acc_1") -> dict[str, str]:
     return {view.id: view.state for view in store.messages_of(account, PLAYBOOK)}
+
+
+def at_schema(tx: Tx, revision: str) -> None:
+    """Makes an empty database one of that version."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = tx.connection
+    command.upgrade(config, revision)

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, CheckConstraint, event, inspect
@@ -25,7 +23,7 @@ from cs_engine.state import SqlStore, migrations, open_store, schema
 from cs_engine.state.database import RowRefused
 from cs_engine.state.doctor import has_reset_race
 from cs_engine.state.store import copy_store
-from tests.contracts.state_rows import DAY, DIGEST, NOW, PLAYBOOK, claimed, entered, events, standing
+from tests.contracts.state_rows import DAY, DIGEST, NOW, PLAYBOOK, at_schema, claimed, entered, events, standing
 
 
 def test_it_is_a_store(store: SqlStore) -> None:
@@ -225,13 +223,9 @@ def test_people_are_replaced_by_sets_not_one_by_one(store: SqlStore, another: Ca
 
 def test_messages_sent_before_the_caps_count_by_the_tick_that_settled_them(tmp_path: Path) -> None:
     """A database of the first schema goes on: accepted, dispatching and uncertain messages keep counting, others have no time."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
     with open_store(f"sqlite:///{tmp_path}/old.db") as store:
         with store.database.write() as tx:
-            config.attributes["connection"] = tx.connection
-            command.upgrade(config, "0001")
+            at_schema(tx, "0001")
             columns = ("id", "state", "settled_at", "moved_at", "lease_until")
             for row in (("a", "accepted", 5, 5, None), ("d", "dispatching", None, 6, 9), ("u", "uncertain", None, 7, None),
                         ("p", "planned", None, 3, None), ("r", "rejected", 4, 4, None)):  # fmt: skip

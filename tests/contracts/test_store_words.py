@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-
 from cs_engine.journey import enrolment, message
 from cs_engine.ports import Answer, Change, Reached, Word
-from cs_engine.state import SqlStore, migrations, open_store
-from tests.contracts.state_rows import DAY, MINUTE, NOW, PLAYBOOK, claimed, entered, line, passage, standing
+from cs_engine.state import SqlStore, open_store
+from tests.contracts.state_rows import DAY, MINUTE, NOW, PLAYBOOK, at_schema, claimed, entered, line, passage, standing
 
 LATER = NOW + DAY
 
@@ -120,13 +117,9 @@ def test_what_they_wrote_is_found_by_the_message_that_asked(store: SqlStore) -> 
 
 def test_what_was_reached_before_anybody_could_be_asked_counts_as_it_did(tmp_path: Path) -> None:
     """A database of the schema before goes on."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
     with open_store(f"sqlite:///{tmp_path}/old.db") as store:
         with store.database.write() as tx:
-            config.attributes["connection"] = tx.connection
-            command.upgrade(config, "0029")
+            at_schema(tx, "0029")
             tx.run("INSERT INTO milestones VALUES ('acc_1', 'habit', 5, false, 9, '')")
             tx.run("INSERT INTO milestone_definitions VALUES ('habit', 1)")
         store.migrate()

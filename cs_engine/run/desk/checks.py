@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cs_engine.content.check import UNUSED, NoAnswer, TemplateUse, Unanswered, check
 from cs_engine.content.library import Library
@@ -64,13 +64,10 @@ def team_problems(project: Project) -> list[Problem]:
     strange = {csm: n for csm, n in project.attributes.csms.items() if csm.strip().lower() not in ours}
     if not strange:
         return []
-    file = f"{FOLDER}/team.yaml"
-    document = yaml.parse(project.sources.get(file, ""), file, Problems())
-    accounts, named = sum(strange.values()), sorted(strange, key=lambda csm: (-strange[csm], csm))[:_NAMED]
+    accounts = sum(strange.values())
     whose = f"{accounts:,} account{'s have' if accounts > 1 else ' has'} a CSM who is not in team.yaml"
-    more = ", …" if len(strange) > _NAMED else ""
-    mend = f"add to `staff`, or correct at their source: {', '.join(named)}{more}; until then sender.fallback of project.yaml stands in"
-    return [Problem(document.key_place(("staff",)) if document is not None else Place(file), STRANGER, whose, mend, Level.WARNING)]
+    mend = f"add to `staff`, or correct at their source: {_most(strange)}; until then sender.fallback of project.yaml stands in"
+    return [Problem(_place(project, "team.yaml", "staff"), STRANGER, whose, mend, Level.WARNING)]
 
 
 def zone_problems(project: Project) -> list[Problem]:
@@ -78,27 +75,34 @@ def zone_problems(project: Project) -> list[Problem]:
     strange = project.attributes.no_zones
     if not strange:
         return []
-    file = f"{FOLDER}/project.yaml"
-    document = yaml.parse(project.sources.get(file, ""), file, Problems())
-    rows, named = sum(strange.values()), sorted(strange, key=lambda zone: (-strange[zone], zone))[:_NAMED]
+    rows = sum(strange.values())
     said = f"{rows:,} account{'s' if rows > 1 else ''} or contact{'s have' if rows > 1 else ' has'} a time zone that there is not"
-    shown = ", ".join(zone[:_LONGEST] for zone in named) + (", …" if len(strange) > _NAMED else "")
+    shown = _most(strange, _LONGEST)
     mend = f"write one such as Asia/Tokyo at their source instead of {shown}; until then the account's zone counts, or the project's"
-    place = document.key_place(("timezone",)) if document is not None else Place(file)
-    return [Problem(place, "P218", said, mend, Level.WARNING)]
+    return [Problem(_place(project, "project.yaml", "timezone"), "P218", said, mend, Level.WARNING)]
 
 
 def language_problems(project: Project, spoken: Sequence[str]) -> list[Problem]:
     """P213: languages that accounts or contacts have, as of the last sync, and that are none: no mail will ever be written in them."""
-    file = f"{FOLDER}/project.yaml"
-    document = yaml.parse(project.sources.get(file, ""), file, Problems())
-    place = document.key_place(("locale",)) if document is not None else Place(file)
-    problems = Problems()
+    place, problems = _place(project, "project.yaml", "locale"), Problems()
     strange = [(locale, mend) for locale in spoken if locale != project.config.locale and (mend := wrong_language(locale))]
     for locale, mend in strange[:_NAMED]:
         said = f'accounts or contacts have the language "{locale[:_LONGEST]}": there is none'
         problems.warn(place, "P213", said, f"{mend}, at their source")
     return list(problems)
+
+
+def _most(strange: Mapping[str, int], longest: int | None = None) -> str:
+    """The values that stand most often, cut to that length, and whether there are more."""
+    named = sorted(strange, key=lambda value: (-strange[value], value))[:_NAMED]
+    return ", ".join(value[:longest] for value in named) + (", …" if len(strange) > _NAMED else "")
+
+
+def _place(project: Project, name: str, key: str) -> Place:
+    """Where that key stands in a file of the project, or would."""
+    file = f"{FOLDER}/{name}"
+    document = yaml.parse(project.sources.get(file, ""), file, Problems())
+    return document.key_place((key,)) if document is not None else Place(file)
 
 
 def _uses(project: Project, plan: Plan, step: AnyStep, answerable: Answerable) -> list[TemplateUse]:
